@@ -1,0 +1,1 @@
+"""The Spark jobs of Orchard: featurize, reduce, export. Imports no Airflow."""

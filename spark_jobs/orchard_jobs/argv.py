@@ -1,0 +1,99 @@
+"""A frozen dataclass of job arguments as a list of ``--key=value`` tokens, and back.
+
+A list, never a joined string: a path with a space or a quote stays one argument all the way from
+Airflow through EMR to the driver.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from orchard_jobs.errors import OrchardError
+
+Job = TypeVar("Job")
+
+
+def to_argv(job: Any) -> list[str]:
+    """Return one ``--key=value`` token per argument; ``None`` gives none, a tuple one per item."""
+    return [
+        f"--{field.name.replace('_', '-')}={value}"
+        for field in dataclasses.fields(job)
+        for value in _as_values(getattr(job, field.name))
+    ]
+
+
+def from_argv(kind: type[Job], argv: Sequence[str]) -> Job:
+    """Build ``kind`` from ``--key=value`` tokens.
+
+    Raises:
+        OrchardError: for a token of another form, an unknown, repeated or missing key, or a value
+            that is not of its field's type.
+    """
+    hints = _field_types(kind)
+    given: dict[str, list[str]] = {}
+    for token in argv:
+        key, value = _split(token)
+        if key not in hints:
+            raise OrchardError(
+                f"unknown argument --{key.replace('_', '-')}",
+                rule=f"the arguments are {', '.join('--' + n.replace('_', '-') for n in hints)}",
+                remedy="correct the name",
+            )
+        given.setdefault(key, []).append(value)
+    arguments = {key: _parse(key, hints[key], values) for key, values in given.items()}
+    _refuse_missing(kind, arguments)
+    return kind(**arguments)
+
+
+def _field_types(kind: Any) -> dict[str, Any]:
+    hints = typing.get_type_hints(kind)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+
+
+def _as_values(value: Any) -> Iterable[Any]:
+    if value is None:
+        return ()
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _split(token: str) -> tuple[str, str]:
+    key, separator, value = token.partition("=")
+    if not key.startswith("--") or not separator:
+        raise OrchardError(
+            f"argument {token!r}",
+            rule="arguments have the form --key=value",
+            remedy="join the key and its value with '='",
+        )
+    return key[2:].replace("-", "_"), value
+
+
+def _parse(key: str, hint: Any, values: list[str]) -> Any:
+    if typing.get_origin(hint) is tuple:
+        return tuple(values)
+    flag = f"--{key.replace('_', '-')}"
+    if len(values) > 1:
+        raise OrchardError(f"{flag} given {len(values)} times", rule="it takes one value", remedy="give it once")
+    scalar = _scalar_type(hint)
+    try:
+        return scalar(values[0])
+    except ValueError:
+        choices = ", ".join(member.value for member in scalar) if hasattr(scalar, "__members__") else scalar.__name__
+        raise OrchardError(f"{flag}={values[0]}", rule=f"it takes {choices}", remedy="correct the value") from None
+
+
+def _scalar_type(hint: Any) -> Any:
+    if isinstance(hint, types.UnionType):
+        return next(member for member in typing.get_args(hint) if member is not types.NoneType)
+    return hint
+
+
+def _refuse_missing(kind: Any, arguments: dict[str, Any]) -> None:
+    missing = [
+        f"--{field.name.replace('_', '-')}"
+        for field in dataclasses.fields(kind)
+        if field.default is dataclasses.MISSING and field.name not in arguments
+    ]
+    if missing:
+        raise OrchardError(f"missing {', '.join(missing)}", rule="these have no default", remedy="add them")

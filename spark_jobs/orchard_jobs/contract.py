@@ -1,0 +1,206 @@
+"""What Airflow and the Spark jobs agree on: job arguments, columns, statuses, places.
+
+Standard library only: this is the one module that both sides import.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, Self
+
+from orchard_jobs import argv
+from orchard_jobs.errors import OrchardError
+
+
+class Status(StrEnum):
+    """What became of one image. Everything but ``OK`` is a rejected row with a message."""
+
+    OK = "ok"
+    EMPTY = "empty"  # zero bytes
+    MISSING = "missing"  # gone between listing and reading
+    UNREADABLE = "unreadable"  # permission denied, or reads that kept failing
+    NOT_AN_IMAGE = "not_an_image"  # no known image format
+    CORRUPT = "corrupt"  # a known format, truncated or damaged
+    TOO_LARGE = "too_large"  # more bytes or pixels than the limits in decode.py
+
+
+class Runtime(StrEnum):
+    """What computes the features."""
+
+    OPENVINO = "openvino"
+    TENSORFLOW = "tensorflow"
+
+
+class Precision(StrEnum):
+    """Number format of the inference. The features are float32 in either case."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+MANIFEST_COLUMNS = ("path", "label", "etag", "size", "modified")
+"""One row per image to featurize. ``path`` is relative to the images URI, with ``/``; ``label`` is
+its parent folder's name ('' at the root); ``size`` is in bytes; ``modified`` is a UTC timestamp."""
+
+FEATURE_COLUMNS = ("path", "label", "etag", "width", "height", "status", "error", "features")
+"""One row per manifest row. ``features`` is null unless ``status`` is ok; ``width`` and ``height``
+are those of the stored image, in pixels, null where they are not known."""
+
+COMPONENT_COLUMNS = ("path", "label", "components", "basis_id")
+LEDGER_COLUMNS = ("path", "etag", "status")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The places inside one run's folder, ``<lake>/runs/<run_id>``."""
+
+    uri: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "uri", self.uri.rstrip("/"))
+
+    @property
+    def manifest(self) -> str:
+        return f"{self.uri}/manifest.parquet"
+
+    @property
+    def features(self) -> str:
+        return f"{self.uri}/features"
+
+    @property
+    def statistics(self) -> str:
+        return f"{self.uri}/statistics/statistics.npz"
+
+    @property
+    def basis(self) -> str:
+        return f"{self.uri}/basis"
+
+    @property
+    def components(self) -> str:
+        return f"{self.uri}/components"
+
+    @property
+    def csv(self) -> str:
+        return f"{self.uri}/csv"
+
+    @property
+    def ledger(self) -> str:
+        """The ledger entry, staged: publishing copies it to ``<lake>/ledger/<run_id>.parquet``."""
+        return f"{self.uri}/ledger.parquet"
+
+    def report(self, job: str) -> str:
+        """Counts, rates and phases of one job; rewritten while it works, with ``state`` running."""
+        return f"{self.uri}/reports/{job}.json"
+
+    @property
+    def run_json(self) -> str:
+        return f"{self.uri}/run.json"
+
+
+class Job:
+    """One job's arguments, as a frozen dataclass that travels as ``--key=value`` tokens."""
+
+    NAME: ClassVar[str]
+
+    def to_argv(self) -> list[str]:
+        return argv.to_argv(self)
+
+    @classmethod
+    def from_argv(cls, tokens: Sequence[str]) -> Self:
+        return argv.from_argv(cls, tokens)
+
+
+@dataclass(frozen=True)
+class FeaturizeJob(Job):
+    """Arguments of ``featurize``.
+
+    Args:
+        images: URI of the folder of ``<label>/<image>``.
+        model: URI of the model artefact's folder.
+        output: URI of the run folder; writes ``features/`` and ``reports/featurize.json`` in it.
+        manifest: URI of a Parquet file of MANIFEST_COLUMNS; None lists the folder.
+        batch_size: Images per inference.
+        concurrent_reads: Images read and decoded at once, per Spark task.
+        max_failure_ratio: Largest allowed rejected / listed, from 0 to 1.
+    """
+
+    images: str
+    model: str
+    output: str
+    manifest: str | None = None
+    runtime: Runtime = Runtime.OPENVINO
+    precision: Precision = Precision.FLOAT32
+    batch_size: int = 32
+    concurrent_reads: int = 16
+    max_failure_ratio: float = 0.05
+
+    NAME: ClassVar[str] = "featurize"
+
+    def __post_init__(self) -> None:
+        _require(1 <= self.batch_size <= 1024, "batch-size", self.batch_size, "from 1 to 1024")
+        _require(1 <= self.concurrent_reads <= 256, "concurrent-reads", self.concurrent_reads, "from 1 to 256")
+        _require(0 <= self.max_failure_ratio <= 1, "max-failure-ratio", self.max_failure_ratio, "from 0 to 1")
+
+
+@dataclass(frozen=True)
+class ReduceJob(Job):
+    """Arguments of ``reduce``. Exactly one of ``components`` and ``variance`` unless ``basis`` is given.
+
+    Args:
+        features: URIs of feature folders, oldest first; where a path is in several, the last counts.
+        output: URI of the run folder; writes ``components/``, ``basis/``, ``statistics/`` and
+            ``reports/reduce.json`` in it.
+        components: Number of components to keep.
+        variance: Keep the fewest components that explain this share of the variance, in (0, 1].
+        basis: URI of an existing basis folder: project onto it instead of refitting.
+        statistics: URIs of the statistics of the earlier runs among ``features``.
+    """
+
+    features: tuple[str, ...]
+    output: str
+    components: int | None = None
+    variance: float | None = None
+    basis: str | None = None
+    statistics: tuple[str, ...] = ()
+
+    NAME: ClassVar[str] = "reduce"
+
+    def __post_init__(self) -> None:
+        _require(len(self.features) > 0, "features", self.features, "one URI or more")
+        chosen = [name for name in ("components", "variance", "basis") if getattr(self, name) is not None]
+        _require(
+            len(chosen) == 1, "components, variance, basis", chosen or "none", "exactly one of the three"
+        )
+        if self.components is not None:
+            _require(self.components >= 1, "components", self.components, "1 or more")
+        if self.variance is not None:
+            _require(0 < self.variance <= 1, "variance", self.variance, "above 0 and at most 1")
+
+
+@dataclass(frozen=True)
+class ExportJob(Job):
+    """Arguments of ``export``.
+
+    Args:
+        components: URIs of component folders.
+        features: URIs of the feature folders of this run, for the rejected rows and the ledger.
+        output: URI of the run folder; writes ``csv/``, ``ledger.parquet`` and
+            ``reports/export.json`` in it.
+        shards: Number of CSV files; 1 gives ``features.csv``.
+    """
+
+    components: tuple[str, ...]
+    features: tuple[str, ...]
+    output: str
+    shards: int = 1
+
+    NAME: ClassVar[str] = "export"
+
+    def __post_init__(self) -> None:
+        _require(len(self.components) > 0, "components", self.components, "one URI or more")
+        _require(1 <= self.shards <= 1000, "shards", self.shards, "from 1 to 1000")
+
+
+def _require(holds: bool, key: str, value: object, rule: str) -> None:
+    if not holds:
+        raise OrchardError(f"--{key}={value}", rule=f"it takes {rule}", remedy="correct the value")
