@@ -128,13 +128,13 @@ def _reject_unopened(data: bytes) -> Rejected:
 
 def _reject_damaged(error: Exception, kind: str) -> Rejected:
     if isinstance(error, Image.DecompressionBombError):
-        return Rejected(Status.TOO_LARGE, _one_line(str(error)))
+        return Rejected(Status.TOO_LARGE, f"this {kind} has more pixels than the limit of {MAX_PIXELS}")
     if isinstance(error, MemoryError):
         return Rejected(Status.TOO_LARGE, f"this {kind} does not fit into memory")
     if isinstance(error, UnidentifiedImageError):
         # Pillow's message names the address of a buffer, and hides the plugin's reason.
         return Rejected(Status.CORRUPT, f"begins as {kind}, but its header is damaged or of an unknown kind")
-    return Rejected(Status.CORRUPT, _one_line(f"{kind}: {error or type(error).__name__}"))
+    return Rejected(Status.CORRUPT, _one_line(f"{kind}: {str(error) or type(error).__name__}"))
 
 
 def _decode_opened(image: Image.Image, size: int) -> Decoded | Rejected:
