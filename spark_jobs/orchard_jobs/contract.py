@@ -47,7 +47,17 @@ FEATURE_COLUMNS = ("path", "label", "etag", "width", "height", "status", "error"
 are those of the stored image, in pixels, null where they are not known."""
 
 COMPONENT_COLUMNS = ("path", "label", "components", "basis_id")
-LEDGER_COLUMNS = ("path", "etag", "status")
+LEDGER_COLUMNS = ("path", "etag", "status", "model")
+
+
+def label_of(path: str) -> str:
+    """Return the label of an image: its parent folder's name, '' for an image at the root."""
+    return path.rpartition("/")[0].rpartition("/")[2]
+
+
+def is_hidden(path: str) -> bool:
+    """Say whether a file is none of ours: ``.DS_Store``, or anything in a folder such as ``.git``."""
+    return any(part.startswith(".") and part not in (".", "..") for part in path.split("/"))
 
 
 @dataclass(frozen=True)
@@ -154,6 +164,7 @@ class ReduceJob(Job):
         variance: Keep the fewest components that explain this share of the variance, in (0, 1].
         basis: URI of an existing basis folder: project onto it instead of refitting.
         statistics: URIs of the statistics of the earlier runs among ``features``.
+        model: URI of the model artefact that made the features; its id goes into the basis.
     """
 
     features: tuple[str, ...]
@@ -162,6 +173,7 @@ class ReduceJob(Job):
     variance: float | None = None
     basis: str | None = None
     statistics: tuple[str, ...] = ()
+    model: str | None = None
 
     NAME: ClassVar[str] = "reduce"
 
@@ -187,12 +199,14 @@ class ExportJob(Job):
         output: URI of the run folder; writes ``csv/``, ``ledger.parquet`` and
             ``reports/export.json`` in it.
         shards: Number of CSV files; 1 gives ``features.csv``.
+        model: URI of the model artefact that made the features; its id goes into the ledger.
     """
 
     components: tuple[str, ...]
     features: tuple[str, ...]
     output: str
     shards: int = 1
+    model: str | None = None
 
     NAME: ClassVar[str] = "export"
 

@@ -31,8 +31,8 @@ MAX_ENCODED_BYTES = 64 * 2**20
 MAX_PIXELS takes a third of it. Whoever lists sizes can refuse larger files before reading them."""
 
 MAX_PIXELS = 2**26
-"""Largest width x height: above any camera in a field, and 256 MiB once decoded (Pillow takes four
-bytes a pixel; converting and compositing take as much again)."""
+"""Largest width x height: above any camera in a field. Pillow takes four bytes a pixel, 256 MiB here, and
+converting as much again; an animated WebP of that size was seen to take 1 GiB."""
 
 LARGE_PIXELS = 2**22
 """Images above this are decoded one at a time in a process, so that threads do not add up their memory."""

@@ -1,0 +1,157 @@
+"""Principal components from additive statistics: exact, mean-centred, with stable signs."""
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from orchard_jobs.errors import OrchardError
+from orchard_jobs.statistics import Matrix, Statistics
+from orchard_jobs.storage import open_folder, write_bytes
+
+
+@dataclass(frozen=True)
+class Basis:
+    """A fitted PCA, in scikit-learn's terms.
+
+    Args:
+        mean: (d,)
+        components: (k, d), orthonormal rows, by falling explained variance.
+        explained_variance: (k,), with n - 1 in the denominator.
+        explained_variance_ratio: (k,), of the variance of all d features; zeros where there is none.
+        fitted_rows: Number of rows behind it.
+        model_id: Id of the model artefact whose features it was fitted on, where known.
+    """
+
+    mean: Matrix
+    components: Matrix
+    explained_variance: Matrix
+    explained_variance_ratio: Matrix
+    fitted_rows: int
+    model_id: str | None = None
+
+    @property
+    def id(self) -> str:
+        """First 12 hex digits of the SHA-256 over what a projection depends on."""
+        digest = hashlib.sha256()
+        for array in (self.mean, self.components):
+            digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+        return digest.hexdigest()[:12]
+
+    @property
+    def k(self) -> int:
+        return len(self.components)
+
+    @property
+    def variance_kept(self) -> float:
+        return float(self.explained_variance_ratio.sum())
+
+    def project(self, rows: npt.NDArray[np.floating]) -> Matrix:
+        """Return the components (n, k) of feature rows (n, d)."""
+        projected: Matrix = (rows.astype(np.float64) - self.mean) @ self.components.T
+        return projected
+
+    def describe(self) -> dict[str, Any]:
+        """What the report, ``basis.json`` and readers get to know of it."""
+        return {
+            "basis_id": self.id,
+            "k": self.k,
+            "variance_kept": self.variance_kept,
+            "fitted_rows": self.fitted_rows,
+            "model_id": self.model_id,
+        }
+
+
+def fit_basis(
+    statistics: Statistics,
+    *,
+    components: int | None = None,
+    variance: float | None = None,
+    model_id: str | None = None,
+) -> Basis:
+    """Fit by the eigenvectors of the covariance matrix.
+
+    With fewer rows than components, the components beyond the rows' rank explain nothing and every
+    row projects to zero on them.
+
+    Raises:
+        OrchardError: for more components than features, no rows, or features that are not finite.
+    """
+    _refuse_unusable(statistics, components)
+    mean = statistics.total / statistics.count
+    scatter = statistics.gram - statistics.count * np.outer(mean, mean)
+    values, vectors = np.linalg.eigh(scatter / max(statistics.count - 1, 1))
+    # eigh rises; rounding leaves the smallest a little below zero.
+    explained, directions = np.clip(values[::-1], 0, None), vectors.T[::-1]
+    ratio = explained / explained.sum() if explained.sum() > 0 else np.zeros_like(explained)
+    kept = components or _count_for_variance(ratio, variance or 1.0)
+    return Basis(
+        mean=mean,
+        components=_fix_signs(directions[:kept]),
+        explained_variance=explained[:kept],
+        explained_variance_ratio=ratio[:kept],
+        fitted_rows=statistics.count,
+        model_id=model_id,
+    )
+
+
+def write_basis(uri: str, basis: Basis) -> None:
+    """Write ``basis.npz`` and ``basis.json`` into the folder ``uri``."""
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        mean=basis.mean,
+        components=basis.components,
+        explained_variance=basis.explained_variance,
+        explained_variance_ratio=basis.explained_variance_ratio,
+    )
+    write_bytes(f"{uri}/basis.npz", buffer.getvalue())
+    write_bytes(f"{uri}/basis.json", json.dumps(basis.describe(), indent=2, sort_keys=True).encode() + b"\n")
+
+
+def read_basis(uri: str) -> Basis:
+    """Read what ``write_basis`` wrote.
+
+    Raises:
+        OrchardError: where there is no basis.
+    """
+    read = open_folder(uri)
+    try:
+        arrays = np.load(io.BytesIO(read("basis.npz")), allow_pickle=False)
+        facts = json.loads(read("basis.json"))
+    except (OSError, ValueError) as error:
+        raise OrchardError(
+            f"--basis={uri} ({error})", rule="it names a folder with basis.npz and basis.json", remedy="correct it"
+        ) from error
+    return Basis(**arrays, fitted_rows=facts["fitted_rows"], model_id=facts["model_id"])
+
+
+def _refuse_unusable(statistics: Statistics, components: int | None) -> None:
+    features = len(statistics.total)
+    if statistics.count < 1:
+        raise OrchardError("no feature rows", rule="a basis needs one at least", remedy="see the rejected rows")
+    if components is not None and components > features:
+        raise OrchardError(
+            f"--components={components}", rule=f"rows of {features} features have at most {features}", remedy="ask for fewer"
+        )
+    if not np.isfinite(statistics.gram).all():
+        raise OrchardError(
+            "features that are not finite numbers", rule="PCA needs finite ones", remedy="export the model again"
+        )
+
+
+def _count_for_variance(ratio: Matrix, variance: float) -> int:
+    """Return the fewest components that explain ``variance``; rounding must not ask for one more."""
+    reached = np.cumsum(ratio) >= variance - 1e-12
+    return int(np.argmax(reached)) + 1 if reached.any() else len(ratio)
+
+
+def _fix_signs(directions: Matrix) -> Matrix:
+    """Make the loading of largest magnitude positive, as scikit-learn's PCA does."""
+    largest = np.abs(directions).argmax(axis=1)
+    signs = np.sign(directions[np.arange(len(directions)), largest])
+    return directions * np.where(signs == 0, 1, signs)[:, np.newaxis]

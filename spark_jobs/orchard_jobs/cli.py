@@ -1,0 +1,46 @@
+"""``run.py <job> --key=value …``: parses, starts Spark, runs one job, says what went wrong."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from orchard_jobs import export, featurize, reduce
+from orchard_jobs.contract import ExportJob, FeaturizeJob, Job, ReduceJob, RunFolder
+from orchard_jobs.errors import OrchardError
+from orchard_jobs.report import Report
+
+JOBS: dict[str, tuple[type[Job], Callable[[SparkSession, Any, Report], None]]] = {
+    FeaturizeJob.NAME: (FeaturizeJob, featurize.run),
+    ReduceJob.NAME: (ReduceJob, reduce.run),
+    ExportJob.NAME: (ExportJob, export.run),
+}
+
+
+def main(tokens: Sequence[str]) -> int:
+    """Run one job; return 0, or 2 after an error that one line explains."""
+    try:
+        _run(tokens)
+    except OrchardError as error:
+        print(f"orchard: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _run(tokens: Sequence[str]) -> None:
+    if not tokens or tokens[0] not in JOBS:
+        raise OrchardError(
+            f"job {tokens[0] if tokens else '(none)'!r}",
+            rule=f"the jobs are {', '.join(JOBS)}",
+            remedy="name one, then its --key=value arguments",
+        )
+    name, *arguments = tokens
+    kind, run = JOBS[name]
+    job = kind.from_argv(arguments)
+    spark = SparkSession.builder.appName(f"orchard-{name}").getOrCreate()
+    try:
+        with Report(name, RunFolder(job.output).report(name)) as report:  # type: ignore[attr-defined]
+            run(spark, job, report)
+    finally:
+        spark.stop()

@@ -1,0 +1,131 @@
+"""Spark job 3: what readers get. The CSV, the rejected rows, and the ledger entry to be published."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import reduce as fold
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812  (the field's own spelling)
+
+from orchard_jobs.contract import LEDGER_COLUMNS, ExportJob, RunFolder, Status
+from orchard_jobs.errors import OrchardError
+from orchard_jobs.model_card import read_card
+from orchard_jobs.report import Report
+from orchard_jobs.storage import open_writer, write_bytes
+
+REJECT_COLUMNS = ("path", "label", "status", "error")
+WRITTEN_SCHEMA = "file string, rows long"
+
+FormatRow = Callable[[dict[str, Any]], Sequence[str]]
+
+
+def run(spark: SparkSession, job: ExportJob, report: Report) -> None:
+    """Write ``csv/`` and ``ledger.parquet`` and fill the report.
+
+    Raises:
+        OrchardError: when the rows have components of different bases.
+    """
+    folder = RunFolder(job.output)
+    components = _read_all(spark, job.components)
+    outcomes = _read_all(spark, job.features).select("path", "label", "etag", "status", "error")
+    with report.phase("csv"):
+        header = ["path", "label", *(f"pc{i}" for i in range(1, count_components(components) + 1))]
+        names = shard_names(job.shards)
+        rows = write_csv(components, folder.csv, names, header, format_components)
+    with report.phase("rejects"):
+        rejected = outcomes.where(F.col("status") != Status.OK.value)
+        rejects = write_csv(rejected, folder.csv, ["rejects.csv"], REJECT_COLUMNS, format_reject)
+    with report.phase("ledger"):
+        write_ledger(outcomes, folder.ledger, read_card(job.model).id if job.model else None)
+    report.describe(rows=rows, rejected=rejects, files=[f"{folder.csv}/{name}" for name in names])
+
+
+def shard_names(shards: int) -> list[str]:
+    """Return the CSV files' names, in the order of the paths in them."""
+    if shards == 1:
+        return ["features.csv"]
+    return [f"features-{place:05d}-of-{shards:05d}.csv" for place in range(1, shards + 1)]
+
+
+def count_components(components: DataFrame) -> int:
+    """Return K.
+
+    Raises:
+        OrchardError: where the rows do not agree on it, or on their basis.
+    """
+    found = components.select(F.size("components").alias("k"), "basis_id").distinct().limit(2).collect()
+    if len(found) != 1:
+        raise OrchardError(
+            f"components of {len(found)} bases",
+            rule="one CSV has rows of exactly one basis",
+            remedy="run reduce again on all feature folders",
+        )
+    return int(found[0]["k"])
+
+
+def write_csv(
+    rows: DataFrame, folder: str, names: Sequence[str], header: Sequence[str], format_row: FormatRow
+) -> int:
+    """Write ``rows`` by path into one CSV file per name and return how many they are.
+
+    Every file is written by the task that sorted its rows, straight to its place and whole or not
+    at all; so there is one header a file, and no folder of parts.
+    """
+
+    def write_shard(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        from pyspark import TaskContext
+
+        name = names[TaskContext.get().partitionId()]  # type: ignore[union-attr]
+        written = 0
+        with open_writer(f"{folder}/{name}") as sink:
+            sink.write(to_csv([header]))
+            for batch in batches:
+                sink.write(to_csv([format_row(row) for row in batch.to_pylist()]))
+                written += len(batch)
+        yield pa.RecordBatch.from_pydict({"file": [name], "rows": pa.array([written], pa.int64())})
+
+    shards = rows.repartitionByRange(len(names), "path") if len(names) > 1 else rows.repartition(1)
+    written = shards.sortWithinPartitions("path").mapInArrow(write_shard, WRITTEN_SCHEMA).collect()
+    return sum(row["rows"] for row in written)
+
+
+def format_components(row: dict[str, Any]) -> list[str]:
+    """Nine significant digits: more than the float32 features hold, and the same on every machine."""
+    return [defuse(row["path"]), defuse(row["label"]), *(f"{value + 0.0:.9g}" for value in row["components"])]
+
+
+def format_reject(row: dict[str, Any]) -> list[str]:
+    return [defuse(row[column] or "") for column in REJECT_COLUMNS]
+
+
+def defuse(cell: str) -> str:
+    """Prefix with ' what a spreadsheet would run as a formula.
+
+    https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
+def to_csv(rows: Iterable[Sequence[str]]) -> bytes:
+    """Return RFC 4180 lines in UTF-8."""
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows(rows)
+    return buffer.getvalue().encode()
+
+
+def write_ledger(outcomes: DataFrame, uri: str, model_id: str | None) -> None:
+    """Write LEDGER_COLUMNS of every image this run dealt with, as one Parquet object."""
+    table = (
+        outcomes.withColumn("model", F.lit(model_id).cast("string")).select(*LEDGER_COLUMNS).orderBy("path").toArrow()
+    )
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    write_bytes(uri, buffer.getvalue())
+
+
+def _read_all(spark: SparkSession, uris: tuple[str, ...]) -> DataFrame:
+    return fold(DataFrame.unionByName, [spark.read.parquet(uri) for uri in uris])

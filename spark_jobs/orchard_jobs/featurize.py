@@ -1,0 +1,177 @@
+"""Spark job 1: images to features, one Parquet row per manifest row.
+
+One ``mapInArrow`` over the manifest: a Python worker reads and decodes on threads while the model
+infers batch after batch. Only paths enter the worker and only features leave it.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from pyspark.accumulators import Accumulator
+from pyspark.sql import DataFrame, SparkSession
+
+from orchard_jobs.contract import FeaturizeJob, RunFolder, Status
+from orchard_jobs.decode import Decoded
+from orchard_jobs.errors import OrchardError
+from orchard_jobs.images import LoadedImage, load_images
+from orchard_jobs.manifest import read_manifest
+from orchard_jobs.model_card import read_card
+from orchard_jobs.report import Report, Seconds
+from orchard_jobs.runtimes import FeatureModel, load_model
+from orchard_jobs.storage import open_folder
+
+FEATURES_SCHEMA = (
+    "path string, label string, etag string, width int, height int, "
+    "status string, error string, features array<float>"
+)
+IMAGES_PER_TASK = 512  # some seconds of work: what a lost executor costs, and how often progress moves
+
+
+def run(spark: SparkSession, job: FeaturizeJob, report: Report) -> None:
+    """Write ``features/`` and fill the report.
+
+    Raises:
+        OrchardError: when the model is not there, the manifest is empty, or more than
+            ``max_failure_ratio`` of the images were rejected (the features stay, for inspection).
+    """
+    folder = RunFolder(job.output)
+    card = read_card(job.model)
+    manifest = read_manifest(spark, job)
+    total = manifest.count()
+    report.describe(
+        model={"id": card.id, "weights": card.weights, "features": card.features, "sha256": card.files["model.bin"]},
+        runtime=job.runtime,
+        precision=job.precision,
+    )
+    done = spark.sparkContext.accumulator(0)
+    seconds = Seconds.accumulator(spark.sparkContext)
+    with report.phase("featurize"), report.progress(total, lambda: done.value):
+        rows = featurize(manifest, job, partitions=count_partitions(total, _cores(spark)), done=done, seconds=seconds)
+        rows.write.mode("overwrite").parquet(folder.features)
+    report.describe(worker_seconds=seconds.value)
+    counts = count_statuses(spark.read.parquet(folder.features))
+    report.describe(counts=counts)
+    _refuse_failures(counts, total, job.max_failure_ratio)
+
+
+def featurize(
+    manifest: DataFrame,
+    job: FeaturizeJob,
+    *,
+    partitions: int,
+    done: "Accumulator[int]",
+    seconds: "Accumulator[dict[str, float]]",
+) -> DataFrame:
+    """Return FEATURE_COLUMNS for every row of ``manifest``, sorted by path within each partition."""
+    return (
+        manifest.select("path", "label", "etag")
+        .repartition(partitions)
+        .sortWithinPartitions("path")
+        .mapInArrow(_FeaturizeRows(job, done, seconds), FEATURES_SCHEMA)
+    )
+
+
+def count_partitions(images: int, cores: int) -> int:
+    """Return how many tasks to cut: by images and cores, and a whole number of rounds of the cores."""
+    if images <= cores:
+        return max(1, images)
+    rounds = math.ceil(images / (IMAGES_PER_TASK * cores))
+    return rounds * cores
+
+
+def count_statuses(features: DataFrame) -> dict[str, int]:
+    """Return the number of rows of each status, zero where there is none."""
+    found = {row["status"]: row["count"] for row in features.groupBy("status").count().collect()}
+    return {status.value: found.get(status.value, 0) for status in Status}
+
+
+def _cores(spark: SparkSession) -> int:
+    return max(1, spark.sparkContext.defaultParallelism)
+
+
+def _refuse_failures(counts: dict[str, int], total: int, limit: float) -> None:
+    rejected = {status: count for status, count in counts.items() if count and status != Status.OK}
+    ratio = sum(rejected.values()) / total
+    if counts[Status.OK] == 0 or ratio > limit:
+        reasons = ", ".join(f"{status} {count}" for status, count in rejected.items())
+        raise OrchardError(
+            f"{sum(rejected.values())} of {total} images rejected ({reasons})",
+            rule=f"at most {limit:.2%} may be (--max-failure-ratio={limit}), and one image at least must be good",
+            remedy="see the error column of the features, mend or remove the images, or raise the ratio",
+        )
+
+
+@dataclass(frozen=True)
+class _FeaturizeRows:
+    """What runs in a Python worker: Arrow batches of manifest rows in, of feature rows out."""
+
+    job: FeaturizeJob
+    done: "Accumulator[int]"
+    seconds: "Accumulator[dict[str, float]]"
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        job = self.job
+        model = load_model(job.model, job.runtime, job.precision, job.batch_size)
+        read = open_folder(job.images)
+        for rows in batches:
+            images = load_images(rows["path"].to_pylist(), read, model.card.image_size, job.concurrent_reads)
+            start = 0
+            for loaded in _in_batches(images, job.batch_size):
+                yield self._featurize_batch(rows.slice(start, len(loaded)), loaded, model)
+                start += len(loaded)
+
+    def _featurize_batch(self, rows: pa.RecordBatch, loaded: list[LoadedImage], model: FeatureModel) -> pa.RecordBatch:
+        decoded = [image.outcome for image in loaded if isinstance(image.outcome, Decoded)]
+        spent = Seconds.clock()
+        features = model.features(np.stack([image.pixels for image in decoded])) if decoded else None
+        self.seconds.add(
+            {
+                "reading": sum(image.seconds_reading for image in loaded),
+                "decoding": sum(image.seconds_decoding for image in loaded),
+                "inference": spent(),
+            }
+        )
+        self.done.add(len(loaded))
+        return _to_arrow(rows, loaded, features)
+
+
+def _in_batches(images: Iterable[LoadedImage], size: int) -> Iterator[list[LoadedImage]]:
+    batch: list[LoadedImage] = []
+    for image in images:
+        batch.append(image)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _to_arrow(rows: pa.RecordBatch, loaded: list[LoadedImage], features: np.ndarray | None) -> pa.RecordBatch:
+    outcomes = [image.outcome for image in loaded]
+    good = [isinstance(outcome, Decoded) for outcome in outcomes]
+    return pa.RecordBatch.from_pydict(
+        {
+            "path": rows["path"],
+            "label": rows["label"],
+            "etag": rows["etag"],
+            "width": pa.array([getattr(outcome, "width", None) for outcome in outcomes], pa.int32()),
+            "height": pa.array([getattr(outcome, "height", None) for outcome in outcomes], pa.int32()),
+            "status": pa.array([str(getattr(outcome, "status", Status.OK)) for outcome in outcomes], pa.string()),
+            "error": pa.array([getattr(outcome, "error", None) for outcome in outcomes], pa.string()),
+            "features": _list_array(good, features),
+        }
+    )
+
+
+def _list_array(good: list[bool], features: np.ndarray | None) -> pa.ListArray:
+    """Pack (n, d) floats as one list per good row and null for the others, without a Python loop."""
+    width = 0 if features is None else features.shape[1]
+    values = pa.array([] if features is None else features.ravel(), pa.float32())
+    offsets = np.concatenate([[0], np.cumsum(np.array(good, dtype=np.int32) * width)]).astype(np.int32)
+    nulls = pa.array(~np.array(good, dtype=bool))
+    return pa.ListArray.from_arrays(pa.array(offsets), values, mask=nulls)
+
+

@@ -1,0 +1,116 @@
+"""What a job did, as JSON in the run folder: rewritten while it works, so that others can watch.
+
+``{"job", "state": "running|succeeded|failed", "seconds", "phases": {name: seconds}, "versions", …}``
+and, while a phase reports progress, ``"done"``, ``"total"`` and ``"images_per_second"``.
+"""
+
+import json
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+import numpy
+import pyarrow
+import pyspark
+from pyspark import SparkContext
+from pyspark.accumulators import Accumulator, AccumulatorParam
+
+from orchard_jobs.storage import write_bytes
+
+PROGRESS_INTERVAL = 2.0  # seconds between two PUTs of the report
+
+
+class Report:
+    """The report of one job. Use it as a context manager: leaving it writes the final state."""
+
+    def __init__(self, job: str, uri: str) -> None:
+        self._uri = uri
+        self._started = time.monotonic()
+        self._content: dict[str, Any] = {"job": job, "state": "running", "phases": {}, "versions": _versions()}
+
+    def __enter__(self) -> Self:
+        self._write()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        self._content["state"] = "succeeded" if kind is None else "failed"
+        if error is not None:
+            self._content["error"] = " ".join(str(error).split())[:2000]
+        self._write()
+
+    def describe(self, **facts: Any) -> None:
+        """Add facts under their names."""
+        self._content.update(facts)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time a phase, in wall-clock seconds of the driver."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self._content["phases"][name] = round(time.monotonic() - started, 3)
+
+    @contextmanager
+    def progress(self, total: int, count_done: Callable[[], int]) -> Iterator[None]:
+        """While the block runs, rewrite the report with how far it is and how fast."""
+        started = time.monotonic()
+        finished = threading.Event()
+
+        def note() -> None:
+            done = min(count_done(), total)  # a retried task counts twice
+            rate = done / max(time.monotonic() - started, 1e-9)
+            self.describe(done=done, total=total, images_per_second=round(rate, 1))
+
+        def watch() -> None:
+            while not finished.wait(PROGRESS_INTERVAL):
+                note()
+                self._write()
+
+        note()
+        watcher = threading.Thread(target=watch, name="progress", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            finished.set()
+            watcher.join()
+            note()
+
+    def _write(self) -> None:
+        self._content["seconds"] = round(time.monotonic() - self._started, 3)
+        write_bytes(self._uri, json.dumps(self._content, indent=2, sort_keys=True).encode() + b"\n")
+
+
+class Seconds(AccumulatorParam[dict[str, float]]):
+    """Sums named seconds over all workers: where their time goes, whatever overlaps."""
+
+    def zero(self, value: dict[str, float]) -> dict[str, float]:
+        return dict.fromkeys(value, 0.0)
+
+    def addInPlace(self, value1: dict[str, float], value2: dict[str, float]) -> dict[str, float]:  # noqa: N802
+        for name, seconds in value2.items():
+            value1[name] = round(value1.get(name, 0.0) + seconds, 6)
+        return value1
+
+    @classmethod
+    def accumulator(cls, context: SparkContext) -> Accumulator[dict[str, float]]:
+        return context.accumulator({}, cls())
+
+    @staticmethod
+    def clock() -> Callable[[], float]:
+        """Return a function that says how many seconds ago this was called."""
+        started = time.perf_counter()
+        return lambda: time.perf_counter() - started
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "spark": pyspark.__version__,
+        "numpy": numpy.__version__,
+        "pyarrow": pyarrow.__version__,
+    }

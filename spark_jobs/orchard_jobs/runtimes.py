@@ -1,0 +1,121 @@
+"""Runs a model artefact: OpenVINO on the executors, TensorFlow as the reference."""
+
+import functools
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from orchard_jobs.contract import Precision, Runtime
+from orchard_jobs.errors import OrchardError
+from orchard_jobs.model_card import ModelCard, read_card, read_model_file
+
+Pixels = npt.NDArray[np.uint8]
+Features = npt.NDArray[np.float32]
+
+
+class FeatureModel(Protocol):
+    """Computes features: (n, size, size, 3) RGB in 0..255 -> (n, features)."""
+
+    card: ModelCard
+
+    def features(self, pixels: Pixels) -> Features: ...
+
+
+@functools.cache
+def load_model(model_uri: str, runtime: Runtime, precision: Precision, batch_size: int) -> FeatureModel:
+    """Load and verify the artefact, once per worker process.
+
+    This module is imported by Spark's Python workers, so the cache outlives the tasks; a cache in
+    ``__main__`` would be pickled anew with every task.
+
+    Raises:
+        OrchardError: when there is no such artefact, it was tampered with, or the runtime is absent.
+    """
+    card = read_card(model_uri)
+    if runtime is Runtime.OPENVINO:
+        return OpenVinoModel(model_uri, card, precision, batch_size)
+    if precision is not Precision.FLOAT32:
+        raise OrchardError(
+            f"--precision={precision} with --runtime={runtime}",
+            rule="TensorFlow is the float32 reference",
+            remedy="use --runtime=openvino or --precision=float32",
+        )
+    return TensorFlowModel(model_uri, card)
+
+
+class OpenVinoModel:
+    """The IR, compiled for one batch shape and one thread: Spark runs one worker per core."""
+
+    def __init__(self, model_uri: str, card: ModelCard, precision: Precision, batch_size: int) -> None:
+        import openvino as ov
+
+        self.card = card
+        self._batch_size = batch_size
+        core = ov.Core()
+        network = core.read_model(
+            model=read_model_file(model_uri, card, "model.xml"),
+            weights=read_model_file(model_uri, card, "model.bin"),
+        )
+        hints = {
+            "INFERENCE_PRECISION_HINT": {Precision.FLOAT32: "f32", Precision.BFLOAT16: "bf16"}[precision],
+            "INFERENCE_NUM_THREADS": int(os.environ.get("OMP_NUM_THREADS", "1")),
+            "NUM_STREAMS": 1,
+            # Otherwise every worker process pins itself to the same first core.
+            "ENABLE_CPU_PINNING": False,
+        }
+        self._compiled = core.compile_model(_accept_pixels(network, card, batch_size), "CPU", hints)
+
+    def features(self, pixels: Pixels) -> Features:
+        outputs = [
+            self._infer(pixels[start : start + self._batch_size])
+            for start in range(0, len(pixels), self._batch_size)
+        ]
+        return np.concatenate(outputs) if outputs else np.empty((0, self.card.features), np.float32)
+
+    def _infer(self, pixels: Pixels) -> Features:
+        missing = self._batch_size - len(pixels)
+        padded = np.pad(pixels, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else pixels
+        result: Features = self._compiled(padded)[0][: len(pixels)].copy()
+        return result
+
+
+def _accept_pixels(network: Any, card: ModelCard, batch_size: int) -> Any:
+    """Put the preprocessing of the card, x / 127.5 - 1, into the graph: bytes go in, not floats."""
+    import openvino as ov
+    from openvino.preprocess import PrePostProcessor
+
+    preprocessing = PrePostProcessor(network)
+    image = preprocessing.input()
+    image.tensor().set_element_type(ov.Type.u8).set_shape([batch_size, card.image_size, card.image_size, 3])
+    image.preprocess().convert_element_type(ov.Type.f32).scale(127.5).mean(1.0)
+    return preprocessing.build()
+
+
+class TensorFlowModel:
+    """The Keras model as it was exported, without any of our shortcuts."""
+
+    def __init__(self, model_uri: str, card: ModelCard) -> None:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        try:
+            import keras
+        except ImportError as error:
+            raise OrchardError(
+                "--runtime=tensorflow on a node without TensorFlow",
+                rule="the node's environment must have it",
+                remedy="install it with `install_node.sh --with-tensorflow`, or use --runtime=openvino",
+            ) from error
+        self.card = card
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.keras"
+            path.write_bytes(read_model_file(model_uri, card, path.name))
+            self._model = keras.saving.load_model(path, compile=False, safe_mode=True)
+
+    def features(self, pixels: Pixels) -> Features:
+        if len(pixels) == 0:
+            return np.empty((0, self.card.features), np.float32)
+        scaled = pixels.astype(np.float32) / 127.5 - 1
+        return np.asarray(self._model(scaled, training=False), dtype=np.float32)
