@@ -1,4 +1,4 @@
-"""The sample images are a small Fruits-360: same layout, same bytes every time, classes that can be told apart."""
+"""The sample images are a small Fruits-360: its layout, the same bytes every time, classes that differ."""
 
 import subprocess
 import sys
