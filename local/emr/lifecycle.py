@@ -1,0 +1,93 @@
+"""The life of a cluster, in a thread of its own: provisioning, bootstrap, steps, end.
+
+https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-overview.html#emr-overview-cluster-lifecycle
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from local.emr.bootstrap import run_bootstrap_actions
+from local.emr.cluster import ENDING, Cluster, Ending
+from local.emr.faults import NoCapacity
+from local.emr.identifiers import now
+from local.emr.node import Node
+from local.emr.process import end_processes
+from local.emr.step_run import run_step
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Lifecycle:
+    """Moves a cluster from STARTING to its end; whatever happens, its processes end with it."""
+
+    def __init__(self, cluster: Cluster, no_capacity: NoCapacity | None) -> None:
+        self._cluster = cluster
+        self._node = Node(cluster)
+        self._no_capacity = no_capacity
+        self._thread = threading.Thread(target=self._live, name=cluster.cluster_id, daemon=True)
+        self._step_threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self) -> None:
+        self._thread.join()
+
+    def _live(self) -> None:
+        try:
+            self._provision()
+            self._bootstrap()
+            self._serve_steps()
+        except Exception as error:
+            _LOGGER.exception("cluster %s", self._cluster.cluster_id)
+            self._cluster.terminate(Ending("INTERNAL_ERROR", f"Internal error: {error!r}"))
+        finally:
+            self._end()
+
+    def _provision(self) -> None:
+        if self._no_capacity is None:
+            self._sleep(self._cluster.settings.provisioning_seconds)
+            return
+        self._sleep(self._no_capacity.seconds_for(self._cluster))
+        self._cluster.terminate(self._no_capacity.ending_of(self._cluster))
+
+    def _bootstrap(self) -> None:
+        self._node.prepare()
+        self._cluster.move_to("BOOTSTRAPPING", "Running bootstrap actions")
+        run_bootstrap_actions(self._cluster, self._node)
+
+    def _serve_steps(self) -> None:
+        cluster = self._cluster
+        with cluster.changed:
+            if cluster.state not in ENDING:
+                cluster.ready = now()
+            while cluster.state not in ENDING:
+                started = cluster.start_pending_steps()
+                for step in started:
+                    thread = threading.Thread(
+                        target=run_step, args=(cluster, self._node, step), name=step.step_id, daemon=True
+                    )
+                    thread.start()
+                    self._step_threads.append(thread)
+                if not started:
+                    timeout = cluster.rest()
+                    if cluster.state not in ENDING:
+                        cluster.changed.wait(timeout)
+
+    def _end(self) -> None:
+        cluster = self._cluster
+        for thread in self._step_threads:
+            thread.join()
+        end_processes(self._node.marker, cluster.settings.stop_grace_seconds)
+        self._node.remove()
+        with cluster.changed:
+            cluster.state = cluster.ending.state if cluster.ending else "TERMINATED_WITH_ERRORS"
+            cluster.ended = now()
+            cluster.changed.notify_all()
+
+    def _sleep(self, seconds: float) -> None:
+        """Until the time has passed or the cluster is ending."""
+        with self._cluster.changed:
+            self._cluster.changed.wait_for(lambda: self._cluster.state in ENDING, timeout=seconds)

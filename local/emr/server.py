@@ -1,0 +1,213 @@
+"""HTTP on loopback: EMR's protocol at `/`, faults at `/_control/…`.
+
+- POST /_control/faults: a fault, see faults.py
+- GET /_control/faults: what is in force
+- DELETE /_control/faults: none any more, and no rate limit
+- POST /_control/rate-limit: {"per_second": 5, "burst": 10}
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import socket
+import struct
+import threading
+import time
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from local.emr.api import Api
+from local.emr.clusters import Clusters
+from local.emr.errors import (
+    AccessDeniedError,
+    EmrError,
+    InternalServerError,
+    RequestTooLargeError,
+    ThrottlingError,
+)
+from local.emr.faults import Fault, FaultPlan, When
+from local.emr.identifiers import new_request_id
+from local.emr.protocol import CONTENT_TYPE, decode_request, encode_error, encode_result
+from local.emr.settings import Settings
+
+_LOGGER = logging.getLogger(__name__)
+_MAX_BODY = 4 << 20
+_LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost"})
+_TIMEOUT_SECONDS = 75.0  # longer than the 60 s for which boto3 waits
+
+
+class DroppedError(Exception):
+    """The connection is to be reset instead of answered."""
+
+
+class EmrServer:
+    """The local EMR on 127.0.0.1; `faults` may be set while it serves."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.faults = FaultPlan()
+        self._clusters = Clusters()
+        self._api = Api(settings, self._clusters, self.faults)
+        handler = type("Handler", (_Handler,), {"emr": self})
+        self._http = _HttpServer(("127.0.0.1", settings.port), handler)
+        self._thread = threading.Thread(target=self._http.serve_forever, name="http", daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take no more requests, then end every cluster with its processes."""
+        self._http.shutdown()
+        self._http.server_close()
+        self._clusters.close()
+
+    def answer(self, target: str | None, body: bytes) -> bytes:
+        """An action's answer. Raises EmrError, or DroppedError where a fault wants no answer."""
+        self.faults.check_rate()
+        action = (target or "").rpartition(".")[2]
+        self._strike(action, "before")
+        request = decode_request(target, body)
+        result = encode_result(request.action, self._api.answer(request))
+        self._strike(action, "after")
+        return result
+
+    def _strike(self, action: str, when: When) -> None:
+        fault = self.faults.take(action, when)
+        if fault is not None:
+            _LOGGER.info("fault: %s", fault)
+            raise _error_of(fault, action)
+
+
+def _error_of(fault: Fault, action: str) -> Exception:
+    if fault.kind == "throttle":
+        return ThrottlingError()
+    if fault.kind == "access_denied":
+        return AccessDeniedError(f"User is not authorized to perform: elasticmapreduce:{action}")
+    if fault.kind == "internal":
+        return InternalServerError("An internal error occurred.")
+    if fault.kind == "timeout":
+        time.sleep(_TIMEOUT_SECONDS if fault.seconds is None else fault.seconds)
+    return DroppedError()
+
+
+class _HttpServer(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+
+class _Handler(BaseHTTPRequestHandler):
+    emr: EmrServer
+    protocol_version = "HTTP/1.1"
+    timeout = 60  # an idle connection is closed
+    server_version = "LocalEMR"
+    disable_nagle_algorithm = True
+
+    def do_POST(self) -> None:
+        self._respond(self._post)
+
+    def do_GET(self) -> None:
+        self._respond(self._get)
+
+    def do_DELETE(self) -> None:
+        self._respond(self._delete)
+
+    def _respond(self, answer: Any) -> None:
+        status, content = 200, b"{}"
+        try:
+            self._refuse_foreign_host()
+            content = answer()
+        except DroppedError:
+            self._reset()
+            return
+        except EmrError as error:
+            status, content = error.status, encode_error(error)
+        except Exception as error:
+            _LOGGER.exception("%s %s", self.command, self.path)
+            status, content = 500, encode_error(InternalServerError(f"fault of the local EMR: {error!r}"))
+        with contextlib.suppress(ConnectionError):
+            self._send(status, content)
+
+    def _post(self) -> bytes:
+        body = self._read_body()
+        if self.path == "/":
+            return self.emr.answer(self.headers.get("X-Amz-Target"), body)
+        asked = _parse_control(self.headers.get("Content-Type"), body)
+        try:
+            if self.path == "/_control/faults":
+                self.emr.faults.add(Fault(**asked))
+            elif self.path == "/_control/rate-limit":
+                self.emr.faults.limit_rate(**asked)
+            else:
+                raise EmrError(f"there is no {self.path}")
+        except (TypeError, ValueError) as error:
+            raise EmrError(str(error)) from error
+        return b"{}"
+
+    def _get(self) -> bytes:
+        self._expect_faults_path()
+        return json.dumps(self.emr.faults.describe()).encode()
+
+    def _delete(self) -> bytes:
+        self._expect_faults_path()
+        self.emr.faults.clear()
+        return b"{}"
+
+    def _expect_faults_path(self) -> None:
+        if self.path != "/_control/faults":
+            raise EmrError(f"there is no {self.command} {self.path}")
+
+    def _refuse_foreign_host(self) -> None:
+        """A web page must not reach a server that runs programs by giving its own name this address."""
+        host = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
+        if host not in _LOOPBACK_NAMES:
+            self.close_connection = True
+            raise AccessDeniedError(f"Host is {host!r}: the local EMR answers to {sorted(_LOOPBACK_NAMES)}")
+
+    def _read_body(self) -> bytes:
+        length = self.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.headers or not length.isascii() or not length.isdigit():
+            self.close_connection = True
+            raise EmrError("a request needs a Content-Length and no Transfer-Encoding")
+        if int(length) > _MAX_BODY:
+            self.close_connection = True
+            raise RequestTooLargeError(f"the body has {length} bytes: at most {_MAX_BODY} are read")
+        return self.rfile.read(int(length))
+
+    def _send(self, status: int, content: bytes) -> None:
+        self.send_response(status, HTTPStatus(status).phrase)
+        self.send_header("Content-Type", CONTENT_TYPE)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("x-amzn-RequestId", new_request_id())
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _reset(self) -> None:
+        """RST instead of FIN: the peer sees `connection reset`."""
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        _LOGGER.debug(format, *arguments)
+
+
+def _parse_control(content_type: str | None, body: bytes) -> dict[str, Any]:
+    # A web page may post text/plain anywhere, but not JSON without being asked (CORS).
+    if not (content_type or "").startswith("application/json"):
+        raise EmrError(f"Content-Type is {content_type!r}: it must be application/json")
+    try:
+        value = json.loads(body)
+    except ValueError as error:
+        raise EmrError(f"the body is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise EmrError("the body must be a JSON object")
+    return value
