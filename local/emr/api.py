@@ -180,7 +180,7 @@ class Api:
     def _describe_step(self, asked: Parameters) -> Parameters:
         cluster = self._cluster(asked["ClusterId"])
         with cluster.changed:
-            return {"Step": descriptions.describe_step(cluster, _find_step(cluster, asked["StepId"]))}
+            return {"Step": descriptions.describe_step(_find_step(cluster, asked["StepId"]))}
 
     def _list_steps(self, asked: Parameters) -> Parameters:
         cluster = self._cluster(asked["ClusterId"])
@@ -195,7 +195,7 @@ class Api:
             ]
             chosen, marker = page(steps, asked.get("Marker"), self._settings.page_size, lambda s: s.step_id)
             return {
-                "Steps": [descriptions.summarise_step(cluster, step) for step in chosen],
+                "Steps": [descriptions.summarise_step(step) for step in chosen],
                 "Marker": marker,
             }
 

@@ -81,7 +81,7 @@ def describe_cluster(cluster: Cluster) -> Parameters:
     }
 
 
-def summarise_step(cluster: Cluster, step: Step) -> Parameters:
+def summarise_step(step: Step) -> Parameters:
     """An item of ListSteps."""
     jar_step = step.config["HadoopJarStep"]
     return {
@@ -110,9 +110,9 @@ def summarise_step(cluster: Cluster, step: Step) -> Parameters:
     }
 
 
-def describe_step(cluster: Cluster, step: Step) -> Parameters:
+def describe_step(step: Step) -> Parameters:
     """DescribeStep's Step."""
-    return {**summarise_step(cluster, step), "ExecutionRoleArn": step.execution_role}
+    return {**summarise_step(step), "ExecutionRoleArn": step.execution_role}
 
 
 def describe_fleet(cluster: Cluster, fleet: Collection) -> Parameters:

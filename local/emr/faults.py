@@ -93,7 +93,7 @@ class FaultPlan:
             self._per_second = None
 
     def limit_rate(self, per_second: float, burst: float = 1.0) -> None:
-        """Answer ThrottlingException beyond this rate: a bucket of `burst` requests, refilled at `per_second`."""
+        """Throttle beyond this rate: a bucket of `burst` requests, refilled at `per_second`."""
         if per_second <= 0 or burst < 1:
             raise ValueError(f"per_second is {per_second} and burst {burst}: more than 0 and at least 1")
         with self._lock:
@@ -124,13 +124,9 @@ class FaultPlan:
     def describe(self) -> dict[str, Any]:
         """What is in force, with the strikes that are left."""
         with self._lock:
-            limit = (
-                None if self._per_second is None else {"per_second": self._per_second, "burst": self._burst}
-            )
-            return {
-                "faults": [{**asdict(fault), "times": left} for fault, left in self._faults],
-                "rate_limit": limit,
-            }
+            faults = [{**asdict(fault), "times": left} for fault, left in self._faults]
+            limit = {"per_second": self._per_second, "burst": self._burst}
+            return {"faults": faults, "rate_limit": limit if self._per_second is not None else None}
 
     def _take(self, action: str, matches: Callable[[Fault], bool]) -> Fault | None:
         with self._lock:

@@ -76,7 +76,7 @@ def run_command(command: Command, stop: Callable[[], float | None], sweep: bool)
 
 
 def end_processes(marker: Marker, grace: float, root: subprocess.Popen[bytes] | None = None) -> None:
-    """SIGTERM to all that bear the marker, after `grace` seconds SIGKILL to what is left, until nothing is."""
+    """SIGTERM to all that bear the marker; SIGKILL after `grace` seconds, until nothing is left."""
     deadline = time.monotonic() + grace
     if grace:
         _signal(_find_processes(marker, root), psutil.Process.terminate)
