@@ -1,0 +1,114 @@
+"""What one run may choose: the DAG's parameters, and what they mean."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from airflow.sdk import Param
+
+from orchard.settings import URI_PATTERN, Settings, is_inside
+from orchard_jobs.contract import Precision
+from orchard_jobs.errors import OrchardError
+
+
+def params(settings: Settings) -> dict[str, Param]:
+    """Return the parameters of a run, as Airflow's form shows and checks them."""
+    fleet, nightly = settings.fleet, settings.nightly
+    return {
+        "images": Param(
+            settings.places.images,
+            title="Images",
+            description="URI of the folder of <label>/<image>: s3://bucket/prefix or file:///path.",
+            type="string",
+            pattern=URI_PATTERN,
+            maxLength=1024,
+        ),
+        "components": Param(
+            None,
+            title="Components",
+            description=f"Principal components to keep. Without this and without a variance: {nightly.components}.",
+            type=["null", "integer"],
+            minimum=1,
+            maximum=1280,
+        ),
+        "variance": Param(
+            None,
+            title="Variance",
+            description="Instead of a number of components: keep the fewest that explain this share, as 0.9.",
+            type=["null", "number"],
+            exclusiveMinimum=0,
+            maximum=1,
+        ),
+        "precision": Param(
+            nightly.precision.value,
+            title="Precision",
+            description="Number format of the inference: bfloat16 is faster where the CPU has it, and less exact.",
+            type="string",
+            enum=[precision.value for precision in Precision],
+        ),
+        "core_nodes": Param(
+            fleet.core_nodes,
+            title="Cluster size",
+            description="Core nodes, beside the primary node.",
+            type="integer",
+            minimum=1,
+            maximum=fleet.max_core_nodes,
+        ),
+        "max_failure_ratio": Param(
+            nightly.max_failure_ratio,
+            title="Failure threshold",
+            description="Largest allowed share of rejected images, from 0 to 1; above it the run fails.",
+            type="number",
+            minimum=0,
+            maximum=1,
+        ),
+    }
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The parameters of one run, checked together. Exactly one of components and variance is set."""
+
+    images: str
+    components: int | None
+    variance: float | None
+    precision: Precision
+    core_nodes: int
+    max_failure_ratio: float
+
+    @classmethod
+    def of_run(cls, params: Mapping[str, Any], settings: Settings) -> Self:
+        """Read the parameters of one run.
+
+        Raises:
+            OrchardError: where they contradict each other or the settings.
+        """
+        components, variance = params["components"], params["variance"]
+        if components is not None and variance is not None:
+            raise OrchardError(
+                f"components={components} and variance={variance}",
+                rule="a run takes one of the two",
+                remedy="trigger the run again with one of them empty",
+            )
+        if components is None and variance is None:
+            components = settings.nightly.components
+        return cls(
+            images=_usable_images(params["images"], settings.places.lake),
+            components=components,
+            variance=variance,
+            precision=Precision(params["precision"]),
+            core_nodes=params["core_nodes"],
+            max_failure_ratio=params["max_failure_ratio"],
+        )
+
+
+def _usable_images(uri: str, lake: str) -> str:
+    images = re.sub("/+$", "", uri)
+    if is_inside(lake, images):
+        raise OrchardError(
+            f"images={uri}",
+            rule=f"the lake, {lake}, is not inside the folder of images, or its files would be taken for images",
+            remedy="trigger the run again with the folder of the images alone",
+        )
+    return images

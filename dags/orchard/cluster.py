@@ -1,0 +1,136 @@
+"""Settings and a run as the request of EMR's RunJobFlow. Pure.
+
+Two things that RunJobFlow cannot say (botocore's model has no member for them): IMDSv2 comes from the
+security configuration or the account's default, and there is no client token, so that creating twice
+is prevented by the tags below (see ``plugins/orchard_emr_create.py``).
+"""
+
+import shlex
+from typing import Any
+
+from orchard.lake import run_slug
+from orchard.settings import Fleet, Settings, Spark
+
+DAG_TAG = "orchard:dag"
+RUN_TAG = "orchard:run"
+LAKE_TAG = "orchard:lake"
+
+
+def run_tags(dag_id: str, run_id: str, settings: Settings) -> dict[str, str]:
+    """Return the tags that tell the cluster of a run from every other.
+
+    The lake is among them because two Airflows in one account have equal DAG and run ids.
+    """
+    return {DAG_TAG: dag_id, RUN_TAG: run_slug(run_id), LAKE_TAG: run_slug(settings.places.lake)}
+
+
+def run_job_flow(tags: dict[str, str], core_nodes: int, settings: Settings) -> dict[str, Any]:
+    """Return RunJobFlow's request for the cluster of one run."""
+    fleet, places = settings.fleet, settings.places
+    request = {
+        "Name": f"{tags[DAG_TAG]} {tags[RUN_TAG]}",
+        "LogUri": f"{places.logs}/",
+        "ReleaseLabel": fleet.release,
+        "Applications": [{"Name": "Spark"}],
+        "Instances": _instances(fleet, core_nodes),
+        "BootstrapActions": [_bootstrap_action(fleet, places.code)],
+        "Configurations": _configurations(fleet, settings.spark),
+        "JobFlowRole": fleet.instance_profile,
+        "ServiceRole": fleet.service_role,
+        "VisibleToAllUsers": True,
+        "StepConcurrencyLevel": 1,
+        "AutoTerminationPolicy": {"IdleTimeout": fleet.idle_timeout},
+        # The managed policy AmazonEMRServicePolicy_v2 acts only on what has the last tag.
+        "Tags": [
+            {"Key": key, "Value": value}
+            for key, value in {**tags, "for-use-with-amazon-emr-managed-policies": "true"}.items()
+        ],
+    }
+    if fleet.security_configuration:
+        request["SecurityConfiguration"] = fleet.security_configuration
+    return request
+
+
+def _instances(fleet: Fleet, core_nodes: int) -> dict[str, Any]:
+    instances: dict[str, Any] = {
+        "InstanceFleets": _fleets(fleet, core_nodes),
+        # Steps are added one by one, so that each is a task of its own in Airflow.
+        "KeepJobFlowAliveWhenNoSteps": True,
+        "TerminationProtected": False,
+    }
+    if fleet.subnets:
+        instances["Ec2SubnetIds"] = list(fleet.subnets)
+    return instances
+
+
+def _fleets(fleet: Fleet, core_nodes: int) -> list[dict[str, Any]]:
+    on_demand = {"OnDemandSpecification": {"AllocationStrategy": "lowest-price"}}
+    fleets = [
+        _fleet("MASTER", fleet.primary_types, fleet.ebs_gib, on_demand) | {"TargetOnDemandCapacity": 1},
+        _fleet("CORE", fleet.core_types, fleet.ebs_gib, on_demand) | {"TargetOnDemandCapacity": core_nodes},
+    ]
+    if fleet.task_nodes:
+        spot = {
+            "SpotSpecification": {
+                "AllocationStrategy": "price-capacity-optimized",
+                "TimeoutDurationMinutes": 10,
+                "TimeoutAction": "SWITCH_TO_ON_DEMAND",
+            }
+        }
+        fleets.append(
+            _fleet("TASK", fleet.task_types, fleet.ebs_gib, spot) | {"TargetSpotCapacity": fleet.task_nodes}
+        )
+    return fleets
+
+
+def _fleet(kind: str, types: tuple[str, ...], ebs_gib: int, launch: dict[str, Any]) -> dict[str, Any]:
+    volume = {"VolumeSpecification": {"VolumeType": "gp3", "SizeInGB": ebs_gib}, "VolumesPerInstance": 1}
+    return {
+        "Name": kind.lower(),
+        "InstanceFleetType": kind,
+        "InstanceTypeConfigs": [
+            {
+                "InstanceType": instance_type,
+                "WeightedCapacity": 1,
+                "EbsConfiguration": {"EbsBlockDeviceConfigs": [volume]},
+            }
+            for instance_type in types
+        ],
+        "LaunchSpecifications": launch,
+    }
+
+
+def _bootstrap_action(fleet: Fleet, code: str) -> dict[str, Any]:
+    arguments = ["--target", fleet.node_env, "--source", code, *shlex.split(fleet.bootstrap_args)]
+    return {
+        "Name": "install the Python environment",
+        "ScriptBootstrapAction": {"Path": f"{code}/install_node.sh", "Args": arguments},
+    }
+
+
+def _configurations(fleet: Fleet, spark: Spark) -> list[dict[str, Any]]:
+    python = f"{fleet.node_env}/bin/python"
+    return [
+        {
+            "Classification": "spark-defaults",
+            "Properties": {
+                "spark.pyspark.python": python,
+                "spark.pyspark.driver.python": python,
+                "spark.driver.memory": spark.driver_memory,
+                "spark.executor.memory": spark.executor_memory,
+                "spark.executor.memoryOverhead": spark.executor_overhead,
+                "spark.executor.cores": str(spark.executor_cores),
+                # https://docs.aws.amazon.com/emr/latest/ReleaseGuide/s3a-magicv2-committer.html
+                "spark.hadoop.mapreduce.outputcommitter.factory.scheme.s3a": (
+                    "org.apache.hadoop.fs.s3a.commit.S3ACommitterFactory"
+                ),
+                "spark.hadoop.fs.s3a.committer.name": "magicv2",
+                "spark.hadoop.fs.s3a.committer.magic.enabled": "true",
+            },
+        },
+        {
+            "Classification": "spark-env",
+            "Properties": {},
+            "Configurations": [{"Classification": "export", "Properties": {"PYSPARK_PYTHON": python}}],
+        },
+    ]

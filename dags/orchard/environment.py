@@ -1,0 +1,98 @@
+"""A frozen dataclass from ``ORCHARD_*`` environment variables, and the table of them.
+
+The variable of a field is its name in capitals: ``core_nodes`` is ``ORCHARD_CORE_NODES``. An empty
+variable counts as absent, because that is how docker-compose and Make pass what is not set.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from orchard_jobs.errors import OrchardError
+
+PREFIX = "ORCHARD_"
+
+Group = TypeVar("Group")
+
+
+class Variable(NamedTuple):
+    """One row of the table of settings."""
+
+    name: str
+    default: str
+    description: str
+
+
+def setting(description: str, default: Any = dataclasses.MISSING, *, shown: str | None = None) -> Any:
+    """Declare a field. ``shown`` is what the table says of a default that depends on others."""
+    return dataclasses.field(default=default, metadata={"description": description, "shown": shown})
+
+
+def read(group: type[Group], environ: Mapping[str, str]) -> Group:
+    """Build ``group`` from the environment.
+
+    Raises:
+        OrchardError: for a variable that is missing, or that is not of its field's type.
+    """
+    hints = typing.get_type_hints(group)
+    given: dict[str, Any] = {}
+    for field in dataclasses.fields(group):  # type: ignore[arg-type]
+        name = variable_name(field.name)
+        text = environ.get(name, "").strip()
+        if text:
+            given[field.name] = _parse(name, hints[field.name], text)
+        elif field.default is dataclasses.MISSING:
+            raise OrchardError(
+                f"{name} is not set", rule=field.metadata["description"], remedy=f"export {name}, then retry"
+            )
+    return group(**given)
+
+
+def variables(group: Any) -> Iterator[Variable]:
+    """Yield the variables that ``group`` reads, in the order of its fields."""
+    for field in dataclasses.fields(group):
+        yield Variable(variable_name(field.name), _shown_default(field), field.metadata["description"])
+
+
+def variable_name(field_name: str) -> str:
+    return PREFIX + field_name.upper()
+
+
+def require(holds: bool, field_name: str, value: object, rule: str) -> None:
+    """Refuse a setting's value.
+
+    Raises:
+        OrchardError: names the variable, its value and the rule.
+    """
+    if not holds:
+        name = variable_name(field_name)
+        raise OrchardError(f"{name}={value}", rule=f"it takes {rule}", remedy=f"correct {name}")
+
+
+def _parse(name: str, hint: Any, text: str) -> Any:
+    if typing.get_origin(hint) is tuple:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    scalar = _scalar_type(hint)
+    try:
+        return scalar(text)
+    except ValueError:
+        rule = {int: "a whole number", float: "a number"}.get(scalar, "one of " + ", ".join(scalar))
+        raise OrchardError(f"{name}={text}", rule=f"it takes {rule}", remedy=f"correct {name}") from None
+
+
+def _scalar_type(hint: Any) -> Any:
+    if isinstance(hint, types.UnionType):
+        return next(member for member in typing.get_args(hint) if member is not types.NoneType)
+    return hint
+
+
+def _shown_default(field: "dataclasses.Field[Any]") -> str:
+    if field.metadata["shown"] is not None:
+        return str(field.metadata["shown"])
+    if field.default is dataclasses.MISSING:
+        return "required"
+    if isinstance(field.default, tuple):
+        return ",".join(field.default) or "none"
+    return "none" if field.default in (None, "") else str(field.default)

@@ -1,0 +1,122 @@
+"""Make a run exist for readers: its basis, run.json, its ledger entry and, last, latest.json.
+
+Each is one write. A crash before the last leaves readers on the previous run; publishing the same run
+again writes the same things again.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from orchard.lake import Lake
+from orchard.reports import Reports, counts_of
+from orchard.storage import ABSENT, Storage, Versioned
+from orchard_jobs.contract import RunFolder
+from orchard_jobs.errors import OrchardError
+
+NO_LATEST = Versioned(b'{"run": null, "runs": []}', ABSENT)
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A run that is about to be published.
+
+    Args:
+        slug: The run's folder.
+        run_id: Airflow's name of it.
+        sensed: What ``sense`` found.
+        cluster: What there is to say about the cluster.
+    """
+
+    slug: str
+    run_id: str
+    sensed: Mapping[str, Any]
+    cluster: Mapping[str, Any]
+
+
+def publish(storage: Storage, lake: Lake, publication: Publication) -> dict[str, Any]:
+    """Publish a run; return what run.json says of it.
+
+    Raises:
+        OrchardError: if the counts do not add up, a job did not succeed, or another run has been
+            published since this one looked at the ledger. Nothing is published then.
+    """
+    folder = lake.run(publication.slug)
+    reports = Reports.of_run(storage, folder)
+    summary = summarize(publication, reports, folder)
+    latest = _read_latest(storage, lake)
+    _refuse_other_predecessor(json.loads(latest.data), publication, lake)
+    _copy_basis(storage, folder, lake.basis(summary["basis_id"]))
+    storage.write(folder.run_json, _to_json(summary))
+    storage.write(lake.ledger_entry(publication.slug), storage.read(folder.ledger).data)
+    storage.replace(lake.latest, _to_json(_latest_of(summary, publication, folder)), latest.version)
+    return summary
+
+
+def summarize(publication: Publication, reports: Reports, folder: RunFolder) -> dict[str, Any]:
+    """Return the content of run.json. Pure, but for the time."""
+    featurize, reduce, export = reports.featurize, reports.reduce, reports.export
+    return {
+        "run": publication.slug,
+        "run_id": publication.run_id,
+        "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "counts": counts_of(publication.sensed, reports),
+        "rejected": reports.rejected,
+        "builds_on": list(publication.sensed["earlier"]),
+        "basis_id": reduce["basis_id"],
+        "components": reduce["k"],
+        "variance_kept": reduce["variance_kept"],
+        "fitted_rows": reduce.get("fitted_rows"),
+        "rows": export["rows"],
+        "weights": featurize.get("model", {}).get("weights"),
+        "model": featurize.get("model", {}),
+        "runtime": featurize.get("runtime"),
+        "precision": featurize.get("precision"),
+        "images_per_second": featurize.get("images_per_second"),
+        "seconds": {name: report.get("seconds") for name, report in vars(reports).items()},
+        "phases": {name: report.get("phases", {}) for name, report in vars(reports).items()},
+        "versions": featurize.get("versions", {}),
+        "cluster": dict(publication.cluster),
+        "csv": f"{folder.csv}/features.csv",
+        "files": export.get("files", []),
+    }
+
+
+def _latest_of(summary: Mapping[str, Any], publication: Publication, folder: RunFolder) -> dict[str, Any]:
+    return {
+        "run": publication.slug,
+        "published_at": summary["published_at"],
+        "basis_id": summary["basis_id"],
+        "run_json": folder.run_json,
+        "csv": summary["csv"],
+        # The order of publication, which names and times of files do not keep.
+        "runs": [*publication.sensed["earlier"], publication.slug],
+    }
+
+
+def _read_latest(storage: Storage, lake: Lake) -> Versioned:
+    try:
+        return storage.read(lake.latest)
+    except FileNotFoundError:
+        return NO_LATEST
+
+
+def _refuse_other_predecessor(latest: Mapping[str, Any], publication: Publication, lake: Lake) -> None:
+    unknown = set(latest["runs"]) - {*publication.sensed["earlier"], publication.slug}
+    if unknown:
+        raise OrchardError(
+            f"{lake.latest} names runs that this one has not seen: {', '.join(sorted(unknown))}",
+            rule="a run is published on top of those that it has seen",
+            remedy="clear this run's task 'sense', so that it starts from what is published now",
+        )
+
+
+def _copy_basis(storage: Storage, folder: RunFolder, target: str) -> None:
+    for name in storage.names(folder.basis):
+        storage.write(f"{target}/{name}", storage.read(f"{folder.basis}/{name}").data)
+
+
+def _to_json(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n"

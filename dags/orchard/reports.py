@@ -1,0 +1,78 @@
+"""What the jobs of a run say they did, and whether it adds up. Reads the run folder; writes nothing."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from orchard.storage import Storage
+from orchard_jobs.contract import ExportJob, FeaturizeJob, ReduceJob, RunFolder, Status
+from orchard_jobs.errors import OrchardError
+
+Report = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Reports:
+    """The final reports of a run's three jobs."""
+
+    featurize: Report
+    reduce: Report
+    export: Report
+
+    @classmethod
+    def of_run(cls, storage: Storage, folder: RunFolder) -> Self:
+        """Read the reports.
+
+        Raises:
+            OrchardError: if a job has not reported, or has not succeeded.
+        """
+        return cls(*(_read(storage, folder, job.NAME) for job in (FeaturizeJob, ReduceJob, ExportJob)))
+
+    @property
+    def featurized(self) -> int:
+        return int(self.featurize["counts"].get(Status.OK.value, 0))
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """Rejected images by status."""
+        counts: dict[str, int] = self.featurize["counts"]
+        return {status: count for status, count in counts.items() if status != Status.OK.value and count}
+
+
+def counts_of(sensed: Mapping[str, Any], reports: Reports) -> dict[str, int]:
+    """Return the counts of a run, reconciled.
+
+    Raises:
+        OrchardError: unless listed = featurized + rejected + known.
+    """
+    counts = {
+        "listed": int(sensed["listed"]),
+        "featurized": reports.featurized,
+        "rejected": sum(reports.rejected.values()),
+        "known": int(sensed["known"]),
+    }
+    if counts["listed"] != counts["featurized"] + counts["rejected"] + counts["known"]:
+        raise OrchardError(
+            " ".join(f"{name}={count}" for name, count in counts.items()),
+            rule="listed = featurized + rejected + known",
+            remedy="clear this run's task 'sense' to list and compute again; nothing has been published",
+        )
+    return counts
+
+
+def _read(storage: Storage, folder: RunFolder, job: str) -> Report:
+    uri = folder.report(job)
+    try:
+        report: Report = json.loads(storage.read(uri).data)
+    except FileNotFoundError:
+        raise OrchardError(
+            f"no report at {uri}", rule=f"'{job}' writes one", remedy=f"clear this run's task '{job}'"
+        ) from None
+    if report.get("state") != "succeeded":
+        raise OrchardError(
+            f"{uri} has state {report.get('state')}",
+            rule="only a run whose jobs succeeded is published",
+            remedy=f"clear this run's task '{job}'",
+        )
+    return report

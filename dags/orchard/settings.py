@@ -1,0 +1,188 @@
+"""Where Orchard runs and how big: read from the environment when a DAG is built, never at import.
+
+What a job does is not here but in ``orchard_jobs.contract``.
+"""
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Self
+from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from croniter import croniter
+
+from orchard.environment import Variable, read, require, setting, variables
+from orchard_jobs.contract import Precision
+
+URI_PATTERN = r"^(s3://[^/]|file:///)"
+"""After the scheme comes the plain path or key: nothing in a URI is percent-decoded."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things are, as URIs."""
+
+    lake: str = setting("URI of the lake: where every run, the ledger and the newest result are written")
+    model: str = setting(
+        "URI of the model artefact's folder: `make model` makes one, `<lake>/models/<id>` is where it belongs"
+    )
+    images: str = setting("URI of the folder of `<label>/<image>`", "", shown="`<lake>/images`")
+    code: str = setting("URI of the folder that `make package` fills for the nodes", "", shown="`<lake>/code`")
+    logs: str = setting("URI under which EMR writes its logs", "", shown="`<lake>/logs`")
+
+    def __post_init__(self) -> None:
+        for name in ("images", "code", "logs"):
+            if not getattr(self, name):
+                object.__setattr__(self, name, f"{self.lake.rstrip('/')}/{name}")
+        for field in fields(self):
+            uri = getattr(self, field.name)
+            require(re.match(URI_PATTERN, uri) is not None, field.name, uri, "s3://bucket/prefix or file:///path")
+            object.__setattr__(self, field.name, uri.rstrip("/"))
+        plain = not self.code.startswith("s3://") or quote(self.code, safe="/:") == self.code
+        require(plain, "code", self.code, "letters, digits and ._~/- in an s3:// URI, because spark-submit decodes it")
+        require(not is_inside(self.lake, self.images), "lake", self.lake, "a folder outside that of the images")
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The cluster that a run creates."""
+
+    release: str = setting("EMR release", "emr-spark-8.1.0")
+    primary_types: tuple[str, ...] = setting("Instance types of the primary node", ("m6i.xlarge", "m5.xlarge", "m7i.xlarge"))
+    core_types: tuple[str, ...] = setting("Instance types of the core nodes", ("m6i.xlarge", "m5.xlarge", "m7i.xlarge"))
+    task_types: tuple[str, ...] = setting(
+        "Instance types of the task nodes", ("m6i.xlarge", "m5.xlarge", "m7i.xlarge", "m5a.xlarge", "m6a.xlarge")
+    )
+    core_nodes: int = setting("On-demand core nodes, unless the run's parameters say otherwise", 2)
+    max_core_nodes: int = setting("Most core nodes that a run's parameters may ask for", 20)
+    task_nodes: int = setting("Spot task nodes, on-demand where Spot has none; 0 for no task fleet", 0)
+    ebs_gib: int = setting("EBS volume of each node, in GiB", 64)
+    subnets: tuple[str, ...] = setting("Subnets to choose from, by comma; the default VPC's where empty", ())
+    instance_profile: str = setting("Instance profile of the nodes", "EMR_EC2_DefaultRole")
+    service_role: str = setting("Service role of EMR", "EMR_DefaultRole_V2")
+    security_configuration: str | None = setting(
+        "EMR security configuration: encryption, and IMDSv2, which RunJobFlow itself cannot ask for", None
+    )
+    idle_timeout: int = setting("Seconds without work after which EMR itself ends the cluster", 900)
+    node_env: str = setting("Python environment that the bootstrap action makes on each node", "/opt/orchard/venv")
+    bootstrap_args: str = setting("More arguments of the bootstrap action, quoted as in a shell", "")
+
+    def __post_init__(self) -> None:
+        for name in ("primary_types", "core_types", "task_types"):
+            kinds = getattr(self, name)
+            require(1 <= len(kinds) <= 30, name, ",".join(kinds), "1 to 30 instance types")
+        require(1 <= self.core_nodes <= self.max_core_nodes, "core_nodes", self.core_nodes, f"1 to {self.max_core_nodes}")
+        require(0 <= self.task_nodes <= 1000, "task_nodes", self.task_nodes, "0 to 1000")
+        require(10 <= self.ebs_gib <= 16384, "ebs_gib", self.ebs_gib, "10 to 16384")
+        require(60 <= self.idle_timeout <= 604800, "idle_timeout", self.idle_timeout, "60 to 604800 seconds")
+        require(self.node_env.startswith("/"), "node_env", self.node_env, "an absolute path")
+        try:
+            shlex.split(self.bootstrap_args)
+        except ValueError:
+            require(False, "bootstrap_args", self.bootstrap_args, "arguments with balanced quotes")
+
+
+@dataclass(frozen=True)
+class Spark:
+    """Sizes of Spark's processes. The defaults suit 4 cores and 16 GiB, of which YARN gives out 12."""
+
+    driver_memory: str = setting("Heap of the driver, on the primary node", "6g")
+    executor_memory: str = setting("Heap of an executor", "3g")
+    executor_overhead: str = setting("Memory of an executor beside its heap: the Python workers and the model", "6g")
+    executor_cores: int = setting("Cores of an executor", 4)
+    batch_size: int = setting("Images per inference", 32)
+    concurrent_reads: int = setting("Images read at once, per Spark task", 16)
+
+    def __post_init__(self) -> None:
+        for name in ("driver_memory", "executor_memory", "executor_overhead"):
+            size = getattr(self, name)
+            require(re.fullmatch(r"\d+[mg]", size) is not None, name, size, "a number and m or g, as in 6g")
+        require(1 <= self.executor_cores <= 64, "executor_cores", self.executor_cores, "1 to 64")
+
+
+@dataclass(frozen=True)
+class Waits:
+    """How long to wait, in seconds, and how often to try."""
+
+    poll_interval: int = setting("Seconds between two looks at a cluster or step", 30)
+    start_timeout: int = setting("Longest wait for a cluster to start", 1800)
+    step_timeout: int = setting("Longest time of one step; then it is cancelled", 21600)
+    terminate_timeout: int = setting("Longest wait for a cluster to end", 1800)
+    log_timeout: int = setting("Longest wait for a failed step's log, which EMR uploads every five minutes", 330)
+    sense_interval: int = setting("Seconds between two looks for new images", 300)
+    sense_timeout: int = setting("Longest wait for new images; then the run is skipped", 3600)
+    retries: int = setting("Retries of a task", 2)
+    retry_delay: int = setting("Seconds before the first retry; doubles after that", 60)
+
+    def __post_init__(self) -> None:
+        for name in ("poll_interval", "start_timeout", "step_timeout", "terminate_timeout", "sense_interval"):
+            require(getattr(self, name) >= 1, name, getattr(self, name), "1 second or more")
+        for name in ("log_timeout", "sense_timeout", "retries", "retry_delay"):
+            require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+
+
+@dataclass(frozen=True)
+class Nightly:
+    """When the DAG runs, and the parameters of a run that nobody gave any."""
+
+    cron: str = setting("When the nightly run starts, as a cron expression", "0 2 * * *")
+    time_zone: str = setting("Time zone of the cron expression", "UTC")
+    components: int = setting("Components to keep where a run's parameters name none", 15)
+    precision: Precision = setting("Number format of the inference: float32 or bfloat16", Precision.FLOAT32)
+    max_failure_ratio: float = setting("Largest allowed share of rejected images", 0.05)
+    aws_conn_id: str | None = setting(
+        "Airflow connection for AWS", None, shown="none: credentials as boto3 finds them"
+    )
+
+    def __post_init__(self) -> None:
+        require(1 <= self.components <= 1280, "components", self.components, "1 to 1280")
+        require(0 <= self.max_failure_ratio <= 1, "max_failure_ratio", self.max_failure_ratio, "0 to 1")
+        require(_is_cron(self.cron), "cron", self.cron, "a cron expression of five fields")
+        require(_is_time_zone(self.time_zone), "time_zone", self.time_zone, "a name such as Europe/Paris")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting, by theme."""
+
+    places: Places
+    fleet: Fleet
+    spark: Spark
+    waits: Waits
+    nightly: Nightly
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Build the settings from ``ORCHARD_*`` variables.
+
+        Raises:
+            OrchardError: for the first variable that is missing or breaks its rule.
+        """
+        return cls(*(read(group, environ) for group in _GROUPS))
+
+
+def table() -> list[Variable]:
+    """Return every variable with its default and meaning, for the README."""
+    return [variable for group in _GROUPS for variable in variables(group)]
+
+
+def _is_cron(expression: str) -> bool:
+    return len(expression.split()) == 5 and croniter.is_valid(expression)
+
+
+def _is_time_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return False
+    return True
+
+
+def is_inside(uri: str, folder: str) -> bool:
+    """Whether ``uri`` is ``folder`` or below it."""
+    return f"{uri}/".startswith(f"{folder}/")
+
+
+_GROUPS = (Places, Fleet, Spark, Waits, Nightly)

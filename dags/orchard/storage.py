@@ -1,0 +1,152 @@
+"""Whole small objects at ``file://`` and ``s3://`` URIs, as Airflow's side reads and writes them.
+
+After the scheme comes the plain path or key: nothing is percent-decoded, because Hadoop's ``Path``
+does not decode either and both must name the same file.
+"""
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from botocore.exceptions import ClientError
+
+from orchard_jobs.errors import OrchardError
+
+ABSENT = ""
+"""The version of an object that does not exist."""
+
+
+class Versioned(NamedTuple):
+    """An object's bytes and a token that changes with them."""
+
+    data: bytes
+    version: str
+
+
+class Storage(Protocol):
+    """Reads raise FileNotFoundError; writes are seen whole or not at all."""
+
+    def read(self, uri: str) -> Versioned: ...
+
+    def write(self, uri: str, data: bytes) -> None: ...
+
+    def replace(self, uri: str, data: bytes, version: str) -> None:
+        """Write only if the object still has ``version``; raise OrchardError if it has not."""
+
+    def names(self, uri: str) -> list[str]:
+        """Return the names of the objects directly in the folder ``uri``, sorted; none if it is absent."""
+
+
+def storage_for(uri: str, aws_conn_id: str | None) -> Storage:
+    """Return the storage of ``uri``'s scheme."""
+    return S3Storage(S3Hook(aws_conn_id=aws_conn_id).conn) if uri.startswith("s3://") else FileStorage()
+
+
+def local_path(uri: str) -> Path:
+    return Path(uri.removeprefix("file://"))
+
+
+def bucket_and_key(uri: str) -> tuple[str, str]:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+class FileStorage:
+    """Files. A write goes to a hidden file beside its target, then takes its name."""
+
+    def read(self, uri: str) -> Versioned:
+        data = local_path(uri).read_bytes()
+        return Versioned(data, hashlib.sha256(data).hexdigest())
+
+    def write(self, uri: str, data: bytes) -> None:
+        path = local_path(uri)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, staged = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            # mkstemp gives 0600; the jobs may run as another user than Airflow.
+            Path(staged).chmod(0o644)
+            Path(staged).replace(path)
+        except BaseException:
+            Path(staged).unlink(missing_ok=True)
+            raise
+
+    def replace(self, uri: str, data: bytes, version: str) -> None:
+        path = local_path(uri)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(path.parent):
+            if (self.read(uri).version if path.exists() else ABSENT) != version:
+                raise _changed(uri)
+            self.write(uri, data)
+
+    def names(self, uri: str) -> list[str]:
+        folder = local_path(uri)
+        if not folder.is_dir():
+            return []
+        return sorted(p.name for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+
+
+class S3Storage:
+    """Objects in S3. One PUT is atomic, and conditional by ETag."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def read(self, uri: str) -> Versioned:
+        bucket, key = bucket_and_key(uri)
+        try:
+            response = self._client.get_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                raise FileNotFoundError(uri) from error
+            raise
+        return Versioned(response["Body"].read(), response["ETag"])
+
+    def write(self, uri: str, data: bytes) -> None:
+        bucket, key = bucket_and_key(uri)
+        self._client.put_object(Bucket=bucket, Key=key, Body=data)
+
+    def replace(self, uri: str, data: bytes, version: str) -> None:
+        bucket, key = bucket_and_key(uri)
+        condition = {"IfNoneMatch": "*"} if version == ABSENT else {"IfMatch": version}
+        try:
+            self._client.put_object(Bucket=bucket, Key=key, Body=data, **condition)
+        except ClientError as error:
+            # 409 is the answer while another conditional PUT of the same key is under way.
+            if error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict", "412", "409"):
+                raise _changed(uri) from error
+            raise
+
+    def names(self, uri: str) -> list[str]:
+        bucket, key = bucket_and_key(uri)
+        prefix = f"{key}/" if key else ""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+        keys = (item["Key"] for page in pages for item in page.get("Contents", ()))
+        return sorted(name for name in (key.removeprefix(prefix) for key in keys) if name)
+
+
+def _changed(uri: str) -> OrchardError:
+    return OrchardError(
+        f"{uri} has changed since it was read",
+        rule="one run publishes at a time",
+        remedy="clear this run's task 'sense', so that it starts from what the other run published",
+    )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,127 @@
+"""
+# Nightly image features
+
+Turns the images that have arrived since the last run into features, principal components and a CSV, on
+an EMR cluster that exists only for this run.
+
+| task | does | if it fails |
+|---|---|---|
+| `sense` | lists the images and writes those that no published run has to the run's manifest; none: waits, then the run is skipped and no cluster is created | the message names the folder and the remedy; then clear it |
+| `create_cluster` | creates this run's cluster, or attaches to it | the reason and the logs' place are in its log; clear it |
+| `featurize` | one row of 1280 features per image; what is no image becomes a rejected row | the last lines of the Spark driver are in its log; too many rejected images: see `features/` |
+| `reduce` | principal components, fitted on all published runs and this one | as above |
+| `export` | the CSV, the rejected images, the ledger entry (staged) | as above |
+| `publish` | checks that every listed image is accounted for; then the run exists for readers | nothing is published; clear it |
+| `terminate_cluster` | ends the cluster, whatever happened before | **look at EMR's console**: EMR ends an idle cluster by itself |
+
+**Run it by hand**: *Trigger*, with the parameters of the form. **Run a part again**: clear the task with its
+downstream tasks; Airflow clears the creation and the end of the cluster with it. Clearing or failing a
+running task cancels its step. Clearing a whole published run publishes it again.
+
+**Results**: `<lake>/latest.json` names the newest run's `csv` and `run.json`. Anything in `<lake>/runs/` that has
+no entry in `<lake>/ledger/` is unfinished.
+
+**Settings**: `ORCHARD_*` environment variables of the scheduler, the workers and the DAG processor; see the README.
+"""
+
+import os
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from airflow.sdk import DAG, CronTriggerTimetable, task
+from orchard_emr_create import OrchardCreateClusterOperator
+from orchard_emr_step import OrchardStepOperator
+from orchard_emr_terminate import OrchardTerminateClusterOperator
+from orchard_sensor import SkipAfterTimeoutSensor
+
+from orchard.choices import params
+from orchard.run import Run
+from orchard.settings import Settings
+
+CLUSTER_ID = "{{ ti.xcom_pull(task_ids='create_cluster') or '' }}"
+
+
+def build_dag(settings: Settings) -> DAG:
+    """Return the nightly DAG. ``Run`` says what each task works on, when its fields are rendered."""
+    waits, nightly = settings.waits, settings.nightly
+    emr: dict[str, Any] = {
+        "aws_conn_id": nightly.aws_conn_id,
+        "poll_interval": waits.poll_interval,
+        "deferrable": True,
+    }
+
+    def run_of(context: Any) -> Run:
+        return Run.of_context(context, settings)
+
+    def cluster(context: Any, **_: Any) -> dict[str, Any]:
+        return run_of(context).cluster_request()
+
+    def tags(context: Any, **_: Any) -> dict[str, str]:
+        return run_of(context).tags()
+
+    def step(job: str) -> OrchardStepOperator:
+        return OrchardStepOperator(
+            task_id=job,
+            job_flow_id=CLUSTER_ID,
+            steps=lambda context, **_: [run_of(context).step(job)],
+            step_timeout=waits.step_timeout,
+            log_timeout=waits.log_timeout,
+            execution_timeout=timedelta(seconds=waits.step_timeout + waits.log_timeout + 600),
+            **emr,
+        )
+
+    with DAG(
+        dag_id="orchard_features",
+        description="Images to features, principal components and a CSV, on a cluster of its own.",
+        doc_md=__doc__,
+        schedule=CronTriggerTimetable(nightly.cron, timezone=nightly.time_zone),
+        start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(nightly.time_zone)),
+        catchup=False,
+        max_active_runs=1,
+        # No dagrun_timeout: it would skip the teardown and leave the cluster behind.
+        dagrun_timeout=None,
+        params=params(settings),
+        tags=["orchard"],
+        default_args={
+            "retries": waits.retries,
+            "retry_delay": timedelta(seconds=waits.retry_delay),
+            "retry_exponential_backoff": True,
+            "max_retry_delay": timedelta(minutes=15),
+        },
+    ) as dag:
+        sense = SkipAfterTimeoutSensor(
+            task_id="sense",
+            python_callable=lambda **context: run_of(context).look_for_images(),
+            mode="reschedule",
+            poke_interval=waits.sense_interval,
+            timeout=waits.sense_timeout,
+            execution_timeout=timedelta(hours=1),
+        )
+        create_cluster = OrchardCreateClusterOperator(
+            task_id="create_cluster",
+            job_flow_overrides=cluster,
+            run_tags=tags,
+            start_timeout=waits.start_timeout,
+            execution_timeout=timedelta(seconds=waits.start_timeout + 600),
+            **emr,
+        )
+
+        @task(execution_timeout=timedelta(hours=1))
+        def publish(**context: Any) -> dict[str, Any]:
+            return run_of(context).publish()
+
+        terminate_cluster = OrchardTerminateClusterOperator(
+            task_id="terminate_cluster",
+            job_flow_id=CLUSTER_ID,
+            run_tags=tags,
+            terminate_timeout=waits.terminate_timeout,
+            execution_timeout=timedelta(seconds=waits.terminate_timeout + 600),
+            **emr,
+        ).as_teardown(setups=create_cluster)
+
+        sense >> create_cluster >> step("featurize") >> step("reduce") >> step("export") >> publish() >> terminate_cluster
+    return dag
+
+
+dag = build_dag(Settings.from_env(os.environ))

@@ -1,0 +1,62 @@
+"""Questions to EMR's API that the amazon provider has no answer to. Synchronous, no Airflow."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+LIVE_STATES = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
+READY_STATES = ("RUNNING", "WAITING")
+ENDED_STATES = ("TERMINATED", "TERMINATED_WITH_ERRORS")
+UNFINISHED_STEP_STATES = ("PENDING", "RUNNING", "CANCEL_PENDING")
+ENDED_STEP_STATES = ("COMPLETED", "CANCELLED", "FAILED", "INTERRUPTED")
+
+LONGEST_RUN = timedelta(days=7)
+"""How far back to look for a run's cluster: ListClusters knows no filter by tag."""
+
+
+def find_clusters(client: Any, tags: Mapping[str, str], states: tuple[str, ...]) -> Iterator[str]:
+    """Yield the ids of the clusters in ``states`` that have all of ``tags``, newest first."""
+    pages = client.get_paginator("list_clusters").paginate(
+        ClusterStates=list(states), CreatedAfter=datetime.now(UTC) - LONGEST_RUN
+    )
+    for cluster in (cluster for page in pages for cluster in page["Clusters"]):
+        if tags.items() <= _tags_of(client, cluster["Id"]).items():
+            yield cluster["Id"]
+
+
+def find_steps(client: Any, cluster_id: str, name: str) -> list[dict[str, Any]]:
+    """Return the steps whose name starts with ``name``, newest first, which is ListSteps' order."""
+    pages = client.get_paginator("list_steps").paginate(ClusterId=cluster_id)
+    return [step for page in pages for step in page["Steps"] if step["Name"].startswith(name)]
+
+
+def describe_end(cluster: Mapping[str, Any]) -> str:
+    """Say in which state a cluster is, why, and where its logs are. ``cluster`` is DescribeCluster's."""
+    status = cluster["Status"]
+    reason = status.get("StateChangeReason", {})
+    why = ": ".join(text for text in (reason.get("Code"), reason.get("Message")) if text)
+    details = "; ".join(
+        ": ".join(text for text in (detail.get("ErrorCode"), detail.get("ErrorMessage")) if text)
+        for detail in status.get("ErrorDetails", ())
+    )
+    log_uri = cluster.get("LogUri")
+    logs = f"Logs: {log_uri.rstrip('/')}/{cluster['Id']}/" if log_uri else "It keeps no logs (no LogUri)"
+    explained = " - ".join(part for part in (why, details) if part) or "EMR gives no reason"
+    return f"cluster {cluster['Id']} is {status['State']}: {explained}. {logs}"
+
+
+def describe_failure(step: Mapping[str, Any]) -> str:
+    """Say in which state a step is and what EMR knows of the reason. ``step`` is DescribeStep's."""
+    status = step["Status"]
+    details = status.get("FailureDetails", {})
+    known = [
+        *(details.get(key) for key in ("Reason", "Message", "LogFile")),
+        status.get("StateChangeReason", {}).get("Message"),
+    ]
+    explained = " - ".join(part for part in known if part) or "EMR gives no reason"
+    return f"step {step['Id']} ({step['Name']}) is {status['State']}: {explained}"
+
+
+def _tags_of(client: Any, cluster_id: str) -> dict[str, str]:
+    cluster = client.describe_cluster(ClusterId=cluster_id)["Cluster"]
+    return {tag["Key"]: tag.get("Value", "") for tag in cluster.get("Tags", ())}

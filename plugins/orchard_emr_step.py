@@ -1,0 +1,172 @@
+"""Run one step on a run's cluster, wait for its end and show why it failed."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.exceptions import AirflowException
+from airflow.providers.amazon.aws.hooks.emr import EmrHook
+from airflow.providers.amazon.aws.operators.emr import EmrAddStepsOperator
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from botocore.exceptions import BotoCoreError, ClientError
+from orchard_emr_api import (
+    ENDED_STATES,
+    ENDED_STEP_STATES,
+    UNFINISHED_STEP_STATES,
+    describe_end,
+    describe_failure,
+    find_steps,
+)
+from orchard_emr_logs import last_lines
+from orchard_emr_triggers import TIMED_OUT, EmrStepTrigger
+from orchard_emr_waiting import ONCE, PATIENT, deadline_in, persist_links, wait_for
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class OrchardStepOperator(EmrAddStepsOperator):
+    """EmrAddStepsOperator for one step, which is never added twice and never outlives its task.
+
+    The step's name gets a suffix that all tries between two clearings of the task share. A retry
+    attaches to a step of its name that is waiting, running or completed, and adds another after one
+    that failed. Clearing the task gives a new name: what is left of the old step is cancelled, and the
+    step runs again.
+
+    Args:
+        step_timeout: Longest time from adding the step to its end, in seconds; then it is cancelled.
+        poll_interval: Seconds between two looks at it.
+        log_timeout: Longest wait for the log of a failed step, in seconds.
+    """
+
+    # A step argument ending in .json would be taken for a file (https://github.com/apache/airflow/issues/10451).
+    template_ext: Sequence[str] = ()
+
+    def __init__(self, *, step_timeout: float, poll_interval: float, log_timeout: float, **kwargs: Any) -> None:
+        super().__init__(botocore_config=PATIENT, **kwargs)
+        self.step_timeout = step_timeout
+        self.poll_interval = poll_interval
+        self.log_timeout = log_timeout
+        self._step_id: str | None = None
+
+    def execute(self, context: "Context") -> str:
+        cluster = self._describe_cluster()
+        persist_links(self, context, cluster)
+        if cluster["Status"]["State"] in ("TERMINATING", *ENDED_STATES):
+            raise AirflowFailException(f"No step can run: {describe_end(cluster)}")
+        try:
+            self._step_id = self._attach_or_add(context)
+            trigger = EmrStepTrigger(
+                job_flow_id=self.job_flow_id,
+                step_id=self._step_id,
+                until=[*ENDED_STEP_STATES, *ENDED_STATES],
+                deadline=deadline_in(self.step_timeout),
+                poll_interval=self.poll_interval,
+                hook_parameters=self._hook_parameters,
+            )
+            context["ti"].xcom_push(key="step_id", value=self._step_id)
+            return str(wait_for(self, context, trigger, "execute_complete"))
+        except TaskDeferred:
+            raise
+        except BaseException:
+            self._cancel_unfinished()
+            raise
+
+    def execute_complete(self, context: "Context", event: dict[str, Any] | None = None) -> str:
+        event = event or {}
+        self._step_id = event["step_id"]
+        step = self.hook.conn.describe_step(ClusterId=self.job_flow_id, StepId=self._step_id)["Step"]
+        if step["Status"]["State"] == "COMPLETED":
+            self.log.info("Step %s completed", self._step_id)
+            return str(self._step_id)
+        if event["state"] == TIMED_OUT:
+            self._cancel_unfinished()
+            raise AirflowException(f"Cancelled after {self.step_timeout:.0f} s: {self._explain(step)}")
+        raise self._failure(step)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: "Context") -> Any:
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except BaseException:
+            if self._step_id is None:
+                # A trigger that failed or was given up has told nobody which step it waited for.
+                self._cancel(_unfinished(self._find_named()))
+            raise
+
+    def on_kill(self) -> None:
+        self._cancel_unfinished()
+
+    def _attach_or_add(self, context: "Context") -> str:
+        (step,) = self.steps
+        named = {**step, "Name": f"{step['Name']} #{_tries_before_clearing(context)}"}
+        earlier = self._find_named()
+        self._cancel(_unfinished(other for other in earlier if other["Name"] != named["Name"]))
+        return _reusable(earlier, named["Name"]) or self._add(named)
+
+    def _find_named(self) -> list[dict[str, Any]]:
+        (step,) = self.steps
+        return find_steps(self.hook.conn, str(self.job_flow_id), f"{step['Name']} #")
+
+    def _add(self, step: dict[str, Any]) -> str:
+        once = EmrHook(**{**self._hook_parameters, "config": ONCE})
+        try:
+            (added,) = once.add_job_flow_steps(job_flow_id=str(self.job_flow_id), steps=[step])
+        except (ClientError, BotoCoreError):
+            # The answer may be lost after the request took effect.
+            found = _reusable(find_steps(self.hook.conn, str(self.job_flow_id), step["Name"]), step["Name"])
+            if found is None:
+                raise
+            return found
+        self.log.info("Added step %s (%s)", added, step["Name"])
+        return added
+
+    def _failure(self, step: dict[str, Any]) -> AirflowException:
+        cluster = self._describe_cluster()
+        explained = self._explain(step)
+        if cluster["Status"]["State"] in ("TERMINATING", *ENDED_STATES):
+            # A retry would find the same dead cluster: clear the task instead, which creates another.
+            return AirflowFailException(f"{describe_end(cluster)}\n{explained}")
+        return AirflowException(explained)
+
+    def _explain(self, step: dict[str, Any]) -> str:
+        log_uri = self._describe_cluster().get("LogUri")
+        lines = last_lines(
+            log_uri, str(self.job_flow_id), step["Id"], timeout=self.log_timeout, aws_conn_id=self.aws_conn_id
+        )
+        return f"{describe_failure(step)}\nThe last lines of its stderr:\n{lines}"
+
+    def _describe_cluster(self) -> dict[str, Any]:
+        cluster: dict[str, Any] = self.hook.conn.describe_cluster(ClusterId=self.job_flow_id)["Cluster"]
+        return cluster
+
+    def _cancel_unfinished(self) -> None:
+        if self._step_id is not None:
+            self._cancel([self._step_id])
+
+    def _cancel(self, step_ids: list[str]) -> None:
+        if not step_ids:
+            return
+        self.log.info("Cancelling %s", ", ".join(step_ids))
+        try:
+            self.hook.conn.cancel_steps(
+                ClusterId=self.job_flow_id, StepIds=step_ids, StepCancellationOption="TERMINATE_PROCESS"
+            )
+        except Exception:
+            # Must not hide why it is cancelled; terminating the cluster ends the step as well.
+            self.log.exception("Could not cancel %s", ", ".join(step_ids))
+
+
+def _tries_before_clearing(context: "Context") -> int:
+    """Return how many tries there were when the task was last cleared: clearing adds the retries anew."""
+    ti = context["ti"]
+    return int(ti.max_tries - ti.task.retries)
+
+
+def _unfinished(steps: Iterable[dict[str, Any]]) -> list[str]:
+    return [step["Id"] for step in steps if step["Status"]["State"] in UNFINISHED_STEP_STATES]
+
+
+def _reusable(steps: list[dict[str, Any]], name: str) -> str | None:
+    newest = next((step for step in steps if step["Name"] == name), None)
+    if newest and newest["Status"]["State"] in ("PENDING", "RUNNING", "COMPLETED"):
+        return str(newest["Id"])
+    return None

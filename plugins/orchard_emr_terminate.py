@@ -1,0 +1,71 @@
+"""End every cluster of a run, and wait until it has ended."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.exceptions import AirflowException
+from airflow.providers.amazon.aws.operators.emr import EmrTerminateJobFlowOperator
+from orchard_emr_api import ENDED_STATES, LIVE_STATES, describe_end, find_clusters
+from orchard_emr_triggers import EmrClusterEndTrigger
+from orchard_emr_waiting import PATIENT, deadline_in, persist_links, wait_for
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
+    """EmrTerminateJobFlowOperator that asks EMR, not XCom, for the clusters of its run.
+
+    Any end is a success: whether the work succeeded is for the other tasks to say. Synchronously the
+    provider's operator does not wait, and deferred it fails on TERMINATED_WITH_ERRORS.
+
+    Args:
+        run_tags: Tags that only this run's clusters have. Templated.
+        terminate_timeout: Longest wait for the end, in seconds.
+        poll_interval: Seconds between two looks.
+    """
+
+    template_fields: Sequence[str] = (*EmrTerminateJobFlowOperator.template_fields, "run_tags")
+
+    def __init__(self, *, run_tags: Any, terminate_timeout: float, poll_interval: float, **kwargs: Any) -> None:
+        super().__init__(botocore_config=PATIENT, **kwargs)
+        self.run_tags = run_tags
+        self.terminate_timeout = terminate_timeout
+        self.poll_interval = poll_interval
+
+    def execute(self, context: "Context") -> None:
+        alive = self._find_alive()
+        if not alive:
+            self.log.info("No cluster of this run is alive")
+            return
+        self.log.info("Terminating %s", ", ".join(alive))
+        self.hook.conn.terminate_job_flows(JobFlowIds=alive)
+        persist_links(self, context, self._describe(alive[0]))
+        trigger = EmrClusterEndTrigger(
+            job_flow_id=alive[0],
+            until=ENDED_STATES,
+            deadline=deadline_in(self.terminate_timeout),
+            poll_interval=self.poll_interval,
+            hook_parameters=self._hook_parameters,
+        )
+        wait_for(self, context, trigger, "execute_complete")
+
+    def execute_complete(self, context: "Context", event: dict[str, Any] | None = None) -> None:
+        cluster = self._describe((event or {})["job_flow_id"])
+        if cluster["Status"]["State"] not in ENDED_STATES:
+            raise AirflowException(f"Not ended within {self.terminate_timeout:.0f} s: {describe_end(cluster)}")
+        self.log.info("Ended: %s", describe_end(cluster))
+        self.execute(context)  # until none of them is alive
+
+    def _find_alive(self) -> list[str]:
+        client = self.hook.conn
+        alive = list(find_clusters(client, self.run_tags, (*LIVE_STATES, "TERMINATING")))
+        # The XCom is a second source: tags can be edited while a cluster lives.
+        known = self.job_flow_id
+        if known and known not in alive and self._describe(known)["Status"]["State"] not in ENDED_STATES:
+            alive.append(known)
+        return alive
+
+    def _describe(self, job_flow_id: str) -> dict[str, Any]:
+        cluster: dict[str, Any] = self.hook.conn.describe_cluster(ClusterId=job_flow_id)["Cluster"]
+        return cluster

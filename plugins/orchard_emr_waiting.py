@@ -1,0 +1,62 @@
+"""What the three EMR operators share: links to the cluster, and a wait with or without a worker."""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.providers.amazon.aws.hooks.emr import EmrHook
+from airflow.providers.amazon.aws.links.emr import EmrClusterLink, EmrLogsLink
+from orchard_emr_triggers import EmrStateTrigger
+
+if TYPE_CHECKING:
+    from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
+    from airflow.sdk import Context
+
+GRACE = 300
+"""Seconds after its own deadline at which Airflow gives a trigger up that does not answer."""
+
+ONCE = {"retries": {"total_max_attempts": 1}}
+"""botocore's configuration for a request that must not be repeated behind our back."""
+
+PATIENT: dict[str, Any] = {"retries": {"mode": "adaptive", "max_attempts": 10}}
+"""botocore's configuration for all others: it slows down when EMR throttles."""
+
+
+def persist_links(operator: "AwsBaseOperator[EmrHook]", context: "Context", cluster: dict[str, Any]) -> None:
+    """Show the links to the cluster and its logs. ``cluster`` is DescribeCluster's."""
+    hook = operator.hook
+    where = {"region_name": hook.conn_region_name, "aws_partition": hook.conn_partition}
+    EmrClusterLink.persist(context=context, operator=operator, **where, job_flow_id=cluster["Id"])
+    log_uri = cluster.get("LogUri", "")
+    if log_uri.startswith("s3"):
+        bucket_and_prefix = log_uri.partition("://")[2].rstrip("/")
+        EmrLogsLink.persist(
+            context=context, operator=operator, **where, job_flow_id=cluster["Id"], log_uri=bucket_and_prefix
+        )
+
+
+def wait_for(
+    operator: "AwsBaseOperator[EmrHook]",
+    context: "Context",
+    trigger: EmrStateTrigger,
+    resume: str,
+) -> Any:
+    """Defer to ``trigger``, or run it here if the operator is not deferrable; then call ``resume``."""
+    if operator.deferrable:  # type: ignore[attr-defined]
+        _defer(operator, trigger, resume)
+    event = asyncio.run(_first_event(trigger))
+    return getattr(operator, resume)(context, event)
+
+
+def deadline_in(seconds: float) -> float:
+    return time.time() + seconds
+
+
+def _defer(operator: "AwsBaseOperator[EmrHook]", trigger: EmrStateTrigger, resume: str) -> NoReturn:
+    operator.defer(trigger=trigger, method_name=resume, timeout=trigger.deadline - time.time() + GRACE)
+
+
+async def _first_event(trigger: EmrStateTrigger) -> Any:
+    async for event in trigger.run():
+        return event.payload
+    raise RuntimeError(f"{trigger!r} ended without an event")

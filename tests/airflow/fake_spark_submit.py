@@ -1,0 +1,81 @@
+"""Stands in for spark-submit: takes a job's arguments as the real one does, and writes what the job would.
+
+What is to go wrong comes from a file ``behaviour.json`` beside this script, so that a test can say it
+after the cluster has started: ``{"featurize": "fail" | "killed" | "hang"}``.
+"""
+
+import io
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from orchard_jobs.contract import ExportJob, FeaturizeJob, ReduceJob, RunFolder
+
+
+def main(arguments: list[str]) -> None:
+    application = next(i for i, argument in enumerate(arguments) if argument.endswith("/run.py"))
+    name, tokens = arguments[application + 1], arguments[application + 2 :]
+    print(f"fake driver of {name}", file=sys.stderr, flush=True)
+    misbehave(json.loads(Path(__file__).with_name("behaviour.json").read_text()).get(name))
+    {"featurize": featurize, "reduce": reduce, "export": export}[name](tokens)
+
+
+def misbehave(how: str | None) -> None:
+    if how == "fail":
+        raise RuntimeError("the job's own last words")
+    if how == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "hang":
+        time.sleep(600)
+
+
+def featurize(tokens: list[str]) -> None:
+    job = FeaturizeJob.from_argv(tokens)
+    manifest = pq.read_table(local(job.manifest or ""))
+    write_table(f"{job.output}/features/part-0.parquet", manifest)
+    report(job.output, "featurize", counts={"ok": manifest.num_rows}, model={"id": "m", "weights": "untrained"})
+
+
+def reduce(tokens: list[str]) -> None:
+    job = ReduceJob.from_argv(tokens)
+    write(f"{RunFolder(job.output).basis}/basis.json", b"{}")
+    report(job.output, "reduce", k=job.components, variance_kept=0.5, basis_id="basis-1", rows=2, fitted_rows=2)
+
+
+def export(tokens: list[str]) -> None:
+    job = ExportJob.from_argv(tokens)
+    features = pq.read_table(local(job.features[0]))
+    ledger = features.select(["path", "etag"]).append_column("status", pa.array(["ok"] * features.num_rows))
+    write_table(RunFolder(job.output).ledger, ledger)
+    write(f"{RunFolder(job.output).csv}/features.csv", b"path,label\n")
+    report(job.output, "export", rows=features.num_rows, rejected=0, files=["features.csv"])
+
+
+def report(output: str, job: str, **facts: object) -> None:
+    content = {"job": job, "state": "succeeded", "seconds": 1.0, "phases": {job: 1.0}, "versions": {}, **facts}
+    write(RunFolder(output).report(job), json.dumps(content).encode())
+
+
+def write_table(uri: str, table: pa.Table) -> None:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    write(uri, buffer.getvalue())
+
+
+def write(uri: str, data: bytes) -> None:
+    local(uri).parent.mkdir(parents=True, exist_ok=True)
+    local(uri).write_bytes(data)
+
+
+def local(uri: str) -> Path:
+    return Path(uri.removeprefix("file://"))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
