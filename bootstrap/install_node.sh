@@ -42,15 +42,15 @@ case "$source" in
 esac
 [ -f "$folder/$requirements" ] || fail "--source $source: it has no $requirements; make one with \`make package\`"
 
-python="${PYTHON:-$(command -v python3.11 || command -v python3)}" || fail "no python3 on this machine: install Python 3.11"
 # The stamp is written last: an environment without its line is unfinished, or of other pins.
 stamp="$target/.orchard-node"
-pins() { echo "$("$python" --version) $(cksum < "$folder/$1")"; }
+pins() { cksum < "$folder/$1"; }
 if [ -f "$stamp" ] && grep -qxF "$(pins "$requirements")" "$stamp"; then
   echo "install_node.sh: $target is up to date"
   exit 0
 fi
 
+python="${PYTHON:-$(command -v python3.11 || command -v python3)}" || fail "no python3 on this machine: install Python 3.11"
 if ! mkdir -p "$target" 2>/dev/null || ! [ -w "$target" ]; then
   sudo mkdir -p "$target"
   sudo chown "$(id -u):$(id -g)" "$target"

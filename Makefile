@@ -1,0 +1,99 @@
+# What can be done here. CI calls only these targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+AIRFLOW_ENV := .venv
+NODE_ENV := .venv-node
+UV := $(AIRFLOW_ENV)/bin/uv
+BUILD := build
+
+# Arguments of `make demo` and `make up`, passed on as they are: a path may hold a space or a quote.
+export IMAGES WEIGHTS LAKE PORT EMR_PORT PYTHON
+
+.PHONY: help demo up down test test-jobs test-airflow test-local test-e2e lint format lock package setup clean preflight-%
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: preflight-demo setup ## Run the real DAG on a local EMR [IMAGES=dir] [WEIGHTS=file.h5|.keras] [LAKE=dir]
+	@$(AIRFLOW_ENV)/bin/python -m local.demo
+
+up: preflight-up setup ## Start Airflow with its UI and a local EMR [PORT=8080] [LAKE=dir] [IMAGES=dir] [WEIGHTS=file]
+	@$(AIRFLOW_ENV)/bin/python -m local.up
+
+down: ## Stop what `make up` started
+	@if [ -x $(AIRFLOW_ENV)/bin/python ]; then $(AIRFLOW_ENV)/bin/python -m local.down; fi
+
+test: test-jobs test-airflow test-local test-e2e ## Run every test
+
+test-jobs: setup-tests ## Tests of the Spark jobs, in the node's environment
+	$(NODE_ENV)/bin/python -m pytest tests/jobs
+
+test-airflow: setup-tests ## Tests of the DAG, the plugins and the lake, in Airflow's environment
+	$(AIRFLOW_ENV)/bin/python -m pytest tests/airflow
+
+test-local: setup-tests ## Tests of the local EMR and the command line
+	$(AIRFLOW_ENV)/bin/python -m pytest tests/local
+
+test-e2e: setup-tests ## The real DAG with real Spark, end to end
+	$(AIRFLOW_ENV)/bin/python -m pytest tests/e2e
+
+lint: setup-tests ## Ruff and mypy
+	$(AIRFLOW_ENV)/bin/ruff check .
+	$(AIRFLOW_ENV)/bin/ruff format --check .
+	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy dags plugins local bootstrap/package.py
+	MYPYPATH=spark_jobs $(NODE_ENV)/bin/mypy spark_jobs
+
+format: setup-tests ## Let ruff mend what it can
+	$(AIRFLOW_ENV)/bin/ruff check --fix .
+	$(AIRFLOW_ENV)/bin/ruff format .
+
+setup: $(AIRFLOW_ENV)/.ready $(NODE_ENV)/.ready package ## Make both environments; does nothing where they are up to date
+
+.PHONY: setup-tests
+setup-tests: setup $(AIRFLOW_ENV)/.tests-ready $(NODE_ENV)/.tests-ready
+
+package: ## Collect what a cluster needs into build/
+	@$(PYTHON) bootstrap/package.py $(BUILD)
+
+lock: $(AIRFLOW_ENV)/.ready ## Resolve the pinned requirements anew
+	$(LOCK) requirements.in -o requirements.txt
+	cd bootstrap && $(LOCK) --generate-hashes requirements-tensorflow.in -o requirements-tensorflow.txt
+	cd bootstrap && $(LOCK) --generate-hashes -c requirements-tensorflow.txt requirements.in -o requirements.txt
+	cd local && $(LOCK) --generate-hashes requirements-pyspark.in -o requirements-pyspark.txt
+	cd tests && $(LOCK) requirements-airflow.in -o requirements-airflow.txt
+	cd tests && $(LOCK) requirements-node.in -o requirements-node.txt
+LOCK := $(CURDIR)/$(UV) pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header
+
+clean: down ## Remove the environments and what they made; never the lake
+	rm -rf $(AIRFLOW_ENV) $(NODE_ENV) $(BUILD) .orchard
+
+preflight-%:
+	@$(PYTHON) local/preflight.py $*
+
+$(AIRFLOW_ENV)/.ready: requirements.txt | preflight-setup
+	@echo "Making Airflow's environment in $(AIRFLOW_ENV) …"
+	@$(PYTHON) -m venv $(AIRFLOW_ENV)
+	@$(AIRFLOW_ENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	@$(UV) pip install --quiet --python $(AIRFLOW_ENV)/bin/python -r requirements.txt
+	@touch $@
+
+# Made by the script that EMR runs on every node; Spark itself is what EMR brings.
+$(NODE_ENV)/.ready: bootstrap/install_node.sh bootstrap/requirements-tensorflow.txt local/requirements-pyspark.txt $(AIRFLOW_ENV)/.ready
+	@echo "Making the node's environment in $(NODE_ENV) …"
+	@$(PYTHON) bootstrap/package.py $(BUILD)
+	@bash $(BUILD)/install_node.sh --target "$(CURDIR)/$(NODE_ENV)" --source "file://$(CURDIR)/$(BUILD)" --with-tensorflow
+	@$(UV) pip install --quiet --python $(NODE_ENV)/bin/python --require-hashes -r local/requirements-pyspark.txt
+	@touch $@
+
+$(AIRFLOW_ENV)/.tests-ready: tests/requirements-airflow.txt $(AIRFLOW_ENV)/.ready
+	@$(UV) pip install --quiet --python $(AIRFLOW_ENV)/bin/python -r tests/requirements-airflow.txt
+	@touch $@
+
+$(NODE_ENV)/.tests-ready: tests/requirements-node.txt $(NODE_ENV)/.ready
+	@$(UV) pip install --quiet --python $(NODE_ENV)/bin/python -r tests/requirements-node.txt
+	@touch $@

@@ -1,0 +1,123 @@
+"""``make demo``: the real DAG on a local EMR, from a folder of images to a CSV, with a summary."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from local.airflow_env import AirflowEnv
+from local.emr.launcher import running_emr
+from local.node import NODE_PYTHON, STATE, Model, NodeError, draw_samples, provide_model
+from local.summary import summarize
+from local.watch import Watch, read_json
+
+DAG_ID = "orchard_features"
+LOOK_INTERVAL = 0.3  # seconds
+DEMO_SETTINGS = {
+    "ORCHARD_SENSE_TIMEOUT": "0",  # nobody waits for images in a demo
+    "ORCHARD_RETRIES": "0",
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run the DAG on."""
+
+    images: Path | None
+    weights: Path | None
+    lake: Path
+    emr_port: int
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Read the variables that ``make`` passes on; preflight.py has checked them."""
+        given = {name: os.environ.get(name) for name in ("IMAGES", "WEIGHTS", "LAKE", "EMR_PORT")}
+        return cls(
+            images=Path(given["IMAGES"]).absolute() if given["IMAGES"] else None,
+            weights=Path(given["WEIGHTS"]).absolute() if given["WEIGHTS"] else None,
+            lake=Path(given["LAKE"] or "lake").absolute(),
+            emr_port=int(given["EMR_PORT"] or 0),
+        )
+
+
+def main() -> int:
+    # So that `kill` unwinds the context managers as Ctrl-C does, and no process is left.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        return run_demo(Request.from_env())
+    except NodeError as error:
+        print(f"orchard: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("orchard: interrupted; the cluster and its processes are gone, nothing was published", file=sys.stderr)
+        return 130
+
+
+def run_demo(request: Request) -> int:
+    """Run the DAG once and print the summary; return the exit code."""
+    images = request.images or draw_samples()
+    model = provide_model(request.weights, request.lake)
+    if model.warning:
+        print(f"WARNING  {model.warning}")
+    home = STATE / "demo"
+    home.mkdir(parents=True, exist_ok=True)
+    with running_emr(NODE_PYTHON, home / "emr", port=request.emr_port, log_file=home / "emr.log") as emr_url:
+        environment = AirflowEnv(home, request.lake, images, model.uri, emr_url, DEMO_SETTINGS).variables()
+        watch = Watch(emr_url, request.lake / "runs")
+        succeeded = run_dag(environment, home / "airflow.log", watch)
+    return report_outcome(request.lake, watch, model, succeeded=succeeded, log=home / "airflow.log")
+
+
+def run_dag(environment: dict[str, str], log: Path, watch: Watch) -> bool:
+    """Run the DAG in a process of its own, watching it; say whether it succeeded."""
+    airflow = [sys.executable, "-m", "airflow"]
+    with log.open("wb") as output:
+        io: dict[str, Any] = {"env": environment, "stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+        if subprocess.run([*airflow, "db", "migrate"], check=False, **io).returncode:
+            return False
+        command = [*airflow, "dags", "test", DAG_ID]
+        with subprocess.Popen(command, start_new_session=True, **io) as process:
+            try:
+                while process.poll() is None:
+                    watch.look()
+                    _wait(process, LOOK_INTERVAL)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGTERM)
+                raise
+            watch.look()
+            return process.returncode == 0
+
+
+def report_outcome(lake: Path, watch: Watch, model: Model, *, succeeded: bool, log: Path) -> int:
+    """Print what came of it; return the exit code."""
+    latest = read_json(lake / "latest.json")
+    folder = watch.run_folder
+    if succeeded and folder and latest.get("run") == folder.name:
+        print(f"\n{summarize(read_json(folder / 'run.json'), latest['run_json'], watch.cluster_states, model.warning)}")
+        return 0
+    if succeeded and latest and not folder:
+        print(f"\nNo new images: no cluster was created. The newest result is {latest['csv']}")
+        return 0
+    print(f"\norchard: the run failed, nothing was published. {_last_error(log)}\nThe whole log: {log}", file=sys.stderr)
+    return 1
+
+
+def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> None:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+
+
+def _last_error(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()
+    told = [line for line in lines if "Error" in line or "Exception" in line]
+    return told[-1].strip() if told else "It left no error."
+
+
+if __name__ == "__main__":
+    sys.exit(main())
