@@ -24,6 +24,7 @@ from typing import Any, Literal, get_args
 
 from local.emr.cluster import Cluster, Ending
 from local.emr.errors import ThrottlingError
+from local.emr.protocol import service_model
 
 Kind = Literal["throttle", "access_denied", "internal", "reset", "timeout", "no_capacity"]
 When = Literal["before", "after"]
@@ -48,6 +49,10 @@ class Fault:
             raise ValueError(f"when is {self.when!r}: it must be one of {', '.join(_WHENS)}")
         if self.times is not None and self.times < 1:
             raise ValueError(f"times is {self.times}: it must be at least 1")
+        if self.seconds is not None and self.seconds < 0:
+            raise ValueError(f"seconds is {self.seconds}: it must not be negative")
+        if self.action != "*" and self.action not in service_model().operation_names:
+            raise ValueError(f"action is {self.action!r}: it must be an action of EMR, or * for all")
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class LogFolder:
             except (OSError, BotoCoreError, ClientError) as error:
                 _LOGGER.warning("could not write %s/%s.gz: %s", self.uri, name, error)
 
-    def find_error(self) -> tuple[str | None, str]:
+    def find_error(self) -> tuple[str | None, str | None]:
         """The last line that names an error, else the last of stderr; and the log it stands in."""
         for name in ("stderr", "controller"):
             lines = self._tail(name)
@@ -65,8 +65,8 @@ class LogFolder:
             file.seek(max(path.stat().st_size - size, 0))
             return [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
 
-    def _address(self, name: str) -> str:
-        return f"{self.uri}/{name}.gz" if self.uri else (self._folder / name).as_uri()
+    def _address(self, name: str) -> str | None:
+        return f"{self.uri}/{name}.gz" if self.uri else None
 
 
 def step_log_uri(log_uri: str | None, cluster_id: str, step_id: str) -> str | None:

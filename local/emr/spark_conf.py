@@ -83,9 +83,9 @@ def build_defaults(
     """The spark-defaults of a cluster on this machine, and what was changed in them."""
     adapted = {key: adapt_property(key, value) for key, value in asked.items()}
     defaults = {key: setting.value for key, setting in adapted.items() if setting.value is not None}
-    java_options = (
-        f"-Djava.io.tmpdir={local_dir} {defaults.get('spark.driver.defaultJavaOptions', '')}".strip()
-    )
+    temporary = f"-Djava.io.tmpdir={local_dir}"
+    quoted = f'"{temporary}"' if " " in temporary else temporary
+    java_options = f"{quoted} {defaults.get('spark.driver.defaultJavaOptions', '')}".strip()
     defaults |= {
         "spark.master": master,
         "spark.driver.bindAddress": "127.0.0.1",

@@ -14,7 +14,7 @@ def fetch(uri: str) -> bytes:
     """The content of a file:// or s3:// URI. Raises OSError or botocore's errors."""
     parts = urlsplit(uri)
     if parts.scheme in ("s3", "s3a", "s3n"):
-        content: bytes = _s3().get_object(Bucket=parts.netloc, Key=_key(uri))["Body"].read()
+        content: bytes = s3_client().get_object(Bucket=parts.netloc, Key=_key(uri))["Body"].read()
         return content
     return _path(uri).read_bytes()
 
@@ -23,7 +23,7 @@ def store(uri: str, content: bytes) -> None:
     """Write to a file:// or s3:// URI; folders are made."""
     parts = urlsplit(uri)
     if parts.scheme in ("s3", "s3a", "s3n"):
-        _s3().put_object(Bucket=parts.netloc, Key=_key(uri), Body=content)
+        s3_client().put_object(Bucket=parts.netloc, Key=_key(uri), Body=content)
         return
     path = _path(uri)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,5 +43,6 @@ def _path(uri: str) -> Path:
 
 
 @cache
-def _s3() -> Any:
+def s3_client() -> Any:
+    """One for the server's life; made late, for the endpoint may be set by then."""
     return boto3.client("s3")

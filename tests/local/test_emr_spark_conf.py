@@ -1,0 +1,109 @@
+"""Spark's settings: what a cluster asks for, as one machine without YARN takes it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.emr.spark_conf import (
+    Adapted,
+    adapt_property,
+    build_defaults,
+    exports_of,
+    properties_of,
+    render_properties,
+)
+from local.emr.spark_submit import adapt_arguments
+
+MACHINE = f"{psutil.virtual_memory().total >> 20}m"
+
+
+def test_defaults_keep_what_was_asked_for_and_end_with_what_the_machine_needs() -> None:
+    asked = {
+        "spark.sql.shuffle.partitions": "8",
+        "spark.master": "yarn",
+        "spark.dynamicAllocation.enabled": "true",
+        "spark.executor.memory": "1g",
+        "spark.ui.enabled": "true",
+        "spark.driver.defaultJavaOptions": "-Xss4m",
+    }
+    defaults, notes = build_defaults(asked, "local[2]", Path("/work dir/tmp"))
+    assert defaults == {
+        "spark.sql.shuffle.partitions": "8",
+        "spark.executor.memory": "1g",
+        "spark.master": "local[2]",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.defaultJavaOptions": '"-Djava.io.tmpdir=/work dir/tmp" -Xss4m',
+        "spark.ui.enabled": "false",
+        "spark.local.dir": "/work dir/tmp",
+    }
+    assert notes == [
+        "spark.master=yarn is left out: there is no YARN here",
+        "spark.dynamicAllocation.enabled=true is left out: there is no YARN here",
+    ]
+
+
+@pytest.mark.parametrize("size", ["900t", "900T", "900tb", f"{1 << 50}k"])
+def test_memory_beyond_the_machine_is_capped(size: str) -> None:
+    note = f"spark.driver.memory={size} is more than this machine has: {MACHINE} instead"
+    assert adapt_property("spark.driver.memory", size) == Adapted(MACHINE, note)
+
+
+@pytest.mark.parametrize("size", ["512m", "1g", "1024", "lots"])
+def test_memory_within_the_machine_and_what_is_no_memory_pass(size: str) -> None:
+    assert adapt_property("spark.driver.memory", size) == Adapted(size)
+
+
+def test_a_python_of_emr_nodes_gives_way_to_the_nodes_own() -> None:
+    assert adapt_property("spark.pyspark.python", "/opt/orchard/no/such/python").value is None
+    assert adapt_property("spark.pyspark.python", sys.executable) == Adapted(sys.executable)
+
+
+def test_options_of_spark_submit_are_adapted_and_the_applications_are_not() -> None:
+    application = ["s3://b/run.py", "--master", "yarn", "--conf", "spark.master=yarn", "--driver-memory=900t"]
+    options = [
+        *("--master", "yarn", "--deploy-mode=cluster", "--verbose", "--driver-memory", "900t"),
+        *(
+            "--conf",
+            "spark.dynamicAllocation.enabled=true",
+            "--conf",
+            "spark.a=b=c",
+            "--py-files",
+            "s3://b/x.zip",
+        ),
+    ]
+    adapted, notes = adapt_arguments([*options, *application])
+    assert adapted == [
+        *("--verbose", "--driver-memory", MACHINE, "--conf", "spark.a=b=c", "--py-files", "s3://b/x.zip"),
+        *application,
+    ]
+    assert len(notes) == 4
+
+
+@given(st.lists(st.text()))
+def test_arguments_of_an_application_are_never_touched(arguments: list[str]) -> None:
+    assert adapt_arguments(["run.py", *arguments]) == (["run.py", *arguments], [])
+
+
+def test_classifications_are_found_and_later_ones_win() -> None:
+    configurations = [
+        {"Classification": "spark-defaults", "Properties": {"a": "1", "b": "1"}},
+        {"Classification": "yarn-site", "Properties": {"a": "9"}},
+        {"Classification": "spark-defaults", "Properties": {"b": "2"}},
+        {
+            "Classification": "spark-env",
+            "Configurations": [{"Classification": "export", "Properties": {"X": "y"}}],
+        },
+    ]
+    assert properties_of(configurations, "spark-defaults") == {"a": "1", "b": "2"}
+    assert exports_of(configurations) == {"X": "y"}
+
+
+def test_a_value_stays_on_its_line() -> None:
+    assert render_properties({"spark.a b": " x\\y\nz"}) == "spark.a\\ b \\ x\\\\y\\nz\n"
