@@ -51,7 +51,10 @@ class EmrServer:
         self._clusters = Clusters()
         self._api = Api(settings, self._clusters, self.faults)
         handler = type("Handler", (_Handler,), {"emr": self})
-        self._http = _HttpServer(("127.0.0.1", settings.port), handler)
+        try:
+            self._http = _HttpServer(("127.0.0.1", settings.port), handler)
+        except OSError as error:
+            raise OSError(f"port {settings.port} on 127.0.0.1 cannot be had: {error.strerror}") from error
         self._thread = threading.Thread(target=self._http.serve_forever, name="http", daemon=True)
 
     @property
