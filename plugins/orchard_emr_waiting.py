@@ -27,12 +27,15 @@ def persist_links(operator: "AwsBaseOperator[EmrHook]", context: "Context", clus
     hook = operator.hook
     where = {"region_name": hook.conn_region_name, "aws_partition": hook.conn_partition}
     EmrClusterLink.persist(context=context, operator=operator, **where, job_flow_id=cluster["Id"])
-    log_uri = cluster.get("LogUri", "")
-    if log_uri.startswith("s3"):
-        bucket_and_prefix = log_uri.partition("://")[2].rstrip("/")
-        EmrLogsLink.persist(
-            context=context, operator=operator, **where, job_flow_id=cluster["Id"], log_uri=bucket_and_prefix
-        )
+    # Stored even where there is nothing to show, or Airflow logs an error for each missing link.
+    scheme, _, bucket_and_prefix = cluster.get("LogUri", "").partition("://")
+    EmrLogsLink.persist(
+        context=context,
+        operator=operator,
+        **where,
+        job_flow_id=cluster["Id"],
+        log_uri=bucket_and_prefix.rstrip("/") if scheme.startswith("s3") else "",
+    )
 
 
 def wait_for(

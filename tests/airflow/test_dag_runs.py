@@ -59,3 +59,83 @@ def test_new_images_are_published_and_the_cluster_is_terminated(run: Any, settin
     summary = json.loads(local_path(latest["run_json"]).read_text())
     assert summary["counts"] == {"listed": 2, "featurized": 2, "rejected": 0, "known": 0}
     assert live_clusters() == []
+
+
+def test_a_night_without_new_images_is_skipped_and_creates_no_cluster(run: Any, tmp_path: Path) -> None:
+    add_images(tmp_path, "apple/1.jpg")
+    run()
+    clusters_before = boto3.client("emr").list_clusters()["Clusters"]
+    dag_run = run()
+    assert states_of(dag_run) == dict.fromkeys(EVERY_TASK, "skipped")
+    assert str(dag_run.state) == "success"
+    assert boto3.client("emr").list_clusters()["Clusters"] == clusters_before
+
+
+def test_the_next_run_takes_only_what_is_new_and_builds_on_the_first(
+    run: Any, settings: Settings, tmp_path: Path
+) -> None:
+    add_images(tmp_path, "apple/1.jpg", "apple/2.jpg")
+    run()
+    add_images(tmp_path, "apple/3.jpg")
+    run(variance=None, components=2)
+    latest = json.loads((local_path(settings.places.lake) / "latest.json").read_text())
+    summary = json.loads(local_path(latest["run_json"]).read_text())
+    assert summary["counts"] == {"listed": 3, "featurized": 1, "rejected": 0, "known": 2}
+    assert summary["builds_on"] == latest["runs"][:1]
+    assert summary["components"] == 2
+
+
+def test_an_empty_folder_of_images_fails_instead_of_being_skipped(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    dag_run = run()
+    assert states_of(dag_run)["sense"] == "failed"
+    assert str(dag_run.state) == "failed"
+
+
+def test_components_and_variance_together_fail_before_anything_is_listed(run: Any) -> None:
+    assert states_of(run(components=3, variance=0.5))["sense"] == "failed"
+
+
+@pytest.mark.parametrize("how", ["fail", "killed"])
+def test_a_failed_step_publishes_nothing_and_leaves_no_cluster(
+    how: str, run: Any, node: Path, settings: Settings, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    add_images(tmp_path, "apple/1.jpg")
+    behave(node, reduce=how)
+    dag_run = run()
+    assert states_of(dag_run) == {
+        **dict.fromkeys(EVERY_TASK, "success"),
+        "reduce": "failed",
+        "export": "upstream_failed",
+        "publish": "upstream_failed",
+    }
+    assert str(dag_run.state) == "failed"
+    shown = capfd.readouterr().out
+    assert "fake driver of reduce" in shown
+    assert ("the job's own last words" in shown) == (how == "fail")
+    assert not (local_path(settings.places.lake) / "ledger").exists()
+    assert not (local_path(settings.places.lake) / "latest.json").exists()
+    assert live_clusters() == []
+
+
+def test_a_step_that_takes_too_long_is_cancelled(
+    run: Any, environ: dict[str, str], node: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    add_images(tmp_path, "apple/1.jpg")
+    environ["ORCHARD_STEP_TIMEOUT"] = "2"
+    behave(node, featurize="hang")
+    assert states_of(run())["featurize"] == "failed"
+    assert "Cancelled after 2 s" in capfd.readouterr().out
+    assert live_clusters() == []
+
+
+def test_a_failed_bootstrap_action_shows_its_reason(
+    run: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    add_images(tmp_path, "apple/1.jpg")
+    (tmp_path / "a lake" / "code" / "install_node.sh").write_text("exit 3\n")
+    dag_run = run()
+    assert states_of(dag_run)["create_cluster"] == "failed"
+    assert str(dag_run.state) == "failed"
+    assert "BOOTSTRAP_FAILURE" in capfd.readouterr().out
+    assert live_clusters() == []
