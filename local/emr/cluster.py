@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.emr.errors import ValidationError
+from local.emr.errors import EmrError, ValidationError
 from local.emr.identifiers import new_id, now
 from local.emr.instances import plan_hardware
 from local.emr.protocol import Parameters
@@ -78,11 +78,9 @@ class Cluster:
             self.changed.notify_all()
             return [step.step_id for step in steps]
 
-    def refuse_if_ending(self) -> None:
+    def refuse_if_ending(self, error: type[EmrError] = ValidationError) -> None:
         if self.state in ENDING:
-            raise ValidationError(
-                "A job flow that is shutting down, terminated, or finished may not be modified."
-            )
+            raise error("A job flow that is shutting down, terminated, or finished may not be modified.")
 
     def cancel_step(self, step: Step, at_once: bool) -> bool:
         """Whether there was something to cancel."""

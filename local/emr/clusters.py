@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 from local.emr.cluster import ENDING, Cluster, Ending
+from local.emr.errors import InvalidRequestError, ValidationError
 from local.emr.faults import NoCapacity
 from local.emr.lifecycle import Lifecycle
+
+_MAX_JOB_FLOW_IDS = 10
 
 
 class Clusters:
@@ -28,10 +32,25 @@ class Clusters:
             self._lives[cluster.cluster_id] = life
             life.start()
 
-    def get(self, cluster_id: str) -> Cluster | None:
-        """A cluster, ended or not; None where there was never one of this id."""
+    def find(self, cluster_id: str) -> Cluster:
+        """A cluster, live or ended, for the newer actions."""
         with self._lock:
-            return self._clusters.get(cluster_id)
+            if cluster_id not in self._clusters:
+                raise InvalidRequestError(f"Cluster id '{cluster_id}' is not valid.")
+            return self._clusters[cluster_id]
+
+    def find_job_flow(self, job_flow_id: str) -> Cluster:
+        """The same for the older actions, which have words of their own."""
+        with self._lock:
+            if job_flow_id not in self._clusters:
+                raise ValidationError("Specified job flow ID does not exist.")
+            return self._clusters[job_flow_id]
+
+    def find_job_flows(self, job_flow_ids: Sequence[str]) -> list[Cluster]:
+        """At most 10 at once: https://docs.aws.amazon.com/emr/latest/APIReference/API_TerminateJobFlows.html"""
+        if len(job_flow_ids) > _MAX_JOB_FLOW_IDS:
+            raise ValidationError(f"{len(job_flow_ids)} job flows: at most {_MAX_JOB_FLOW_IDS} are allowed.")
+        return [self.find_job_flow(job_flow_id) for job_flow_id in job_flow_ids]
 
     def newest_first(self) -> list[Cluster]:
         """All of them."""

@@ -26,8 +26,8 @@ def start_stubborn_step(url: str, folder: Path) -> psutil.Process:
     )
     request = a_cluster(Steps=[bash_step(script)], Instances={"TerminationProtected": True})
     make_client(url).run_job_flow(**request)
-    pid = eventually(lambda: (folder / "pid").exists() and (folder / "pid").read_text(), "the step to be up")
-    return psutil.Process(int(pid))
+    eventually((folder / "pid").exists, "the step to be up")
+    return psutil.Process(int((folder / "pid").read_text()))
 
 
 def is_gone(process: psutil.Process) -> bool:

@@ -83,7 +83,7 @@ def test_spark_submit_runs_in_local_mode_on_the_nodes_python(
 def test_cancelling_a_spark_step_ends_the_python_workers_inside_a_udf(
     emr: Any, run: Run, job: Path, tmp_path: Path
 ) -> None:
-    """Workers leave the process group of spark-submit (pyspark/daemon.py), and sleep where nothing wakes them."""
+    """Workers leave the process group of spark-submit (pyspark/daemon.py), and sleep in the UDF."""
     cluster_id = run(Steps=[spark_step(job, str(tmp_path), "slow")])
     step_id = emr.list_steps(ClusterId=cluster_id)["Steps"][0]["Id"]
     markers = eventually(lambda: list(tmp_path.glob("worker-*")), "a Python worker to be in the UDF")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -92,7 +93,7 @@ def test_arguments_of_an_application_are_never_touched(arguments: list[str]) -> 
 
 
 def test_classifications_are_found_and_later_ones_win() -> None:
-    configurations = [
+    configurations: list[dict[str, Any]] = [
         {"Classification": "spark-defaults", "Properties": {"a": "1", "b": "1"}},
         {"Classification": "yarn-site", "Properties": {"a": "9"}},
         {"Classification": "spark-defaults", "Properties": {"b": "2"}},

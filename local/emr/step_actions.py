@@ -1,0 +1,85 @@
+"""Actions on the steps of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from local.emr import descriptions
+from local.emr.cluster import Cluster
+from local.emr.clusters import Clusters
+from local.emr.errors import InvalidRequestError
+from local.emr.paging import page
+from local.emr.protocol import Parameters
+from local.emr.settings import Settings
+from local.emr.step import Step
+
+_MAX_STEP_IDS = 10
+_MAX_CANCELLED = 256
+
+
+class StepActions:
+    """One method for each action; `actions` names them."""
+
+    def __init__(self, settings: Settings, clusters: Clusters) -> None:
+        self._settings = settings
+        self._clusters = clusters
+        self.actions: dict[str, Callable[[Parameters], Parameters]] = {
+            "AddJobFlowSteps": self._add_job_flow_steps,
+            "CancelSteps": self._cancel_steps,
+            "DescribeStep": self._describe_step,
+            "ListSteps": self._list_steps,
+        }
+
+    def _add_job_flow_steps(self, asked: Parameters) -> Parameters:
+        cluster = self._clusters.find_job_flow(asked["JobFlowId"])
+        return {"StepIds": cluster.add_steps(asked["Steps"], asked.get("ExecutionRoleArn"))}
+
+    def _cancel_steps(self, asked: Parameters) -> Parameters:
+        cluster = self._clusters.find(asked["ClusterId"])
+        step_ids = asked["StepIds"]
+        if len(step_ids) > _MAX_CANCELLED:
+            raise InvalidRequestError(
+                f"{len(step_ids)} steps: at most {_MAX_CANCELLED} can be cancelled at once."
+            )
+        at_once = asked.get("StepCancellationOption") == "TERMINATE_PROCESS"
+        steps = [_find_step(cluster, step_id) for step_id in step_ids]
+        return {"CancelStepsInfoList": [_cancel(cluster, step, at_once) for step in steps]}
+
+    def _describe_step(self, asked: Parameters) -> Parameters:
+        cluster = self._clusters.find(asked["ClusterId"])
+        with cluster.changed:
+            return {"Step": descriptions.describe_step(_find_step(cluster, asked["StepId"]))}
+
+    def _list_steps(self, asked: Parameters) -> Parameters:
+        cluster = self._clusters.find(asked["ClusterId"])
+        step_ids, states = asked.get("StepIds"), asked.get("StepStates")
+        if step_ids and len(step_ids) > _MAX_STEP_IDS:
+            raise InvalidRequestError(f"{len(step_ids)} StepIds: at most {_MAX_STEP_IDS} are allowed.")
+        with cluster.changed:
+            steps = [
+                step
+                for step in reversed(cluster.steps)
+                if (not step_ids or step.step_id in step_ids) and (not states or step.state in states)
+            ]
+            chosen, marker = page(steps, asked.get("Marker"), self._settings.page_size, lambda s: s.step_id)
+            return {
+                "Steps": [descriptions.summarise_step(step) for step in chosen],
+                "Marker": marker,
+            }
+
+
+def _find_step(cluster: Cluster, step_id: str) -> Step:
+    for step in cluster.steps:
+        if step.step_id == step_id:
+            return step
+    raise InvalidRequestError(f"Step id '{step_id}' is not valid.")
+
+
+def _cancel(cluster: Cluster, step: Step, at_once: bool) -> Parameters:
+    if cluster.cancel_step(step, at_once):
+        return {"StepId": step.step_id, "Status": "SUBMITTED"}
+    return {
+        "StepId": step.step_id,
+        "Status": "FAILED",
+        "Reason": f"Step is {step.state}: it cannot be cancelled.",
+    }
