@@ -8,6 +8,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from typing import Any, TypeVar
 
 from orchard_jobs.errors import OrchardError
@@ -79,14 +80,21 @@ def _parse(key: str, hint: Any, values: list[str]) -> Any:
     try:
         return scalar(values[0])
     except ValueError:
-        choices = ", ".join(member.value for member in scalar) if hasattr(scalar, "__members__") else scalar.__name__
-        raise OrchardError(f"{flag}={values[0]}", rule=f"it takes {choices}", remedy="correct the value") from None
+        raise OrchardError(
+            f"{flag}={values[0]}", rule=f"it takes {_allowed(scalar)}", remedy="correct the value"
+        ) from None
 
 
 def _scalar_type(hint: Any) -> Any:
     if isinstance(hint, types.UnionType):
         return next(member for member in typing.get_args(hint) if member is not types.NoneType)
     return hint
+
+
+def _allowed(scalar: Any) -> str:
+    if issubclass(scalar, StrEnum):
+        return ", ".join(scalar)
+    return {int: "a whole number", float: "a number"}.get(scalar, "text")
 
 
 def _refuse_missing(kind: Any, arguments: dict[str, Any]) -> None:

@@ -150,6 +150,8 @@ def _foreign(path: Path, reason: object) -> OrchardError:
 
 
 def _write_files(model: Any, folder: Path) -> dict[str, bytes]:
+    # It would report each conversion to its vendor without being asked; openvino does without it.
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     import openvino
 
     model.save(folder / "model.keras")

@@ -1,0 +1,117 @@
+"""Images to feature rows, on Spark, with the real model and files as bad as they come."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from orchard_jobs import featurize
+from orchard_jobs.contract import FEATURE_COLUMNS, FeaturizeJob, RunFolder, Status
+from orchard_jobs.decode import decode_image
+from orchard_jobs.errors import OrchardError
+from orchard_jobs.manifest import list_images
+from orchard_jobs.report import Report
+from orchard_jobs.runtimes import load_model
+from tests.bad_images import IGNORED, VANISHING, write_folder
+
+
+def run(spark: SparkSession, job: FeaturizeJob) -> list[dict[str, object]]:
+    folder = RunFolder(job.output)
+    with Report(job.NAME, folder.report(job.NAME)) as report:
+        featurize.run(spark, job, report)
+    return [row.asDict() for row in spark.read.parquet(folder.features).orderBy("path").collect()]
+
+
+@pytest.fixture(scope="module")
+def bad_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    root = tmp_path_factory.mktemp("bad") / "images #1 ü"
+    return root, write_folder(root, good=6)
+
+
+@pytest.fixture(scope="module")
+def bad_rows(
+    spark: SparkSession, model_uri: str, bad_folder: tuple[Path, dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> dict[object, dict[str, object]]:
+    """Every bad image through the whole job, one of them removed between listing and reading."""
+    root, _ = bad_folder
+    output = f"file://{tmp_path_factory.mktemp('run')}"
+    list_images(spark, f"file://{root}").write.parquet(RunFolder(output).manifest)
+    (root / VANISHING).unlink()
+    job = FeaturizeJob(
+        images=f"file://{root}",
+        model=model_uri,
+        output=output,
+        manifest=RunFolder(output).manifest,
+        batch_size=7,
+        max_failure_ratio=0.5,
+    )
+    return {row["path"]: row for row in run(spark, job)}
+
+
+def test_every_bad_image_becomes_a_row_with_its_status(
+    bad_rows: dict[object, dict[str, object]], bad_folder: tuple[Path, dict[str, str]]
+) -> None:
+    _, expected = bad_folder
+    listed = {path: status for path, status in expected.items() if status != IGNORED}
+    assert {path: row["status"] for path, row in bad_rows.items()} == listed
+
+
+def test_a_rejected_row_has_a_message_and_no_features(bad_rows: dict[object, dict[str, object]]) -> None:
+    rejected = [row for row in bad_rows.values() if row["status"] != Status.OK]
+    assert len(rejected) > 10
+    assert all(row["error"] and "\n" not in str(row["error"]) and row["features"] is None for row in rejected)
+
+
+def test_a_good_row_has_the_features_of_its_own_image_whatever_stands_beside_it(
+    bad_rows: dict[object, dict[str, object]], bad_folder: tuple[Path, dict[str, str]], model_uri: str
+) -> None:
+    root, _ = bad_folder
+    job = FeaturizeJob(images="", model=model_uri, output="")
+    model = load_model(model_uri, job.runtime, job.precision, 1)
+    good = [row for row in bad_rows.values() if row["status"] == Status.OK]
+    assert len(good) > 50
+    for row in good[::5]:
+        decoded = decode_image((root / str(row["path"])).read_bytes())
+        expected = model.features(decoded.pixels[np.newaxis])[0]  # type: ignore[union-attr]
+        np.testing.assert_allclose(np.array(row["features"]), expected, atol=1e-4)
+        assert (row["width"], row["height"], row["error"]) == (decoded.width, decoded.height, None)  # type: ignore[union-attr]
+
+
+def test_too_many_rejected_images_fail_the_job_with_the_counts(
+    spark: SparkSession, model_uri: str, tmp_path: Path
+) -> None:
+    (tmp_path / "images" / "a").mkdir(parents=True)
+    for name in ("1.jpg", "2.jpg", "3.jpg"):
+        (tmp_path / "images" / "a" / name).write_bytes(b"" if name == "1.jpg" else b"no image at all")
+    job = FeaturizeJob(images=f"file://{tmp_path}/images", model=model_uri, output=f"file://{tmp_path}/run")
+    with pytest.raises(OrchardError) as caught:
+        run(spark, job)
+    assert str(caught.value).startswith(
+        "3 of 3 images rejected (empty 1, not_an_image 2): at most 5.00% may be (--max-failure-ratio=0.05)"
+    )
+
+
+def test_an_empty_folder_is_one_clear_error(spark: SparkSession, model_uri: str, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    with pytest.raises(OrchardError, match="no images in file://"):
+        run(spark, FeaturizeJob(images=f"file://{tmp_path}/images", model=model_uri, output=f"file://{tmp_path}/run"))
+
+
+def test_a_second_run_into_the_same_folder_replaces_the_first(
+    spark: SparkSession, model_uri: str, bad_folder: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    images = tmp_path / "images" / "a"
+    images.mkdir(parents=True)
+    shutil.copy(bad_folder[0] / "odd" / "plain.jpg", images / "1.jpg")
+    job = FeaturizeJob(images=f"file://{tmp_path}/images", model=model_uri, output=f"file://{tmp_path}/run")
+    first, second = run(spark, job), run(spark, job)
+    assert len(first) == 1
+    assert first == second
+    assert tuple(first[0]) == FEATURE_COLUMNS
+
+
+@pytest.mark.parametrize(("images", "cores", "tasks"), [(1, 4, 1), (3, 4, 3), (300, 2, 2), (10332, 2, 22), (10**6, 16, 1968)])
+def test_tasks_follow_images_and_cores(images: int, cores: int, tasks: int) -> None:
+    assert featurize.count_partitions(images, cores) == tasks

@@ -1,0 +1,146 @@
+"""Components of all rows, whatever the partitions and however many runs they came in."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyspark.ml.feature import PCA as SparkPCA  # noqa: N811
+from pyspark.ml.functions import array_to_vector
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F  # noqa: N812
+from sklearn.decomposition import PCA
+
+from orchard_jobs import reduce
+from orchard_jobs.contract import COMPONENT_COLUMNS, ReduceJob, RunFolder
+from orchard_jobs.errors import OrchardError
+from orchard_jobs.featurize import FEATURES_SCHEMA
+from orchard_jobs.report import Report
+
+Rows = dict[str, np.ndarray | None]  # features by path; None: rejected
+
+
+def make_rows(names: str, seed: int = 3, features: int = 8) -> Rows:
+    generator = np.random.default_rng(seed)
+    mixing = np.random.default_rng(0).normal(size=(features, features))
+    return {name: (generator.normal(size=features) @ mixing + 2).astype(np.float32) for name in names}
+
+
+def write_features(spark: SparkSession, run: Path, rows: Rows, partitions: int = 1) -> None:
+    content = [
+        (path, "l", "e", 1, 1, "corrupt" if row is None else "ok", None, None if row is None else row.tolist())
+        for path, row in rows.items()
+    ]
+    spark.createDataFrame(content, FEATURES_SCHEMA).repartition(partitions).write.parquet(f"file://{run}/features")
+
+
+def reduce_run(spark: SparkSession, run: Path, *earlier: Path, **arguments: object) -> tuple[Rows, dict[str, object]]:
+    """Return the components by path and the report."""
+    job = ReduceJob(
+        features=tuple(f"file://{folder}/features" for folder in (*earlier, run)),
+        statistics=tuple(RunFolder(f"file://{folder}").statistics for folder in earlier),
+        output=f"file://{run}",
+        **arguments,  # type: ignore[arg-type]
+    )
+    report = Report("reduce", RunFolder(job.output).report("reduce"))
+    with report:
+        reduce.run(spark, job, report)
+    written = spark.read.parquet(RunFolder(job.output).components)
+    assert tuple(written.columns) == COMPONENT_COLUMNS
+    return {row["path"]: np.array(row["components"]) for row in written.collect()}, report._content
+
+
+def assert_components_of(actual: Rows, rows: Rows, k: int) -> None:
+    """Compare with scikit-learn on all rows at once, up to sign."""
+    good = {path: row.astype(np.float64) for path, row in rows.items() if row is not None}
+    expected = PCA(k).fit_transform(np.array(list(good.values())))
+    found = np.array([actual[path] for path in good])
+    signs = np.sign((found * expected).sum(axis=0))
+    np.testing.assert_allclose(found * signs, expected, atol=1e-6)
+    assert set(actual) == set(good)
+
+
+@pytest.mark.parametrize("partitions", [1, 5])
+def test_components_are_those_of_scikit_learn_for_any_number_of_partitions(
+    spark: SparkSession, tmp_path: Path, partitions: int
+) -> None:
+    rows = make_rows("abcdefghijklmnopqrst")
+    write_features(spark, tmp_path, rows, partitions)
+    components, report = reduce_run(spark, tmp_path, components=3)
+    assert_components_of(components, rows, 3)
+    assert (report["k"], report["rows"], report["fitted_rows"]) == (3, 20, 20)
+
+
+def test_components_are_those_of_spark_ml_which_does_not_centre(spark: SparkSession, tmp_path: Path) -> None:
+    rows = make_rows("abcdefghijklmnopqrst")
+    write_features(spark, tmp_path, rows, 3)
+    components, _ = reduce_run(spark, tmp_path, components=3)
+    vectors = spark.read.parquet(f"file://{tmp_path}/features").select(
+        "path", array_to_vector(F.col("features").cast("array<double>")).alias("x")
+    )
+    fitted = SparkPCA(k=3, inputCol="x", outputCol="y").fit(vectors)
+    theirs = {row["path"]: row["y"].toArray() for row in fitted.transform(vectors).collect()}
+    expected = np.array([theirs[path] for path in rows])
+    expected -= expected.mean(axis=0)
+    ours = np.array([components[path] for path in rows])
+    np.testing.assert_allclose(ours * np.sign((ours * expected).sum(axis=0)), expected, atol=1e-6)
+
+
+def test_rejected_rows_have_no_components(spark: SparkSession, tmp_path: Path) -> None:
+    rows = {**make_rows("abcdef"), "bad": None}
+    write_features(spark, tmp_path, rows, 2)
+    components, _ = reduce_run(spark, tmp_path, components=2)
+    assert_components_of(components, rows, 2)
+
+
+def test_fewer_images_than_components_still_give_all_columns(spark: SparkSession, tmp_path: Path) -> None:
+    rows = make_rows("a")
+    write_features(spark, tmp_path, rows)
+    components, report = reduce_run(spark, tmp_path, components=5)
+    np.testing.assert_allclose(components["a"], np.zeros(5), atol=1e-6)
+    assert report["variance_kept"] == 0
+
+
+def test_more_components_than_features_is_one_clear_error(spark: SparkSession, tmp_path: Path) -> None:
+    write_features(spark, tmp_path, make_rows("abc"))
+    with pytest.raises(OrchardError, match="--components=9: rows of 8 features have at most 8"):
+        reduce_run(spark, tmp_path, components=9)
+
+
+def test_nothing_but_rejected_rows_is_one_clear_error(spark: SparkSession, tmp_path: Path) -> None:
+    write_features(spark, tmp_path, {"bad": None})
+    with pytest.raises(OrchardError, match="no image with features"):
+        reduce_run(spark, tmp_path, components=1)
+
+
+def test_runs_one_after_the_other_give_what_one_run_on_everything_gives(spark: SparkSession, tmp_path: Path) -> None:
+    first, second, third = (make_rows(names, seed) for seed, names in enumerate(("abcdefgh", "ijklm", "nopqrstuvw")))
+    folders = [tmp_path / name for name in "123"]
+    for place, (folder, rows) in enumerate(zip(folders, (first, second, third), strict=True)):
+        write_features(spark, folder, rows)
+        components, report = reduce_run(spark, folder, *folders[:place], components=3)
+    assert_components_of(components, {**first, **second, **third}, 3)
+    assert report["fitted_rows"] == 8 + 5 + 10
+
+
+def test_a_changed_image_counts_once_with_its_newest_content(spark: SparkSession, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in "123"]
+    runs: list[Rows] = [
+        make_rows("abcdefgh", 1),
+        {**make_rows("cd", 2), "e": None},  # two changed, one became unreadable
+        {**make_rows("cx", 3), "e": make_rows("e", 4)["e"]},  # one changed again, one is new, one is back
+    ]
+    for place, (folder, rows) in enumerate(zip(folders, runs, strict=True)):
+        write_features(spark, folder, rows)
+        components, report = reduce_run(spark, folder, *folders[:place], components=3)
+    now: Rows = {**runs[0], **runs[1], **runs[2]}
+    assert_components_of(components, now, 3)
+    assert report["fitted_rows"] == len(now) == 9
+
+
+def test_an_existing_basis_is_used_as_it_is(spark: SparkSession, tmp_path: Path) -> None:
+    write_features(spark, tmp_path / "1", make_rows("abcdefgh", 1))
+    write_features(spark, tmp_path / "2", make_rows("ij", 2))
+    _, fitted = reduce_run(spark, tmp_path / "1", components=2)
+    components, reused = reduce_run(spark, tmp_path / "2", basis=RunFolder(f"file://{tmp_path}/1").basis)
+    assert reused["basis_id"] == fitted["basis_id"]
+    assert set(components) == {"i", "j"}

@@ -1,0 +1,119 @@
+"""The jobs on a Spark cluster of separate processes: nothing may rely on the driver's memory or folder."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pyspark
+import pytest
+
+from orchard_jobs.contract import ExportJob, FeaturizeJob, Job, ReduceJob, RunFolder
+from tests.bad_images import write_folder
+from tests.jobs.conftest import ROOT
+
+SPARK_HOME = Path(pyspark.__file__).parent
+START_SECONDS = 60.0
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make package` makes: all that a cluster gets of us."""
+    folder = tmp_path_factory.mktemp("code")
+    subprocess.run([sys.executable, str(ROOT / "bootstrap" / "package.py"), str(folder)], check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a standalone cluster with two workers of one core each."""
+    logs = tmp_path_factory.mktemp("cluster")
+    with ExitStack() as running:
+        deploy = "org.apache.spark.deploy"
+        arguments = ["--host", "127.0.0.1", "--port", "0", "--webui-port", "0"]
+        running.enter_context(_spark_class(f"{deploy}.master.Master", arguments, logs, "master"))
+        url = _wait_for(logs / "master", r"Starting Spark master at (spark://\S+)")
+        for name in ("worker-1", "worker-2"):
+            size = ["--host", "127.0.0.1", "--webui-port", "0", "--cores", "1", "--memory", "1g"]
+            running.enter_context(
+                _spark_class(f"{deploy}.worker.Worker", [*size, "--work-dir", str(logs / f"{name}.d"), url], logs, name)
+            )
+            _wait_for(logs / name, r"Successfully registered with master")
+        yield url
+
+
+def test_two_worker_processes_compute_what_one_process_computes(
+    master: str, code: Path, model_uri: str, tmp_path: Path
+) -> None:
+    images = tmp_path / "images"
+    write_folder(images, good=20, vanishing=False)
+    on_cluster, alone = tmp_path / "cluster", tmp_path / "alone"
+    for run, url in ((on_cluster, master), (alone, "local[1]")):
+        for job in _jobs(images, model_uri, run):
+            _submit(job, url, code, tmp_path)
+    names = ("features.csv", "rejects.csv")
+    ours, theirs = ({name: (run / "csv" / name).read_text() for name in names} for run in (on_cluster, alone))
+    assert ours["rejects.csv"] == theirs["rejects.csv"]
+    assert _rounded(ours["features.csv"]) == _rounded(theirs["features.csv"])
+
+
+def _jobs(images: Path, model_uri: str, run: Path) -> list[Job]:
+    folder = RunFolder(f"file://{run}")
+    return [
+        FeaturizeJob(images=f"file://{images}", model=model_uri, output=folder.uri, max_failure_ratio=0.6),
+        ReduceJob(features=(folder.features,), output=folder.uri, components=3),
+        ExportJob(components=(folder.components,), features=(folder.features,), output=folder.uri),
+    ]
+
+
+def _submit(job: Job, master: str, code: Path, folder: Path) -> None:
+    command = [str(SPARK_HOME / "bin" / "spark-submit"), "--master", master, "--executor-memory", "1g"]
+    command += ["--conf", "spark.ui.enabled=false", "--conf", "spark.driver.host=127.0.0.1"]
+    command += ["--py-files", str(code / "orchard_jobs.zip"), str(code / "run.py"), job.NAME, *job.to_argv()]
+    done = subprocess.run(
+        command, env=_environment(), cwd=folder, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+def _rounded(text: str) -> list[list[object]]:
+    """Other partitions add in another order, which the last digits show."""
+    header, *rows = (line.rsplit(",", 3) for line in text.splitlines() if line.count(",") >= 3)
+    return [header, *([row[0], *(round(float(value), 4) + 0.0 for value in row[1:])] for row in rows)]
+
+
+@contextmanager
+def _spark_class(name: str, arguments: list[str], logs: Path, log: str) -> Iterator[None]:
+    command = [str(SPARK_HOME / "bin" / "spark-class"), name, *arguments]
+    with (logs / log).open("wb") as output:
+        process = subprocess.Popen(
+            command, env=_environment(), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(30)
+
+
+def _environment() -> dict[str, str]:
+    """No PYTHONPATH: executors have our code from --py-files only."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "JAVA_HOME") if name in os.environ}
+    return {**kept, "SPARK_HOME": str(SPARK_HOME), "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
+
+
+def _wait_for(log: Path, pattern: str) -> str:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        found = re.search(f"{pattern}", log.read_text(errors="replace"))
+        if found:
+            return found.group(found.lastindex or 0)
+        time.sleep(0.2)
+    raise AssertionError(f"{log.name} did not say {pattern!r}: {log.read_text(errors='replace')[-2000:]}")

@@ -1,0 +1,55 @@
+"""Bytes at URIs, on disk; names that URLs would mangle stay what they are."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from orchard_jobs.errors import OrchardError
+from orchard_jobs.storage import list_folder, open_folder, open_writer, read_bytes, write_bytes
+
+NAMES = ["plain", "sp ace", "ha#sh", "per%20cent", "pl+us", 'quo"te', "ünï苹果", "new\nline", "=x"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_written_under_a_name_is_read_under_it(name: str, tmp_path: Path) -> None:
+    write_bytes(f"file://{tmp_path}/a b/{name}", name.encode())
+    assert read_bytes(f"file://{tmp_path}/a b/{name}") == name.encode()
+    assert [path.name for path in (tmp_path / "a b").iterdir()] == [name]
+
+
+def test_a_streamed_object_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    uri = f"file://{tmp_path}/out/rows.csv"
+    with pytest.raises(RuntimeError, match="half way"), open_writer(uri) as sink:
+        sink.write(b"x" * 20_000_000)
+        raise RuntimeError("half way")
+    assert not (tmp_path / "out" / "rows.csv").exists()
+    with open_writer(uri) as sink:
+        sink.write(b"one")
+        sink.write(b"two")
+    assert read_bytes(uri) == b"onetwo"
+
+
+def test_a_listing_has_every_file_with_its_path_size_and_etag_and_follows_no_folder_link(tmp_path: Path) -> None:
+    for name in NAMES:
+        write_bytes(f"file://{tmp_path}/root/a/{name}", name.encode())
+    (tmp_path / "root" / "loop").symlink_to(tmp_path / "root")
+    (tmp_path / "root" / "broken").symlink_to(tmp_path / "nowhere")
+    found = {item.path: item.size for item in list_folder(f"file://{tmp_path}/root")}
+    assert found == {f"a/{name}": len(name.encode()) for name in NAMES}
+
+
+def test_an_overwritten_file_has_another_etag(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"1")
+    (before,) = list_folder(f"file://{tmp_path}")
+    path.write_bytes(b"2")
+    os.utime(path, ns=(0, 1))
+    (after,) = list_folder(f"file://{tmp_path}")
+    assert before.etag != after.etag
+
+
+@pytest.mark.parametrize("uri", ["/plain/path", "hdfs://x/y", "file:/x"])
+def test_a_uri_of_another_kind_is_one_clear_error(uri: str) -> None:
+    with pytest.raises(OrchardError, match=r"URIs are s3://bucket/key or file:///path"):
+        open_folder(uri)
