@@ -47,15 +47,15 @@ class LogFolder:
             except (OSError, BotoCoreError, ClientError) as error:
                 _LOGGER.warning("could not write %s/%s.gz: %s", self.uri, name, error)
 
-    def find_error(self) -> tuple[str | None, str | None]:
-        """The last line that names an error, else the last of stderr; and the log it stands in."""
-        for name in ("stderr", "controller"):
-            lines = self._tail(name)
-            errors = [line for line in lines if _ERROR_LINE.match(line)]
-            if errors:
-                return errors[-1], self._address(name)
+    def find_error(self) -> str | None:
+        """The last line of stderr that names an error, else its last line."""
         lines = self._tail("stderr")
-        return (lines[-1] if lines else None), self._address("stderr")
+        errors = [line for line in lines if _ERROR_LINE.match(line)]
+        return next(iter([*reversed(errors), *reversed(lines)]), None)
+
+    def address_of(self, name: str) -> str | None:
+        """Where a file is to be read, once it is pushed."""
+        return f"{self.uri}/{name}.gz" if self.uri else None
 
     def _tail(self, name: str, size: int = 65_536) -> list[str]:
         path = self._folder / name
@@ -64,9 +64,6 @@ class LogFolder:
         with path.open("rb") as file:
             file.seek(max(path.stat().st_size - size, 0))
             return [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
-
-    def _address(self, name: str) -> str | None:
-        return f"{self.uri}/{name}.gz" if self.uri else None
 
 
 def step_log_uri(log_uri: str | None, cluster_id: str, step_id: str) -> str | None:

@@ -65,10 +65,8 @@ def run_command(command: Command, stop: Callable[[], float | None], sweep: bool)
             stderr=stderr,
             start_new_session=True,
         )
-        grace = None
-        while process.poll() is None and grace is None:
+        while (grace := stop()) is None and process.poll() is None:
             time.sleep(_POLL_SECONDS)
-            grace = stop()
         if sweep or grace is not None:
             end_processes(marker, grace or 0.0, root=process)
         code = process.wait()
@@ -77,14 +75,16 @@ def run_command(command: Command, stop: Callable[[], float | None], sweep: bool)
 
 def end_processes(marker: Marker, grace: float, root: subprocess.Popen[bytes] | None = None) -> None:
     """SIGTERM to all that bear the marker; SIGKILL after `grace` seconds, until nothing is left."""
-    deadline = time.monotonic() + grace
+    # Once seen, never lost: a process whose parent goes first may have no other trace.
+    seen: dict[int, psutil.Process] = {}
     if grace:
-        _signal(_find_processes(marker, root), psutil.Process.terminate)
-        while _find_processes(marker, root) and time.monotonic() < deadline:
+        _signal(_find_processes(marker, root, seen), psutil.Process.terminate)
+        deadline = time.monotonic() + grace
+        while _find_processes(marker, root, seen) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
     deadline = time.monotonic() + _KILL_SECONDS
     # Again and again: a process may fork between the look and the kill.
-    while (left := _find_processes(marker, root)) and time.monotonic() < deadline:
+    while (left := _find_processes(marker, root, seen)) and time.monotonic() < deadline:
         _signal(left, psutil.Process.kill)
         time.sleep(_POLL_SECONDS)
 
@@ -95,24 +95,27 @@ def _signal(processes: Sequence[psutil.Process], send: Callable[[psutil.Process]
             send(process)
 
 
-def _find_processes(marker: Marker, root: subprocess.Popen[bytes] | None) -> list[psutil.Process]:
+def _find_processes(
+    marker: Marker, root: subprocess.Popen[bytes] | None, seen: dict[int, psutil.Process]
+) -> list[psutil.Process]:
+    """All that live; `seen` gathers them."""
     if root is not None:
         root.poll()  # reaps it, so that it does not stay as a zombie while its children are looked for
     session = root.pid if root is not None else None
-    found: dict[int, psutil.Process] = {}
     for process in psutil.process_iter():
         if process.pid != os.getpid() and _belongs(process, marker, session):
-            found[process.pid] = process
-    for process in list(found.values()):
+            seen[process.pid] = process
+    for process in list(seen.values()):
         with contextlib.suppress(psutil.Error):
-            found.update((child.pid, child) for child in process.children(recursive=True))
-    return [process for process in found.values() if _is_alive(process)]
+            seen.update((child.pid, child) for child in process.children(recursive=True))
+    return [process for process in seen.values() if _is_alive(process)]
 
 
 def _belongs(process: psutil.Process, marker: Marker, session: int | None) -> bool:
-    with contextlib.suppress(psutil.Error, OSError):
+    with contextlib.suppress(OSError):
         if session is not None and os.getsid(process.pid) == session:
             return True
+    with contextlib.suppress(psutil.Error, OSError):
         return process.environ().get(marker.name) == marker.value
     return False
 

@@ -104,6 +104,10 @@ class _HttpServer(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller that hangs up is no fault of the server's."""
+        _LOGGER.debug("%s of %s", request, client_address, exc_info=True)
+
 
 class _Handler(BaseHTTPRequestHandler):
     emr: EmrServer

@@ -26,22 +26,27 @@ class CannotRunError(Exception):
 
 def run_step(cluster: Cluster, node: Node, step: Step) -> None:
     """Run a step that is RUNNING to its end, write its logs, and settle its state."""
+    try:
+        code, failure = _run_logged(cluster, node, step)
+    except Exception as error:  # a step must end, whatever happens to its runner
+        _LOGGER.exception("step %s", step.step_id)
+        code, failure = _CANNOT_RUN, Failure("Internal error.", repr(error))
+    cluster.settle_step(step, code, failure)
+
+
+def _run_logged(cluster: Cluster, node: Node, step: Step) -> tuple[int, Failure | None]:
     uri = step_log_uri(step.log_uri or cluster.request.get("LogUri"), cluster.cluster_id, step.step_id)
     log = LogFolder(node.folder / "log" / "steps" / step.step_id, uri)
     code, failure = _CANNOT_RUN, None
     try:
         code = _run_command_runner(cluster, node, step, log)
         if code != 0:
-            message, log_file = log.find_error()
-            failure = Failure("Unknown Error.", message, log_file)
+            failure = Failure("Unknown Error.", log.find_error(), log.address_of("stderr"))
     except (CannotRunError, OSError) as error:
         log.note(f"ERROR: {error}")
-        failure = Failure("Unable to run the step.", str(error), f"{uri}/controller.gz" if uri else None)
-    except Exception as error:  # a step must end, whatever happens to its runner
-        _LOGGER.exception("step %s", step.step_id)
-        failure = Failure("Internal error.", repr(error))
+        failure = Failure("Unable to run the step.", str(error), log.address_of("controller"))
     log.push("controller", "stdout", "stderr", "syslog")
-    cluster.settle_step(step, code, failure)
+    return code, failure
 
 
 def _run_command_runner(cluster: Cluster, node: Node, step: Step, log: LogFolder) -> int:

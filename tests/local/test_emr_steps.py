@@ -178,9 +178,9 @@ def test_a_concurrent_step_may_only_continue_on_failure(emr: Any, run: Run) -> N
 def test_cancelling_ends_a_running_step_with_its_descendants_and_pending_ones_at_once(
     emr: Any, run: Run
 ) -> None:
-    """One child leaves the session, another ignores SIGTERM: both must go."""
+    """One child leaves the session; another leaves it without a marker, and ignores SIGTERM: both must go."""
     stubborn = "trap '' TERM; while :; do sleep 1; done"
-    script = f'setsid sleep 300 & env -i bash -c "{stubborn}" & sleep 300'
+    script = f'setsid sleep 300 & env -i setsid bash -c "{stubborn}" & sleep 300'
     cluster_id = run(Steps=[bash_step(script, name="running"), bash_step("", name="pending")])
     steps = {step["Name"]: step["Id"] for step in emr.list_steps(ClusterId=cluster_id)["Steps"]}
     wait_for_step(emr, cluster_id, steps["running"], "RUNNING")
