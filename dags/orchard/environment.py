@@ -16,6 +16,8 @@ PREFIX = "ORCHARD_"
 
 Group = TypeVar("Group")
 
+_NUMBERS = {int: "a whole number", float: "a number"}
+
 
 class Variable(NamedTuple):
     """One row of the table of settings."""
@@ -78,7 +80,7 @@ def _parse(name: str, hint: Any, text: str) -> Any:
     try:
         return scalar(text)
     except ValueError:
-        rule = {int: "a whole number", float: "a number"}.get(scalar, "one of " + ", ".join(scalar))
+        rule = _NUMBERS.get(scalar) or f"one of {', '.join(scalar)}"
         raise OrchardError(f"{name}={text}", rule=f"it takes {rule}", remedy=f"correct {name}") from None
 
 

@@ -1,0 +1,66 @@
+"""The form's limits, and what its parameters mean together."""
+
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import ParamValidationError
+
+from orchard.choices import Choices, params
+from orchard.settings import Settings
+from orchard_jobs.contract import Precision
+from orchard_jobs.errors import OrchardError
+
+SETTINGS = Settings.from_env({"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"})
+DEFAULTS = {name: param.resolve() for name, param in params(SETTINGS).items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("images", "images"),
+        ("images", "http://images"),
+        ("images", "file://relative"),
+        ("images", None),
+        ("components", 0),
+        ("components", 1281),
+        ("components", 1.5),
+        ("components", "15"),
+        ("variance", 0),
+        ("variance", 1.01),
+        ("precision", "int8"),
+        ("core_nodes", 0),
+        ("core_nodes", 21),
+        ("core_nodes", None),
+        ("max_failure_ratio", -0.1),
+        ("max_failure_ratio", 1.1),
+    ],
+)
+def test_the_form_refuses(name: str, bad: Any) -> None:
+    with pytest.raises(ParamValidationError):
+        params(SETTINGS)[name].resolve(bad)
+
+
+def test_each_parameter_explains_itself() -> None:
+    for param in params(SETTINGS).values():
+        assert param.description
+        assert param.schema["title"]
+        assert param.schema["type"]
+
+
+def test_the_defaults_are_those_of_the_settings() -> None:
+    assert Choices.of_run(DEFAULTS, SETTINGS) == Choices("s3://lake/images", 15, None, Precision.FLOAT32, 2, 0.05)
+
+
+def test_a_variance_replaces_the_default_number_of_components() -> None:
+    chosen = Choices.of_run({**DEFAULTS, "variance": 0.9}, SETTINGS)
+    assert (chosen.components, chosen.variance) == (None, 0.9)
+
+
+def test_components_and_variance_together_are_refused() -> None:
+    with pytest.raises(OrchardError, match="components=3 and variance=0.5: a run takes one of the two"):
+        Choices.of_run({**DEFAULTS, "components": 3, "variance": 0.5}, SETTINGS)
+
+
+def test_images_that_contain_the_lake_are_refused() -> None:
+    with pytest.raises(OrchardError, match="the lake, s3://lake, is not inside the folder of images"):
+        Choices.of_run({**DEFAULTS, "images": "s3://lake/"}, SETTINGS)

@@ -1,0 +1,371 @@
+"""The operators and triggers against the local EMR: nothing is created twice, nothing is left behind."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from types import SimpleNamespace
+
+import boto3
+import pytest
+from airflow.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferralError, TaskDeferred
+from orchard_emr_create import OrchardCreateClusterOperator
+from orchard_emr_step import OrchardStepOperator
+from orchard_emr_terminate import OrchardTerminateClusterOperator
+from orchard_emr_triggers import EmrClusterEndTrigger, EmrClusterStartTrigger, EmrStepTrigger
+
+from orchard.cluster import run_job_flow, run_tags
+from orchard.settings import Settings
+
+pytestmark = pytest.mark.usefixtures("emr")
+
+HOOK = {"aws_conn_id": None, "region_name": None, "verify": None, "config": {"retries": {"max_attempts": 1}}}
+
+
+class TaskInstance:
+    """What the operators ask of Airflow's."""
+
+    def __init__(self, operator: Any, cleared_after: int) -> None:
+        self.task = SimpleNamespace(retries=2)
+        self.max_tries = cleared_after + 2
+        self.xcoms: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcoms[key] = value
+
+
+def context_of(operator: Any, cleared_after: int = 0) -> Any:
+    return {"ti": TaskInstance(operator, cleared_after)}
+
+
+@pytest.fixture
+def client(emr: str) -> Any:
+    return boto3.client("emr")
+
+
+@pytest.fixture
+def tags(settings: Settings) -> dict[str, str]:
+    return run_tags("orchard_features", "manual__1", settings)
+
+
+@pytest.fixture
+def request_of_cluster(tags: dict[str, str], settings: Settings) -> dict[str, Any]:
+    return {**run_job_flow(tags, 1, settings), "BootstrapActions": []}
+
+
+@pytest.fixture
+def create(tags: dict[str, str], request_of_cluster: dict[str, Any], client: Any) -> Iterator[Callable[..., Any]]:
+    def make(**changes: Any) -> OrchardCreateClusterOperator:
+        arguments = {
+            "task_id": "create_cluster",
+            "job_flow_overrides": request_of_cluster,
+            "run_tags": tags,
+            "start_timeout": 30,
+            "poll_interval": 0.2,
+            "aws_conn_id": None,
+        }
+        return OrchardCreateClusterOperator(**{**arguments, **changes})
+
+    yield make
+    for cluster_id in live(client):
+        client.terminate_job_flows(JobFlowIds=[cluster_id])
+
+
+@pytest.fixture
+def cluster_id(create: Callable[..., Any]) -> str:
+    operator = create()
+    return str(operator.execute(context_of(operator)))
+
+
+@pytest.fixture
+def step(cluster_id: str) -> Callable[..., OrchardStepOperator]:
+    def make(script: str, **changes: Any) -> OrchardStepOperator:
+        jar = {"Jar": "command-runner.jar", "Args": ["bash", "-c", script]}
+        arguments = {
+            "task_id": "featurize",
+            "job_flow_id": cluster_id,
+            "steps": [{"Name": "featurize r", "ActionOnFailure": "CONTINUE", "HadoopJarStep": jar}],
+            "step_timeout": 30,
+            "poll_interval": 0.2,
+            "log_timeout": 5,
+            "aws_conn_id": None,
+        }
+        return OrchardStepOperator(**{**arguments, **changes})
+
+    return make
+
+
+def live(client: Any) -> list[str]:
+    states = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"]
+    return [cluster["Id"] for cluster in client.list_clusters(ClusterStates=states)["Clusters"]]
+
+
+def steps_of(client: Any, cluster_id: str) -> list[tuple[str, str]]:
+    """Names and states, oldest first."""
+    steps = client.list_steps(ClusterId=cluster_id)["Steps"]
+    return [(step["Name"], step["Status"]["State"]) for step in reversed(steps)]
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def deferred(operator: Any, context: Any) -> Any:
+    with pytest.raises(TaskDeferred) as raised:
+        operator.execute(context)
+    return raised.value
+
+
+# --- create
+
+
+def test_a_second_try_attaches_to_the_cluster_of_the_first(create: Callable[..., Any], client: Any) -> None:
+    first, second = create(), create()
+    found = {first.execute(context_of(first)), second.execute(context_of(second))}
+    assert [*found] == live(client)
+
+
+def test_another_runs_cluster_is_not_attached_to(
+    create: Callable[..., Any], cluster_id: str, tags: dict[str, str], settings: Settings
+) -> None:
+    others = {**tags, "orchard:run": "another"}
+    overrides = {**run_job_flow(others, 1, settings), "BootstrapActions": []}
+    operator = create(run_tags=others, job_flow_overrides=overrides)
+    assert operator.execute(context_of(operator)) != cluster_id
+
+
+def test_the_cluster_is_known_before_anything_else_can_fail(create: Callable[..., Any], client: Any) -> None:
+    operator = create(deferrable=True)
+    context = context_of(operator)
+    trigger = deferred(operator, context).trigger
+    assert context["ti"].xcoms["job_flow_id"] == trigger.job_flow_id
+    assert live(client) == [trigger.job_flow_id]
+
+
+def test_any_error_after_the_creation_ends_the_cluster(
+    create: Callable[..., Any], client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("the answer was lost")
+
+    operator = create()
+    monkeypatch.setattr(operator, "_describe", fail)
+    with pytest.raises(RuntimeError, match="the answer was lost"):
+        operator.execute(context_of(operator))
+    assert live(client) == []
+
+
+def test_a_cluster_that_does_not_start_says_why_and_where_its_logs_are(
+    create: Callable[..., Any], request_of_cluster: dict[str, Any], client: Any
+) -> None:
+    action = {"Name": "b", "ScriptBootstrapAction": {"Path": "file:///nowhere/install_node.sh"}}
+    operator = create(job_flow_overrides={**request_of_cluster, "BootstrapActions": [action]})
+    with pytest.raises(AirflowException) as error:
+        operator.execute(context_of(operator))
+    assert str(error.value).startswith("Could not start: cluster j-")
+    assert "BOOTSTRAP_FAILURE: On the master instance" in str(error.value)
+    assert f"Logs: {request_of_cluster['LogUri']}j-" in str(error.value)
+    assert live(client) == []
+
+
+def test_killing_the_task_while_it_is_deferred_ends_the_cluster(create: Callable[..., Any], client: Any) -> None:
+    operator = create(deferrable=True)
+    trigger = deferred(operator, context_of(operator)).trigger
+    asyncio.run(trigger.on_kill())
+    assert live(client) == []
+
+
+def test_a_failed_trigger_ends_the_cluster_though_it_says_nothing_of_it(
+    create: Callable[..., Any], client: Any
+) -> None:
+    operator = create(deferrable=True)
+    deferred(operator, context_of(operator))
+    resumed = create(deferrable=True)
+    with pytest.raises(TaskDeferralError):
+        resumed.resume_execution("__fail__", {"error": "Trigger failure"}, context_of(resumed))
+    assert live(client) == []
+
+
+# --- steps
+
+
+def test_a_retry_attaches_to_the_step_of_the_first_try(
+    step: Callable[..., Any], cluster_id: str, client: Any
+) -> None:
+    first, second = step("sleep 1", deferrable=True), step("sleep 1")
+    deferred(first, context_of(first))
+    second.execute(context_of(second))
+    assert steps_of(client, cluster_id) == [("featurize r #0", "COMPLETED")]
+
+
+def test_a_retry_after_a_failure_adds_the_step_again(step: Callable[..., Any], cluster_id: str, client: Any) -> None:
+    first, second = step("exit 1"), step("exit 0")
+    with pytest.raises(AirflowException):
+        first.execute(context_of(first))
+    second.execute(context_of(second))
+    assert steps_of(client, cluster_id) == [("featurize r #0", "FAILED"), ("featurize r #0", "COMPLETED")]
+
+
+def test_a_cleared_task_cancels_what_is_left_and_runs_the_step_again(
+    step: Callable[..., Any], cluster_id: str, client: Any
+) -> None:
+    first, second = step("sleep 60", deferrable=True), step("exit 0")
+    deferred(first, context_of(first))
+    second.execute(context_of(second, cleared_after=1))
+    assert steps_of(client, cluster_id) == [("featurize r #0", "CANCELLED"), ("featurize r #1", "COMPLETED")]
+
+
+def test_a_failed_step_shows_its_own_last_lines(step: Callable[..., Any]) -> None:
+    operator = step("for n in {1..100}; do echo line $n >&2; done; kill -9 $$")
+    with pytest.raises(AirflowException) as error:
+        operator.execute(context_of(operator))
+    message = str(error.value)
+    assert message.startswith(f"step {operator._step_id} (featurize r #0) is FAILED: Unknown Error.")
+    assert message.splitlines()[-60:] == [f"line {n}" for n in range(41, 101)]
+
+
+def test_killing_the_task_cancels_the_step(step: Callable[..., Any], cluster_id: str, client: Any) -> None:
+    operator = step("sleep 60", deferrable=True)
+    deferred(operator, context_of(operator))
+    operator.on_kill()
+    wait_until(lambda: steps_of(client, cluster_id) == [("featurize r #0", "CANCELLED")])
+
+
+def test_killing_the_task_while_it_is_deferred_cancels_the_step(
+    step: Callable[..., Any], cluster_id: str, client: Any
+) -> None:
+    operator = step("sleep 60", deferrable=True)
+    trigger = deferred(operator, context_of(operator)).trigger
+    asyncio.run(trigger.on_kill())
+    wait_until(lambda: steps_of(client, cluster_id) == [("featurize r #0", "CANCELLED")])
+
+
+def test_a_failed_trigger_cancels_the_step(step: Callable[..., Any], cluster_id: str, client: Any) -> None:
+    operator = step("sleep 60", deferrable=True)
+    deferred(operator, context_of(operator))
+    resumed = step("sleep 60")
+    with pytest.raises(TaskDeferralError):
+        resumed.resume_execution("__fail__", {"error": "Trigger failure"}, context_of(resumed))
+    wait_until(lambda: steps_of(client, cluster_id) == [("featurize r #0", "CANCELLED")])
+
+
+def test_a_step_on_a_cluster_that_has_ended_fails_for_good_with_the_reason(
+    step: Callable[..., Any], cluster_id: str, client: Any
+) -> None:
+    client.terminate_job_flows(JobFlowIds=[cluster_id])
+    operator = step("exit 0")
+    with pytest.raises(AirflowFailException, match="No step can run: .* USER_REQUEST"):
+        operator.execute(context_of(operator))
+
+
+def test_a_cluster_that_ends_under_a_step_fails_it_for_good_with_the_reason(
+    step: Callable[..., Any], cluster_id: str, client: Any
+) -> None:
+    operator = step("sleep 60", deferrable=True)
+    context = context_of(operator)
+    trigger = deferred(operator, context).trigger
+    client.terminate_job_flows(JobFlowIds=[cluster_id])
+    with pytest.raises(AirflowFailException, match="USER_REQUEST"):
+        operator.execute_complete(context, event_of(trigger))
+
+
+# --- terminate
+
+
+def terminate(tags: dict[str, str], job_flow_id: str = "") -> OrchardTerminateClusterOperator:
+    return OrchardTerminateClusterOperator(
+        task_id="terminate_cluster",
+        job_flow_id=job_flow_id,
+        run_tags=tags,
+        terminate_timeout=30,
+        poll_interval=0.2,
+        aws_conn_id=None,
+    )
+
+
+def test_the_cluster_is_found_by_its_tags_without_any_xcom(
+    cluster_id: str, tags: dict[str, str], client: Any
+) -> None:
+    operator = terminate(tags)
+    operator.execute(context_of(operator))
+    assert client.describe_cluster(ClusterId=cluster_id)["Cluster"]["Status"]["State"] == "TERMINATED"
+
+
+def test_a_cluster_that_lost_its_tags_is_found_by_the_xcom(cluster_id: str, tags: dict[str, str], client: Any) -> None:
+    client.remove_tags(ResourceId=cluster_id, TagKeys=["orchard:run"])
+    operator = terminate(tags, cluster_id)
+    operator.execute(context_of(operator))
+    assert client.describe_cluster(ClusterId=cluster_id)["Cluster"]["Status"]["State"] == "TERMINATED"
+
+
+def test_every_cluster_of_the_run_is_ended(cluster_id: str, request_of_cluster: Any, tags: Any, client: Any) -> None:
+    client.run_job_flow(**request_of_cluster)
+    operator = terminate(tags)
+    operator.execute(context_of(operator))
+    assert live(client) == []
+
+
+def test_ending_a_cluster_that_failed_is_a_success(cluster_id: str, tags: dict[str, str], client: Any) -> None:
+    for _ in range(2):
+        operator = terminate(tags, cluster_id)
+        operator.execute(context_of(operator))
+
+
+# --- triggers
+
+
+def event_of(trigger: Any) -> Any:
+    async def first() -> Any:
+        return await anext(trigger.run())
+
+    return asyncio.run(first()).payload
+
+
+ARGUMENTS = {
+    "job_flow_id": "j-1",
+    "until": ["RUNNING", "WAITING"],
+    "deadline": 1.5,
+    "poll_interval": 30,
+    "hook_parameters": HOOK,
+}
+
+
+@pytest.mark.parametrize(
+    ("trigger", "serialized"),
+    [
+        (EmrClusterStartTrigger(**ARGUMENTS), ("orchard_emr_triggers.EmrClusterStartTrigger", ARGUMENTS)),
+        (EmrClusterEndTrigger(**ARGUMENTS), ("orchard_emr_triggers.EmrClusterEndTrigger", ARGUMENTS)),
+        (
+            EmrStepTrigger(step_id="s-1", **ARGUMENTS),
+            ("orchard_emr_triggers.EmrStepTrigger", {**ARGUMENTS, "step_id": "s-1"}),
+        ),
+    ],
+)
+def test_a_trigger_survives_its_serialization(trigger: Any, serialized: tuple[str, dict[str, Any]]) -> None:
+    assert trigger.serialize() == serialized
+    assert type(trigger)(**serialized[1]).serialize() == serialized
+
+
+def test_a_trigger_ends_at_its_deadline(cluster_id: str) -> None:
+    trigger = EmrClusterEndTrigger(
+        **{**ARGUMENTS, "job_flow_id": cluster_id, "until": ["TERMINATED"], "deadline": time.time() + 0.5}
+    )
+    event = event_of(trigger)
+    assert (event["state"], event["job_flow_id"]) == ("TIMED_OUT", cluster_id)
+    assert [seen["state"] for seen in event["seen"]] == ["WAITING"]
+
+
+def test_a_trigger_outlives_an_api_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_EMR", "http://127.0.0.1:9")
+    trigger = EmrClusterEndTrigger(**{**ARGUMENTS, "deadline": time.time() + 1, "poll_interval": 0.1})
+    assert event_of(trigger) == {"state": "TIMED_OUT", "seen": [], "job_flow_id": "j-1"}
+
+
+def test_a_trigger_gives_up_where_asking_again_is_in_vain(emr: str) -> None:
+    trigger = EmrClusterEndTrigger(**{**ARGUMENTS, "job_flow_id": "j-NOSUCHCLUSTER"})
+    with pytest.raises(Exception, match="InvalidRequestException"):
+        event_of(trigger)

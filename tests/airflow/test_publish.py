@@ -1,0 +1,162 @@
+"""A run exists for readers from its last write on, and not at all if it does not add up."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchard.lake import Lake
+from orchard.publish import Publication, publish
+from orchard.sensing import published_runs
+from orchard.storage import FileStorage
+from orchard_jobs.errors import OrchardError
+
+CLUSTER = {"id": "j-1"}
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(f"file://{tmp_path}")
+
+
+def finish_jobs(lake: Lake, slug: str, **counts: int) -> None:
+    """Write what the three jobs of a run leave behind."""
+    storage, folder = FileStorage(), lake.run(slug)
+    facts: dict[str, dict[str, Any]] = {
+        "featurize": {
+            "counts": counts or {"ok": 2, "corrupt": 1, "empty": 0},
+            "model": {"id": "m", "weights": "imagenet"},
+            "images_per_second": 90.5,
+            "runtime": "openvino",
+            "precision": "float32",
+        },
+        "reduce": {"k": 2, "variance_kept": 0.75, "basis_id": f"basis-{slug}", "fitted_rows": 2, "rows": 2},
+        "export": {"rows": 2, "rejected": 1, "files": ["features.csv"]},
+    }
+    for job, more in facts.items():
+        report = {"job": job, "state": "succeeded", "seconds": 2.5, "phases": {"a": 1.5}, "versions": {"spark": "4"}}
+        storage.write(folder.report(job), json.dumps(report | more).encode())
+    storage.write(f"{folder.basis}/basis.json", slug.encode())
+    storage.write(folder.ledger, f"ledger of {slug}".encode())
+
+
+def publication(slug: str, *earlier: str, listed: int = 4, known: int = 1) -> Publication:
+    return Publication(slug, f"id of {slug}", {"listed": listed, "known": known, "earlier": list(earlier)}, CLUSTER)
+
+
+def latest_of(lake: Lake) -> Any:
+    return json.loads(FileStorage().read(lake.latest).data)
+
+
+def test_a_published_run_is_described_whole(lake: Lake) -> None:
+    finish_jobs(lake, "r1")
+    summary = publish(FileStorage(), lake, publication("r1"))
+    assert summary == json.loads(FileStorage().read(lake.run("r1").run_json).data)
+    published_at = summary["published_at"]
+    each = ("featurize", "reduce", "export")
+    assert summary == {
+        "run": "r1",
+        "run_id": "id of r1",
+        "published_at": published_at,
+        "counts": {"listed": 4, "featurized": 2, "rejected": 1, "known": 1},
+        "rejected": {"corrupt": 1},
+        "builds_on": [],
+        "basis_id": "basis-r1",
+        "components": 2,
+        "variance_kept": 0.75,
+        "fitted_rows": 2,
+        "rows": 2,
+        "weights": "imagenet",
+        "model": {"id": "m", "weights": "imagenet"},
+        "runtime": "openvino",
+        "precision": "float32",
+        "images_per_second": 90.5,
+        "seconds": dict.fromkeys(each, 2.5),
+        "phases": dict.fromkeys(each, {"a": 1.5}),
+        "versions": {"spark": "4"},
+        "cluster": CLUSTER,
+        "csv": f"{lake.uri}/runs/r1/csv/features.csv",
+        "files": ["features.csv"],
+    }
+    assert FileStorage().read(lake.ledger_entry("r1")).data == b"ledger of r1"
+    assert FileStorage().read(f"{lake.uri}/basis/basis-r1/basis.json").data == b"r1"
+    assert latest_of(lake) == {
+        "run": "r1",
+        "published_at": published_at,
+        "basis_id": "basis-r1",
+        "run_json": f"{lake.uri}/runs/r1/run.json",
+        "csv": f"{lake.uri}/runs/r1/csv/features.csv",
+        "runs": ["r1"],
+    }
+
+
+def test_runs_are_known_in_the_order_of_their_publication(lake: Lake) -> None:
+    for slug, earlier in (("z", ()), ("a", ("z",))):
+        finish_jobs(lake, slug)
+        publish(FileStorage(), lake, publication(slug, *earlier))
+    assert published_runs(FileStorage(), lake) == ["z", "a"]
+
+
+@pytest.mark.parametrize("counts", [{"ok": 2}, {"ok": 4}, {"corrupt": 2}])
+def test_counts_that_do_not_add_up_are_not_published(lake: Lake, counts: dict[str, int]) -> None:
+    finish_jobs(lake, "r1", **counts)
+    with pytest.raises(OrchardError, match="listed = featurized"):
+        publish(FileStorage(), lake, publication("r1"))
+    assert published_runs(FileStorage(), lake) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda path: path.unlink(), "no report at .*: 'reduce' writes one"),
+        (lambda path: path.write_text('{"state": "running"}'), "has state running"),
+    ],
+)
+def test_a_job_that_has_not_succeeded_is_not_published(
+    lake: Lake, tmp_path: Path, spoil: Callable[[Path], None], message: str
+) -> None:
+    finish_jobs(lake, "r1")
+    spoil(tmp_path / "runs" / "r1" / "reports" / "reduce.json")
+    with pytest.raises(OrchardError, match=message):
+        publish(FileStorage(), lake, publication("r1"))
+    assert published_runs(FileStorage(), lake) == []
+
+
+class CrashingStorage(FileStorage):
+    """Crashes before the write with the given number."""
+
+    def __init__(self, writes: int) -> None:
+        self.left = writes
+
+    def write(self, uri: str, data: bytes) -> None:
+        if self.left == 0:
+            raise OSError("crash")
+        self.left -= 1
+        super().write(uri, data)
+
+
+@pytest.mark.parametrize("writes", range(4))
+def test_a_crash_before_the_last_write_leaves_readers_on_the_previous_run_and_a_rerun_converges(
+    lake: Lake, writes: int
+) -> None:
+    finish_jobs(lake, "r1")
+    publish(FileStorage(), lake, publication("r1"))
+    finish_jobs(lake, "r2")
+    with pytest.raises(OSError, match="crash"):
+        publish(CrashingStorage(writes), lake, publication("r2", "r1"))
+    assert latest_of(lake)["run"] == "r1"
+    for _ in range(2):
+        publish(FileStorage(), lake, publication("r2", "r1"))
+        assert latest_of(lake)["runs"] == ["r1", "r2"]
+    assert published_runs(FileStorage(), lake) == ["r1", "r2"]
+
+
+def test_a_run_that_has_not_seen_another_is_not_published_on_top_of_it(lake: Lake) -> None:
+    for slug in ("r1", "r2"):
+        finish_jobs(lake, slug)
+    publish(FileStorage(), lake, publication("r1"))
+    with pytest.raises(OrchardError, match="names runs that this one has not seen: r1"):
+        publish(FileStorage(), lake, publication("r2"))
+    assert published_runs(FileStorage(), lake) == ["r1"]

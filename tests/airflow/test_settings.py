@@ -1,0 +1,86 @@
+"""Settings come from the environment alone, and a wrong one says what to do."""
+
+import pytest
+
+from orchard.settings import Settings, table
+from orchard_jobs.contract import Precision
+from orchard_jobs.errors import OrchardError
+
+LEAST = {"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"}
+
+
+def test_places_default_to_folders_of_the_lake() -> None:
+    places = Settings.from_env({**LEAST, "ORCHARD_LAKE": "s3://bucket/lake/"}).places
+    assert (places.lake, places.images, places.code, places.logs) == (
+        "s3://bucket/lake",
+        "s3://bucket/lake/images",
+        "s3://bucket/lake/code",
+        "s3://bucket/lake/logs",
+    )
+
+
+def test_every_kind_of_value_is_parsed() -> None:
+    settings = Settings.from_env(
+        {
+            **LEAST,
+            "ORCHARD_SUBNETS": "subnet-1, subnet-2",
+            "ORCHARD_CORE_NODES": "3",
+            "ORCHARD_PRECISION": "bfloat16",
+            "ORCHARD_MAX_FAILURE_RATIO": "0.5",
+            "ORCHARD_SECURITY_CONFIGURATION": "imdsv2",
+            "ORCHARD_AWS_CONN_ID": "",
+        }
+    )
+    assert settings.fleet.subnets == ("subnet-1", "subnet-2")
+    assert settings.fleet.core_nodes == 3
+    assert settings.nightly.precision is Precision.BFLOAT16
+    assert settings.nightly.max_failure_ratio == 0.5
+    assert settings.fleet.security_configuration == "imdsv2"
+    assert settings.nightly.aws_conn_id is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("ORCHARD_MODEL", "", "ORCHARD_MODEL is not set: URI of the model artefact's folder: `make model` makes one"),
+        ("ORCHARD_LAKE", "/data/lake", "ORCHARD_LAKE=/data/lake: it takes s3://bucket/prefix or file:///path"),
+        ("ORCHARD_LAKE", "file://data/lake", "ORCHARD_LAKE=file://data/lake: it takes"),
+        ("ORCHARD_IMAGES", "s3://", "ORCHARD_IMAGES=s3://: it takes"),
+        ("ORCHARD_CODE", "s3://code/a b", "ORCHARD_CODE=s3://code/a b: it takes letters, digits"),
+        ("ORCHARD_CORE_NODES", "two", "ORCHARD_CORE_NODES=two: it takes a whole number"),
+        ("ORCHARD_CORE_NODES", "21", "ORCHARD_CORE_NODES=21: it takes 1 to 20"),
+        ("ORCHARD_PRECISION", "int8", "ORCHARD_PRECISION=int8: it takes one of float32, bfloat16"),
+        ("ORCHARD_MAX_FAILURE_RATIO", "1.5", "ORCHARD_MAX_FAILURE_RATIO=1.5: it takes 0 to 1"),
+        ("ORCHARD_IDLE_TIMEOUT", "59", "ORCHARD_IDLE_TIMEOUT=59: it takes 60 to 604800 seconds"),
+        ("ORCHARD_DRIVER_MEMORY", "lots", "ORCHARD_DRIVER_MEMORY=lots: it takes a number and m or g"),
+        ("ORCHARD_CRON", "0 2 * *", "ORCHARD_CRON=0 2 * *: it takes a cron expression of five fields"),
+        ("ORCHARD_CRON", "0 25 * * *", "ORCHARD_CRON=0 25 * * *: it takes a cron expression of five fields"),
+        ("ORCHARD_TIME_ZONE", "Mars/Base", "ORCHARD_TIME_ZONE=Mars/Base: it takes a name such as Europe/Paris"),
+        ("ORCHARD_BOOTSTRAP_ARGS", "--a 'b", "ORCHARD_BOOTSTRAP_ARGS=--a 'b: it takes arguments with balanced"),
+        ("ORCHARD_NODE_ENV", "venv", "ORCHARD_NODE_ENV=venv: it takes an absolute path"),
+    ],
+)
+def test_a_wrong_setting_names_itself_its_value_and_the_rule(variable: str, value: str, message: str) -> None:
+    with pytest.raises(OrchardError) as error:
+        Settings.from_env({**LEAST, variable: value})
+    assert str(error.value).startswith(message)
+
+
+def test_a_lake_inside_the_images_is_refused_because_its_files_would_be_listed() -> None:
+    with pytest.raises(OrchardError, match="ORCHARD_LAKE=file:///data/lake: it takes a folder outside"):
+        Settings.from_env({**LEAST, "ORCHARD_LAKE": "file:///data/lake", "ORCHARD_IMAGES": "file:///data"})
+
+
+def test_a_neighbour_whose_name_begins_like_the_images_folder_is_no_part_of_it() -> None:
+    settings = Settings.from_env({**LEAST, "ORCHARD_LAKE": "file:///data-lake", "ORCHARD_IMAGES": "file:///data"})
+    assert settings.places.lake == "file:///data-lake"
+
+
+def test_the_table_lists_each_variable_once_with_its_default() -> None:
+    rows = {variable.name: variable for variable in table()}
+    assert len(rows) == len(table())
+    assert rows["ORCHARD_LAKE"].default == "required"
+    assert rows["ORCHARD_IMAGES"].default == "`<lake>/images`"
+    assert rows["ORCHARD_CORE_NODES"].default == "2"
+    assert rows["ORCHARD_SUBNETS"].default == "none"
+    assert all(variable.description for variable in rows.values())

@@ -1,0 +1,97 @@
+"""Steps carry a job's arguments unharmed from the DAG to the driver."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchard.choices import Choices
+from orchard.jobs import RunJobs
+from orchard.lake import run_slug
+from orchard.settings import Settings
+from orchard.steps import build_step
+from orchard_jobs.contract import ExportJob, FeaturizeJob, Precision, ReduceJob
+from orchard_jobs.errors import OrchardError
+
+LEAST = {"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"}
+CHOICES = Choices("s3://in", None, 0.9, Precision.BFLOAT16, 2, 0.1)
+
+
+def test_the_whole_step() -> None:
+    job = ExportJob(components=("s3://lake/c",), features=("s3://lake/f",), output="s3://lake/runs/r")
+    assert build_step(job, "r", "s3://lake/code") == {
+        "Name": "export r",
+        "ActionOnFailure": "CONTINUE",
+        "HadoopJarStep": {
+            "Jar": "command-runner.jar",
+            "Args": [
+                "spark-submit",
+                "--deploy-mode",
+                "client",
+                "--name",
+                "orchard export r",
+                "--py-files",
+                "s3://lake/code/orchard_jobs.zip",
+                "s3://lake/code/run.py",
+                "export",
+                "--components=s3://lake/c",
+                "--features=s3://lake/f",
+                "--output=s3://lake/runs/r",
+                "--shards=1",
+            ],
+        },
+    }
+
+
+def test_code_in_a_folder_with_a_space_is_quoted_for_spark_submit_alone() -> None:
+    job = FeaturizeJob(images="file:///an image", model="file:///m", output="file:///a lake")
+    arguments = build_step(job, "r", "file:///100% code")["HadoopJarStep"]["Args"]
+    assert arguments[6:8] == ["file:///100%25%20code/orchard_jobs.zip", "file:///100%25%20code/run.py"]
+    assert "--images=file:///an image" in arguments
+
+
+@given(text=st.text(st.characters(exclude_categories=["Cs", "Cc"])), ratio=st.floats(0, 1))
+def test_any_text_reaches_the_driver_as_it_was(text: str, ratio: float) -> None:
+    job = FeaturizeJob(images=f"s3://b/{text}", model="m", output="o", max_failure_ratio=ratio)
+    arguments = build_step(job, "r", "s3://lake/code")["HadoopJarStep"]["Args"]
+    assert FeaturizeJob.from_argv(arguments[arguments.index("featurize") + 1 :]) == job
+
+
+def test_a_step_that_emr_would_refuse_for_its_length_says_so() -> None:
+    job = ReduceJob(features=tuple(f"s3://lake/runs/{n}/features" for n in range(400)), output="o", components=1)
+    with pytest.raises(OrchardError, match="EMR takes 10240"):
+        build_step(job, "r", "s3://lake/code")
+
+
+def test_the_jobs_of_a_run_that_builds_on_two_others() -> None:
+    jobs = RunJobs("new", CHOICES, Settings.from_env(LEAST))
+    runs = "s3://lake/runs"
+    assert jobs.featurize() == FeaturizeJob(
+        images="s3://in",
+        model="s3://lake/models/m",
+        output=f"{runs}/new",
+        manifest=f"{runs}/new/manifest.parquet",
+        precision=Precision.BFLOAT16,
+        max_failure_ratio=0.1,
+    )
+    assert jobs.reduce({"earlier": ["b", "a"]}) == ReduceJob(
+        features=(f"{runs}/b/features", f"{runs}/a/features", f"{runs}/new/features"),
+        output=f"{runs}/new",
+        variance=0.9,
+        statistics=(f"{runs}/b/statistics/statistics.npz", f"{runs}/a/statistics/statistics.npz"),
+        model="s3://lake/models/m",
+    )
+    assert jobs.export() == ExportJob(
+        components=(f"{runs}/new/components",),
+        features=(f"{runs}/new/features",),
+        output=f"{runs}/new",
+        model="s3://lake/models/m",
+    )
+
+
+@given(st.text(), st.text())
+def test_slugs_are_plain_and_differ_where_run_ids_differ(one: str, other: str) -> None:
+    slug = run_slug(one)
+    assert set(slug) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+    assert not slug.startswith(".")
+    assert len(slug) <= 128
+    assert (slug == run_slug(other)) == (one == other)

@@ -1,0 +1,67 @@
+"""Writes are seen whole or not at all, and only where nobody else has written."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from orchard.storage import ABSENT, FileStorage, S3Storage, Storage
+from orchard_jobs.errors import OrchardError
+
+
+@pytest.fixture(params=["file", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Storage, str]]:
+    """A storage and the URI of a folder in it, with characters that URIs would quote."""
+    if request.param == "file":
+        yield FileStorage(), f"file://{tmp_path}/100% é #1?"
+        return
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="orchard")
+        yield S3Storage(client), "s3://orchard/100% é #1?"
+
+
+def test_what_is_written_is_read_and_listed(place: tuple[Storage, str]) -> None:
+    storage, folder = place
+    storage.write(f"{folder}/b", b"1")
+    storage.write(f"{folder}/a", b"2")
+    storage.write(f"{folder}/below/c", b"3")
+    assert storage.read(f"{folder}/b").data == b"1"
+    assert storage.names(folder) == ["a", "b"]
+
+
+def test_what_is_not_there_is_not_found_and_its_folder_is_empty(place: tuple[Storage, str]) -> None:
+    storage, folder = place
+    assert storage.names(folder) == []
+    with pytest.raises(FileNotFoundError):
+        storage.read(f"{folder}/a")
+
+
+def test_a_replacement_needs_the_version_that_was_read(place: tuple[Storage, str]) -> None:
+    storage, folder = place
+    uri = f"{folder}/latest.json"
+    storage.replace(uri, b"1", ABSENT)
+    with pytest.raises(OrchardError, match=r"latest\.json has changed since it was read"):
+        storage.replace(uri, b"2", ABSENT)
+    version = storage.read(uri).version
+    storage.replace(uri, b"3", version)
+    with pytest.raises(OrchardError, match="one run publishes at a time"):
+        storage.replace(uri, b"4", version)
+    assert storage.read(uri).data == b"3"
+
+
+def test_a_local_write_that_fails_leaves_the_old_bytes_and_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, uri = FileStorage(), f"file://{tmp_path}/a"
+    storage.write(uri, b"old")
+
+    def fail(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("orchard.storage.os.fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        storage.write(uri, b"new")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"old")]
