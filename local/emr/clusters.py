@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 
 from local.emr.cluster import ENDING, Cluster, Ending
@@ -11,6 +12,7 @@ from local.emr.faults import NoCapacity
 from local.emr.lifecycle import Lifecycle
 
 _MAX_JOB_FLOW_IDS = 10
+_CLOSE_SECONDS = 30.0
 
 
 class Clusters:
@@ -58,12 +60,13 @@ class Clusters:
             return list(reversed(self._clusters.values()))
 
     def close(self) -> None:
-        """End every cluster, protected or not, and wait until nothing of them runs."""
+        """End every cluster, protected or not, and leave nothing of them running."""
         with self._lock:
             self._closed = True
             lives = list(self._lives.values())
         for cluster in self.newest_first():
             if cluster.state not in ENDING:
                 cluster.terminate(Ending("USER_REQUEST", "The local EMR was stopped"))
+        deadline = time.monotonic() + _CLOSE_SECONDS
         for life in lives:
-            life.join()
+            life.finish(max(deadline - time.monotonic(), 0.0))

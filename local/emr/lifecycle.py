@@ -32,8 +32,13 @@ class Lifecycle:
     def start(self) -> None:
         self._thread.start()
 
-    def join(self) -> None:
-        self._thread.join()
+    def finish(self, seconds: float) -> None:
+        """Wait for a cluster that is ending; after `seconds`, kill its processes and wait no more."""
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            _LOGGER.error("cluster %s does not end: its processes are killed", self._cluster.cluster_id)
+            end_processes(self._node.marker, grace=0.0)
+            self._node.remove()
 
     def _live(self) -> None:
         try:

@@ -8,6 +8,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import boto3
+from botocore.config import Config
+
+# A store that is away must not keep a cluster from ending.
+_S3_CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
 
 
 def fetch(uri: str) -> bytes:
@@ -45,4 +49,4 @@ def _path(uri: str) -> Path:
 @cache
 def s3_client() -> Any:
     """One for the server's life; made late, for the endpoint may be set by then."""
-    return boto3.client("s3")
+    return boto3.client("s3", config=_S3_CONFIG)
