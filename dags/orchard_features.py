@@ -4,24 +4,31 @@
 Turns the images that have arrived since the last run into features, principal components and a CSV, on
 an EMR cluster that exists only for this run.
 
-| task | does | if it fails |
-|---|---|---|
-| `sense` | lists the images and writes those that no published run has to the run's manifest; none: waits, then the run is skipped and no cluster is created | the message names the folder and the remedy; then clear it |
-| `create_cluster` | creates this run's cluster, or attaches to it | the reason and the logs' place are in its log; clear it |
-| `featurize` | one row of 1280 features per image; what is no image becomes a rejected row | the last lines of the Spark driver are in its log; too many rejected images: see `features/` |
-| `reduce` | principal components, fitted on all published runs and this one | as above |
-| `export` | the CSV, the rejected images, the ledger entry (staged) | as above |
-| `publish` | checks that every listed image is accounted for; then the run exists for readers | nothing is published; clear it |
-| `terminate_cluster` | ends the cluster, whatever happened before | **look at EMR's console**: EMR ends an idle cluster by itself |
+- `sense` lists the images and writes those that no published run has to the run's manifest. Where there
+  are none it waits; after that the run is skipped, and no cluster is created. Where it fails, the message
+  names the folder and the remedy.
+- `create_cluster` creates this run's cluster, or attaches to it. Where it fails, its log has the reason and
+  the place of EMR's logs.
+- `featurize` makes 1280 features of each image; what is no image becomes a rejected row. Where this task or
+  one of the next two fails, the last lines of the Spark driver are in its log.
+- `reduce` fits principal components on all published runs and this one.
+- `export` writes the CSV, the rejected images and the ledger entry, staged.
+- `publish` checks that every listed image is accounted for. From here the run exists for readers; where it
+  fails, nothing is published.
+- `terminate_cluster` ends the cluster, whatever happened before. Where it fails, **look at EMR's console**;
+  EMR ends an idle cluster by itself.
 
-**Run it by hand**: *Trigger*, with the parameters of the form. **Run a part again**: clear the task with its
-downstream tasks; Airflow clears the creation and the end of the cluster with it. Clearing or failing a
-running task cancels its step. Clearing a whole published run publishes it again.
+**To run it by hand**: *Trigger*, with the parameters of the form.
 
-**Results**: `<lake>/latest.json` names the newest run's `csv` and `run.json`. Anything in `<lake>/runs/` that has
-no entry in `<lake>/ledger/` is unfinished.
+**To run a part again**: clear the task with its downstream tasks; Airflow clears the creation and the end of
+the cluster with it. Clearing or failing a running task cancels its step. Clearing a whole published run
+publishes it again.
 
-**Settings**: `ORCHARD_*` environment variables of the scheduler, the workers and the DAG processor; see the README.
+**Results**: `<lake>/latest.json` names the newest run's `csv` and `run.json`. Anything in `<lake>/runs/` that
+has no entry in `<lake>/ledger/` is unfinished.
+
+**Settings**: `ORCHARD_*` environment variables of the scheduler, the workers and the DAG processor; see the
+README.
 """
 
 import os
@@ -29,15 +36,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import DAG, CronTriggerTimetable, task
-from orchard_emr_create import OrchardCreateClusterOperator
-from orchard_emr_step import OrchardStepOperator
-from orchard_emr_terminate import OrchardTerminateClusterOperator
-from orchard_sensor import SkipAfterTimeoutSensor
+from airflow.sdk import DAG, CronTriggerTimetable, chain, task
 
 from orchard.choices import params
 from orchard.run import Run
 from orchard.settings import Settings
+from orchard_emr_create import OrchardCreateClusterOperator
+from orchard_emr_step import OrchardStepOperator
+from orchard_emr_terminate import OrchardTerminateClusterOperator
+from orchard_sensor import SkipAfterTimeoutSensor
 
 CLUSTER_ID = "{{ ti.xcom_pull(task_ids='create_cluster') or '' }}"
 
@@ -120,7 +127,8 @@ def build_dag(settings: Settings) -> DAG:
             **emr,
         ).as_teardown(setups=create_cluster)
 
-        sense >> create_cluster >> step("featurize") >> step("reduce") >> step("export") >> publish() >> terminate_cluster
+        steps = [step(job) for job in ("featurize", "reduce", "export")]
+        chain(sense, create_cluster, *steps, publish(), terminate_cluster)
     return dag
 
 

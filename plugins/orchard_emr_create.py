@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.exceptions import AirflowException
 from airflow.providers.amazon.aws.hooks.emr import EmrHook
 from airflow.providers.amazon.aws.operators.emr import EmrCreateJobFlowOperator
-from airflow.sdk.exceptions import TaskDeferred
+from airflow.sdk.exceptions import AirflowException, TaskDeferred
 from botocore.exceptions import BotoCoreError, ClientError
+
 from orchard_emr_api import ENDED_STATES, LIVE_STATES, READY_STATES, describe_end, find_clusters
 from orchard_emr_triggers import EmrClusterStartTrigger
 from orchard_emr_waiting import ONCE, PATIENT, deadline_in, persist_links, wait_for
@@ -63,8 +63,6 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
     def execute_complete(self, context: "Context", event: dict[str, Any] | None = None) -> str:
         event = event or {}
         self._job_flow_id = event["job_flow_id"]
-        # XComs of a deferred task are gone when it resumes: https://github.com/apache/airflow/issues/21145
-        context["ti"].xcom_push(key="job_flow_id", value=self._job_flow_id)
         context["ti"].xcom_push(key="states", value=event["seen"])
         cluster = self._describe()
         if cluster["Status"]["State"] not in READY_STATES:
@@ -72,7 +70,9 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
         self.log.info("Cluster %s is ready", self._job_flow_id)
         return str(self._job_flow_id)
 
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: "Context") -> Any:
+    def resume_execution(
+        self, next_method: str, next_kwargs: dict[str, Any] | None, context: "Context"
+    ) -> Any:
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except BaseException:
@@ -93,7 +93,8 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
     def _create(self) -> str:
         once = EmrHook(**{**self._hook_parameters, "config": ONCE})
         try:
-            created: str = once.create_job_flow(self.job_flow_overrides)["JobFlowId"]
+            request: Any = self.job_flow_overrides
+            created = str(once.conn.run_job_flow(**request)["JobFlowId"])
         except (ClientError, BotoCoreError):
             # The answer may be lost after the request took effect.
             found = self._find()

@@ -13,7 +13,9 @@ SHOWN_LINES = 60
 """Of a stack trace of Spark the last lines hold the cause."""
 
 
-def last_lines(log_uri: str | None, cluster_id: str, step_id: str, *, timeout: float, aws_conn_id: str | None) -> str:
+def last_lines(
+    log_uri: str | None, cluster_id: str, step_id: str, *, timeout: float, aws_conn_id: str | None
+) -> str:
     """Return the end of a step's stderr, or one line that says why there is none.
 
     Waits up to ``timeout`` seconds: EMR uploads logs every five minutes.
@@ -35,7 +37,7 @@ def _read(uri: str, aws_conn_id: str | None) -> str | None:
             data = _fetch(name, aws_conn_id)
         except (OSError, ClientError, BotoCoreError):
             continue  # not there yet, or not ours to read: either way the caller says where it would be
-        return _decompress(data).decode(errors="replace") if name.endswith(".gz") else data.decode(errors="replace")
+        return (_decompress(data) if name.endswith(".gz") else data).decode(errors="replace")
     return None
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.exceptions import AirflowException
 from airflow.providers.amazon.aws.hooks.emr import EmrHook
 from airflow.providers.amazon.aws.operators.emr import EmrAddStepsOperator
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 from botocore.exceptions import BotoCoreError, ClientError
+
 from orchard_emr_api import (
     ENDED_STATES,
     ENDED_STEP_STATES,
@@ -41,14 +41,16 @@ class OrchardStepOperator(EmrAddStepsOperator):
     # A step argument ending in .json would be taken for a file (https://github.com/apache/airflow/issues/10451).
     template_ext: Sequence[str] = ()
 
-    def __init__(self, *, step_timeout: float, poll_interval: float, log_timeout: float, **kwargs: Any) -> None:
+    def __init__(
+        self, *, step_timeout: float, poll_interval: float, log_timeout: float, **kwargs: Any
+    ) -> None:
         super().__init__(botocore_config=PATIENT, **kwargs)
         self.step_timeout = step_timeout
         self.poll_interval = poll_interval
         self.log_timeout = log_timeout
         self._step_id: str | None = None
 
-    def execute(self, context: "Context") -> str:
+    def execute(self, context: "Context") -> Any:
         cluster = self._describe_cluster()
         persist_links(self, context, cluster)
         if cluster["Status"]["State"] in ("TERMINATING", *ENDED_STATES):
@@ -71,7 +73,11 @@ class OrchardStepOperator(EmrAddStepsOperator):
             self._cancel_unfinished()
             raise
 
-    def execute_complete(self, context: "Context", event: dict[str, Any] | None = None) -> str:
+    def execute_complete(
+        self,
+        context: "Context",  # noqa: ARG002 - Airflow gives it
+        event: dict[str, Any] | None = None,
+    ) -> str:
         event = event or {}
         self._step_id = event["step_id"]
         step = self.hook.conn.describe_step(ClusterId=self.job_flow_id, StepId=self._step_id)["Step"]
@@ -83,7 +89,9 @@ class OrchardStepOperator(EmrAddStepsOperator):
             raise AirflowException(f"Cancelled after {self.step_timeout:.0f} s: {self._explain(step)}")
         raise self._failure(step)
 
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: "Context") -> Any:
+    def resume_execution(
+        self, next_method: str, next_kwargs: dict[str, Any] | None, context: "Context"
+    ) -> Any:
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except BaseException:
@@ -96,20 +104,24 @@ class OrchardStepOperator(EmrAddStepsOperator):
         self._cancel_unfinished()
 
     def _attach_or_add(self, context: "Context") -> str:
-        (step,) = self.steps
-        named = {**step, "Name": f"{step['Name']} #{_tries_before_clearing(context)}"}
+        named = {**self._step, "Name": f"{self._step['Name']} #{_tries_before_clearing(context)}"}
         earlier = self._find_named()
         self._cancel(_unfinished(other for other in earlier if other["Name"] != named["Name"]))
         return _reusable(earlier, named["Name"]) or self._add(named)
 
     def _find_named(self) -> list[dict[str, Any]]:
-        (step,) = self.steps
-        return find_steps(self.hook.conn, str(self.job_flow_id), f"{step['Name']} #")
+        return find_steps(self.hook.conn, str(self.job_flow_id), f"{self._step['Name']} #")
+
+    @property
+    def _step(self) -> dict[str, Any]:
+        steps: Any = self.steps
+        (step,) = steps
+        return dict(step)
 
     def _add(self, step: dict[str, Any]) -> str:
         once = EmrHook(**{**self._hook_parameters, "config": ONCE})
         try:
-            (added,) = once.add_job_flow_steps(job_flow_id=str(self.job_flow_id), steps=[step])
+            (added,) = once.conn.add_job_flow_steps(JobFlowId=self.job_flow_id, Steps=[step])["StepIds"]
         except (ClientError, BotoCoreError):
             # The answer may be lost after the request took effect.
             found = _reusable(find_steps(self.hook.conn, str(self.job_flow_id), step["Name"]), step["Name"])
@@ -117,7 +129,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
                 raise
             return found
         self.log.info("Added step %s (%s)", added, step["Name"])
-        return added
+        return str(added)
 
     def _failure(self, step: dict[str, Any]) -> AirflowException:
         cluster = self._describe_cluster()
@@ -157,7 +169,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
 
 def _tries_before_clearing(context: "Context") -> int:
     """Return how many tries there were when the task was last cleared: clearing adds the retries anew."""
-    ti = context["ti"]
+    ti: Any = context["ti"]
     return int(ti.max_tries - ti.task.retries)
 
 

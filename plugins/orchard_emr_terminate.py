@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.exceptions import AirflowException
 from airflow.providers.amazon.aws.operators.emr import EmrTerminateJobFlowOperator
+from airflow.sdk.exceptions import AirflowException
+
 from orchard_emr_api import ENDED_STATES, LIVE_STATES, describe_end, find_clusters
 from orchard_emr_triggers import EmrClusterEndTrigger
 from orchard_emr_waiting import PATIENT, deadline_in, persist_links, wait_for
@@ -27,7 +28,9 @@ class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
 
     template_fields: Sequence[str] = (*EmrTerminateJobFlowOperator.template_fields, "run_tags")
 
-    def __init__(self, *, run_tags: Any, terminate_timeout: float, poll_interval: float, **kwargs: Any) -> None:
+    def __init__(
+        self, *, run_tags: Any, terminate_timeout: float, poll_interval: float, **kwargs: Any
+    ) -> None:
         super().__init__(botocore_config=PATIENT, **kwargs)
         self.run_tags = run_tags
         self.terminate_timeout = terminate_timeout
@@ -53,7 +56,9 @@ class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
     def execute_complete(self, context: "Context", event: dict[str, Any] | None = None) -> None:
         cluster = self._describe((event or {})["job_flow_id"])
         if cluster["Status"]["State"] not in ENDED_STATES:
-            raise AirflowException(f"Not ended within {self.terminate_timeout:.0f} s: {describe_end(cluster)}")
+            raise AirflowException(
+                f"Not ended within {self.terminate_timeout:.0f} s: {describe_end(cluster)}"
+            )
         self.log.info("Ended: %s", describe_end(cluster))
         self.execute(context)  # until none of them is alive
 

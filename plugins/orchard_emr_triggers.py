@@ -17,11 +17,14 @@ from typing import Any
 from airflow.providers.amazon.aws.hooks.emr import EmrHook
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from botocore.exceptions import BotoCoreError, ClientError
+
 from orchard_emr_api import ENDED_STATES, ENDED_STEP_STATES
 
 TIMED_OUT = "TIMED_OUT"
 
-LASTING_ERRORS = frozenset({"AccessDeniedException", "AccessDenied", "InvalidRequestException", "ValidationException"})
+LASTING_ERRORS = frozenset(
+    {"AccessDeniedException", "AccessDenied", "InvalidRequestException", "ValidationException"}
+)
 """What asking again cannot mend; all else (throttling, 5xx, a lost connection) passes."""
 
 
@@ -54,7 +57,8 @@ class EmrStateTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         names = ("job_flow_id", "until", "deadline", "poll_interval", "hook_parameters")
-        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
+        path = f"{type(self).__module__}.{type(self).__qualname__}"
+        return path, {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         seen: list[dict[str, str]] = []

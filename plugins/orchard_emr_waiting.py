@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.amazon.aws.hooks.emr import EmrHook
 from airflow.providers.amazon.aws.links.emr import EmrClusterLink, EmrLogsLink
+
 from orchard_emr_triggers import EmrStateTrigger
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def wait_for(
 
 
 def deadline_in(seconds: float) -> float:
+    """Return the time in that many seconds, in seconds since the epoch."""
     return time.time() + seconds
 
 

@@ -27,7 +27,7 @@ def params(settings: Settings) -> dict[str, Param]:
         "components": Param(
             None,
             title="Components",
-            description=f"Principal components to keep. Without this and without a variance: {nightly.components}.",
+            description=f"Principal components to keep; {nightly.components} if the variance is empty too.",
             type=["null", "integer"],
             minimum=1,
             maximum=1280,
@@ -35,7 +35,7 @@ def params(settings: Settings) -> dict[str, Param]:
         "variance": Param(
             None,
             title="Variance",
-            description="Instead of a number of components: keep the fewest that explain this share, as 0.9.",
+            description="Instead of a number: keep the fewest components that explain this share, as 0.9.",
             type=["null", "number"],
             exclusiveMinimum=0,
             maximum=1,
@@ -43,7 +43,7 @@ def params(settings: Settings) -> dict[str, Param]:
         "precision": Param(
             nightly.precision.value,
             title="Precision",
-            description="Number format of the inference: bfloat16 is faster where the CPU has it, and less exact.",
+            description="Number format of the inference: bfloat16 is faster on some CPUs, and less exact.",
             type="string",
             enum=[precision.value for precision in Precision],
         ),
@@ -108,7 +108,7 @@ def _usable_images(uri: str, lake: str) -> str:
     if is_inside(lake, images):
         raise OrchardError(
             f"images={uri}",
-            rule=f"the lake, {lake}, is not inside the folder of images, or its files would be taken for images",
+            rule=f"the lake, {lake}, is outside the folder of images, or its files would be taken for images",
             remedy="trigger the run again with the folder of the images alone",
         )
     return images

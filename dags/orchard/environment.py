@@ -59,6 +59,7 @@ def variables(group: Any) -> Iterator[Variable]:
 
 
 def variable_name(field_name: str) -> str:
+    """Return the variable of a field."""
     return PREFIX + field_name.upper()
 
 

@@ -37,6 +37,7 @@ def read_ledger(storage: Storage, lake: Lake, slugs: list[str]) -> pa.Table:
 
 
 def write_manifest(storage: Storage, uri: str, new: pa.Table) -> None:
+    """Write the images of ``new`` to one Parquet file of MANIFEST_COLUMNS."""
     buffer = io.BytesIO()
     # Row groups let Spark read one manifest in several tasks.
     pq.write_table(new, buffer, row_group_size=10_000)

@@ -65,7 +65,9 @@ def list_images(uri: str, aws_conn_id: str | None) -> pa.Table:
 def list_folder(root: Path) -> Iterator[Image]:
     """Yield the images below a local folder, folder by folder, sorted by name in each."""
     if not root.is_dir():
-        raise OrchardError(f"no folder {root}", rule="the images are in a folder", remedy="correct the images URI")
+        raise OrchardError(
+            f"no folder {root}", rule="the images are in a folder", remedy="correct the images URI"
+        )
     pending = [str(root)]
     while pending:
         folder = pending.pop()
@@ -91,8 +93,8 @@ def _list_bucket(uri: str, aws_conn_id: str | None) -> Iterator[Image]:
     bucket, key = bucket_and_key(uri)
     prefix = f"{key}/" if key else ""
     try:
-        client = S3Hook(aws_conn_id=aws_conn_id).conn
-        yield from list_objects(client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix), prefix)
+        paginator = S3Hook(aws_conn_id=aws_conn_id).conn.get_paginator("list_objects_v2")
+        yield from list_objects(paginator.paginate(Bucket=bucket, Prefix=prefix), prefix)
     except ClientError as error:
         raise _explained(uri, error) from error
     except BotoCoreError as error:
@@ -104,14 +106,15 @@ def _list_bucket(uri: str, aws_conn_id: str | None) -> Iterator[Image]:
 
 
 def _explained(uri: str, error: ClientError) -> Exception:
-    code = error.response["Error"]["Code"]
+    code: str = error.response["Error"]["Code"]
     remedies = {
         "NoSuchBucket": "correct the images URI, or create the bucket",
         "AccessDenied": "allow Airflow's role s3:ListBucket on the bucket",
         "403": "allow Airflow's role s3:ListBucket on the bucket",
     }
     if code not in remedies:
-        return error
+        unexpected: Exception = error
+        return unexpected
     return OrchardError(f"cannot list {uri}: {code}", rule="Airflow lists the images", remedy=remedies[code])
 
 
@@ -155,7 +158,6 @@ def _readable(path: str) -> str:
 def _to_batches(images: Iterable[Image]) -> Iterator[pa.RecordBatch]:
     remaining = iter(images)
     while rows := list(islice(remaining, BATCH)):
-        yield pa.RecordBatch.from_arrays(
-            [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), MANIFEST_SCHEMA, strict=True)],
-            schema=MANIFEST_SCHEMA,
-        )
+        columns = zip(*rows, strict=True)
+        arrays = [pa.array(column, kind) for column, kind in zip(columns, MANIFEST_SCHEMA.types, strict=True)]
+        yield pa.RecordBatch.from_arrays(arrays, schema=MANIFEST_SCHEMA)

@@ -23,7 +23,8 @@ from orchard_jobs.errors import OrchardError
 @dataclass(frozen=True)
 class Run:
     """A DAG run and its settings. Everything is computed anew for each task, so that what is mended
-    in the settings takes effect when a task is cleared."""
+    in the settings takes effect when a task is cleared.
+    """
 
     dag_id: str
     run_id: str

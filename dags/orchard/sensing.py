@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 from orchard.choices import Choices
 from orchard.images import difference, read_ledger, write_manifest
-from orchard.lake import Lake, run_slug
+from orchard.lake import Lake
 from orchard.listing import list_images
 from orchard.settings import Settings
 from orchard.storage import Storage, storage_for
@@ -56,7 +56,7 @@ def published_runs(storage: Storage, lake: Lake) -> list[str]:
     The ledger says which they are, ``latest.json`` in which order; a run whose publication stopped
     between the two comes last.
     """
-    published = [name.removesuffix(".parquet") for name in storage.names(lake.ledger) if name.endswith(".parquet")]
+    published = [name.removesuffix(".parquet") for name in storage.names(lake.ledger)]
     try:
         latest: dict[str, Any] = json.loads(storage.read(lake.latest).data)
     except FileNotFoundError:

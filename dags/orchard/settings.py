@@ -19,6 +19,9 @@ from orchard_jobs.contract import Precision
 URI_PATTERN = r"^(s3://[^/]|file:///)"
 """After the scheme comes the plain path or key: nothing in a URI is percent-decoded."""
 
+XLARGE = ("m6i.xlarge", "m5.xlarge", "m7i.xlarge")
+MORE_XLARGE = ("m6a.xlarge", "m5a.xlarge")
+
 
 @dataclass(frozen=True)
 class Places:
@@ -29,7 +32,9 @@ class Places:
         "URI of the model artefact's folder: `make model` makes one, `<lake>/models/<id>` is where it belongs"
     )
     images: str = setting("URI of the folder of `<label>/<image>`", "", shown="`<lake>/images`")
-    code: str = setting("URI of the folder that `make package` fills for the nodes", "", shown="`<lake>/code`")
+    code: str = setting(
+        "URI of the folder that `make package` fills for the nodes", "", shown="`<lake>/code`"
+    )
     logs: str = setting("URI under which EMR writes its logs", "", shown="`<lake>/logs`")
 
     def __post_init__(self) -> None:
@@ -38,11 +43,15 @@ class Places:
                 object.__setattr__(self, name, f"{self.lake.rstrip('/')}/{name}")
         for field in fields(self):
             uri = getattr(self, field.name)
-            require(re.match(URI_PATTERN, uri) is not None, field.name, uri, "s3://bucket/prefix or file:///path")
+            is_uri = re.match(URI_PATTERN, uri) is not None
+            require(is_uri, field.name, uri, "s3://bucket/prefix or file:///path")
             object.__setattr__(self, field.name, uri.rstrip("/"))
-        plain = not self.code.startswith("s3://") or quote(self.code, safe="/:") == self.code
-        require(plain, "code", self.code, "letters, digits and ._~/- in an s3:// URI, because spark-submit decodes it")
-        require(not is_inside(self.lake, self.images), "lake", self.lake, "a folder outside that of the images")
+        is_plain = not self.code.startswith("s3://") or quote(self.code, safe="/:") == self.code
+        rule = "letters, digits and ._~/- in an s3:// URI, because spark-submit decodes it"
+        require(is_plain, "code", self.code, rule)
+        require(
+            not is_inside(self.lake, self.images), "lake", self.lake, "a folder outside that of the images"
+        )
 
 
 @dataclass(frozen=True)
@@ -50,11 +59,9 @@ class Fleet:
     """The cluster that a run creates."""
 
     release: str = setting("EMR release", "emr-spark-8.1.0")
-    primary_types: tuple[str, ...] = setting("Instance types of the primary node", ("m6i.xlarge", "m5.xlarge", "m7i.xlarge"))
-    core_types: tuple[str, ...] = setting("Instance types of the core nodes", ("m6i.xlarge", "m5.xlarge", "m7i.xlarge"))
-    task_types: tuple[str, ...] = setting(
-        "Instance types of the task nodes", ("m6i.xlarge", "m5.xlarge", "m7i.xlarge", "m5a.xlarge", "m6a.xlarge")
-    )
+    primary_types: tuple[str, ...] = setting("Instance types of the primary node", XLARGE)
+    core_types: tuple[str, ...] = setting("Instance types of the core nodes", XLARGE)
+    task_types: tuple[str, ...] = setting("Instance types of the task nodes", (*XLARGE, *MORE_XLARGE))
     core_nodes: int = setting("On-demand core nodes, unless the run's parameters say otherwise", 2)
     max_core_nodes: int = setting("Most core nodes that a run's parameters may ask for", 20)
     task_nodes: int = setting("Spot task nodes, on-demand where Spot has none; 0 for no task fleet", 0)
@@ -66,14 +73,17 @@ class Fleet:
         "EMR security configuration: encryption, and IMDSv2, which RunJobFlow itself cannot ask for", None
     )
     idle_timeout: int = setting("Seconds without work after which EMR itself ends the cluster", 900)
-    node_env: str = setting("Python environment that the bootstrap action makes on each node", "/opt/orchard/venv")
+    node_env: str = setting(
+        "Python environment that the bootstrap action makes on each node", "/opt/orchard/venv"
+    )
     bootstrap_args: str = setting("More arguments of the bootstrap action, quoted as in a shell", "")
 
     def __post_init__(self) -> None:
         for name in ("primary_types", "core_types", "task_types"):
             kinds = getattr(self, name)
             require(1 <= len(kinds) <= 30, name, ",".join(kinds), "1 to 30 instance types")
-        require(1 <= self.core_nodes <= self.max_core_nodes, "core_nodes", self.core_nodes, f"1 to {self.max_core_nodes}")
+        most = self.max_core_nodes
+        require(1 <= self.core_nodes <= most, "core_nodes", self.core_nodes, f"1 to {most}")
         require(0 <= self.task_nodes <= 1000, "task_nodes", self.task_nodes, "0 to 1000")
         require(10 <= self.ebs_gib <= 16384, "ebs_gib", self.ebs_gib, "10 to 16384")
         require(60 <= self.idle_timeout <= 604800, "idle_timeout", self.idle_timeout, "60 to 604800 seconds")
@@ -90,7 +100,7 @@ class Spark:
 
     driver_memory: str = setting("Heap of the driver, on the primary node", "6g")
     executor_memory: str = setting("Heap of an executor", "3g")
-    executor_overhead: str = setting("Memory of an executor beside its heap: the Python workers and the model", "6g")
+    executor_overhead: str = setting("Memory of an executor beside its heap: Python workers and model", "6g")
     executor_cores: int = setting("Cores of an executor", 4)
     batch_size: int = setting("Images per inference", 32)
     concurrent_reads: int = setting("Images read at once, per Spark task", 16)
@@ -110,7 +120,9 @@ class Waits:
     start_timeout: int = setting("Longest wait for a cluster to start", 1800)
     step_timeout: int = setting("Longest time of one step; then it is cancelled", 21600)
     terminate_timeout: int = setting("Longest wait for a cluster to end", 1800)
-    log_timeout: int = setting("Longest wait for a failed step's log, which EMR uploads every five minutes", 330)
+    log_timeout: int = setting(
+        "Longest wait for a failed step's log, which EMR uploads every five minutes", 330
+    )
     sense_interval: int = setting("Seconds between two looks for new images", 300)
     sense_timeout: int = setting("Longest wait for new images; then the run is skipped", 3600)
     retries: int = setting("Retries of a task", 2)
@@ -130,7 +142,9 @@ class Nightly:
     cron: str = setting("When the nightly run starts, as a cron expression", "0 2 * * *")
     time_zone: str = setting("Time zone of the cron expression", "UTC")
     components: int = setting("Components to keep where a run's parameters name none", 15)
-    precision: Precision = setting("Number format of the inference: float32 or bfloat16", Precision.FLOAT32)
+    precision: Precision = setting(  # noqa: RUF009 - it makes a field
+        "Number format of the inference: float32 or bfloat16", Precision.FLOAT32
+    )
     max_failure_ratio: float = setting("Largest allowed share of rejected images", 0.05)
     aws_conn_id: str | None = setting(
         "Airflow connection for AWS", None, shown="none: credentials as boto3 finds them"
@@ -160,12 +174,19 @@ class Settings:
         Raises:
             OrchardError: for the first variable that is missing or breaks its rule.
         """
-        return cls(*(read(group, environ) for group in _GROUPS))
+        return cls(
+            places=read(Places, environ),
+            fleet=read(Fleet, environ),
+            spark=read(Spark, environ),
+            waits=read(Waits, environ),
+            nightly=read(Nightly, environ),
+        )
 
 
 def table() -> list[Variable]:
     """Return every variable with its default and meaning, for the README."""
-    return [variable for group in _GROUPS for variable in variables(group)]
+    groups = (Places, Fleet, Spark, Waits, Nightly)
+    return [variable for group in groups for variable in variables(group)]
 
 
 def _is_cron(expression: str) -> bool:
@@ -183,6 +204,3 @@ def _is_time_zone(name: str) -> bool:
 def is_inside(uri: str, folder: str) -> bool:
     """Whether ``uri`` is ``folder`` or below it."""
     return f"{uri}/".startswith(f"{folder}/")
-
-
-_GROUPS = (Places, Fleet, Spark, Waits, Nightly)

@@ -7,7 +7,7 @@ from orchard_jobs.contract import Job
 from orchard_jobs.errors import OrchardError
 
 LONGEST_STEP = 10240
-"""https://docs.aws.amazon.com/emr/latest/APIReference/API_AddJobFlowSteps.html: characters in a HadoopJarStep."""
+"""Characters in a HadoopJarStep: https://docs.aws.amazon.com/emr/latest/APIReference/API_AddJobFlowSteps.html"""
 
 
 def build_step(job: Job, slug: str, code: str) -> dict[str, Any]:

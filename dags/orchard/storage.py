@@ -49,10 +49,12 @@ def storage_for(uri: str, aws_conn_id: str | None) -> Storage:
 
 
 def local_path(uri: str) -> Path:
+    """Return the path that a ``file://`` URI names."""
     return Path(uri.removeprefix("file://"))
 
 
 def bucket_and_key(uri: str) -> tuple[str, str]:
+    """Split an ``s3://`` URI; the key is '' for a bare bucket."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
 
@@ -122,14 +124,15 @@ class S3Storage:
             self._client.put_object(Bucket=bucket, Key=key, Body=data, **condition)
         except ClientError as error:
             # 409 is the answer while another conditional PUT of the same key is under way.
-            if error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict", "412", "409"):
+            if error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict"):
                 raise _changed(uri) from error
             raise
 
     def names(self, uri: str) -> list[str]:
         bucket, key = bucket_and_key(uri)
         prefix = f"{key}/" if key else ""
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+        paginator = self._client.get_paginator("list_objects_v2")
+        pages = paginator.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
         keys = (item["Key"] for page in pages for item in page.get("Contents", ()))
         return sorted(name for name in (key.removeprefix(prefix) for key in keys) if name)
 

@@ -39,13 +39,17 @@ def featurize(tokens: list[str]) -> None:
     job = FeaturizeJob.from_argv(tokens)
     manifest = pq.read_table(local(job.manifest or ""))
     write_table(f"{job.output}/features/part-0.parquet", manifest)
-    report(job.output, "featurize", counts={"ok": manifest.num_rows}, model={"id": "m", "weights": "untrained"})
+    report(
+        job.output, "featurize", counts={"ok": manifest.num_rows}, model={"id": "m", "weights": "untrained"}
+    )
 
 
 def reduce(tokens: list[str]) -> None:
     job = ReduceJob.from_argv(tokens)
     write(f"{RunFolder(job.output).basis}/basis.json", b"{}")
-    report(job.output, "reduce", k=job.components, variance_kept=0.5, basis_id="basis-1", rows=2, fitted_rows=2)
+    report(
+        job.output, "reduce", k=job.components, variance_kept=0.5, basis_id="basis-1", rows=2, fitted_rows=2
+    )
 
 
 def export(tokens: list[str]) -> None:
@@ -58,7 +62,14 @@ def export(tokens: list[str]) -> None:
 
 
 def report(output: str, job: str, **facts: object) -> None:
-    content = {"job": job, "state": "succeeded", "seconds": 1.0, "phases": {job: 1.0}, "versions": {}, **facts}
+    content = {
+        "job": job,
+        "state": "succeeded",
+        "seconds": 1.0,
+        "phases": {job: 1.0},
+        "versions": {},
+        **facts,
+    }
     write(RunFolder(output).report(job), json.dumps(content).encode())
 
 

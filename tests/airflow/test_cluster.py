@@ -19,7 +19,11 @@ def request(core_nodes: int = 2, **environ: str) -> dict[str, object]:
     "environ",
     [
         {},
-        {"ORCHARD_TASK_NODES": "4", "ORCHARD_SUBNETS": "subnet-1", "ORCHARD_SECURITY_CONFIGURATION": "imdsv2"},
+        {
+            "ORCHARD_TASK_NODES": "4",
+            "ORCHARD_SUBNETS": "subnet-1",
+            "ORCHARD_SECURITY_CONFIGURATION": "imdsv2",
+        },
     ],
 )
 def test_the_request_satisfies_botocores_model(environ: dict[str, str]) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import boto3
 import pytest
-from orchard_features import build_dag
 
 from orchard.settings import Settings
 from orchard.storage import local_path
+from orchard_features import build_dag
 
 EVERY_TASK = ("sense", "create_cluster", "featurize", "reduce", "export", "publish", "terminate_cluster")
 
@@ -50,7 +50,9 @@ def live_clusters() -> list[str]:
     return [c["Id"] for c in boto3.client("emr").list_clusters(ClusterStates=live)["Clusters"]]
 
 
-def test_new_images_are_published_and_the_cluster_is_terminated(run: Any, settings: Settings, tmp_path: Path) -> None:
+def test_new_images_are_published_and_the_cluster_is_terminated(
+    run: Any, settings: Settings, tmp_path: Path
+) -> None:
     add_images(tmp_path, "apple/1.jpg", "pear/2 é.jpg")
     dag_run = run()
     assert states_of(dag_run) == dict.fromkeys(EVERY_TASK, "success")
@@ -98,7 +100,7 @@ def test_components_and_variance_together_fail_before_anything_is_listed(run: An
 
 @pytest.mark.parametrize("how", ["fail", "killed"])
 def test_a_failed_step_publishes_nothing_and_leaves_no_cluster(
-    how: str, run: Any, node: Path, settings: Settings, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    how: str, run: Any, node: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     add_images(tmp_path, "apple/1.jpg")
     behave(node, reduce=how)
@@ -113,8 +115,8 @@ def test_a_failed_step_publishes_nothing_and_leaves_no_cluster(
     shown = capfd.readouterr().out
     assert "fake driver of reduce" in shown
     assert ("the job's own last words" in shown) == (how == "fail")
-    assert not (local_path(settings.places.lake) / "ledger").exists()
-    assert not (local_path(settings.places.lake) / "latest.json").exists()
+    assert not (tmp_path / "a lake" / "ledger").exists()
+    assert not (tmp_path / "a lake" / "latest.json").exists()
     assert live_clusters() == []
 
 

@@ -3,20 +3,22 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 from types import SimpleNamespace
+from typing import Any
 
 import boto3
 import pytest
 from airflow.exceptions import AirflowException
+from airflow.providers.amazon.aws.hooks.emr import EmrHook
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferralError, TaskDeferred
+from botocore.exceptions import ConnectionClosedError
+
+from orchard.cluster import run_job_flow, run_tags
+from orchard.settings import Settings
 from orchard_emr_create import OrchardCreateClusterOperator
 from orchard_emr_step import OrchardStepOperator
 from orchard_emr_terminate import OrchardTerminateClusterOperator
 from orchard_emr_triggers import EmrClusterEndTrigger, EmrClusterStartTrigger, EmrStepTrigger
-
-from orchard.cluster import run_job_flow, run_tags
-from orchard.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("emr")
 
@@ -55,7 +57,9 @@ def request_of_cluster(tags: dict[str, str], settings: Settings) -> dict[str, An
 
 
 @pytest.fixture
-def create(tags: dict[str, str], request_of_cluster: dict[str, Any], client: Any) -> Iterator[Callable[..., Any]]:
+def create(
+    tags: dict[str, str], request_of_cluster: dict[str, Any], client: Any
+) -> Iterator[Callable[..., Any]]:
     def make(**changes: Any) -> OrchardCreateClusterOperator:
         arguments = {
             "task_id": "create_cluster",
@@ -172,7 +176,9 @@ def test_a_cluster_that_does_not_start_says_why_and_where_its_logs_are(
     assert live(client) == []
 
 
-def test_killing_the_task_while_it_is_deferred_ends_the_cluster(create: Callable[..., Any], client: Any) -> None:
+def test_killing_the_task_while_it_is_deferred_ends_the_cluster(
+    create: Callable[..., Any], client: Any
+) -> None:
     operator = create(deferrable=True)
     trigger = deferred(operator, context_of(operator)).trigger
     asyncio.run(trigger.on_kill())
@@ -202,7 +208,9 @@ def test_a_retry_attaches_to_the_step_of_the_first_try(
     assert steps_of(client, cluster_id) == [("featurize r #0", "COMPLETED")]
 
 
-def test_a_retry_after_a_failure_adds_the_step_again(step: Callable[..., Any], cluster_id: str, client: Any) -> None:
+def test_a_retry_after_a_failure_adds_the_step_again(
+    step: Callable[..., Any], cluster_id: str, client: Any
+) -> None:
     first, second = step("exit 1"), step("exit 0")
     with pytest.raises(AirflowException):
         first.execute(context_of(first))
@@ -258,7 +266,7 @@ def test_a_step_on_a_cluster_that_has_ended_fails_for_good_with_the_reason(
 ) -> None:
     client.terminate_job_flows(JobFlowIds=[cluster_id])
     operator = step("exit 0")
-    with pytest.raises(AirflowFailException, match="No step can run: .* USER_REQUEST"):
+    with pytest.raises(AirflowFailException, match=r"No step can run: .* USER_REQUEST"):
         operator.execute(context_of(operator))
 
 
@@ -295,21 +303,27 @@ def test_the_cluster_is_found_by_its_tags_without_any_xcom(
     assert client.describe_cluster(ClusterId=cluster_id)["Cluster"]["Status"]["State"] == "TERMINATED"
 
 
-def test_a_cluster_that_lost_its_tags_is_found_by_the_xcom(cluster_id: str, tags: dict[str, str], client: Any) -> None:
+def test_a_cluster_that_lost_its_tags_is_found_by_the_xcom(
+    cluster_id: str, tags: dict[str, str], client: Any
+) -> None:
     client.remove_tags(ResourceId=cluster_id, TagKeys=["orchard:run"])
     operator = terminate(tags, cluster_id)
     operator.execute(context_of(operator))
     assert client.describe_cluster(ClusterId=cluster_id)["Cluster"]["Status"]["State"] == "TERMINATED"
 
 
-def test_every_cluster_of_the_run_is_ended(cluster_id: str, request_of_cluster: Any, tags: Any, client: Any) -> None:
+def test_every_cluster_of_the_run_is_ended(
+    cluster_id: str, request_of_cluster: Any, tags: Any, client: Any
+) -> None:
     client.run_job_flow(**request_of_cluster)
     operator = terminate(tags)
     operator.execute(context_of(operator))
     assert live(client) == []
 
 
-def test_ending_a_cluster_that_failed_is_a_success(cluster_id: str, tags: dict[str, str], client: Any) -> None:
+def test_ending_a_cluster_that_failed_is_a_success(
+    cluster_id: str, tags: dict[str, str], client: Any
+) -> None:
     for _ in range(2):
         operator = terminate(tags, cluster_id)
         operator.execute(context_of(operator))
@@ -369,3 +383,43 @@ def test_a_trigger_gives_up_where_asking_again_is_in_vain(emr: str) -> None:
     trigger = EmrClusterEndTrigger(**{**ARGUMENTS, "job_flow_id": "j-NOSUCHCLUSTER"})
     with pytest.raises(Exception, match="InvalidRequestException"):
         event_of(trigger)
+
+
+# --- answers that are lost
+
+get_conn = EmrHook.get_conn
+
+
+def test_a_cluster_whose_creation_was_not_answered_is_found(
+    create: Callable[..., Any], client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator = create()
+    monkeypatch.setattr(EmrHook, "get_conn", lambda hook: Unanswered(get_conn(hook)))
+    assert [operator.execute(context_of(operator))] == live(client)
+
+
+def test_a_step_whose_addition_was_not_answered_is_found(
+    step: Callable[..., Any], cluster_id: str, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator = step("exit 0")
+    monkeypatch.setattr(EmrHook, "get_conn", lambda hook: Unanswered(get_conn(hook)))
+    operator.execute(context_of(operator))
+    assert steps_of(client, cluster_id) == [("featurize r #0", "COMPLETED")]
+
+
+class Unanswered:
+    """A client whose requests that change something take effect, but whose answers are lost."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        request = getattr(self._client, name)
+        if name not in ("run_job_flow", "add_job_flow_steps"):
+            return request
+
+        def lose(**arguments: Any) -> None:
+            request(**arguments)
+            raise ConnectionClosedError(endpoint_url="http://emr")
+
+        return lose

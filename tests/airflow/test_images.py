@@ -18,7 +18,10 @@ KEYS = st.dictionaries(st.text("ab/é\n", max_size=3), st.sampled_from(["1", "2"
 
 
 def listing_of(images: dict[str, str]) -> pa.Table:
-    rows = [{"path": path, "label": "", "etag": etag, "size": 1, "modified": None} for path, etag in images.items()]
+    rows = [
+        {"path": path, "label": "", "etag": etag, "size": 1, "modified": None}
+        for path, etag in images.items()
+    ]
     return pa.Table.from_pylist(rows, schema=MANIFEST_SCHEMA)
 
 
@@ -28,10 +31,14 @@ def ledger_of(*runs: dict[str, str]) -> pa.Table:
 
 
 @given(images=KEYS, runs=st.lists(KEYS, max_size=3))
-def test_every_listed_image_is_either_new_or_known(images: dict[str, str], runs: list[dict[str, str]]) -> None:
+def test_every_listed_image_is_either_new_or_known(
+    images: dict[str, str], runs: list[dict[str, str]]
+) -> None:
     found = difference(listing_of(images), ledger_of(*runs))
     known = {item for run in runs for item in run.items()}
-    expected = sorted((item for item in images.items() if item not in known), key=lambda item: item[0].encode())
+    expected = sorted(
+        (item for item in images.items() if item not in known), key=lambda item: item[0].encode()
+    )
     assert list(zip(found.new["path"].to_pylist(), found.new["etag"].to_pylist(), strict=True)) == expected
     assert (found.listed, found.known) == (len(images), len(images) - len(expected))
 

@@ -118,7 +118,7 @@ def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: p
 
 
 def test_no_such_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(OrchardError, match="no folder .*/nothing"):
+    with pytest.raises(OrchardError, match=r"no folder .*/nothing"):
         list_images(f"file://{tmp_path}/nothing", None)
 
 

@@ -42,8 +42,16 @@ def test_every_kind_of_value_is_parsed() -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("ORCHARD_MODEL", "", "ORCHARD_MODEL is not set: URI of the model artefact's folder: `make model` makes one"),
-        ("ORCHARD_LAKE", "/data/lake", "ORCHARD_LAKE=/data/lake: it takes s3://bucket/prefix or file:///path"),
+        (
+            "ORCHARD_MODEL",
+            "",
+            "ORCHARD_MODEL is not set: URI of the model artefact's folder: `make model` makes one",
+        ),
+        (
+            "ORCHARD_LAKE",
+            "/data/lake",
+            "ORCHARD_LAKE=/data/lake: it takes s3://bucket/prefix or file:///path",
+        ),
         ("ORCHARD_LAKE", "file://data/lake", "ORCHARD_LAKE=file://data/lake: it takes"),
         ("ORCHARD_IMAGES", "s3://", "ORCHARD_IMAGES=s3://: it takes"),
         ("ORCHARD_CODE", "s3://code/a b", "ORCHARD_CODE=s3://code/a b: it takes letters, digits"),
@@ -55,8 +63,16 @@ def test_every_kind_of_value_is_parsed() -> None:
         ("ORCHARD_DRIVER_MEMORY", "lots", "ORCHARD_DRIVER_MEMORY=lots: it takes a number and m or g"),
         ("ORCHARD_CRON", "0 2 * *", "ORCHARD_CRON=0 2 * *: it takes a cron expression of five fields"),
         ("ORCHARD_CRON", "0 25 * * *", "ORCHARD_CRON=0 25 * * *: it takes a cron expression of five fields"),
-        ("ORCHARD_TIME_ZONE", "Mars/Base", "ORCHARD_TIME_ZONE=Mars/Base: it takes a name such as Europe/Paris"),
-        ("ORCHARD_BOOTSTRAP_ARGS", "--a 'b", "ORCHARD_BOOTSTRAP_ARGS=--a 'b: it takes arguments with balanced"),
+        (
+            "ORCHARD_TIME_ZONE",
+            "Mars/Base",
+            "ORCHARD_TIME_ZONE=Mars/Base: it takes a name such as Europe/Paris",
+        ),
+        (
+            "ORCHARD_BOOTSTRAP_ARGS",
+            "--a 'b",
+            "ORCHARD_BOOTSTRAP_ARGS=--a 'b: it takes arguments with balanced",
+        ),
         ("ORCHARD_NODE_ENV", "venv", "ORCHARD_NODE_ENV=venv: it takes an absolute path"),
     ],
 )
@@ -72,7 +88,9 @@ def test_a_lake_inside_the_images_is_refused_because_its_files_would_be_listed()
 
 
 def test_a_neighbour_whose_name_begins_like_the_images_folder_is_no_part_of_it() -> None:
-    settings = Settings.from_env({**LEAST, "ORCHARD_LAKE": "file:///data-lake", "ORCHARD_IMAGES": "file:///data"})
+    settings = Settings.from_env(
+        {**LEAST, "ORCHARD_LAKE": "file:///data-lake", "ORCHARD_IMAGES": "file:///data"}
+    )
     assert settings.places.lake == "file:///data-lake"
 
 

@@ -57,7 +57,9 @@ def test_any_text_reaches_the_driver_as_it_was(text: str, ratio: float) -> None:
 
 
 def test_a_step_that_emr_would_refuse_for_its_length_says_so() -> None:
-    job = ReduceJob(features=tuple(f"s3://lake/runs/{n}/features" for n in range(400)), output="o", components=1)
+    job = ReduceJob(
+        features=tuple(f"s3://lake/runs/{n}/features" for n in range(400)), output="o", components=1
+    )
     with pytest.raises(OrchardError, match="EMR takes 10240"):
         build_step(job, "r", "s3://lake/code")
 

@@ -1,0 +1,95 @@
+"""The shape of the DAG, and that its file says what is wrong with the settings."""
+
+import json
+import runpy
+from datetime import timedelta
+
+import pytest
+from airflow.serialization.serialized_objects import DagSerialization
+
+from orchard.settings import Settings
+from orchard_features import build_dag
+from orchard_jobs.errors import OrchardError
+
+LEAST = {"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"}
+DAG = build_dag(
+    Settings.from_env({**LEAST, "ORCHARD_TIME_ZONE": "Europe/Paris", "ORCHARD_CRON": "30 1 * * *"})
+)
+
+
+def test_the_tasks_follow_each_other() -> None:
+    assert {task.task_id: task.downstream_task_ids for task in DAG.tasks} == {
+        "sense": {"create_cluster"},
+        "create_cluster": {"featurize", "terminate_cluster"},
+        "featurize": {"reduce"},
+        "reduce": {"export"},
+        "export": {"publish"},
+        "publish": {"terminate_cluster"},
+        "terminate_cluster": set(),
+    }
+
+
+def test_the_cluster_is_set_up_and_torn_down() -> None:
+    assert [task.task_id for task in DAG.tasks if task.is_setup] == ["create_cluster"]
+    assert [task.task_id for task in DAG.tasks if task.is_teardown] == ["terminate_cluster"]
+
+
+def test_every_wait_for_emr_is_deferred() -> None:
+    assert {task.task_id for task in DAG.tasks if getattr(task, "deferrable", False)} == {
+        "create_cluster",
+        "featurize",
+        "reduce",
+        "export",
+        "terminate_cluster",
+    }
+
+
+def test_every_task_has_an_end_and_the_run_has_none_that_would_skip_the_teardown() -> None:
+    assert DAG.dagrun_timeout is None
+    assert {task.task_id: task.execution_timeout for task in DAG.tasks} == {
+        "sense": timedelta(hours=1),
+        "create_cluster": timedelta(seconds=1800 + 600),
+        "featurize": timedelta(seconds=21600 + 330 + 600),
+        "reduce": timedelta(seconds=21600 + 330 + 600),
+        "export": timedelta(seconds=21600 + 330 + 600),
+        "publish": timedelta(hours=1),
+        "terminate_cluster": timedelta(seconds=1800 + 600),
+    }
+
+
+def test_it_runs_once_a_night_in_its_time_zone_and_makes_up_for_nothing() -> None:
+    serialized = DagSerialization.serialize_dag(DAG)
+    assert serialized["timetable"]["__var"] == {
+        "expression": "30 1 * * *",
+        "timezone": "Europe/Paris",
+        "interval": 0.0,
+        "run_immediately": False,
+    }
+    assert (DAG.catchup, DAG.max_active_runs) == (False, 1)
+
+
+def test_its_file_is_its_manual_and_is_wiring() -> None:
+    import orchard_features
+
+    assert DAG.doc_md == orchard_features.__doc__
+    assert all(f"`{task.task_id}`" in str(DAG.doc_md) for task in DAG.tasks)
+    with open(orchard_features.__file__) as file:  # noqa: PTH123
+        assert len(file.readlines()) <= 150
+
+
+def test_it_is_the_same_after_every_parse() -> None:
+    again = build_dag(
+        Settings.from_env({**LEAST, "ORCHARD_TIME_ZONE": "Europe/Paris", "ORCHARD_CRON": "30 1 * * *"})
+    )
+    assert json.dumps(DagSerialization.serialize_dag(again), default=str) == json.dumps(
+        DagSerialization.serialize_dag(DAG), default=str
+    )
+
+
+@pytest.mark.parametrize("missing", LEAST)
+def test_a_missing_setting_is_the_error_of_the_import(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import orchard_features
+
+    monkeypatch.delenv(missing)
+    with pytest.raises(OrchardError, match=f"^{missing} is not set"):
+        runpy.run_path(orchard_features.__file__)

@@ -1,0 +1,28 @@
+"""Only a night without images is skipped."""
+
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
+
+from orchard_sensor import SkipAfterTimeoutSensor
+
+
+def sensor(found: Any) -> SkipAfterTimeoutSensor:
+    return SkipAfterTimeoutSensor(task_id="sense", python_callable=found, poke_interval=0, timeout=0)
+
+
+def test_time_is_over() -> None:
+    with pytest.raises(AirflowSkipException):
+        sensor(lambda: False).execute({})
+
+
+@pytest.mark.parametrize(
+    "error", [AirflowFailException("no bucket"), AirflowTaskTimeout(), RuntimeError("lost")]
+)
+def test_an_error_stays_an_error(error: BaseException) -> None:
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        sensor(fail).execute({})
