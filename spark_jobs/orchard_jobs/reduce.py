@@ -30,7 +30,7 @@ def run(spark: SparkSession, job: ReduceJob, report: Report) -> None:
     """
     folder = RunFolder(job.output)
     rows = read_features(spark, job.features)
-    current = latest(rows).where(F.col("status") == Status.OK.value)
+    current = (latest(rows) if len(job.features) > 1 else rows).where(F.col("status") == Status.OK.value)
     with report.phase("statistics"):
         change = measure_change(rows) if job.statistics else measure(current)
         write_bytes(folder.statistics, change.to_bytes())

@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pyspark
 import pytest
+from pyspark.sql import SparkSession
 
+from orchard_jobs.cli import JOBS
 from orchard_jobs.contract import ExportJob, FeaturizeJob, Job, ReduceJob, RunFolder
+from orchard_jobs.report import Report
 from tests.bad_images import write_folder
 from tests.jobs.conftest import ROOT
 
@@ -50,14 +53,16 @@ def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_two_worker_processes_compute_what_one_process_computes(
-    master: str, code: Path, model_uri: str, tmp_path: Path
+    spark: SparkSession, master: str, code: Path, model_uri: str, tmp_path: Path
 ) -> None:
     images = tmp_path / "images"
     write_folder(images, good=20, vanishing=False)
     on_cluster, alone = tmp_path / "cluster", tmp_path / "alone"
-    for run, url in ((on_cluster, master), (alone, "local[1]")):
-        for job in _jobs(images, model_uri, run):
-            _submit(job, url, code, tmp_path)
+    for job in _jobs(images, model_uri, on_cluster):
+        _submit(job, master, code, tmp_path)
+    for job in _jobs(images, model_uri, alone):
+        with Report(job.NAME, RunFolder(f"file://{alone}").report(job.NAME)) as report:
+            JOBS[job.NAME][1](spark, job, report)
     names = ("features.csv", "rejects.csv")
     ours, theirs = ({name: (run / "csv" / name).read_text() for name in names} for run in (on_cluster, alone))
     assert ours["rejects.csv"] == theirs["rejects.csv"]
