@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-STATE = ROOT / ".orchard"
+# Environments, samples and logs of the demo; tests keep theirs elsewhere.
+STATE = Path(os.environ.get("ORCHARD_STATE", ROOT / ".orchard"))
 NODE_ENV = ROOT / ".venv-node"
 NODE_PYTHON = NODE_ENV / "bin" / "python"
 CODE = ROOT / "build"

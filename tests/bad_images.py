@@ -214,7 +214,7 @@ def write_folder(root: Path, good: int = 30, *, real: bool = True, vanishing: bo
     (root / UNREADABLE).chmod(0)
     if os.access(root / UNREADABLE, os.R_OK):
         expected[UNREADABLE] = Status.OK
-    return {**expected, FILE_LOOP: IGNORED}
+    return {**expected, FILE_LOOP: Status.UNREADABLE}
 
 
 def _good(number: int) -> BadImage:

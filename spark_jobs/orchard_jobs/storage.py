@@ -9,6 +9,7 @@ profile.
 """
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ def list_folder(uri: str) -> Iterator[StoredFile]:
     for page in store.list(prefix=f"{prefix}/" if prefix else None):
         for item in page:
             path = item["path"].removeprefix(f"{prefix}/")
-            yield StoredFile(path, item["e_tag"] or "", item["size"], item["last_modified"])
+            yield StoredFile(path, (item["e_tag"] or "").strip('"'), item["size"], item["last_modified"])
 
 
 def local_path(uri: str) -> Path:
@@ -110,12 +111,20 @@ def _walk(root: Path) -> Iterator[StoredFile]:
     for folder, _, names in os.walk(root):
         for name in names:
             path = Path(folder) / name
-            if path.is_file():
-                stat = path.stat()
-                modified = datetime.fromtimestamp(stat.st_mtime, UTC)
-                yield StoredFile(
-                    path.relative_to(root).as_posix(), f"{stat.st_mtime_ns:x}-{stat.st_size:x}", stat.st_size, modified
-                )
+            found = _stat_file(path)
+            if found:
+                modified = datetime.fromtimestamp(found.st_mtime, UTC)
+                etag = f"{found.st_mtime_ns:x}-{found.st_size:x}"
+                yield StoredFile(path.relative_to(root).as_posix(), etag, found.st_size, modified)
+
+
+def _stat_file(path: Path) -> os.stat_result | None:
+    """A broken link is listed too, so that it becomes a rejected row; a pipe or device never is."""
+    try:
+        found = path.stat()
+    except OSError:
+        found = path.lstat()
+    return found if stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode) else None
 
 
 def _scheme(uri: str) -> str:

@@ -1,0 +1,130 @@
+"""Runs `make demo`'s command in a process of its own, as a user does."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NODE_PYTHON = ROOT / ".venv-node" / "bin" / "python"
+RUN_SECONDS = 420.0
+
+
+@dataclass
+class Demo:
+    """One run of the demo.
+
+    Args:
+        process: The demo.
+        lake: Where it writes.
+        state: Where its Airflow and local EMR keep their logs.
+    """
+
+    process: "subprocess.Popen[str]"
+    lake: Path
+    state: Path
+    output: str = ""
+
+    def finish(self) -> int:
+        """Wait for its end; return its exit code."""
+        self.output, _ = self.process.communicate(timeout=RUN_SECONDS)
+        return self.process.returncode
+
+    def descendants(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def find_driver(self, job: str) -> psutil.Process:
+        """Return the JVM of a job's Spark driver, as soon as it works on images."""
+        return self._wait_for(
+            lambda: next(
+                (
+                    process
+                    for process in psutil.process_iter(["cmdline"])
+                    if "org.apache.spark.deploy.SparkSubmit" in (process.info["cmdline"] or [])
+                    and job in process.info["cmdline"]
+                    and any(str(self.lake) in argument for argument in process.info["cmdline"])
+                    and list(self.lake.glob(f"runs/*/reports/{job}.json"))
+                ),
+                None,
+            )
+        )
+
+    def latest(self) -> dict[str, object] | None:
+        path = self.lake / "latest.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def airflow_log(self) -> str:
+        return (self.state / "demo" / "airflow.log").read_text(errors="replace")
+
+    def _wait_for(self, look: "Callable[[], psutil.Process | None]") -> psutil.Process:
+        deadline = time.monotonic() + RUN_SECONDS
+        while time.monotonic() < deadline:
+            found = look()
+            if found:
+                return found
+            if self.process.poll() is not None:
+                raise AssertionError(f"the demo ended first: {self.process.communicate()[0]}")
+            time.sleep(0.1)
+        raise AssertionError("it never came")
+
+
+@pytest.fixture
+def start_demo(tmp_path: Path) -> Iterator[Callable[[Path], Demo]]:
+    """Start demos on one lake; whatever is left of them at the end of the test is killed."""
+    started: list[Demo] = []
+
+    def start(images: Path) -> Demo:
+        environment = {
+            **os.environ,
+            "IMAGES": str(images),
+            "LAKE": str(tmp_path / "a lake"),
+            "ORCHARD_STATE": str(tmp_path / "state"),
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local.demo"],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(Demo(process, tmp_path / "a lake", tmp_path / "state"))
+        return started[-1]
+
+    yield start
+    for demo in started:
+        if demo.process.poll() is None:
+            for process in [*demo.descendants(), demo.process]:
+                process.kill()
+
+
+@pytest.fixture
+def sample_images(tmp_path: Path) -> Path:
+    """Drawn images of three classes."""
+    folder = tmp_path / "images"
+    command = [NODE_PYTHON, ROOT / "local" / "sample_images.py", folder, "--classes", "3", "--per-class", "8"]
+    subprocess.run(command, check=True)
+    return folder
+
+
+@pytest.fixture
+def bad_images(tmp_path: Path) -> tuple[Path, dict[str, str]]:
+    """Every bad image beside enough good ones, and what must become of each."""
+    folder = tmp_path / "bad & good images"
+    program = (
+        "import json, sys; from pathlib import Path; from tests.bad_images import write_folder; "
+        "print(json.dumps(write_folder(Path(sys.argv[1]), good=420, vanishing=False)))"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'spark_jobs'}"}
+    written = subprocess.run(
+        [NODE_PYTHON, "-c", program, folder], env=environment, check=True, capture_output=True, text=True
+    )
+    return folder, json.loads(written.stdout)

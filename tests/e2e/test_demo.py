@@ -1,0 +1,87 @@
+"""The whole road, as `make demo` takes it: real Airflow, real Spark, real model, no AWS."""
+
+import csv
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.e2e.conftest import Demo
+
+StartDemo = Callable[[Path], Demo]
+
+pytestmark = pytest.mark.e2e
+
+
+def read_rows(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8") as lines:
+        return list(csv.reader(lines))
+
+
+def processes_on(lake: Path) -> list[str]:
+    """Return the command lines of the processes that still work on the lake or its cluster."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "pid"]):
+        arguments = " ".join(process.info["cmdline"] or [])
+        if process.info["pid"] != os.getpid() and (str(lake) in arguments or str(lake.parent) in arguments):
+            found.append(arguments)
+    return found
+
+
+def test_good_and_bad_images_end_in_the_csv_and_in_the_rejects(
+    start_demo: StartDemo, bad_images: tuple[Path, dict[str, str]]
+) -> None:
+    images, expected = bad_images
+    demo = start_demo(images)
+    assert demo.finish() == 0, demo.output
+    (run,) = (demo.lake / "runs").iterdir()
+    header, *rows = read_rows(run / "csv" / "features.csv")
+    assert header == ["path", "label", *(f"pc{place}" for place in range(1, 16))]
+    assert {row[0].removeprefix("'") for row in rows} == {path for path, status in expected.items() if status == "ok"}
+    assert {row[0].removeprefix("'"): row[2] for row in read_rows(run / "csv" / "rejects.csv")[1:]} == {
+        path: status for path, status in expected.items() if status not in ("ok", "ignored")
+    }
+    summary = json.loads((run / "run.json").read_text())
+    counts = summary["counts"]
+    assert counts["listed"] == counts["featurized"] + counts["rejected"] + counts["known"]
+    assert counts["featurized"] == len(rows)
+    assert summary["weights"] == "untrained"
+    assert demo.latest()["run"] == run.name  # type: ignore[index]
+    assert "untrained" in demo.output
+    assert f"{counts['listed']} listed" in demo.output
+    assert demo.output.count("TERMINATED") >= 1
+    assert processes_on(demo.lake) == []
+
+
+def test_a_killed_driver_fails_its_task_publishes_nothing_and_the_next_run_succeeds(
+    start_demo: StartDemo, sample_images: Path
+) -> None:
+    demo = start_demo(sample_images)
+    demo.find_driver("featurize").send_signal(signal.SIGKILL)
+    assert demo.finish() == 1, demo.output
+    assert demo.latest() is None
+    assert not (demo.lake / "ledger").exists()
+    log = demo.airflow_log()
+    assert "SparkContext: Running Spark version" in log, "the step's own last lines are not in the task's log"
+    assert "TERMINATED" in demo.output
+    assert processes_on(demo.lake) == []
+    again = start_demo(sample_images)
+    assert again.finish() == 0, again.output
+    rows = read_rows(demo.lake / "runs" / str(again.latest()["run"]) / "csv" / "features.csv")  # type: ignore[index]
+    assert len(rows) == 1 + 24
+    unchanged = start_demo(sample_images)
+    assert unchanged.finish() == 0
+    assert "No new images: no cluster was created" in unchanged.output
+
+
+def test_ctrl_c_leaves_no_process_and_publishes_nothing(start_demo: StartDemo, sample_images: Path) -> None:
+    demo = start_demo(sample_images)
+    demo.find_driver("featurize")
+    demo.process.send_signal(signal.SIGINT)
+    assert demo.finish() == 130, demo.output
+    assert demo.latest() is None
+    assert processes_on(demo.lake) == []
