@@ -32,9 +32,8 @@ README.
 """
 
 import os
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, CronTriggerTimetable, chain, task
 
@@ -82,8 +81,10 @@ def build_dag(settings: Settings) -> DAG:
         dag_id="orchard_features",
         description="Images to features, principal components and a CSV, on a cluster of its own.",
         doc_md=__doc__,
-        schedule=CronTriggerTimetable(nightly.cron, timezone=nightly.time_zone),
-        start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(nightly.time_zone)),
+        # Without a start date, and with this, unpausing the DAG starts no run for the night before.
+        schedule=CronTriggerTimetable(
+            nightly.cron, timezone=nightly.time_zone, run_immediately=timedelta(minutes=10)
+        ),
         catchup=False,
         max_active_runs=1,
         # No dagrun_timeout: it would skip the teardown and leave the cluster behind.

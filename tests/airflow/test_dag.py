@@ -2,10 +2,12 @@
 
 import json
 import runpy
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from airflow.serialization.decoders import decode_timetable
 from airflow.serialization.serialized_objects import DagSerialization
+from airflow.timetables.base import TimeRestriction
 
 from orchard.settings import Settings
 from orchard_features import build_dag
@@ -57,15 +59,27 @@ def test_every_task_has_an_end_and_the_run_has_none_that_would_skip_the_teardown
     }
 
 
-def test_it_runs_once_a_night_in_its_time_zone_and_makes_up_for_nothing() -> None:
-    serialized = DagSerialization.serialize_dag(DAG)
-    assert serialized["timetable"]["__var"] == {
-        "expression": "30 1 * * *",
-        "timezone": "Europe/Paris",
-        "interval": 0.0,
-        "run_immediately": False,
-    }
-    assert (DAG.catchup, DAG.max_active_runs) == (False, 1)
+@pytest.mark.parametrize(
+    ("unpaused", "first_run"),
+    [
+        ("2026-07-01T12:00+02:00", "2026-07-02T01:30+02:00"),
+        ("2026-07-01T01:35+02:00", "2026-07-01T01:30+02:00"),
+        ("2026-12-01T12:00+01:00", "2026-12-02T01:30+01:00"),
+    ],
+)
+def test_the_first_run_is_the_next_nights(
+    unpaused: str, first_run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timetable = decode_timetable(DagSerialization.serialize_dag(DAG)["timetable"])
+    nothing_yet = TimeRestriction(earliest=None, latest=None, catchup=False)
+    monkeypatch.setattr("airflow.timetables.trigger.utcnow", lambda: datetime.fromisoformat(unpaused))
+    info = timetable.next_dagrun_info(last_automated_data_interval=None, restriction=nothing_yet)
+    assert info is not None
+    assert info.run_after == datetime.fromisoformat(first_run)
+
+
+def test_one_run_at_a_time_and_none_for_missed_nights() -> None:
+    assert (DAG.catchup, DAG.max_active_runs, DAG.start_date) == (False, 1, None)
 
 
 def test_its_file_is_its_manual_and_is_wiring() -> None:
