@@ -48,7 +48,7 @@ class EmrStateTrigger(BaseTrigger):
         poll_interval: float,
         hook_parameters: dict[str, Any],
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.job_flow_id = job_flow_id
         self.until = list(until)
         self.deadline = deadline
