@@ -55,7 +55,10 @@ def main() -> int:
         print(f"orchard: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("orchard: interrupted; the cluster and its processes are gone, nothing was published", file=sys.stderr)
+        print(
+            "orchard: interrupted; the cluster and its processes are gone, nothing was published",
+            file=sys.stderr,
+        )
         return 130
 
 
@@ -78,7 +81,12 @@ def run_dag(environment: dict[str, str], log: Path, watch: Watch) -> bool:
     """Run the DAG in a process of its own, watching it; say whether it succeeded."""
     airflow = [sys.executable, "-m", "airflow"]
     with log.open("wb") as output:
-        io: dict[str, Any] = {"env": environment, "stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+        io: dict[str, Any] = {
+            "env": environment,
+            "stdin": subprocess.DEVNULL,
+            "stdout": output,
+            "stderr": output,
+        }
         if subprocess.run([*airflow, "db", "migrate"], check=False, **io).returncode:
             return False
         command = [*airflow, "dags", "test", DAG_ID]
@@ -99,16 +107,20 @@ def report_outcome(lake: Path, watch: Watch, model: Model, *, succeeded: bool, l
     latest = read_json(lake / "latest.json")
     folder = watch.run_folder
     if succeeded and folder and latest.get("run") == folder.name:
-        print(f"\n{summarize(read_json(folder / 'run.json'), latest['run_json'], watch.cluster_states, model.warning)}")
+        run = read_json(folder / "run.json")
+        print(f"\n{summarize(run, latest['run_json'], watch.cluster_states, model.warning)}")
         return 0
     if succeeded and latest and not folder:
         print(f"\nNo new images: no cluster was created. The newest result is {latest['csv']}")
         return 0
-    print(f"\norchard: the run failed, nothing was published. {_last_error(log)}\nThe whole log: {log}", file=sys.stderr)
+    print(
+        f"\norchard: the run failed, nothing was published. {_last_error(log)}\nThe whole log: {log}",
+        file=sys.stderr,
+    )
     return 1
 
 
-def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> None:
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(seconds)
 

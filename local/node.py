@@ -16,8 +16,8 @@ NODE_ENV = ROOT / ".venv-node"
 NODE_PYTHON = NODE_ENV / "bin" / "python"
 CODE = ROOT / "build"
 UNTRAINED = (
-    "the weights are untrained, so the features mean nothing: Keras's ImageNet weights could not be fetched from here. "
-    "Give some with WEIGHTS=<file.h5|.keras>."
+    "the weights are untrained, so the features mean nothing: Keras's ImageNet weights could not be "
+    "fetched from here. Give some with WEIGHTS=<file.h5|.keras>."
 )
 
 
@@ -71,7 +71,9 @@ def _export_once(source: str, weights: str, lake: Path) -> str:
 
 def _run(arguments: list[str]) -> None:
     environment = {
-        **{name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SSL_CERT_FILE") if name in os.environ},
+        **{
+            name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SSL_CERT_FILE") if name in os.environ
+        },
         "PYTHONPATH": str(ROOT / "spark_jobs"),
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "-1",

@@ -21,7 +21,7 @@ WEIGHTS_SUFFIXES = (".h5", ".keras")
 GLOB_CHARACTERS = "*?[]{}\\,"  # Hadoop would expand these in a path
 
 
-class Unfit(Exception):
+class UnfitError(Exception):
     """One line: what was found, the rule, the remedy."""
 
 
@@ -31,7 +31,7 @@ def main(target: str) -> int:
     try:
         for check in [check_python, check_java, *checks.get(target, [])]:
             check()
-    except Unfit as unfit:
+    except UnfitError as unfit:
         print(f"orchard: {unfit}", file=sys.stderr)
         return 2
     return 0
@@ -40,7 +40,7 @@ def main(target: str) -> int:
 def check_python() -> None:
     lowest, highest = PYTHONS
     if not lowest <= sys.version_info[:2] <= highest:
-        raise Unfit(
+        raise UnfitError(
             f"Python {sys.version_info[0]}.{sys.version_info[1]}: it must be 3.11, 3.12 or 3.13. "
             "Name one that is: make PYTHON=python3.11 …"
         )
@@ -50,10 +50,12 @@ def check_java() -> None:
     java = _find_java()
     remedy = "Install a JDK 17 or 21 and set JAVA_HOME to it."
     if java is None:
-        raise Unfit(f"no java in JAVA_HOME or on the PATH: Spark needs Java 17 or 21. {remedy}")
+        raise UnfitError(f"no java in JAVA_HOME or on the PATH: Spark needs Java 17 or 21. {remedy}")
     version = _java_version(java)
     if version not in JAVAS:
-        raise Unfit(f"{java} is Java {version or 'of an unknown version'}: Spark needs Java 17 or 21. {remedy}")
+        raise UnfitError(
+            f"{java} is Java {version or 'of an unknown version'}: Spark needs Java 17 or 21. {remedy}"
+        )
 
 
 def check_images() -> None:
@@ -62,32 +64,44 @@ def check_images() -> None:
         return
     folder = Path(given)
     if not folder.is_dir():
-        raise Unfit(f"IMAGES={given}: no such folder. Give the folder that holds the <label>/<image> folders.")
-    if not any(_is_visible(Path(parent, name), folder) for parent, _, names in os.walk(folder) for name in names):
-        raise Unfit(f"IMAGES={given}: no file in it. Give the folder that holds the <label>/<image> folders.")
+        raise UnfitError(
+            f"IMAGES={given}: no such folder. Give the folder that holds the <label>/<image> folders."
+        )
+    if not any(
+        _is_visible(Path(parent, name), folder) for parent, _, names in os.walk(folder) for name in names
+    ):
+        raise UnfitError(
+            f"IMAGES={given}: no file in it. Give the folder that holds the <label>/<image> folders."
+        )
 
 
 def check_weights() -> None:
     given = os.environ.get("WEIGHTS")
     if given and (not Path(given).is_file() or not given.endswith(WEIGHTS_SUFFIXES)):
-        raise Unfit(f"WEIGHTS={given}: it must be an existing .h5 or .keras file. Leave it out for Keras's ImageNet ones.")
+        raise UnfitError(
+            f"WEIGHTS={given}: it must be an existing .h5 or .keras file. Leave it out for Keras's ImageNet ones."
+        )
 
 
 def check_lake() -> None:
     given = os.environ.get("LAKE") or "lake"
     folder = Path(given).absolute()
     if any(character in str(folder) for character in GLOB_CHARACTERS):
-        raise Unfit(f"LAKE={given}: none of {GLOB_CHARACTERS} may be in its path. Choose another folder.")
+        raise UnfitError(f"LAKE={given}: none of {GLOB_CHARACTERS} may be in its path. Choose another.")
     images = os.environ.get("IMAGES")
     if images and folder.resolve().is_relative_to(Path(images).resolve()):
-        raise Unfit(f"LAKE={given}: it is inside IMAGES={images}, and results would become images. Choose another folder.")
+        raise UnfitError(
+            f"LAKE={given}: it is inside IMAGES={images}: results would become images. Choose another folder."
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise Unfit(f"LAKE={given}: cannot write there ({error.strerror}). Choose a folder that you may write to.") from None
+        raise UnfitError(
+            f"LAKE={given}: cannot write there ({error.strerror}). Choose a folder that you may write to."
+        ) from None
 
 
 def check_ui_port() -> None:
@@ -101,13 +115,15 @@ def check_emr_port() -> None:
 
 def _check_port(name: str, given: str) -> None:
     if not given.isdigit() or not 1 <= int(given) <= 65535:
-        raise Unfit(f"{name}={given}: it must be a number from 1 to 65535. Give another one.")
+        raise UnfitError(f"{name}={given}: it must be a number from 1 to 65535. Give another one.")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", int(given)))
         except OSError as error:
-            raise Unfit(f"{name}={given}: {error.strerror} on 127.0.0.1. Give a free one: {name}=<port>.") from None
+            raise UnfitError(
+                f"{name}={given}: {error.strerror} on 127.0.0.1. Give a free one: {name}=<port>."
+            ) from None
 
 
 def _is_visible(path: Path, root: Path) -> bool:
@@ -122,7 +138,9 @@ def _find_java() -> str | None:
 def _java_version(java: str) -> int | None:
     """Return the feature version: 17 for ``17.0.15``, 8 for ``1.8.0``."""
     try:
-        said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30, check=True).stderr
+        said = subprocess.run(
+            [java, "-version"], capture_output=True, text=True, timeout=30, check=True
+        ).stderr
     except (OSError, subprocess.SubprocessError):
         return None
     found = re.search(r'version "(?:1\.)?(\d+)', said)

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def summarize(run: Mapping[str, Any], run_json: str, cluster_states: Sequence[str], warning: str | None) -> str:
+def summarize(
+    run: Mapping[str, Any], run_json: str, cluster_states: Sequence[str], warning: str | None
+) -> str:
     """Return the summary of a published run, whose run.json is at ``run_json``."""
     counts = run["counts"]
     reasons = ", ".join(f"{status} {count}" for status, count in run["rejected"].items())
     seconds = ", ".join(f"{job} {value:.1f}" for job, value in run["seconds"].items())
     rows = {
-        "images": f"{counts['listed']} listed, {counts['featurized']} featurized, {counts['known']} known before",
+        "images": "{listed} listed, {featurized} featurized, {known} known before".format_map(counts),
         "rejected": f"{counts['rejected']}" + (f" ({reasons})" if reasons else ""),
         "components": f"K = {run['components']}, {run['variance_kept']:.1%} of the variance kept",
         "rows in the CSV": run["rows"],

@@ -106,7 +106,10 @@ def _is_healthy(port: str) -> bool:
             health = json.load(answer)
     except (OSError, ValueError):
         return False
-    return all((health.get(part) or {}).get("status") == "healthy" for part in ("scheduler", "triggerer", "dag_processor"))
+    return all(
+        (health.get(part) or {}).get("status") == "healthy"
+        for part in ("scheduler", "triggerer", "dag_processor")
+    )
 
 
 if __name__ == "__main__":

@@ -75,7 +75,9 @@ def _parse(key: str, hint: Any, values: list[str]) -> Any:
         return tuple(values)
     flag = f"--{key.replace('_', '-')}"
     if len(values) > 1:
-        raise OrchardError(f"{flag} given {len(values)} times", rule="it takes one value", remedy="give it once")
+        raise OrchardError(
+            f"{flag} given {len(values)} times", rule="it takes one value", remedy="give it once"
+        )
     scalar = _scalar_type(hint)
     try:
         return scalar(values[0])

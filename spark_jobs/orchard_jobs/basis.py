@@ -125,7 +125,9 @@ def read_basis(uri: str) -> Basis:
         facts = json.loads(read("basis.json"))
     except (OSError, ValueError) as error:
         raise OrchardError(
-            f"--basis={uri} ({error})", rule="it names a folder with basis.npz and basis.json", remedy="correct it"
+            f"--basis={uri} ({error})",
+            rule="it names a folder with basis.npz and basis.json",
+            remedy="correct it",
         ) from error
     return Basis(**arrays, fitted_rows=facts["fitted_rows"], model_id=facts["model_id"])
 
@@ -133,14 +135,20 @@ def read_basis(uri: str) -> Basis:
 def _refuse_unusable(statistics: Statistics, components: int | None) -> None:
     features = len(statistics.total)
     if statistics.count < 1:
-        raise OrchardError("no feature rows", rule="a basis needs one at least", remedy="see the rejected rows")
+        raise OrchardError(
+            "no feature rows", rule="a basis needs one at least", remedy="see the rejected rows"
+        )
     if components is not None and components > features:
         raise OrchardError(
-            f"--components={components}", rule=f"rows of {features} features have at most {features}", remedy="ask for fewer"
+            f"--components={components}",
+            rule=f"rows of {features} features have at most {features}",
+            remedy="ask for fewer",
         )
     if not np.isfinite(statistics.gram).all():
         raise OrchardError(
-            "features that are not finite numbers", rule="PCA needs finite ones", remedy="export the model again"
+            "features that are not finite numbers",
+            rule="PCA needs finite ones",
+            remedy="export the model again",
         )
 
 

@@ -148,7 +148,9 @@ class FeaturizeJob(Job):
 
     def __post_init__(self) -> None:
         _require(1 <= self.batch_size <= 1024, "batch-size", self.batch_size, "from 1 to 1024")
-        _require(1 <= self.concurrent_reads <= 256, "concurrent-reads", self.concurrent_reads, "from 1 to 256")
+        _require(
+            1 <= self.concurrent_reads <= 256, "concurrent-reads", self.concurrent_reads, "from 1 to 256"
+        )
         _require(0 <= self.max_failure_ratio <= 1, "max-failure-ratio", self.max_failure_ratio, "from 0 to 1")
 
 

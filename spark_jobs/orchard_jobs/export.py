@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyspark import TaskContext
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  (the field's own spelling)
 
@@ -77,8 +78,6 @@ def write_csv(
     """
 
     def write_shard(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        from pyspark import TaskContext
-
         name = names[TaskContext.get().partitionId()]  # type: ignore[union-attr]
         written = 0
         with open_writer(f"{folder}/{name}") as sink:
@@ -120,7 +119,10 @@ def to_csv(rows: Iterable[Sequence[str]]) -> bytes:
 def write_ledger(outcomes: DataFrame, uri: str, model_id: str | None) -> None:
     """Write LEDGER_COLUMNS of every image this run dealt with, as one Parquet object."""
     table = (
-        outcomes.withColumn("model", F.lit(model_id).cast("string")).select(*LEDGER_COLUMNS).orderBy("path").toArrow()
+        outcomes.withColumn("model", F.lit(model_id).cast("string"))
+        .select(*LEDGER_COLUMNS)
+        .orderBy("path")
+        .toArrow()
     )
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")

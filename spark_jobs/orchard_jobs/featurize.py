@@ -42,14 +42,21 @@ def run(spark: SparkSession, job: FeaturizeJob, report: Report) -> None:
     manifest = read_manifest(spark, job)
     total = manifest.count()
     report.describe(
-        model={"id": card.id, "weights": card.weights, "features": card.features, "sha256": card.files["model.bin"]},
+        model={
+            "id": card.id,
+            "weights": card.weights,
+            "features": card.features,
+            "sha256": card.files["model.bin"],
+        },
         runtime=job.runtime,
         precision=job.precision,
     )
     done = spark.sparkContext.accumulator(0)
     seconds = Seconds.accumulator(spark.sparkContext)
     with report.phase("featurize"), report.progress(total, lambda: done.value):
-        rows = featurize(manifest, job, partitions=count_partitions(total, _cores(spark)), done=done, seconds=seconds)
+        rows = featurize(
+            manifest, job, partitions=count_partitions(total, _cores(spark)), done=done, seconds=seconds
+        )
         rows.write.mode("overwrite").parquet(folder.features)
     report.describe(worker_seconds=seconds.value)
     counts = count_statuses(spark.read.parquet(folder.features))
@@ -99,7 +106,7 @@ def _refuse_failures(counts: dict[str, int], total: int, limit: float) -> None:
         reasons = ", ".join(f"{status} {count}" for status, count in rejected.items())
         raise OrchardError(
             f"{sum(rejected.values())} of {total} images rejected ({reasons})",
-            rule=f"at most {limit:.2%} may be (--max-failure-ratio={limit}), and one image at least must be good",
+            rule=f"at most {limit:.2%} may be (--max-failure-ratio={limit}), and one image must be good",
             remedy="see the error column of the features, mend or remove the images, or raise the ratio",
         )
 
@@ -123,7 +130,9 @@ class _FeaturizeRows:
                 yield self._featurize_batch(rows.slice(start, len(loaded)), loaded, model)
                 start += len(loaded)
 
-    def _featurize_batch(self, rows: pa.RecordBatch, loaded: list[LoadedImage], model: FeatureModel) -> pa.RecordBatch:
+    def _featurize_batch(
+        self, rows: pa.RecordBatch, loaded: list[LoadedImage], model: FeatureModel
+    ) -> pa.RecordBatch:
         decoded = [image.outcome for image in loaded if isinstance(image.outcome, Decoded)]
         spent = Seconds.clock()
         features = model.features(np.stack([image.pixels for image in decoded])) if decoded else None
@@ -159,7 +168,9 @@ def _to_arrow(rows: pa.RecordBatch, loaded: list[LoadedImage], features: np.ndar
             "etag": rows["etag"],
             "width": pa.array([getattr(outcome, "width", None) for outcome in outcomes], pa.int32()),
             "height": pa.array([getattr(outcome, "height", None) for outcome in outcomes], pa.int32()),
-            "status": pa.array([str(getattr(outcome, "status", Status.OK)) for outcome in outcomes], pa.string()),
+            "status": pa.array(
+                [str(getattr(outcome, "status", Status.OK)) for outcome in outcomes], pa.string()
+            ),
             "error": pa.array([getattr(outcome, "error", None) for outcome in outcomes], pa.string()),
             "features": _list_array(good, features),
         }
@@ -173,5 +184,3 @@ def _list_array(good: list[bool], features: np.ndarray | None) -> pa.ListArray:
     offsets = np.concatenate([[0], np.cumsum(np.array(good, dtype=np.int32) * width)]).astype(np.int32)
     nulls = pa.array(~np.array(good, dtype=bool))
     return pa.ListArray.from_arrays(pa.array(offsets), values, mask=nulls)
-
-

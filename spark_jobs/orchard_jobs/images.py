@@ -27,7 +27,9 @@ class LoadedImage:
     seconds_decoding: float
 
 
-def load_images(paths: Iterable[str], read: Reader, size: int, concurrent_reads: int) -> Iterator[LoadedImage]:
+def load_images(
+    paths: Iterable[str], read: Reader, size: int, concurrent_reads: int
+) -> Iterator[LoadedImage]:
     """Yield the images of ``paths``, in their order; an unreadable one is an outcome, not an error."""
     with ThreadPoolExecutor(concurrent_reads, thread_name_prefix="read") as pool:
         pending: deque[Future[LoadedImage]] = deque()

@@ -36,4 +36,10 @@ def list_images(spark: SparkSession, images: str) -> DataFrame:
 def _listing_rows(images: str) -> Iterator[tuple[object, ...]]:
     for item in list_folder(images):
         if not is_hidden(item.path):
-            yield os.fsencode(item.path).decode(errors="backslashreplace"), label_of(item.path), item.etag, item.size, item.modified
+            yield (
+                os.fsencode(item.path).decode(errors="backslashreplace"),
+                label_of(item.path),
+                item.etag,
+                item.size,
+                item.modified,
+            )

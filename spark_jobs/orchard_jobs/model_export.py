@@ -1,4 +1,6 @@
-"""Exports Keras MobileNetV2 as a model artefact: ``python -m orchard_jobs.model_export --weights=… --output=…``.
+"""Exports Keras MobileNetV2 as a model artefact.
+
+``python -m orchard_jobs.model_export --weights=… --output=…``
 
 The only module that needs TensorFlow to do its work; the executors need none. Run it once per set
 of weights, anywhere; the artefact goes into the lake.
@@ -83,7 +85,9 @@ def build_model(weights: str) -> Any:
         return _seed_untrained()
     path = Path(weights)
     if not path.is_file() or path.suffix not in (".h5", ".keras"):
-        raise OrchardError(f"--weights={weights}", rule="it is an existing .h5 or .keras file", remedy=WAYS_OUT)
+        raise OrchardError(
+            f"--weights={weights}", rule="it is an existing .h5 or .keras file", remedy=WAYS_OUT
+        )
     return _load_keras(path) if path.suffix == ".keras" else _load_h5(path)
 
 
@@ -99,7 +103,9 @@ def _download_imagenet() -> Any:
         return _mobilenet("imagenet")
     except Exception as error:  # Keras wraps whatever its download raised in a bare Exception
         reason = str(error).splitlines()[0]
-        raise OrchardError(f"--weights=imagenet ({reason})", rule="Keras downloads these", remedy=WAYS_OUT) from error
+        raise OrchardError(
+            f"--weights=imagenet ({reason})", rule="Keras downloads these", remedy=WAYS_OUT
+        ) from error
 
 
 def _seed_untrained() -> Any:

@@ -29,7 +29,12 @@ class Report:
     def __init__(self, job: str, uri: str) -> None:
         self._uri = uri
         self._started = time.monotonic()
-        self._content: dict[str, Any] = {"job": job, "state": "running", "phases": {}, "versions": _versions()}
+        self._content: dict[str, Any] = {
+            "job": job,
+            "state": "running",
+            "phases": {},
+            "versions": _versions(),
+        }
 
     def __enter__(self) -> Self:
         self._write()

@@ -23,6 +23,7 @@ from obstore.store import LocalStore, ObjectStore, S3Store
 
 from orchard_jobs.errors import OrchardError
 
+
 @dataclass(frozen=True)
 class StoredFile:
     """One file of a listing. ``path`` is relative to the listed folder, ``size`` in bytes."""
@@ -66,10 +67,8 @@ def write_bytes(uri: str, data: bytes) -> None:
 def open_writer(uri: str) -> Iterator[Sink]:
     """Stream one object; it appears whole when the block ends, and not at all when it raises."""
     folder, _, name = uri.rpartition("/")
-    if _scheme(uri) == "file":
-        store, key = LocalStore(local_path(folder), mkdir=True), name
-    else:
-        store, key = _s3_store(uri)
+    is_local = _scheme(uri) == "file"
+    store, key = (LocalStore(local_path(folder), mkdir=True), name) if is_local else _s3_store(uri)
     writer = obstore.open_writer(store, key)
     yield writer
     writer.close()  # only here does the object come into being: a block that raised never gets so far
@@ -130,7 +129,9 @@ def _stat_file(path: Path) -> os.stat_result | None:
 def _scheme(uri: str) -> str:
     scheme, separator, _ = uri.partition("://")
     if not separator or scheme not in ("file", "s3"):
-        raise OrchardError(f"URI {uri!r}", rule="URIs are s3://bucket/key or file:///path", remedy="correct it")
+        raise OrchardError(
+            f"URI {uri!r}", rule="URIs are s3://bucket/key or file:///path", remedy="correct it"
+        )
     return scheme
 
 
@@ -138,8 +139,8 @@ def _s3_store(uri: str) -> tuple[ObjectStore, str]:
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     if endpoint:
-        options = {"allow_http": endpoint.startswith("http://")}
-        return S3Store(bucket, endpoint=endpoint, client_options=options), key.rstrip("/")
+        http = endpoint.startswith("http://")
+        return S3Store(bucket, endpoint=endpoint, client_options={"allow_http": http}), key.rstrip("/")
     return S3Store(bucket), key.rstrip("/")
 
 

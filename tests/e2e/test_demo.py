@@ -41,7 +41,9 @@ def test_good_and_bad_images_end_in_the_csv_and_in_the_rejects(
     (run,) = (demo.lake / "runs").iterdir()
     header, *rows = read_rows(run / "csv" / "features.csv")
     assert header == ["path", "label", *(f"pc{place}" for place in range(1, 16))]
-    assert {row[0].removeprefix("'") for row in rows} == {path for path, status in expected.items() if status == "ok"}
+    assert {row[0].removeprefix("'") for row in rows} == {
+        path for path, status in expected.items() if status == "ok"
+    }
     assert {row[0].removeprefix("'"): row[2] for row in read_rows(run / "csv" / "rejects.csv")[1:]} == {
         path: status for path, status in expected.items() if status not in ("ok", "ignored")
     }

@@ -11,7 +11,10 @@ from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
-JOBS_ENVIRONMENT = {"PYTHONPATH": f"{ROOT / 'spark_jobs'}{os.pathsep}{ROOT}", "PYSPARK_PYTHON": sys.executable}
+JOBS_ENVIRONMENT = {
+    "PYTHONPATH": f"{ROOT / 'spark_jobs'}{os.pathsep}{ROOT}",
+    "PYSPARK_PYTHON": sys.executable,
+}
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +52,13 @@ def trained_model_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 def export_model(weights: str, folder: Path) -> str:
     """Export in a process of its own, so that TensorFlow's memory is given back."""
     done = subprocess.run(
-        [sys.executable, "-m", "orchard_jobs.model_export", f"--weights={weights}", f"--output=file://{folder}"],
+        [
+            sys.executable,
+            "-m",
+            "orchard_jobs.model_export",
+            f"--weights={weights}",
+            f"--output=file://{folder}",
+        ],
         env={**os.environ, **JOBS_ENVIRONMENT, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
         capture_output=True,
         text=True,

@@ -98,7 +98,9 @@ def test_any_grouping_and_order_of_rows_gives_the_same_basis(cuts: list[int], ra
     whole, grouped = Statistics.of(rows), sum(parts, Statistics.zero(12))
     assert grouped.count == whole.count
     np.testing.assert_allclose(
-        fit_basis(grouped, components=5).project(rows), fit_basis(whole, components=5).project(rows), atol=1e-6
+        fit_basis(grouped, components=5).project(rows),
+        fit_basis(whole, components=5).project(rows),
+        atol=1e-6,
     )
 
 
@@ -119,7 +121,7 @@ def test_statistics_and_basis_come_back_from_storage_unchanged(tmp_path: object)
 
 
 def test_a_folder_without_a_basis_is_one_clear_error(tmp_path: object) -> None:
-    with pytest.raises(OrchardError, match="it names a folder with basis.npz"):
+    with pytest.raises(OrchardError, match=r"it names a folder with basis\.npz"):
         read_basis(f"file://{tmp_path}")
 
 

@@ -27,13 +27,24 @@ def import_without(blocked: set[str], *modules: str) -> subprocess.CompletedProc
 
 def test_the_jobs_import_no_airflow_no_boto_and_no_tensorflow() -> None:
     done = import_without(
-        {"airflow", "boto3", "botocore", "tensorflow", "keras"}, *(f"orchard_jobs.{name}" for name in JOB_MODULES)
+        {"airflow", "boto3", "botocore", "tensorflow", "keras"},
+        *(f"orchard_jobs.{name}" for name in JOB_MODULES),
     )
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("module", ["contract", "argv", "errors"])
 def test_what_airflow_imports_of_the_jobs_needs_the_standard_library_only(module: str) -> None:
-    third_party = {"numpy", "pyarrow", "pyspark", "openvino", "obstore", "PIL", "pandas", "tensorflow", "keras"}
+    third_party = {
+        "numpy",
+        "pyarrow",
+        "pyspark",
+        "openvino",
+        "obstore",
+        "PIL",
+        "pandas",
+        "tensorflow",
+        "keras",
+    }
     done = import_without(third_party, f"orchard_jobs.{module}")
     assert done.returncode == 0, done.stderr

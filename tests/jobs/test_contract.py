@@ -39,10 +39,10 @@ jobs = st.one_of(
         components=st.integers(1, 1280),
         statistics=st.lists(uris).map(tuple),
     ),
+    st.builds(ReduceJob, features=st.tuples(uris), output=uris, variance=st.floats(0, 1, exclude_min=True)),
     st.builds(
-        ReduceJob, features=st.tuples(uris), output=uris, variance=st.floats(0, 1, exclude_min=True)
+        ExportJob, components=st.tuples(uris), features=st.tuples(uris), output=uris, shards=st.integers(1, 9)
     ),
-    st.builds(ExportJob, components=st.tuples(uris), features=st.tuples(uris), output=uris, shards=st.integers(1, 9)),
 )
 
 
@@ -55,7 +55,10 @@ def test_any_job_comes_back_from_its_arguments_unchanged(job: Job) -> None:
     ("tokens", "message"),
     [
         (["--output=o"], "missing --images, --model: these have no default. add them."),
-        (["images"], "argument 'images': arguments have the form --key=value. join the key and its value with '='."),
+        (
+            ["images"],
+            "argument 'images': arguments have the form --key=value. join the key and its value with '='.",
+        ),
         (
             ["--images=i", "--model=m", "--output=o", "--runtime=torch"],
             "--runtime=torch: it takes openvino, tensorflow. correct the value.",
@@ -94,7 +97,11 @@ def test_the_label_is_the_parent_folder() -> None:
 
 
 def test_hidden_files_and_what_is_in_hidden_folders_are_none_of_ours() -> None:
-    shown = [path for path in ("a/.DS_Store", ".git/a.jpg", "a/b.jpg", "a/../b.jpg", "a/x.y") if not is_hidden(path)]
+    shown = [
+        path
+        for path in ("a/.DS_Store", ".git/a.jpg", "a/b.jpg", "a/../b.jpg", "a/x.y")
+        if not is_hidden(path)
+    ]
     assert shown == ["a/b.jpg", "a/../b.jpg", "a/x.y"]
 
 

