@@ -12,9 +12,9 @@ UV := $(AIRFLOW_ENV)/bin/uv
 BUILD := build
 
 # Arguments of `make demo` and `make up`, passed on as they are: a path may hold a space or a quote.
-export IMAGES WEIGHTS LAKE PORT EMR_PORT PYTHON
+export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON
 
-.PHONY: help demo up down test test-jobs test-airflow test-local test-e2e lint format lock package setup clean preflight-%
+.PHONY: help demo up down model test test-jobs test-airflow test-local test-e2e lint format lock package setup clean preflight-%
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,8 +45,7 @@ test-e2e: setup-tests ## The real DAG with real Spark, end to end
 lint: setup-tests ## Ruff and mypy
 	$(AIRFLOW_ENV)/bin/ruff check .
 	$(AIRFLOW_ENV)/bin/ruff format --check .
-	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy dags plugins bootstrap/package.py \
-		--exclude local/sample_images.py local
+	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local/sample_images.py dags plugins local bootstrap
 	MYPYPATH=spark_jobs $(NODE_ENV)/bin/mypy spark_jobs local/sample_images.py
 
 format: setup-tests ## Let ruff mend what it can
@@ -57,6 +56,11 @@ setup: $(AIRFLOW_ENV)/.ready $(NODE_ENV)/.ready package ## Make both environment
 
 .PHONY: setup-tests
 setup-tests: setup $(AIRFLOW_ENV)/.tests-ready $(NODE_ENV)/.tests-ready
+
+model: setup ## Export a model artefact [WEIGHTS=file.h5|.keras, else Keras's ImageNet] MODELS=file:///… or s3://…
+	@test -n "$$MODELS" || { echo "orchard: MODELS is not set. Give the URI of a folder of models." >&2; exit 2; }
+	@PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m orchard_jobs.model_export \
+		--weights="$${WEIGHTS:-imagenet}" --output="$$MODELS"
 
 package: ## Collect what a cluster needs into build/
 	@$(PYTHON) bootstrap/package.py $(BUILD)

@@ -72,7 +72,7 @@ def run_demo(request: Request) -> int:
     home.mkdir(parents=True, exist_ok=True)
     with running_emr(NODE_PYTHON, home / "emr", port=request.emr_port, log_file=home / "emr.log") as emr_url:
         environment = AirflowEnv(home, request.lake, images, model.uri, emr_url, DEMO_SETTINGS).variables()
-        watch = Watch(emr_url, request.lake / "runs")
+        watch = Watch(emr_url, home / "emr.log", request.lake / "runs")
         succeeded = run_dag(environment, home / "airflow.log", watch)
     return report_outcome(request.lake, watch, model, succeeded=succeeded, log=home / "airflow.log")
 
@@ -108,7 +108,7 @@ def report_outcome(lake: Path, watch: Watch, model: Model, *, succeeded: bool, l
     folder = watch.run_folder
     if succeeded and folder and latest.get("run") == folder.name:
         run = read_json(folder / "run.json")
-        print(f"\n{summarize(run, latest['run_json'], watch.cluster_states, model.warning)}")
+        print(f"\n{summarize(run, latest['run_json'], watch.cluster_states(), model.warning)}")
         return 0
     if succeeded and latest and not folder:
         print(f"\nNo new images: no cluster was created. The newest result is {latest['csv']}")

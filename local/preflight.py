@@ -79,7 +79,7 @@ def check_weights() -> None:
     given = os.environ.get("WEIGHTS")
     if given and (not Path(given).is_file() or not given.endswith(WEIGHTS_SUFFIXES)):
         raise UnfitError(
-            f"WEIGHTS={given}: it must be an existing .h5 or .keras file. Leave it out for Keras's ImageNet ones."
+            f"WEIGHTS={given}: it must be an existing .h5 or .keras file. Without it, Keras's own are used."
         )
 
 
@@ -91,7 +91,7 @@ def check_lake() -> None:
     images = os.environ.get("IMAGES")
     if images and folder.resolve().is_relative_to(Path(images).resolve()):
         raise UnfitError(
-            f"LAKE={given}: it is inside IMAGES={images}: results would become images. Choose another folder."
+            f"LAKE={given}: it is inside IMAGES={images}, of which it would become a part. Choose another."
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -20,12 +20,14 @@ class Watch:
 
     Args:
         emr_url: Endpoint of the EMR.
+        emr_log: The local EMR's log, which has the states that were too short to be seen.
         runs: The lake's folder of runs.
     """
 
     emr_url: str
+    emr_log: Path
     runs: Path
-    cluster_states: list[str] = field(default_factory=list)
+    _cluster: str | None = None
     _last_line: str = ""
     _started: float = field(default_factory=time.monotonic)
 
@@ -50,10 +52,13 @@ class Watch:
             clusters = self._emr.list_clusters()["Clusters"]
         except (BotoCoreError, ClientError):
             return  # the next look will tell
-        state = clusters[0]["Status"]["State"] if clusters else None
-        if state and state not in self.cluster_states[-1:]:
-            self.cluster_states.append(state)
-        self._say(self._describe(state))
+        self._cluster = clusters[0]["Id"] if clusters else None
+        self._say(self._describe(clusters[0]["Status"]["State"] if clusters else None))
+
+    def cluster_states(self) -> list[str]:
+        """Return the states that the cluster went through; none where there was no cluster."""
+        said = self.emr_log.read_text(errors="replace").splitlines()
+        return [line.split()[-1] for line in said if f"cluster {self._cluster} is " in line]
 
     def _describe(self, state: str | None) -> str:
         if state is None:

@@ -1,8 +1,6 @@
 """The jobs of one run, with their arguments. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from orchard.choices import Choices
 from orchard.lake import Lake
@@ -35,15 +33,13 @@ class RunJobs:
             max_failure_ratio=self.choices.max_failure_ratio,
         )
 
-    def reduce(self, sensed: Mapping[str, Any]) -> ReduceJob:
-        """Fit on all history: the features, and for the fit only the statistics, of the earlier runs."""
-        earlier = [Lake(self.settings.places.lake).run(slug) for slug in sensed["earlier"]]
+    def reduce(self) -> ReduceJob:
         return ReduceJob(
-            features=tuple(run.features for run in [*earlier, self.folder]),
+            features=(self.folder.features,),
             output=self.folder.uri,
             components=self.choices.components,
             variance=self.choices.variance,
-            statistics=tuple(run.statistics for run in earlier),
+            history=self.folder.history,
             model=self.settings.places.model,
         )
 

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from orchard.history import History
 from orchard.lake import Lake
 from orchard.reports import Reports, counts_of
-from orchard.storage import ABSENT, Storage, Versioned
+from orchard.storage import Storage
 from orchard_jobs.contract import RunFolder
 from orchard_jobs.errors import OrchardError
-
-NO_LATEST = Versioned(b'{"run": null, "runs": []}', ABSENT)
 
 
 @dataclass(frozen=True)
@@ -26,12 +25,14 @@ class Publication:
     Args:
         slug: The run's folder.
         run_id: Airflow's name of it.
+        images: URI of its images.
         sensed: What ``sense`` found.
         cluster: What there is to say about the cluster.
     """
 
     slug: str
     run_id: str
+    images: str
     sensed: Mapping[str, Any]
     cluster: Mapping[str, Any]
 
@@ -46,12 +47,12 @@ def publish(storage: Storage, lake: Lake, publication: Publication) -> dict[str,
     folder = lake.run(publication.slug)
     reports = Reports.of_run(storage, folder)
     summary = summarize(publication, reports, folder)
-    latest = _read_latest(storage, lake)
-    _refuse_other_predecessor(json.loads(latest.data), publication, lake)
+    history = History.of_lake(storage, lake)
+    _refuse_other_predecessor(history, publication, lake)
     _copy_basis(storage, folder, lake.basis(summary["basis_id"]))
     storage.write(folder.run_json, _to_json(summary))
     storage.write(lake.ledger_entry(publication.slug), storage.read(folder.ledger).data)
-    storage.replace(lake.latest, _to_json(_latest_of(summary, publication, folder)), latest.version)
+    storage.replace(lake.latest, _to_json(_latest_of(summary, history, folder)), history.version)
     return summary
 
 
@@ -64,14 +65,15 @@ def summarize(publication: Publication, reports: Reports, folder: RunFolder) -> 
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "counts": counts_of(publication.sensed, reports),
         "rejected": reports.rejected,
-        "builds_on": list(publication.sensed["earlier"]),
+        "images": publication.images,
+        "builds_on": list(publication.sensed["builds_on"]),
         "basis_id": reduce["basis_id"],
         "components": reduce["k"],
         "variance_kept": reduce["variance_kept"],
         "fitted_rows": reduce.get("fitted_rows"),
         "rows": export["rows"],
-        "weights": featurize.get("model", {}).get("weights"),
-        "model": featurize.get("model", {}),
+        "weights": featurize["model"].get("weights"),
+        "model": featurize["model"],
         "runtime": featurize.get("runtime"),
         "precision": featurize.get("precision"),
         "images_per_second": featurize.get("images_per_second"),
@@ -84,31 +86,23 @@ def summarize(publication: Publication, reports: Reports, folder: RunFolder) -> 
     }
 
 
-def _latest_of(summary: Mapping[str, Any], publication: Publication, folder: RunFolder) -> dict[str, Any]:
+def _latest_of(summary: Mapping[str, Any], history: History, folder: RunFolder) -> dict[str, Any]:
     return {
-        "run": publication.slug,
+        "run": summary["run"],
         "published_at": summary["published_at"],
         "basis_id": summary["basis_id"],
         "run_json": folder.run_json,
         "csv": summary["csv"],
         # The order of publication, which names and times of files do not keep.
-        "runs": [*publication.sensed["earlier"], publication.slug],
+        "runs": history.with_run(summary),
     }
 
 
-def _read_latest(storage: Storage, lake: Lake) -> Versioned:
-    try:
-        return storage.read(lake.latest)
-    except FileNotFoundError:
-        return NO_LATEST
-
-
-def _refuse_other_predecessor(latest: Mapping[str, Any], publication: Publication, lake: Lake) -> None:
-    unknown = set(latest["runs"]) - {*publication.sensed["earlier"], publication.slug}
-    if unknown:
+def _refuse_other_predecessor(history: History, publication: Publication, lake: Lake) -> None:
+    if history.latest not in (publication.sensed["predecessor"], publication.slug):
         raise OrchardError(
-            f"{lake.latest} names runs that this one has not seen: {', '.join(sorted(unknown))}",
-            rule="a run is published on top of those that it has seen",
+            f"{lake.latest} names a run that this one has not seen: {history.latest}",
+            rule="a run is published on top of the newest that it has seen",
             remedy="clear this run's task 'sense', so that it starts from what is published now",
         )
 

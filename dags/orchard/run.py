@@ -63,7 +63,7 @@ class Run:
         jobs = RunJobs(self.slug, self._choices(), self.settings)
         made = {
             "featurize": jobs.featurize,
-            "reduce": lambda: jobs.reduce(self._sensed()),
+            "reduce": jobs.reduce,
             "export": jobs.export,
         }[job]()
         return build_step(made, self.slug, self.settings.places.code)
@@ -75,7 +75,13 @@ class Run:
             AirflowFailException: where the run must not be published.
         """
         lake = Lake(self.settings.places.lake)
-        publication = Publication(self.slug, self.run_id, self._sensed(), self._describe_cluster())
+        publication = Publication(
+            slug=self.slug,
+            run_id=self.run_id,
+            images=self._choices().images,
+            sensed=self._sensed(),
+            cluster=self._describe_cluster(),
+        )
         try:
             return publish(storage_for(lake.uri, self.settings.nightly.aws_conn_id), lake, publication)
         except OrchardError as error:

@@ -5,11 +5,12 @@ import logging
 from typing import Any, TypedDict
 
 from orchard.choices import Choices
+from orchard.history import History
 from orchard.images import difference, read_ledger, write_manifest
 from orchard.lake import Lake
 from orchard.listing import list_images
 from orchard.settings import Settings
-from orchard.storage import Storage, storage_for
+from orchard.storage import storage_for
 from orchard_jobs.errors import OrchardError
 
 log = logging.getLogger(__name__)
@@ -21,12 +22,14 @@ class Sensed(TypedDict):
     listed: int
     known: int
     new: int
-    earlier: list[str]
-    """The published runs that this one builds on, oldest first."""
+    builds_on: list[str]
+    """The published runs that this one continues, oldest first."""
+    predecessor: str | None
+    """The newest published run, whatever it is of."""
 
 
 def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
-    """List the images, compare them with the ledger, write the new ones to the run's manifest.
+    """List the images, compare them with the ledger, write the new ones and the history for the jobs.
 
     The run's own ledger entry does not count, so that clearing a published run does it again.
 
@@ -35,31 +38,43 @@ def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
     """
     lake = Lake(settings.places.lake)
     storage = storage_for(lake.uri, settings.nightly.aws_conn_id)
-    earlier = [run for run in published_runs(storage, lake) if run != slug]
+    model = read_model_id(settings.places.model, settings.nightly.aws_conn_id)
+    history = History.of_lake(storage, lake)
+    builds_on = history.builds_on(slug, choices.images, model)
     listing = list_images(choices.images, settings.nightly.aws_conn_id)
-    if not earlier and listing.num_rows == 0:
+    if not builds_on and listing.num_rows == 0:
         raise OrchardError(
             f"no images in {choices.images}",
             rule="it holds <label>/<image>",
             remedy="correct the images URI, or put the first images there",
         )
-    found = difference(listing, read_ledger(storage, lake, earlier))
+    found = difference(listing, read_ledger(storage, lake, builds_on))
     log.info("%d images listed, %d known, %d new", found.listed, found.known, found.new.num_rows)
     if found.new.num_rows:
-        write_manifest(storage, lake.run(slug).manifest, found.new)
-    return Sensed(listed=found.listed, known=found.known, new=found.new.num_rows, earlier=earlier)
+        folder = lake.run(slug)
+        write_manifest(storage, folder.manifest, found.new)
+        storage.write(folder.history, json.dumps([lake.run(run).uri for run in builds_on]).encode())
+    return Sensed(
+        listed=found.listed,
+        known=found.known,
+        new=found.new.num_rows,
+        builds_on=builds_on,
+        predecessor=history.latest,
+    )
 
 
-def published_runs(storage: Storage, lake: Lake) -> list[str]:
-    """Return the slugs of the published runs, oldest first.
+def read_model_id(uri: str, aws_conn_id: str | None) -> str:
+    """Return the id on the card of the model artefact at ``uri``.
 
-    The ledger says which they are, ``latest.json`` in which order; a run whose publication stopped
-    between the two comes last.
+    Raises:
+        OrchardError: if there is no artefact; better here than on a cluster that costs money.
     """
-    published = [name.removesuffix(".parquet") for name in storage.names(lake.ledger)]
     try:
-        latest: dict[str, Any] = json.loads(storage.read(lake.latest).data)
-    except FileNotFoundError:
-        latest = {"runs": []}
-    ordered = [run for run in latest["runs"] if run in published]
-    return ordered + sorted(set(published) - set(ordered))
+        card: dict[str, Any] = json.loads(storage_for(uri, aws_conn_id).read(f"{uri}/card.json").data)
+    except (FileNotFoundError, ValueError):
+        raise OrchardError(
+            f"no model artefact at {uri}",
+            rule="ORCHARD_MODEL names a folder with a card.json",
+            remedy="export one with `python -m orchard_jobs.model_export --weights=FILE --output=URI`",
+        ) from None
+    return str(card["id"])

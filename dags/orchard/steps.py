@@ -48,5 +48,5 @@ def _refuse_too_long(arguments: list[str], name: str) -> None:
         raise OrchardError(
             f"the step '{name}' is {length} characters long",
             rule=f"EMR takes {LONGEST_STEP}",
-            remedy="shorten the lake's URI, or compact the history of runs that the step names",
+            remedy="shorten the URIs of the lake, the images or the code",
         )

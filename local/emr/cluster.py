@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from local.emr.protocol import Parameters
 from local.emr.rules import MAX_ACTIVE_STEPS, check_steps
 from local.emr.settings import Settings
 from local.emr.step import Failure, Step
+
+log = logging.getLogger(__name__)
 
 TERMINAL = frozenset({"TERMINATED", "TERMINATED_WITH_ERRORS"})
 ENDING = TERMINAL | {"TERMINATING"}
@@ -61,6 +64,16 @@ class Cluster:
         self.steps = [Step(config) for config in request.get("Steps", [])]
 
     # What requests do
+
+    @property
+    def state(self) -> str:
+        """EMR tells the state of now only: the log has them all, however short they were."""
+        return self._state
+
+    @state.setter
+    def state(self, state: str) -> None:
+        self._state = state
+        log.info("cluster %s is %s", self.cluster_id, state)
 
     def add_steps(self, configs: list[Parameters], execution_role: str | None = None) -> list[str]:
         """Queue steps; refused where EMR refuses them."""

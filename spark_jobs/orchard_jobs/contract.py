@@ -74,6 +74,11 @@ class RunFolder:
         return f"{self.uri}/manifest.parquet"
 
     @property
+    def history(self) -> str:
+        """A JSON list: the URIs of the run folders that this one builds on, oldest first."""
+        return f"{self.uri}/history.json"
+
+    @property
     def features(self) -> str:
         return f"{self.uri}/features"
 
@@ -166,6 +171,9 @@ class ReduceJob(Job):
         variance: Keep the fewest components that explain this share of the variance, in (0, 1].
         basis: URI of an existing basis folder: project onto it instead of refitting.
         statistics: URIs of the statistics of the earlier runs among ``features``.
+        history: URI of a JSON list of run folders, oldest first: stands for their ``features``, before
+            those given, and their ``statistics``. A step of EMR holds 10,240 characters, a year of
+            runs does not fit.
         model: URI of the model artefact that made the features; its id goes into the basis.
     """
 
@@ -175,6 +183,7 @@ class ReduceJob(Job):
     variance: float | None = None
     basis: str | None = None
     statistics: tuple[str, ...] = ()
+    history: str | None = None
     model: str | None = None
 
     NAME: ClassVar[str] = "reduce"

@@ -1,6 +1,8 @@
 """Spark job 2: exact PCA of all rows from additive statistics, and the rows' components."""
 
+import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import reduce as fold
 
 import numpy as np
@@ -28,7 +30,7 @@ def run(spark: SparkSession, job: ReduceJob, report: Report) -> None:
     Raises:
         OrchardError: when there are no good rows, or more components are asked for than can exist.
     """
-    folder = RunFolder(job.output)
+    folder, job = RunFolder(job.output), with_history(job)
     rows = read_features(spark, job.features)
     current = (latest(rows) if len(job.features) > 1 else rows).where(F.col("status") == Status.OK.value)
     with report.phase("statistics"):
@@ -40,6 +42,19 @@ def run(spark: SparkSession, job: ReduceJob, report: Report) -> None:
     with report.phase("project"):
         project(current, basis).write.mode("overwrite").parquet(folder.components)
     report.describe(**basis.describe(), rows=spark.read.parquet(folder.components).count())
+
+
+def with_history(job: ReduceJob) -> ReduceJob:
+    """Return the job with the runs of its history among its features and statistics."""
+    if not job.history:
+        return job
+    runs = [RunFolder(uri) for uri in json.loads(read_bytes(job.history))]
+    return replace(
+        job,
+        features=(*(run.features for run in runs), *job.features),
+        statistics=(*(run.statistics for run in runs), *job.statistics),
+        history=None,
+    )
 
 
 def read_features(spark: SparkSession, uris: tuple[str, ...]) -> DataFrame:

@@ -23,6 +23,9 @@ def run(environ: dict[str, str], node: Path, tmp_path: Path) -> Any:
     code = tmp_path / "a lake" / "code"
     code.mkdir(parents=True)
     (code / "install_node.sh").write_text("exit 0\n")
+    model = tmp_path / "a lake" / "models" / "m"
+    model.mkdir(parents=True)
+    (model / "card.json").write_text('{"id": "m"}')
 
     def run_once(**conf: Any) -> Any:
         return build_dag(Settings.from_env(environ)).test(run_conf=conf)
@@ -57,7 +60,7 @@ def test_new_images_are_published_and_the_cluster_is_terminated(
     dag_run = run()
     assert states_of(dag_run) == dict.fromkeys(EVERY_TASK, "success")
     latest = json.loads((local_path(settings.places.lake) / "latest.json").read_text())
-    assert latest["runs"] == [latest["run"]]
+    assert [run["run"] for run in latest["runs"]] == [latest["run"]]
     summary = json.loads(local_path(latest["run_json"]).read_text())
     assert summary["counts"] == {"listed": 2, "featurized": 2, "rejected": 0, "known": 0}
     assert live_clusters() == []
@@ -83,7 +86,7 @@ def test_the_next_run_takes_only_what_is_new_and_builds_on_the_first(
     latest = json.loads((local_path(settings.places.lake) / "latest.json").read_text())
     summary = json.loads(local_path(latest["run_json"]).read_text())
     assert summary["counts"] == {"listed": 3, "featurized": 1, "rejected": 0, "known": 2}
-    assert summary["builds_on"] == latest["runs"][:1]
+    assert summary["builds_on"] == [latest["runs"][0]["run"]]
     assert summary["components"] == 2
 
 
@@ -140,4 +143,11 @@ def test_a_failed_bootstrap_action_shows_its_reason(
     assert states_of(dag_run)["create_cluster"] == "failed"
     assert str(dag_run.state) == "failed"
     assert "BOOTSTRAP_FAILURE" in capfd.readouterr().out
+    assert live_clusters() == []
+
+
+def test_a_missing_model_fails_before_there_is_a_cluster(run: Any, tmp_path: Path) -> None:
+    add_images(tmp_path, "apple/1.jpg")
+    (tmp_path / "a lake" / "models" / "m" / "card.json").unlink()
+    assert states_of(run())["sense"] == "failed"
     assert live_clusters() == []

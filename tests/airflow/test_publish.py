@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from orchard.history import History
 from orchard.lake import Lake
 from orchard.publish import Publication, publish
-from orchard.sensing import published_runs
 from orchard.storage import FileStorage
 from orchard_jobs.errors import OrchardError
 
@@ -48,10 +48,14 @@ def finish_jobs(lake: Lake, slug: str, **counts: int) -> None:
     storage.write(folder.ledger, f"ledger of {slug}".encode())
 
 
-def publication(slug: str, *earlier: str, listed: int = 4, known: int = 1) -> Publication:
-    return Publication(
-        slug, f"id of {slug}", {"listed": listed, "known": known, "earlier": list(earlier)}, CLUSTER
-    )
+def publication(slug: str, *builds_on: str, images: str = "s3://in") -> Publication:
+    predecessor = builds_on[-1] if builds_on else None
+    sensed = {"listed": 4, "known": 1, "builds_on": list(builds_on), "predecessor": predecessor}
+    return Publication(slug, f"id of {slug}", images, sensed, CLUSTER)
+
+
+def published_runs(lake: Lake) -> list[str]:
+    return [run.run for run in History.of_lake(FileStorage(), lake).runs]
 
 
 def latest_of(lake: Lake) -> Any:
@@ -69,6 +73,7 @@ def test_a_published_run_is_described_whole(lake: Lake) -> None:
         "published_at": published_at,
         "counts": {"listed": 4, "featurized": 2, "rejected": 1, "known": 1},
         "rejected": {"corrupt": 1},
+        "images": "s3://in",
         "builds_on": [],
         "basis_id": "basis-r1",
         "components": 2,
@@ -95,7 +100,7 @@ def test_a_published_run_is_described_whole(lake: Lake) -> None:
         "basis_id": "basis-r1",
         "run_json": f"{lake.uri}/runs/r1/run.json",
         "csv": f"{lake.uri}/runs/r1/csv/features.csv",
-        "runs": ["r1"],
+        "runs": [{"run": "r1", "images": "s3://in", "model": "m"}],
     }
 
 
@@ -103,7 +108,7 @@ def test_runs_are_known_in_the_order_of_their_publication(lake: Lake) -> None:
     for slug, earlier in (("z", ()), ("a", ("z",))):
         finish_jobs(lake, slug)
         publish(FileStorage(), lake, publication(slug, *earlier))
-    assert published_runs(FileStorage(), lake) == ["z", "a"]
+    assert published_runs(lake) == ["z", "a"]
 
 
 @pytest.mark.parametrize("counts", [{"ok": 2}, {"ok": 4}, {"corrupt": 2}])
@@ -111,7 +116,7 @@ def test_counts_that_do_not_add_up_are_not_published(lake: Lake, counts: dict[st
     finish_jobs(lake, "r1", **counts)
     with pytest.raises(OrchardError, match="listed = featurized"):
         publish(FileStorage(), lake, publication("r1"))
-    assert published_runs(FileStorage(), lake) == []
+    assert published_runs(lake) == []
 
 
 @pytest.mark.parametrize(
@@ -128,7 +133,7 @@ def test_a_job_that_has_not_succeeded_is_not_published(
     spoil(tmp_path / "runs" / "r1" / "reports" / "reduce.json")
     with pytest.raises(OrchardError, match=message):
         publish(FileStorage(), lake, publication("r1"))
-    assert published_runs(FileStorage(), lake) == []
+    assert published_runs(lake) == []
 
 
 class CrashingStorage(FileStorage):
@@ -156,14 +161,36 @@ def test_a_crash_before_the_last_write_leaves_readers_on_the_previous_run_and_a_
     assert latest_of(lake)["run"] == "r1"
     for _ in range(2):
         publish(FileStorage(), lake, publication("r2", "r1"))
-        assert latest_of(lake)["runs"] == ["r1", "r2"]
-    assert published_runs(FileStorage(), lake) == ["r1", "r2"]
+        assert [run["run"] for run in latest_of(lake)["runs"]] == ["r1", "r2"]
+    assert published_runs(lake) == ["r1", "r2"]
 
 
 def test_a_run_that_has_not_seen_another_is_not_published_on_top_of_it(lake: Lake) -> None:
     for slug in ("r1", "r2"):
         finish_jobs(lake, slug)
     publish(FileStorage(), lake, publication("r1"))
-    with pytest.raises(OrchardError, match="names runs that this one has not seen: r1"):
+    with pytest.raises(OrchardError, match="names a run that this one has not seen: r1"):
         publish(FileStorage(), lake, publication("r2"))
-    assert published_runs(FileStorage(), lake) == ["r1"]
+    assert published_runs(lake) == ["r1"]
+
+
+def test_a_run_builds_on_runs_of_the_same_images_and_model_only(lake: Lake) -> None:
+    finish_jobs(lake, "r1")
+    publish(FileStorage(), lake, publication("r1"))
+    finish_jobs(lake, "trial")
+    trial = publication("trial", "r1", images="s3://others")
+    publish(FileStorage(), lake, trial)
+    history = History.of_lake(FileStorage(), lake)
+    assert history.latest == "trial"
+    assert history.builds_on("r2", "s3://in", "m") == ["r1"]
+    assert history.builds_on("r2", "s3://others", "m") == ["trial"]
+    assert history.builds_on("r2", "s3://in", "another model") == []
+    assert history.builds_on("r1", "s3://in", "m") == []
+
+
+def test_a_run_whose_publication_stopped_before_latest_json_is_part_of_the_history(lake: Lake) -> None:
+    finish_jobs(lake, "r1")
+    with pytest.raises(OSError, match="crash"):
+        publish(CrashingStorage(3), lake, publication("r1"))
+    history = History.of_lake(FileStorage(), lake)
+    assert (history.latest, history.builds_on("r2", "s3://in", "m")) == (None, ["r1"])

@@ -64,7 +64,7 @@ def test_a_step_that_emr_would_refuse_for_its_length_says_so() -> None:
         build_step(job, "r", "s3://lake/code")
 
 
-def test_the_jobs_of_a_run_that_builds_on_two_others() -> None:
+def test_the_jobs_of_a_run() -> None:
     jobs = RunJobs("new", CHOICES, Settings.from_env(LEAST))
     runs = "s3://lake/runs"
     assert jobs.featurize() == FeaturizeJob(
@@ -75,11 +75,11 @@ def test_the_jobs_of_a_run_that_builds_on_two_others() -> None:
         precision=Precision.BFLOAT16,
         max_failure_ratio=0.1,
     )
-    assert jobs.reduce({"earlier": ["b", "a"]}) == ReduceJob(
-        features=(f"{runs}/b/features", f"{runs}/a/features", f"{runs}/new/features"),
+    assert jobs.reduce() == ReduceJob(
+        features=(f"{runs}/new/features",),
         output=f"{runs}/new",
         variance=0.9,
-        statistics=(f"{runs}/b/statistics/statistics.npz", f"{runs}/a/statistics/statistics.npz"),
+        history=f"{runs}/new/history.json",
         model="s3://lake/models/m",
     )
     assert jobs.export() == ExportJob(

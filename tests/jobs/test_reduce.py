@@ -1,5 +1,6 @@
 """Components of all rows, whatever the partitions and however many runs they came in."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from orchard_jobs.contract import COMPONENT_COLUMNS, ReduceJob, RunFolder
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.featurize import FEATURES_SCHEMA
 from orchard_jobs.report import Report
+from orchard_jobs.storage import write_bytes
 
 Rows = dict[str, np.ndarray | None]  # features by path; None: rejected
 
@@ -161,3 +163,17 @@ def test_an_existing_basis_is_used_as_it_is(spark: SparkSession, tmp_path: Path)
     components, reused = reduce_run(spark, tmp_path / "2", basis=RunFolder(f"file://{tmp_path}/1").basis)
     assert reused["basis_id"] == fitted["basis_id"]
     assert set(components) == {"i", "j"}
+
+
+def test_a_history_stands_for_the_features_and_statistics_of_its_runs(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    folders = [tmp_path / name for name in "12"]
+    write_features(spark, folders[0], make_rows("abcdefgh", 1))
+    reduce_run(spark, folders[0], components=2)
+    write_features(spark, folders[1], make_rows("ij", 2))
+    history = RunFolder(f"file://{folders[1]}").history
+    write_bytes(history, json.dumps([f"file://{folders[0]}"]).encode())
+    components, report = reduce_run(spark, folders[1], components=2, history=history)
+    assert_components_of(components, {**make_rows("abcdefgh", 1), **make_rows("ij", 2)}, 2)
+    assert report["fitted_rows"] == 10
