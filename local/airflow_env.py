@@ -21,7 +21,7 @@ class AirflowEnv:
         images: The folder of ``<label>/<image>``.
         model: URI of the model artefact.
         emr_url: Endpoint of the local EMR.
-        extra: Further variables, which win.
+        extra: Further variables. The caller's own ORCHARD_* variables win over all of them.
     """
 
     home: Path
@@ -41,6 +41,7 @@ class AirflowEnv:
             **self._aws(),
             **self._orchard(),
             **self.extra,
+            **{name: value for name, value in os.environ.items() if name.startswith("ORCHARD_")},
         }
 
     def _airflow(self) -> dict[str, str]:

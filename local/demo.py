@@ -14,6 +14,7 @@ from typing import Any, Self
 from local.airflow_env import AirflowEnv
 from local.emr.launcher import running_emr
 from local.node import NODE_PYTHON, STATE, Model, NodeError, draw_samples, provide_model
+from local.processes import stop_tree
 from local.summary import summarize
 from local.watch import Watch, read_json
 
@@ -39,16 +40,22 @@ class Request:
         """Read the variables that ``make`` passes on; preflight.py has checked them."""
         given = {name: os.environ.get(name) for name in ("IMAGES", "WEIGHTS", "LAKE", "EMR_PORT")}
         return cls(
-            images=Path(given["IMAGES"]).absolute() if given["IMAGES"] else None,
-            weights=Path(given["WEIGHTS"]).absolute() if given["WEIGHTS"] else None,
-            lake=Path(given["LAKE"] or "lake").absolute(),
+            images=_to_path(given["IMAGES"]) if given["IMAGES"] else None,
+            weights=_to_path(given["WEIGHTS"]) if given["WEIGHTS"] else None,
+            lake=_to_path(given["LAKE"] or "lake"),
             emr_port=int(given["EMR_PORT"] or 0),
         )
 
 
+def _to_path(given: str) -> Path:
+    """No shell expands the ~ in ``make demo IMAGES=~/fruits``."""
+    return Path(given).expanduser().absolute()
+
+
 def main() -> int:
-    # So that `kill` unwinds the context managers as Ctrl-C does, and no process is left.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # So that these unwind the context managers as Ctrl-C does, and no process is left.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         return run_demo(Request.from_env())
     except NodeError as error:
@@ -96,7 +103,8 @@ def run_dag(environment: dict[str, str], log: Path, watch: Watch) -> bool:
                     watch.look()
                     _wait(process, LOOK_INTERVAL)
             except BaseException:
-                os.killpg(process.pid, signal.SIGTERM)
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not stop the cleaning up
+                stop_tree(process)
                 raise
             watch.look()
             return process.returncode == 0

@@ -62,7 +62,7 @@ def check_images() -> None:
     given = os.environ.get("IMAGES")
     if not given:
         return
-    folder = Path(given)
+    folder = Path(given).expanduser()
     if not folder.is_dir():
         raise UnfitError(
             f"IMAGES={given}: no such folder. Give the folder that holds the <label>/<image> folders."
@@ -77,7 +77,7 @@ def check_images() -> None:
 
 def check_weights() -> None:
     given = os.environ.get("WEIGHTS")
-    if given and (not Path(given).is_file() or not given.endswith(WEIGHTS_SUFFIXES)):
+    if given and (not Path(given).expanduser().is_file() or not given.endswith(WEIGHTS_SUFFIXES)):
         raise UnfitError(
             f"WEIGHTS={given}: it must be an existing .h5 or .keras file. Without it, Keras's own are used."
         )
@@ -85,11 +85,11 @@ def check_weights() -> None:
 
 def check_lake() -> None:
     given = os.environ.get("LAKE") or "lake"
-    folder = Path(given).absolute()
+    folder = Path(given).expanduser().absolute()
     if any(character in str(folder) for character in GLOB_CHARACTERS):
         raise UnfitError(f"LAKE={given}: none of {GLOB_CHARACTERS} may be in its path. Choose another.")
     images = os.environ.get("IMAGES")
-    if images and folder.resolve().is_relative_to(Path(images).resolve()):
+    if images and folder.resolve().is_relative_to(Path(images).expanduser().resolve()):
         raise UnfitError(
             f"LAKE={given}: it is inside IMAGES={images}, of which it would become a part. Choose another."
         )

@@ -16,13 +16,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import psutil
-
 from local.airflow_env import AirflowEnv
 from local.emr.launcher import running_emr
 from local.node import NODE_PYTHON
+from local.processes import stop_tree
 
-STOP_SECONDS = 20.0
 COMPONENTS = {
     "dag-processor": ["dag-processor"],
     "scheduler": ["scheduler", "--skip-serve-logs"],
@@ -69,7 +67,6 @@ def serving_environment(home: Path, emr_url: str) -> dict[str, str]:
             "ORCHARD_SENSE_TIMEOUT": "60",
             "ORCHARD_SENSE_INTERVAL": "10",
             "ORCHARD_RETRY_DELAY": "5",
-            **{name: value for name, value in os.environ.items() if name.startswith("ORCHARD_")},
         },
     ).variables()
 
@@ -89,19 +86,6 @@ def _component(name: str, home: Path, environment: Mapping[str, str]) -> Iterato
             yield process
         finally:
             stop_tree(process)
-
-
-def stop_tree(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all below it: politely, then not."""
-    try:
-        tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return
-    process.terminate()
-    _, alive = psutil.wait_procs(tree, STOP_SECONDS)
-    for one in alive:
-        one.kill()
-    process.wait()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from pyspark.accumulators import Accumulator
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812  (the field's own spelling)
 
 from orchard_jobs.contract import FeaturizeJob, RunFolder, Status
 from orchard_jobs.decode import Decoded
@@ -27,6 +28,7 @@ FEATURES_SCHEMA = (
     "path string, label string, etag string, width int, height int, "
     "status string, error string, features array<float>"
 )
+REJECTED_EXAMPLES = 20
 IMAGES_PER_TASK = 512  # some seconds of work: what a lost executor costs, and how often progress moves
 
 
@@ -59,8 +61,9 @@ def run(spark: SparkSession, job: FeaturizeJob, report: Report) -> None:
         )
         rows.write.mode("overwrite").parquet(folder.features)
     report.describe(worker_seconds=seconds.value)
-    counts = count_statuses(spark.read.parquet(folder.features))
-    report.describe(counts=counts)
+    written = spark.read.parquet(folder.features)
+    counts = count_statuses(written)
+    report.describe(counts=counts, rejected_examples=sample_rejected(written))
     _refuse_failures(counts, total, job.max_failure_ratio)
 
 
@@ -95,6 +98,12 @@ def count_statuses(features: DataFrame) -> dict[str, int]:
     return {status.value: found.get(status.value, 0) for status in Status}
 
 
+def sample_rejected(features: DataFrame) -> list[dict[str, str]]:
+    """Return the first rejected rows by path: enough to see what is wrong when the run fails."""
+    rejected = features.where(F.col("status") != Status.OK.value).select("path", "status", "error")
+    return [row.asDict() for row in rejected.orderBy("path").limit(REJECTED_EXAMPLES).collect()]
+
+
 def _cores(spark: SparkSession) -> int:
     return max(1, spark.sparkContext.defaultParallelism)
 
@@ -107,7 +116,7 @@ def _refuse_failures(counts: dict[str, int], total: int, limit: float) -> None:
         raise OrchardError(
             f"{sum(rejected.values())} of {total} images rejected ({reasons})",
             rule=f"at most {limit:.2%} may be (--max-failure-ratio={limit}), and one image must be good",
-            remedy="see the error column of the features, mend or remove the images, or raise the ratio",
+            remedy="see rejected_examples in the report, mend or remove the images, or raise the ratio",
         )
 
 

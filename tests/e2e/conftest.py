@@ -1,5 +1,6 @@
 """Runs `make demo`'s command in a process of its own, as a user does."""
 
+import csv
 import json
 import os
 import subprocess
@@ -15,6 +16,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 NODE_PYTHON = ROOT / ".venv-node" / "bin" / "python"
 RUN_SECONDS = 420.0
+
+
+def read_rows(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8") as lines:
+        return list(csv.reader(lines))
 
 
 @dataclass
@@ -59,6 +65,12 @@ class Demo:
     def latest(self) -> dict[str, object] | None:
         path = self.lake / "latest.json"
         return json.loads(path.read_text()) if path.exists() else None
+
+    def rows(self) -> list[list[str]]:
+        """Return the rows of the newest CSV, without its header."""
+        latest = self.latest()
+        assert latest is not None
+        return read_rows(Path(str(latest["csv"]).removeprefix("file://")))[1:]
 
     def airflow_log(self) -> str:
         return (self.state / "demo" / "airflow.log").read_text(errors="replace")

@@ -1,8 +1,8 @@
 """The whole road, as `make demo` takes it: real Airflow, real Spark, real model, no AWS."""
 
-import csv
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -10,16 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.conftest import Demo
+from tests.e2e.conftest import Demo, read_rows
 
 StartDemo = Callable[[Path], Demo]
 
 pytestmark = pytest.mark.e2e
-
-
-def read_rows(path: Path) -> list[list[str]]:
-    with path.open(newline="", encoding="utf-8") as lines:
-        return list(csv.reader(lines))
 
 
 def processes_on(lake: Path) -> list[str]:
@@ -73,11 +68,24 @@ def test_a_killed_driver_fails_its_task_publishes_nothing_and_the_next_run_succe
     assert processes_on(demo.lake) == []
     again = start_demo(sample_images)
     assert again.finish() == 0, again.output
-    rows = read_rows(demo.lake / "runs" / str(again.latest()["run"]) / "csv" / "features.csv")  # type: ignore[index]
-    assert len(rows) == 1 + 24
+    assert len(again.rows()) == 24
+
+
+def test_the_next_run_skips_what_is_unchanged_and_adds_what_is_new(
+    start_demo: StartDemo, sample_images: Path
+) -> None:
+    first = start_demo(sample_images)
+    assert first.finish() == 0, first.output
     unchanged = start_demo(sample_images)
-    assert unchanged.finish() == 0
+    assert unchanged.finish() == 0, unchanged.output
     assert "No new images: no cluster was created" in unchanged.output
+    some = next(sample_images.glob("*/*.jpg"))
+    shutil.copy(some, sample_images / "another.jpg")
+    shutil.copy(next(sample_images.glob("*/*2*.jpg")), some)  # the same path with other bytes
+    second = start_demo(sample_images)
+    assert second.finish() == 0, second.output
+    assert "25 listed, 2 featurized, 23 known before" in second.output
+    assert len(second.rows()) == 25
 
 
 def test_ctrl_c_leaves_no_process_and_publishes_nothing(start_demo: StartDemo, sample_images: Path) -> None:
