@@ -38,6 +38,9 @@ class Precision(StrEnum):
     BFLOAT16 = "bfloat16"
 
 
+GLOB_CHARACTERS = "*?[]{}\\"
+"""What Hadoop expands in a path, and so what no URI of the lake may have. Names of images may."""
+
 MANIFEST_COLUMNS = ("path", "label", "etag", "size", "modified")
 """One row per image to featurize. ``path`` is relative to the images URI, with ``/``; ``label`` is
 its parent folder's name ('' at the root); ``size`` is in bytes; ``modified`` is a UTC timestamp."""
@@ -137,6 +140,8 @@ class FeaturizeJob(Job):
         batch_size: Images per inference.
         concurrent_reads: Images read and decoded at once, per Spark task.
         max_failure_ratio: Largest allowed rejected / listed, from 0 to 1.
+        listed: Number of images in the whole listing, of which the manifest is the new part; None: as
+            many as the manifest has rows.
     """
 
     images: str
@@ -148,10 +153,18 @@ class FeaturizeJob(Job):
     batch_size: int = 32
     concurrent_reads: int = 16
     max_failure_ratio: float = 0.05
+    listed: int | None = None
 
     NAME: ClassVar[str] = "featurize"
 
     def __post_init__(self) -> None:
+        _refuse_globs(self.output, self.manifest)
+        _require(
+            self.runtime is Runtime.OPENVINO or self.precision is Precision.FLOAT32,
+            "precision",
+            self.precision,
+            f"float32 with --runtime={self.runtime}, which is the reference",
+        )
         _require(1 <= self.batch_size <= 1024, "batch-size", self.batch_size, "from 1 to 1024")
         _require(
             1 <= self.concurrent_reads <= 256, "concurrent-reads", self.concurrent_reads, "from 1 to 256"
@@ -190,6 +203,7 @@ class ReduceJob(Job):
 
     def __post_init__(self) -> None:
         _require(len(self.features) > 0, "features", self.features, "one URI or more")
+        _refuse_globs(self.output, *self.features)
         chosen = [name for name in ("components", "variance", "basis") if getattr(self, name) is not None]
         _require(
             len(chosen) == 1, "components, variance, basis", chosen or "none", "exactly one of the three"
@@ -223,7 +237,19 @@ class ExportJob(Job):
 
     def __post_init__(self) -> None:
         _require(len(self.components) > 0, "components", self.components, "one URI or more")
+        _refuse_globs(self.output, *self.components, *self.features)
         _require(1 <= self.shards <= 1000, "shards", self.shards, "from 1 to 1000")
+
+
+def _refuse_globs(*uris: str | None) -> None:
+    for uri in uris:
+        found = set(uri or "") & set(GLOB_CHARACTERS)
+        if found:
+            raise OrchardError(
+                f"URI {uri!r}",
+                rule=f"Spark would expand {' '.join(sorted(found))} in it",
+                remedy=f"use a lake whose URI has none of {' '.join(GLOB_CHARACTERS)}",
+            )
 
 
 def _require(holds: bool, key: str, value: object, rule: str) -> None:
