@@ -24,8 +24,8 @@ an EMR cluster that exists only for this run.
 the cluster with it. Clearing or failing a running task cancels its step. Clearing a whole published run
 publishes it again.
 
-**Results**: `<lake>/latest.json` names the newest run's `csv` and `run.json`. Anything in `<lake>/runs/` that
-has no entry in `<lake>/ledger/` is unfinished.
+**Results**: `<lake>/latest.json` names the newest run's `csv` and `run.json`, and all published runs. What
+is in `<lake>/runs/`, `ledger/` and `basis/` for a run that it does not name is unfinished.
 
 **Settings**: `ORCHARD_*` environment variables of the scheduler, the workers and the DAG processor; see the
 README.

@@ -1,7 +1,8 @@
 """The published runs of a lake, and which of them a new run builds on.
 
-The ledger says which runs are published, ``latest.json`` in which order, and of what each one is: runs on
-other images, or with another model, have features that do not belong together.
+``latest.json`` alone says which runs are published, in which order, and of what each one is: runs on other
+images, or with another model, have features that do not belong together. What a publication that crashed,
+or lost against another, has left elsewhere (a ledger entry, a basis) does not count.
 """
 
 import json
@@ -38,32 +39,23 @@ class History:
 
     @classmethod
     def of_lake(cls, storage: Storage, lake: Lake) -> Self:
-        """Read it. A run whose publication stopped between its ledger entry and latest.json comes last."""
-        published = [name.removesuffix(".parquet") for name in storage.names(lake.ledger)]
+        """Read it, with one request."""
         try:
             found = storage.read(lake.latest)
-            latest, version = json.loads(found.data), found.version
         except FileNotFoundError:
-            latest, version = {"run": None, "runs": []}, ABSENT
-        ordered = [PublishedRun(**run) for run in latest["runs"] if run["run"] in published]
-        stopped = sorted(set(published) - {run.run for run in ordered})
-        return cls((*ordered, *(_describe(storage, lake, slug) for slug in stopped)), latest["run"], version)
+            return cls((), None, ABSENT)
+        latest = json.loads(found.data)
+        return cls(tuple(PublishedRun(**run) for run in latest["runs"]), latest["run"], found.version)
 
-    def builds_on(self, slug: str, images: str, model: str) -> list[str]:
-        """Return the runs that a run ``slug`` continues: same images, same model, and not itself."""
-        return [
-            run.run for run in self.runs if run == PublishedRun(run.run, images, model) and run.run != slug
-        ]
+    def names(self, slug: str) -> bool:
+        """Whether the run ``slug`` is published."""
+        return any(run.run == slug for run in self.runs)
+
+    def builds_on(self, images: str, model: str) -> list[str]:
+        """Return the runs that a new run continues: same images, same model."""
+        return [run.run for run in self.runs if run == PublishedRun(run.run, images, model)]
 
     def with_run(self, summary: Mapping[str, Any]) -> list[dict[str, str]]:
         """Return the runs as latest.json has them once the run of ``summary`` is published."""
-        added = _of_summary(summary)
-        return [asdict(run) for run in (*(run for run in self.runs if run.run != added.run), added)]
-
-
-def _describe(storage: Storage, lake: Lake, slug: str) -> PublishedRun:
-    return _of_summary(json.loads(storage.read(lake.run(slug).run_json).data))
-
-
-def _of_summary(summary: Mapping[str, Any]) -> PublishedRun:
-    return PublishedRun(summary["run"], summary["images"], summary["model"]["id"])
+        added = PublishedRun(summary["run"], summary["images"], summary["model"]["id"])
+        return [asdict(run) for run in (*self.runs, added)]

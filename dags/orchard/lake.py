@@ -30,7 +30,7 @@ class Lake:
         return f"{self.uri}/ledger"
 
     def ledger_entry(self, slug: str) -> str:
-        """The images of one run; it exists if, and only if, the run is published."""
+        """The images of one run; it counts once latest.json names the run."""
         return f"{self.ledger}/{slug}.parquet"
 
     def basis(self, basis_id: str) -> str:
@@ -38,5 +38,5 @@ class Lake:
 
     @property
     def latest(self) -> str:
-        """The newest published run and the order in which the runs were published."""
+        """The published runs, oldest first, and what readers need of the newest."""
         return f"{self.uri}/latest.json"

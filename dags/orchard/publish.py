@@ -1,7 +1,8 @@
 """Make a run exist for readers: its basis, run.json, its ledger entry and, last, latest.json.
 
-Each is one write. A crash before the last leaves readers on the previous run; publishing the same run
-again writes the same things again.
+Each is one write, and the last makes all others count: a crash before it, or another run that was first,
+leaves readers on the previous run. Publishing again writes the same things again; publishing a published
+run writes nothing.
 """
 
 import json
@@ -38,16 +39,18 @@ class Publication:
 
 
 def publish(storage: Storage, lake: Lake, publication: Publication) -> dict[str, Any]:
-    """Publish a run; return what run.json says of it.
+    """Publish a run, unless it is published; return what run.json says of it.
 
     Raises:
         OrchardError: if the counts do not add up, a job did not succeed, or another run has been
             published since this one looked at the ledger. Nothing is published then.
     """
     folder = lake.run(publication.slug)
-    reports = Reports.of_run(storage, folder)
-    summary = summarize(publication, reports, folder)
     history = History.of_lake(storage, lake)
+    if history.names(publication.slug):
+        published: dict[str, Any] = json.loads(storage.read(folder.run_json).data)
+        return published
+    summary = summarize(publication, Reports.of_run(storage, folder), folder)
     _refuse_other_predecessor(history, publication, lake)
     _copy_basis(storage, folder, lake.basis(summary["basis_id"]))
     storage.write(folder.run_json, _to_json(summary))
@@ -90,6 +93,7 @@ def _latest_of(summary: Mapping[str, Any], history: History, folder: RunFolder) 
     return {
         "run": summary["run"],
         "published_at": summary["published_at"],
+        "images": summary["images"],
         "basis_id": summary["basis_id"],
         "run_json": folder.run_json,
         "csv": summary["csv"],
@@ -99,7 +103,7 @@ def _latest_of(summary: Mapping[str, Any], history: History, folder: RunFolder) 
 
 
 def _refuse_other_predecessor(history: History, publication: Publication, lake: Lake) -> None:
-    if history.latest not in (publication.sensed["predecessor"], publication.slug):
+    if history.latest != publication.sensed["predecessor"]:
         raise OrchardError(
             f"{lake.latest} names a run that this one has not seen: {history.latest}",
             rule="a run is published on top of the newest that it has seen",

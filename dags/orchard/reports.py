@@ -44,7 +44,8 @@ def counts_of(sensed: Mapping[str, Any], reports: Reports) -> dict[str, int]:
     """Return the counts of a run, reconciled.
 
     Raises:
-        OrchardError: unless listed = featurized + rejected + known.
+        OrchardError: unless listed = featurized + rejected + known, and every row that reduce fitted on
+            is a row of its components and of the CSV.
     """
     counts = {
         "listed": int(sensed["listed"]),
@@ -53,12 +54,24 @@ def counts_of(sensed: Mapping[str, Any], reports: Reports) -> dict[str, int]:
         "known": int(sensed["known"]),
     }
     if counts["listed"] != counts["featurized"] + counts["rejected"] + counts["known"]:
-        raise OrchardError(
-            " ".join(f"{name}={count}" for name, count in counts.items()),
-            rule="listed = featurized + rejected + known",
-            remedy="clear this run's task 'sense' to list and compute again; nothing has been published",
-        )
+        raise _unreconciled(counts, "listed = featurized + rejected + known")
+    # The runs of the DAG fit a basis of their own (``RunJobs.reduce``): all its rows are theirs.
+    rows = {
+        "exported": reports.export["rows"],
+        "reduced": reports.reduce["rows"],
+        "fitted": reports.reduce["fitted_rows"],
+    }
+    if len(set(rows.values())) != 1:
+        raise _unreconciled(rows, "exported = reduced = fitted")
     return counts
+
+
+def _unreconciled(counts: Mapping[str, Any], rule: str) -> OrchardError:
+    return OrchardError(
+        " ".join(f"{name}={count}" for name, count in counts.items()),
+        rule=rule,
+        remedy="clear this run's task 'sense' to list and compute again; nothing has been published",
+    )
 
 
 def _read(storage: Storage, folder: RunFolder, job: str) -> Report:

@@ -31,8 +31,6 @@ class Sensed(TypedDict):
 def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
     """List the images, compare them with the ledger, write the new ones and the history for the jobs.
 
-    The run's own ledger entry does not count, so that clearing a published run does it again.
-
     Raises:
         OrchardError: if the images cannot be listed, or there never were any.
     """
@@ -40,7 +38,7 @@ def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
     storage = storage_for(lake.uri, settings.nightly.aws_conn_id)
     model = read_model_id(settings.places.model, settings.nightly.aws_conn_id)
     history = History.of_lake(storage, lake)
-    builds_on = history.builds_on(slug, choices.images, model)
+    builds_on = history.builds_on(choices.images, model)
     listing = list_images(choices.images, settings.nightly.aws_conn_id)
     if not builds_on and listing.num_rows == 0:
         raise OrchardError(

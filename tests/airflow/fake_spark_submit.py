@@ -47,9 +47,11 @@ def featurize(tokens: list[str]) -> None:
 def reduce(tokens: list[str]) -> None:
     job = ReduceJob.from_argv(tokens)
     write(f"{RunFolder(job.output).basis}/basis.json", b"{}")
-    report(
-        job.output, "reduce", k=job.components, variance_kept=0.5, basis_id="basis-1", rows=2, fitted_rows=2
-    )
+    history = json.loads(local(job.history or "").read_text())
+    features = [*(RunFolder(run).features for run in history), *job.features]
+    rows = sum(pq.read_table(local(uri)).num_rows for uri in features)
+    facts = {"k": job.components, "variance_kept": 0.5, "basis_id": "basis-1"}
+    report(job.output, "reduce", **facts, rows=rows, fitted_rows=rows)
 
 
 def export(tokens: list[str]) -> None:
@@ -58,7 +60,8 @@ def export(tokens: list[str]) -> None:
     ledger = features.select(["path", "etag"]).append_column("status", pa.array(["ok"] * features.num_rows))
     write_table(RunFolder(job.output).ledger, ledger)
     write(f"{RunFolder(job.output).csv}/features.csv", b"path,label\n")
-    report(job.output, "export", rows=features.num_rows, rejected=0, files=["features.csv"])
+    rows = json.loads(local(RunFolder(job.output).report("reduce")).read_text())["rows"]
+    report(job.output, "export", rows=rows, rejected=0, files=["features.csv"])
 
 
 def report(output: str, job: str, **facts: object) -> None:

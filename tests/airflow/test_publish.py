@@ -10,7 +10,7 @@ import pytest
 from orchard.history import History
 from orchard.lake import Lake
 from orchard.publish import Publication, publish
-from orchard.storage import FileStorage
+from orchard.storage import ABSENT, FileStorage
 from orchard_jobs.errors import OrchardError
 
 CLUSTER = {"id": "j-1"}
@@ -97,6 +97,7 @@ def test_a_published_run_is_described_whole(lake: Lake) -> None:
     assert latest_of(lake) == {
         "run": "r1",
         "published_at": published_at,
+        "images": "s3://in",
         "basis_id": "basis-r1",
         "run_json": f"{lake.uri}/runs/r1/run.json",
         "csv": f"{lake.uri}/runs/r1/csv/features.csv",
@@ -115,6 +116,17 @@ def test_runs_are_known_in_the_order_of_their_publication(lake: Lake) -> None:
 def test_counts_that_do_not_add_up_are_not_published(lake: Lake, counts: dict[str, int]) -> None:
     finish_jobs(lake, "r1", **counts)
     with pytest.raises(OrchardError, match="listed = featurized"):
+        publish(FileStorage(), lake, publication("r1"))
+    assert published_runs(lake) == []
+
+
+@pytest.mark.parametrize(("job", "fact"), [("export", "rows"), ("reduce", "rows"), ("reduce", "fitted_rows")])
+def test_a_row_that_is_lost_between_the_jobs_is_not_published(lake: Lake, job: str, fact: str) -> None:
+    finish_jobs(lake, "r1")
+    report = lake.run("r1").report(job)
+    content = json.loads(FileStorage().read(report).data)
+    FileStorage().write(report, json.dumps({**content, fact: 1}).encode())
+    with pytest.raises(OrchardError, match=r"exported=\d reduced=\d fitted=\d: exported = reduced = fitted"):
         publish(FileStorage(), lake, publication("r1"))
     assert published_runs(lake) == []
 
@@ -182,15 +194,44 @@ def test_a_run_builds_on_runs_of_the_same_images_and_model_only(lake: Lake) -> N
     publish(FileStorage(), lake, trial)
     history = History.of_lake(FileStorage(), lake)
     assert history.latest == "trial"
-    assert history.builds_on("r2", "s3://in", "m") == ["r1"]
-    assert history.builds_on("r2", "s3://others", "m") == ["trial"]
-    assert history.builds_on("r2", "s3://in", "another model") == []
-    assert history.builds_on("r1", "s3://in", "m") == []
+    assert history.builds_on("s3://in", "m") == ["r1"]
+    assert history.builds_on("s3://others", "m") == ["trial"]
+    assert history.builds_on("s3://in", "another model") == []
 
 
-def test_a_run_whose_publication_stopped_before_latest_json_is_part_of_the_history(lake: Lake) -> None:
+def test_a_run_whose_publication_stopped_before_latest_json_is_not_published_until_it_is_repeated(
+    lake: Lake,
+) -> None:
     finish_jobs(lake, "r1")
     with pytest.raises(OSError, match="crash"):
         publish(CrashingStorage(3), lake, publication("r1"))
-    history = History.of_lake(FileStorage(), lake)
-    assert (history.latest, history.builds_on("r2", "s3://in", "m")) == (None, ["r1"])
+    assert FileStorage().read(lake.ledger_entry("r1")).data == b"ledger of r1"
+    assert History.of_lake(FileStorage(), lake) == History((), None, ABSENT)
+    publish(FileStorage(), lake, publication("r1"))
+    assert published_runs(lake) == ["r1"]
+
+
+class OvertakenStorage(FileStorage):
+    """Another run is published between the look at latest.json and its replacement."""
+
+    def replace(self, uri: str, data: bytes, version: str) -> None:
+        publish(FileStorage(), Lake(uri.removesuffix("/latest.json")), publication("winner"))
+        super().replace(uri, data, version)
+
+
+def test_of_two_publications_at_once_the_loser_leaves_nothing_that_counts(lake: Lake) -> None:
+    for slug in ("winner", "loser"):
+        finish_jobs(lake, slug)
+    with pytest.raises(OrchardError, match=r"latest\.json has changed"):
+        publish(OvertakenStorage(), lake, publication("loser"))
+    assert published_runs(lake) == ["winner"]
+
+
+def test_publishing_a_published_run_writes_nothing_whatever_was_published_since(lake: Lake) -> None:
+    finish_jobs(lake, "r1")
+    first = publish(FileStorage(), lake, publication("r1"))
+    finish_jobs(lake, "r2")
+    publish(FileStorage(), lake, publication("r2", "r1"))
+    before = latest_of(lake)
+    assert publish(CrashingStorage(0), lake, publication("r1")) == first
+    assert latest_of(lake) == before
