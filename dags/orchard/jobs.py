@@ -1,6 +1,8 @@
 """The jobs of one run, with their arguments. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from orchard.choices import Choices
 from orchard.lake import Lake
@@ -20,7 +22,8 @@ class RunJobs:
     def folder(self) -> RunFolder:
         return Lake(self.settings.places.lake).run(self.slug)
 
-    def featurize(self) -> FeaturizeJob:
+    def featurize(self, sensed: Mapping[str, Any]) -> FeaturizeJob:
+        """``sensed`` is the value of the task ``sense``."""
         spark = self.settings.spark
         return FeaturizeJob(
             images=self.choices.images,
@@ -31,6 +34,7 @@ class RunJobs:
             batch_size=spark.batch_size,
             concurrent_reads=spark.concurrent_reads,
             max_failure_ratio=self.choices.max_failure_ratio,
+            listed=sensed["listed"],
         )
 
     def reduce(self) -> ReduceJob:

@@ -62,7 +62,7 @@ class Run:
         """Return the step of ``featurize``, ``reduce`` or ``export``."""
         jobs = RunJobs(self.slug, self._choices(), self.settings)
         made = {
-            "featurize": jobs.featurize,
+            "featurize": lambda: jobs.featurize(self._sensed()),
             "reduce": jobs.reduce,
             "export": jobs.export,
         }[job]()

@@ -22,6 +22,9 @@ class Sensed(TypedDict):
     listed: int
     known: int
     new: int
+    """Rows of the manifest."""
+    retried: int
+    """Those of them that an earlier run could not read."""
     builds_on: list[str]
     """The published runs that this one continues, oldest first."""
     predecessor: str | None
@@ -47,7 +50,8 @@ def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
             remedy="correct the images URI, or put the first images there",
         )
     found = difference(listing, read_ledger(storage, lake, builds_on))
-    log.info("%d images listed, %d known, %d new", found.listed, found.known, found.new.num_rows)
+    counts = (found.listed, found.known, found.new.num_rows, found.retried)
+    log.info("%d images listed, %d known, %d to compute, of them %d once more", *counts)
     if found.new.num_rows:
         folder = lake.run(slug)
         write_manifest(storage, folder.manifest, found.new)
@@ -56,6 +60,7 @@ def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
         listed=found.listed,
         known=found.known,
         new=found.new.num_rows,
+        retried=found.retried,
         builds_on=builds_on,
         predecessor=history.latest,
     )

@@ -67,13 +67,14 @@ def test_a_step_that_emr_would_refuse_for_its_length_says_so() -> None:
 def test_the_jobs_of_a_run() -> None:
     jobs = RunJobs("new", CHOICES, Settings.from_env(LEAST))
     runs = "s3://lake/runs"
-    assert jobs.featurize() == FeaturizeJob(
+    assert jobs.featurize({"listed": 7}) == FeaturizeJob(
         images="s3://in",
         model="s3://lake/models/m",
         output=f"{runs}/new",
         manifest=f"{runs}/new/manifest.parquet",
         precision=Precision.BFLOAT16,
         max_failure_ratio=0.1,
+        listed=7,
     )
     assert jobs.reduce() == ReduceJob(
         features=(f"{runs}/new/features",),
