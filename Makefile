@@ -17,7 +17,7 @@ export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON
 .PHONY: help demo up down model test test-jobs test-airflow test-local test-e2e lint format lock package setup clean preflight-%
 
 help: ## This list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: preflight-demo setup ## Run the real DAG on a local EMR [IMAGES=dir] [WEIGHTS=file.h5|.keras] [LAKE=dir]
 	@$(AIRFLOW_ENV)/bin/python -m local.demo

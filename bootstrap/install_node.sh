@@ -50,7 +50,9 @@ if [ -f "$stamp" ] && grep -qxF "$(pins "$requirements")" "$stamp"; then
   exit 0
 fi
 
-python="${PYTHON:-$(command -v python3.11 || command -v python3)}" || fail "no python3 on this machine: install Python 3.11"
+python="${PYTHON:-$(command -v python3.11 || command -v python3)}" || fail "no python3 on this machine: install Python 3.11""$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' ||
+  fail "$python is $("$python" --version): it must be Python 3.11, 3.12 or 3.13; name one with PYTHON"
+
 if ! mkdir -p "$target" 2>/dev/null || ! [ -w "$target" ]; then
   sudo mkdir -p "$target"
   sudo chown "$(id -u):$(id -g)" "$target"
@@ -58,7 +60,8 @@ fi
 "$python" -m venv --clear "$target"
 
 set -- --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r "$folder/$requirements"
-[ -d "$folder/wheelhouse" ] && set -- --no-index --find-links "$folder/wheelhouse" "$@"
+# Not [ -d … ]: `aws s3 sync` of a prefix that is not there makes an empty folder.
+[ -n "$(ls -A "$folder/wheelhouse" 2>/dev/null)" ] && set -- --no-index --find-links "$folder/wheelhouse" "$@"
 "$target/bin/python" -m pip install "$@"
 # requirements-tensorflow.txt holds the same pins as requirements.txt, and more: it serves both.
 { pins requirements.txt; pins "$requirements"; } > "$stamp"

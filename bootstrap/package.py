@@ -4,7 +4,8 @@ The folder is the *code URI* of the settings: as it is for local runs, or copied
 ``aws s3 sync build s3://<bucket>/orchard``. The zip is byte-identical for identical sources.
 """
 
-import shutil
+import io
+import os
 import sys
 import zipfile
 from pathlib import Path
@@ -24,11 +25,27 @@ def main(folder: Path) -> None:
     """Write ``run.py``, ``orchard_jobs.zip`` and the bootstrap files into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in LOOSE_FILES:
-        shutil.copyfile(path, folder / path.name)
-    with zipfile.ZipFile(folder / "orchard_jobs.zip", "w") as archive:
+        _replace(folder / path.name, path.read_bytes())
+    _replace(folder / "orchard_jobs.zip", zip_jobs())
+
+
+def zip_jobs() -> bytes:
+    """Return the package of the jobs as a zip for --py-files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         for path in sorted((SOURCES / "orchard_jobs").rglob("*.py")):
             entry = zipfile.ZipInfo(path.relative_to(SOURCES).as_posix(), EPOCH)
             archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Change a file at once: a step that is being started must not read half of it."""
+    if path.exists() and path.read_bytes() == data:
+        return
+    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    staged.write_bytes(data)
+    staged.replace(path)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any, Self
 from local.airflow_env import AirflowEnv
 from local.emr.launcher import running_emr
 from local.node import NODE_PYTHON, STATE, Model, NodeError, draw_samples, provide_model
-from local.processes import stop_tree
+from local.processes import stop_session
 from local.summary import summarize
 from local.watch import Watch, read_json
 
@@ -104,7 +104,7 @@ def run_dag(environment: dict[str, str], log: Path, watch: Watch) -> bool:
                     _wait(process, LOOK_INTERVAL)
             except BaseException:
                 signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not stop the cleaning up
-                stop_tree(process)
+                stop_session(process)
                 raise
             watch.look()
             return process.returncode == 0

@@ -15,6 +15,13 @@ STATE = Path(os.environ.get("ORCHARD_STATE", ROOT / ".orchard"))
 NODE_ENV = ROOT / ".venv-node"
 NODE_PYTHON = NODE_ENV / "bin" / "python"
 CODE = ROOT / "build"
+# What the download of Keras's weights may need.
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+PASSED_ON = (
+    *("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "KERAS_HOME"),
+    *PROXIES,
+    *(name.lower() for name in PROXIES),
+)
 UNTRAINED = (
     "the weights are untrained, so the features mean nothing: Keras's ImageNet weights could not be "
     "fetched from here. Give some with WEIGHTS=<file.h5|.keras>."
@@ -51,7 +58,9 @@ def provide_model(weights: Path | None, lake: Path) -> Model:
         return Model(_export_once(f"file-{digest}", str(weights.absolute()), lake))
     try:
         return Model(_export_once("imagenet", "imagenet", lake))
-    except NodeError:
+    except NodeError as error:
+        if not str(error).startswith("--weights=imagenet"):
+            raise  # not the download: an export that fails with these weights fails with any
         return Model(_export_once("untrained", "untrained", lake), UNTRAINED)
 
 
@@ -65,15 +74,14 @@ def _export_once(source: str, weights: str, lake: Path) -> str:
     artefact = cards[0].parent
     target = lake / "models" / artefact.name
     if not (target / "card.json").exists():
-        shutil.copytree(artefact, target, dirs_exist_ok=True)
+        shutil.copytree(artefact, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("card.json"))
+        shutil.copyfile(artefact / "card.json", target / "card.json")  # last: with its card, it is whole
     return f"file://{target}"
 
 
 def _run(arguments: list[str]) -> None:
     environment = {
-        **{
-            name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SSL_CERT_FILE") if name in os.environ
-        },
+        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         "PYTHONPATH": str(ROOT / "spark_jobs"),
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "-1",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 
 import psutil
@@ -9,14 +12,16 @@ import psutil
 STOP_SECONDS = 20.0
 
 
-def stop_tree(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all below it: politely, then not."""
-    try:
-        tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return
-    process.terminate()
-    _, alive = psutil.wait_procs(tree, STOP_SECONDS)
-    for one in alive:
-        one.kill()
+def stop_session(process: subprocess.Popen[bytes]) -> None:
+    """End a process that was started in a session of its own, and all below it: politely, then not."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        leader = psutil.Process(process.pid)
+        tree = [leader, *leader.children(recursive=True)]
+        process.terminate()
+        _, alive = psutil.wait_procs(tree, STOP_SECONDS)
+        for one in alive:
+            one.kill()
+    # What a leader that had ended by itself left behind.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -19,7 +19,7 @@ from pathlib import Path
 from local.airflow_env import AirflowEnv
 from local.emr.launcher import running_emr
 from local.node import NODE_PYTHON
-from local.processes import stop_tree
+from local.processes import stop_session
 
 COMPONENTS = {
     "dag-processor": ["dag-processor"],
@@ -85,7 +85,7 @@ def _component(name: str, home: Path, environment: Mapping[str, str]) -> Iterato
         try:
             yield process
         finally:
-            stop_tree(process)
+            stop_session(process)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,17 @@ class Basis:
         return float(self.explained_variance_ratio.sum())
 
     def project(self, rows: npt.NDArray[np.floating]) -> Matrix:
-        """Return the components (n, k) of feature rows (n, d)."""
+        """Return the components (n, k) of feature rows (n, d).
+
+        Raises:
+            OrchardError: for rows of another length than those it was fitted on.
+        """
+        if rows.shape[1] != len(self.mean):
+            raise OrchardError(
+                f"rows of {rows.shape[1]} features",
+                rule=f"the basis {self.id} is one of {len(self.mean)} features",
+                remedy="use a basis that was fitted on features of the same model",
+            )
         projected: Matrix = (rows.astype(np.float64) - self.mean) @ self.components.T
         return projected
 
@@ -153,9 +163,11 @@ def _refuse_unusable(statistics: Statistics, components: int | None) -> None:
 
 
 def _count_for_variance(ratio: Matrix, variance: float) -> int:
-    """Return the fewest components that explain ``variance``; rounding must not ask for one more."""
-    reached = np.cumsum(ratio) >= variance - 1e-12
-    return int(np.argmax(reached)) + 1 if reached.any() else len(ratio)
+    """Return the fewest components that explain ``variance``: one where there is no variance at all.
+
+    Rounding must not ask for one more.
+    """
+    return int(np.argmax(np.cumsum(ratio) >= variance - 1e-12)) + 1
 
 
 def _fix_signs(directions: Matrix) -> Matrix:

@@ -1,5 +1,6 @@
 """``run.py <job> --key=value …``: parses, starts Spark, runs one job, says what went wrong."""
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,10 +23,19 @@ def main(tokens: Sequence[str]) -> int:
     """Run one job; return 0, or 2 after an error that one line explains."""
     try:
         _run(tokens)
-    except OrchardError as error:
-        print(f"orchard: {error}", file=sys.stderr)
+    except Exception as error:
+        message = str(error) if isinstance(error, OrchardError) else _find_message(str(error))
+        if message is None:
+            raise
+        print(f"orchard: {message}", file=sys.stderr)
         return 2
     return 0
+
+
+def _find_message(text: str) -> str | None:
+    """An OrchardError of a Python worker arrives as the text of its traceback."""
+    found = re.search(r"^orchard_jobs\.errors\.OrchardError: (.+)$", text, re.MULTILINE)
+    return found.group(1) if found else None
 
 
 def _run(tokens: Sequence[str]) -> None:
@@ -38,7 +48,7 @@ def _run(tokens: Sequence[str]) -> None:
     name, *arguments = tokens
     kind, run = JOBS[name]
     job = kind.from_argv(arguments)
-    spark = SparkSession.builder.appName(f"orchard-{name}").getOrCreate()
+    spark = SparkSession.builder.getOrCreate()
     try:
         with Report(name, RunFolder(job.output).report(name)) as report:  # type: ignore[attr-defined]
             run(spark, job, report)

@@ -28,14 +28,15 @@ from orchard_jobs.contract import Status
 
 MAX_ENCODED_BYTES = 64 * 2**20
 """Largest file, in bytes: many are held at once (``--concurrent-reads``), and a photograph of
-MAX_PIXELS takes a third of it. Whoever lists sizes can refuse larger files before reading them."""
+MAX_PIXELS takes a third of it. featurize refuses larger ones unread."""
 
 MAX_PIXELS = 2**26
 """Largest width x height: above any camera in a field. Pillow takes four bytes a pixel, 256 MiB here, and
 converting as much again; an animated WebP of that size was seen to take 1 GiB."""
 
 LARGE_PIXELS = 2**22
-"""Images above this are decoded one at a time in a process, so that threads do not add up their memory."""
+"""Images above this are decoded one at a time in a process, so that threads do not add up their memory; WebP
+of any size, because Pillow allocates its canvas when it opens one, before the size is known."""
 
 MAX_ERROR_LENGTH = 200
 """Longest message, in characters."""
@@ -63,7 +64,7 @@ _TRANSPOSE = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_one_large_image = threading.Lock()
+_one_large_image = threading.RLock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +101,8 @@ def decode_image(data: bytes, size: int = 224) -> Decoded | Rejected:
     if kind is None or len(data) > MAX_ENCODED_BYTES:
         return _reject_unopened(data)
     try:
-        with Image.open(io.BytesIO(data), formats=(kind,)) as image:
+        alone = _one_large_image if kind == "WEBP" else nullcontext()
+        with alone, Image.open(io.BytesIO(data), formats=(kind,)) as image:
             return _decode_opened(image, size)
     except Exception as error:  # Pillow's plugins raise nearly everything for damaged files
         return _reject_damaged(error, kind)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from orchard_jobs.contract import Status
 from orchard_jobs.decode import Decoded, Rejected, decode_image
-from orchard_jobs.storage import Reader
+from orchard_jobs.storage import FileTooLargeError, Reader
 
 LOOK_AHEAD = 4  # images in flight or waiting, per thread: enough that a slow one holds up no batch
 
@@ -58,6 +58,8 @@ def _read(path: str, read: Reader) -> bytes | Rejected:
         return read(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         return Rejected(Status.MISSING, f"gone since it was listed: {_reason(error)}")
+    except (FileTooLargeError, MemoryError) as error:
+        return Rejected(Status.TOO_LARGE, _reason(error))
     except (OSError, ValueError) as error:  # ValueError: a NUL in a local path
         return Rejected(Status.UNREADABLE, _reason(error))
 

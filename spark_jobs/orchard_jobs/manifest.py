@@ -7,6 +7,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from orchard_jobs.contract import FeaturizeJob, is_hidden, label_of
 from orchard_jobs.errors import OrchardError
+from orchard_jobs.parquet import read_parquet
 from orchard_jobs.storage import list_folder
 
 SCHEMA = "path string, label string, etag string, size long, modified timestamp"
@@ -18,7 +19,7 @@ def read_manifest(spark: SparkSession, job: FeaturizeJob) -> DataFrame:
     Raises:
         OrchardError: when there is not one row.
     """
-    rows = spark.read.parquet(job.manifest) if job.manifest else list_images(spark, job.images)
+    rows = read_parquet(spark, job.manifest) if job.manifest else list_images(spark, job.images)
     if rows.isEmpty():
         raise OrchardError(
             f"no images in {job.manifest or job.images}",

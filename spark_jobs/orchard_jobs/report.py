@@ -6,6 +6,7 @@ and, while a phase reports progress, ``"done"``, ``"total"`` and ``"images_per_s
 
 import json
 import platform
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,9 +16,11 @@ from typing import Any, Self
 import numpy
 import pyarrow
 import pyspark
+from obstore.exceptions import BaseError
 from pyspark import SparkContext
 from pyspark.accumulators import Accumulator, AccumulatorParam
 
+from orchard_jobs.errors import OrchardError
 from orchard_jobs.storage import write_bytes
 
 PROGRESS_INTERVAL = 2.0  # seconds between two PUTs of the report
@@ -37,14 +40,26 @@ class Report:
         }
 
     def __enter__(self) -> Self:
-        self._write()
+        """Write it for the first time: where that fails, no work is done in vain.
+
+        Raises:
+            OrchardError: when the run folder cannot be written.
+        """
+        try:
+            self._write()
+        except (OSError, BaseError) as error:
+            raise OrchardError(
+                f"cannot write {self._uri} ({str(error).splitlines()[0]})",
+                rule="--output names a folder that may be written",
+                remedy="correct it, or allow writing there",
+            ) from error
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         self._content["state"] = "succeeded" if kind is None else "failed"
         if error is not None:
             self._content["error"] = " ".join(str(error).split())[:2000]
-        self._write()
+        self._rewrite()
 
     def describe(self, **facts: Any) -> None:
         """Add facts under their names."""
@@ -73,7 +88,7 @@ class Report:
         def watch() -> None:
             while not finished.wait(PROGRESS_INTERVAL):
                 note()
-                self._write()
+                self._rewrite()
 
         note()
         watcher = threading.Thread(target=watch, name="progress", daemon=True)
@@ -84,6 +99,13 @@ class Report:
             finished.set()
             watcher.join()
             note()
+
+    def _rewrite(self) -> None:
+        """Neither the work nor the reason of its failure may be lost for want of a report."""
+        try:
+            self._write()
+        except (OSError, BaseError) as error:
+            print(f"cannot write {self._uri}: {error}", file=sys.stderr)
 
     def _write(self) -> None:
         self._content["seconds"] = round(time.monotonic() - self._started, 3)

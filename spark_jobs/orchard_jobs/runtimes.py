@@ -38,12 +38,6 @@ def load_model(model_uri: str, runtime: Runtime, precision: Precision, batch_siz
     card = read_card(model_uri)
     if runtime is Runtime.OPENVINO:
         return OpenVinoModel(model_uri, card, precision, batch_size)
-    if precision is not Precision.FLOAT32:
-        raise OrchardError(
-            f"--precision={precision} with --runtime={runtime}",
-            rule="TensorFlow is the float32 reference",
-            remedy="use --runtime=openvino or --precision=float32",
-        )
     return TensorFlowModel(model_uri, card)
 
 

@@ -1,7 +1,7 @@
 """The additive statistics of a set of feature rows: all that an exact PCA needs to know of them.
 
-Count, sum and Gram matrix of the union of two disjoint sets are the sums of theirs. So every run
-keeps its own 13 MB, and refitting on all history reads no old image and no old feature.
+Count, sum and Gram matrix of the union of two disjoint sets are the sums of theirs. So every run keeps
+13 MB: those of the rows it added, less those of the rows it replaced. Fitting on all history adds them up.
 """
 
 import io
@@ -30,6 +30,10 @@ class Statistics:
     @classmethod
     def zero(cls, features: int) -> "Statistics":
         return cls(0, np.zeros(features), np.zeros((features, features)))
+
+    @property
+    def features(self) -> int:
+        return len(self.total)
 
     def __add__(self, other: "Statistics") -> "Statistics":
         return Statistics(self.count + other.count, self.total + other.total, self.gram + other.gram)

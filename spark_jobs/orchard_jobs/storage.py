@@ -4,10 +4,14 @@ A URI is ``scheme://`` and the plain path or key: nothing in it is percent-decod
 ``Path`` does not decode either and both must name the same file.
 
 S3 is read with obstore: one small GET costs it a fraction of the CPU that boto3 needs, and it
-releases the GIL while it waits. Credentials and region come from the environment or the instance
-profile.
+releases the GIL while it waits. Credentials come from the environment or the instance profile, the
+region from AWS_REGION or else from S3 itself.
+
+What obstore cannot address on S3 is a key with an empty segment (``a//b``), ``.``, ``..`` or a control
+character: reading one is an OSError.
 """
 
+import functools
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -20,6 +24,7 @@ from typing import Protocol
 import obstore
 from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, ObjectStore, S3Store
+from pyarrow.fs import resolve_s3_region
 
 from orchard_jobs.errors import OrchardError
 
@@ -42,6 +47,10 @@ class Sink(Protocol):
 
 Reader = Callable[[str], bytes]
 """Reads what a path relative to some folder names; raises OSError where it cannot."""
+
+
+class FileTooLargeError(OSError):
+    """A file of more bytes than its reader takes; none of them was kept."""
 
 
 def read_bytes(uri: str) -> bytes:
@@ -69,34 +78,39 @@ def open_writer(uri: str) -> Iterator[Sink]:
     folder, _, name = uri.rpartition("/")
     is_local = _scheme(uri) == "file"
     store, key = (LocalStore(local_path(folder), mkdir=True), name) if is_local else _s3_store(uri)
-    writer = obstore.open_writer(store, key)
-    yield writer
-    writer.close()  # only here does the object come into being: a block that raised never gets so far
+    with obstore.open_writer(store, key) as writer:
+        yield writer
 
 
-def open_folder(uri: str) -> Reader:
-    """Return a function that reads files below the folder ``uri``; threads may share it."""
+def open_folder(uri: str, max_bytes: int | None = None) -> Reader:
+    """Return a function that reads files below the folder ``uri``; threads may share it.
+
+    It raises FileTooLargeError, before it takes the memory, for a file of more than ``max_bytes``.
+    """
     if _scheme(uri) == "file":
         root = local_path(uri)
-        return lambda path: (root / path).read_bytes()
+        return lambda path: _read_file(root / path, max_bytes)
     store, prefix = _s3_store(uri)
-    return lambda path: _get(store, f"{prefix}/{path}" if prefix else path)
+    return lambda path: _get(store, f"{prefix}/{path}" if prefix else path, max_bytes)
 
 
 def list_folder(uri: str) -> Iterator[StoredFile]:
     """Yield every file below ``uri``, hidden ones too; links to folders are not followed.
 
     Raises:
-        OrchardError: where there is no such folder.
+        OrchardError: where there is no such folder, or a part of it cannot be listed.
     """
     if _scheme(uri) == "file":
         yield from _walk(local_path(uri))
         return
     store, prefix = _s3_store(uri)
-    for page in store.list(prefix=f"{prefix}/" if prefix else None):
-        for item in page:
-            path = item["path"].removeprefix(f"{prefix}/")
-            yield StoredFile(path, (item["e_tag"] or "").strip('"'), item["size"], item["last_modified"])
+    try:
+        for page in store.list(prefix=f"{prefix}/" if prefix else None):
+            for item in page:
+                path = item["path"].removeprefix(f"{prefix}/")
+                yield StoredFile(path, (item["e_tag"] or "").strip('"'), item["size"], item["last_modified"])
+    except BaseError as error:
+        raise _unlistable(uri, error) from error
 
 
 def local_path(uri: str) -> Path:
@@ -107,7 +121,7 @@ def local_path(uri: str) -> Path:
 def _walk(root: Path) -> Iterator[StoredFile]:
     if not root.is_dir():
         raise OrchardError(f"folder {str(root)!r}", rule="it must exist", remedy="check the URI")
-    for folder, _, names in os.walk(root):
+    for folder, _, names in os.walk(root, onerror=_raise_unlistable):
         for name in names:
             path = Path(folder) / name
             found = _stat_file(path)
@@ -115,6 +129,18 @@ def _walk(root: Path) -> Iterator[StoredFile]:
                 modified = datetime.fromtimestamp(found.st_mtime, UTC)
                 etag = f"{found.st_mtime_ns:x}-{found.st_size:x}"
                 yield StoredFile(path.relative_to(root).as_posix(), etag, found.st_size, modified)
+
+
+def _raise_unlistable(error: OSError) -> None:
+    raise _unlistable(str(error.filename), error)
+
+
+def _unlistable(place: str, error: Exception) -> OrchardError:
+    return OrchardError(
+        f"cannot list {place} ({str(error).splitlines()[0]})",
+        rule="every folder of the images is listed, or images would vanish unnoticed",
+        remedy="mend it, or list by other means and pass --manifest",
+    )
 
 
 def _stat_file(path: Path) -> os.stat_result | None:
@@ -141,12 +167,32 @@ def _s3_store(uri: str) -> tuple[ObjectStore, str]:
     if endpoint:
         http = endpoint.startswith("http://")
         return S3Store(bucket, endpoint=endpoint, client_options={"allow_http": http}), key.rstrip("/")
-    return S3Store(bucket), key.rstrip("/")
+    return S3Store(bucket, region=_find_region(bucket)), key.rstrip("/")
 
 
-def _get(store: ObjectStore, key: str) -> bytes:
+@functools.cache
+def _find_region(bucket: str) -> str:
+    """EMR tells its nodes no region, and obstore would take us-east-1 for granted."""
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return region or str(resolve_s3_region(bucket))
+
+
+def _read_file(path: Path, max_bytes: int | None) -> bytes:
+    with path.open("rb") as file:
+        _refuse_large(os.fstat(file.fileno()).st_size, max_bytes)
+        return file.read()
+
+
+def _refuse_large(size: int, max_bytes: int | None) -> None:
+    if max_bytes is not None and size > max_bytes:
+        raise FileTooLargeError(f"{size} bytes; the limit is {max_bytes}")
+
+
+def _get(store: ObjectStore, key: str, max_bytes: int | None) -> bytes:
     try:
-        return bytes(store.get(key).bytes())
+        found = store.get(key)
+        _refuse_large(found.meta["size"], max_bytes)
+        return bytes(found.bytes())
     except (NotFoundError, FileNotFoundError) as error:
         raise FileNotFoundError(f"no object {key!r}") from error
     except (PermissionDeniedError, UnauthenticatedError) as error:

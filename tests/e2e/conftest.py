@@ -87,17 +87,32 @@ class Demo:
         raise AssertionError("it never came")
 
 
+StartDemo = Callable[..., Demo]
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A .keras file: with it no demo asks the internet for weights."""
+    folder = tmp_path_factory.mktemp("weights")
+    export = ["-m", "orchard_jobs.model_export", "--weights=untrained", f"--output=file://{folder}"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "spark_jobs"), "CUDA_VISIBLE_DEVICES": "-1"}
+    subprocess.run([NODE_PYTHON, *export], env=environment, check=True, capture_output=True)
+    return next(folder.glob("*/model.keras"))
+
+
 @pytest.fixture
-def start_demo(tmp_path: Path) -> Iterator[Callable[[Path], Demo]]:
+def start_demo(tmp_path: Path, weights: Path) -> Iterator[StartDemo]:
     """Start demos on one lake; whatever is left of them at the end of the test is killed."""
     started: list[Demo] = []
 
-    def start(images: Path) -> Demo:
+    def start(images: Path, **variables: str) -> Demo:
         environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name not in ("EMR_PORT", "PORT")},
             "IMAGES": str(images),
+            "WEIGHTS": str(weights),
             "LAKE": str(tmp_path / "a lake"),
             "ORCHARD_STATE": str(tmp_path / "state"),
+            **variables,
         }
         process = subprocess.Popen(
             [sys.executable, "-m", "local.demo"],

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchard_jobs.contract import (
+    GLOB_CHARACTERS,
     ExportJob,
     FeaturizeJob,
     Job,
@@ -17,7 +18,7 @@ from orchard_jobs.contract import (
 )
 from orchard_jobs.errors import OrchardError
 
-uris = st.text(min_size=1)
+uris = st.text(st.characters(exclude_characters=GLOB_CHARACTERS), min_size=1)
 
 jobs = st.one_of(
     st.builds(
@@ -26,7 +27,7 @@ jobs = st.one_of(
         model=uris,
         output=uris,
         manifest=st.none() | uris,
-        runtime=st.sampled_from(Runtime),
+        runtime=st.just(Runtime.OPENVINO),
         precision=st.sampled_from(Precision),
         batch_size=st.integers(1, 1024),
         concurrent_reads=st.integers(1, 256),
@@ -78,6 +79,17 @@ def test_a_bad_argument_gets_one_line_with_the_rule_and_the_remedy(tokens: list[
     with pytest.raises(OrchardError) as caught:
         FeaturizeJob.from_argv(tokens)
     assert str(caught.value) == message
+
+
+def test_the_reference_runtime_computes_in_float32_only() -> None:
+    with pytest.raises(OrchardError, match="float32 with --runtime=tensorflow"):
+        FeaturizeJob("i", "m", "o", runtime=Runtime.TENSORFLOW, precision=Precision.BFLOAT16)
+
+
+@pytest.mark.parametrize("character", GLOB_CHARACTERS)
+def test_a_uri_that_spark_would_expand_is_refused(character: str) -> None:
+    with pytest.raises(OrchardError, match="Spark would expand"):
+        ExportJob(components=(f"file:///l{character}k/components",), features=("f",), output="o")
 
 
 @pytest.mark.parametrize("chosen", [{}, {"components": 2, "variance": 0.5}, {"components": 2, "basis": "b"}])

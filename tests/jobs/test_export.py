@@ -89,6 +89,16 @@ def test_the_ledger_entry_names_every_image_the_rejected_ones_too(
     }
 
 
+def test_without_rejected_images_there_is_a_file_that_says_so_also_where_there_were_some(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    folder = export_run(spark, tmp_path)
+    none = spark.read.parquet(folder.features).where("status = 'never'")
+    columns = export.REJECT_COLUMNS
+    assert export.write_csv(none, folder.csv, ["rejects.csv"], columns, export.format_reject) == 0
+    assert read_csv(f"{folder.csv}/rejects.csv") == [list(columns)]
+
+
 def test_rows_of_two_bases_never_share_a_csv(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(OrchardError, match="components of 2 bases"):
         export_run(spark, tmp_path, bases=("one", "other"))

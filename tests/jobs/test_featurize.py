@@ -96,6 +96,33 @@ def test_too_many_rejected_images_fail_the_job_with_the_counts(
     )
 
 
+def test_the_ratio_is_of_all_listed_images_so_that_one_bad_new_one_fails_no_night(
+    spark: SparkSession, model_uri: str, tmp_path: Path
+) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "1.jpg").write_bytes(b"")
+    job = FeaturizeJob(
+        images=f"file://{tmp_path}/images", model=model_uri, output=f"file://{tmp_path}/run", listed=100
+    )
+    assert [row["status"] for row in run(spark, job)] == ["empty"]
+
+
+def test_a_file_too_large_to_read_becomes_a_row_unread(
+    spark: SparkSession, model_uri: str, tmp_path: Path
+) -> None:
+    (tmp_path / "images").mkdir()
+    with (tmp_path / "images" / "huge.jpg").open("wb") as sparse:
+        sparse.truncate(2**33)
+    job = FeaturizeJob(
+        images=f"file://{tmp_path}/images",
+        model=model_uri,
+        output=f"file://{tmp_path}/run",
+        max_failure_ratio=1,
+    )
+    (row,) = run(spark, job)
+    assert (row["status"], row["error"]) == ("too_large", "8589934592 bytes; the limit is 67108864")
+
+
 def test_an_empty_folder_is_one_clear_error(spark: SparkSession, model_uri: str, tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     with pytest.raises(OrchardError, match="no images in file://"):
@@ -121,7 +148,7 @@ def test_a_second_run_into_the_same_folder_replaces_the_first(
 
 
 @pytest.mark.parametrize(
-    ("images", "cores", "tasks"), [(1, 4, 1), (3, 4, 3), (300, 2, 2), (10332, 2, 22), (10**6, 16, 1968)]
+    ("images", "cores", "tasks"), [(1, 4, 1), (3, 4, 3), (300, 2, 2), (10332, 2, 42), (10**6, 16, 3920)]
 )
 def test_tasks_follow_images_and_cores(images: int, cores: int, tasks: int) -> None:
     assert featurize.count_partitions(images, cores) == tasks

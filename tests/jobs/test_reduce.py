@@ -12,6 +12,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from sklearn.decomposition import PCA
 
 from orchard_jobs import reduce
+from orchard_jobs.cli import _find_message
 from orchard_jobs.contract import COMPONENT_COLUMNS, ReduceJob, RunFolder
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.featurize import FEATURES_SCHEMA
@@ -154,6 +155,53 @@ def test_a_changed_image_counts_once_with_its_newest_content(spark: SparkSession
     now: Rows = {**runs[0], **runs[1], **runs[2]}
     assert_components_of(components, now, 3)
     assert report["fitted_rows"] == len(now) == 9
+
+
+def test_a_run_of_rejected_images_only_leaves_the_others_as_they_are(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    folders = [tmp_path / name for name in "12"]
+    rows = make_rows("abcdefgh", 1)
+    write_features(spark, folders[0], rows)
+    reduce_run(spark, folders[0], components=2)
+    write_features(spark, folders[1], {"bad": None})
+    components, report = reduce_run(spark, folders[1], folders[0], components=2)
+    assert_components_of(components, rows, 2)
+    assert report["fitted_rows"] == 8
+
+
+def test_statistics_that_are_not_those_of_the_rows_fail_the_job(spark: SparkSession, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in "12"]
+    for folder, names in zip(folders, ("abcdefgh", "ij"), strict=True):
+        write_features(spark, folder, make_rows(names))
+    reduce_run(spark, folders[0], components=2)
+    spark.createDataFrame([("x", "l", "e", 1, 1, "ok", None, [1.0] * 8)], FEATURES_SCHEMA).write.mode(
+        "append"
+    ).parquet(f"file://{folders[0]}/features")
+    with pytest.raises(OrchardError, match="statistics of 10 rows for 11 rows"):
+        reduce_run(spark, folders[1], folders[0], components=2)
+
+
+@pytest.mark.parametrize("missing", ["features", "statistics"])
+def test_what_an_earlier_job_did_not_write_is_one_clear_error(
+    spark: SparkSession, tmp_path: Path, missing: str
+) -> None:
+    if missing == "statistics":
+        for name in "12":
+            write_features(spark, tmp_path / name, make_rows("abc"))
+    with pytest.raises(OrchardError, match=r"no Parquet at|--statistics that cannot be read"):
+        reduce_run(spark, tmp_path / "2", tmp_path / "1", components=2)
+
+
+def test_a_basis_of_other_features_is_refused_by_the_worker_that_meets_it(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    write_features(spark, tmp_path / "1", make_rows("abc", features=5))
+    write_features(spark, tmp_path / "2", make_rows("abc", features=8))
+    reduce_run(spark, tmp_path / "1", components=2)
+    with pytest.raises(Exception, match="is one of 5 features") as caught:
+        reduce_run(spark, tmp_path / "2", basis=RunFolder(f"file://{tmp_path}/1").basis)
+    assert str(_find_message(str(caught.value))).startswith("rows of 8 features: the basis")
 
 
 def test_an_existing_basis_is_used_as_it_is(spark: SparkSession, tmp_path: Path) -> None:
