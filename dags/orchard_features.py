@@ -14,15 +14,15 @@ an EMR cluster that exists only for this run.
 - `reduce` fits principal components on all published runs and this one.
 - `export` writes the CSV, the rejected images and the ledger entry, staged.
 - `publish` checks that every listed image is accounted for. From here the run exists for readers; where it
-  fails, nothing is published.
-- `terminate_cluster` ends the cluster, whatever happened before. Where it fails, **look at EMR's console**;
-  EMR ends an idle cluster by itself.
+  fails, nothing is published. It needs no cluster.
+- `terminate_cluster` ends the cluster once no step is left, whatever happened before. Where it fails, so
+  does the run: **look at EMR's console**; EMR ends an idle cluster by itself.
 
 **To run it by hand**: *Trigger*, with the parameters of the form.
 
 **To run a part again**: clear the task with its downstream tasks; Airflow clears the creation and the end of
-the cluster with it. Clearing or failing a running task cancels its step. Clearing a whole published run
-publishes it again.
+the cluster with it. Clearing or failing a running task cancels its step. A published run is never
+rewritten: its tasks refuse to run again, but for `publish`, which then has nothing to do. Trigger a new run.
 
 **Results**: `<lake>/latest.json` names the newest run's `csv` and `run.json`, and all published runs. What
 is in `<lake>/runs/`, `ledger/` and `basis/` for a run that it does not name is unfinished.
@@ -39,13 +39,14 @@ from airflow.sdk import DAG, CronTriggerTimetable, chain, task
 
 from orchard.choices import params
 from orchard.run import Run
-from orchard.settings import Settings
+from orchard.settings import LONGEST_RETRY_DELAY, Settings
 from orchard_emr_create import OrchardCreateClusterOperator
 from orchard_emr_step import OrchardStepOperator
 from orchard_emr_terminate import OrchardTerminateClusterOperator
 from orchard_sensor import SkipAfterTimeoutSensor
 
-CLUSTER_ID = "{{ ti.xcom_pull(task_ids='create_cluster') or '' }}"
+# The XCom that is pushed as soon as there is a cluster, whatever becomes of its creation.
+CLUSTER_ID = "{{ ti.xcom_pull(task_ids='create_cluster', key='job_flow_id') or '' }}"
 
 
 def build_dag(settings: Settings) -> DAG:
@@ -66,6 +67,9 @@ def build_dag(settings: Settings) -> DAG:
     def tags(context: Any, **_: Any) -> dict[str, str]:
         return run_of(context).tags()
 
+    def guard(context: Any) -> None:
+        run_of(context).refuse_if_published()
+
     def step(job: str) -> OrchardStepOperator:
         return OrchardStepOperator(
             task_id=job,
@@ -74,6 +78,7 @@ def build_dag(settings: Settings) -> DAG:
             step_timeout=waits.step_timeout,
             log_timeout=waits.log_timeout,
             execution_timeout=timedelta(seconds=waits.step_timeout + waits.log_timeout + 600),
+            guard=guard,
             **emr,
         )
 
@@ -95,7 +100,7 @@ def build_dag(settings: Settings) -> DAG:
             "retries": waits.retries,
             "retry_delay": timedelta(seconds=waits.retry_delay),
             "retry_exponential_backoff": True,
-            "max_retry_delay": timedelta(minutes=15),
+            "max_retry_delay": timedelta(seconds=LONGEST_RETRY_DELAY),
         },
     ) as dag:
         sense = SkipAfterTimeoutSensor(
@@ -112,6 +117,7 @@ def build_dag(settings: Settings) -> DAG:
             run_tags=tags,
             start_timeout=waits.start_timeout,
             execution_timeout=timedelta(seconds=waits.start_timeout + 600),
+            guard=guard,
             **emr,
         )
 
@@ -122,14 +128,17 @@ def build_dag(settings: Settings) -> DAG:
         terminate_cluster = OrchardTerminateClusterOperator(
             task_id="terminate_cluster",
             job_flow_id=CLUSTER_ID,
+            cluster_name=lambda context, **_: run_of(context).cluster_name(),
             run_tags=tags,
             terminate_timeout=waits.terminate_timeout,
             execution_timeout=timedelta(seconds=waits.terminate_timeout + 600),
             **emr,
-        ).as_teardown(setups=create_cluster)
+        ).as_teardown(setups=create_cluster, on_failure_fail_dagrun=True)
 
         steps = [step(job) for job in ("featurize", "reduce", "export")]
-        chain(sense, create_cluster, *steps, publish(), terminate_cluster)
+        # Beside the teardown, not before it: the cluster does not wait for the publication, and clearing
+        # the publication creates no cluster.
+        chain(sense, create_cluster, *steps, [publish(), terminate_cluster])
     return dag
 
 

@@ -14,13 +14,16 @@ LONGEST_RUN = timedelta(days=7)
 """How far back to look for a run's cluster: ListClusters knows no filter by tag."""
 
 
-def find_clusters(client: Any, tags: Mapping[str, str], states: tuple[str, ...]) -> Iterator[str]:
-    """Yield the ids of the clusters in ``states`` that have all of ``tags``, newest first."""
+def find_clusters(client: Any, name: str, tags: Mapping[str, str], states: tuple[str, ...]) -> Iterator[str]:
+    """Yield the ids of the clusters in ``states`` with this name and all of ``tags``, newest first.
+
+    Only clusters of that name are described: of others we may not be allowed to.
+    """
     pages = client.get_paginator("list_clusters").paginate(
         ClusterStates=list(states), CreatedAfter=datetime.now(UTC) - LONGEST_RUN
     )
     for cluster in (cluster for page in pages for cluster in page["Clusters"]):
-        if tags.items() <= _tags_of(client, cluster["Id"]).items():
+        if cluster["Name"] == name and tags.items() <= _tags_of(client, cluster["Id"]).items():
             yield cluster["Id"]
 
 
@@ -28,6 +31,16 @@ def find_steps(client: Any, cluster_id: str, name: str) -> list[dict[str, Any]]:
     """Return the steps whose name starts with ``name``, newest first, which is ListSteps' order."""
     pages = client.get_paginator("list_steps").paginate(ClusterId=cluster_id)
     return [step for page in pages for step in page["Steps"] if step["Name"].startswith(name)]
+
+
+def facts_of(cluster: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is worth remembering of a cluster, as JSON has it. ``cluster`` is DescribeCluster's."""
+    timeline = cluster["Status"].get("Timeline", {})
+    return {
+        "id": cluster["Id"],
+        "release": cluster.get("ReleaseLabel"),
+        "timeline": {name: at.isoformat(timespec="seconds") for name, at in timeline.items()},
+    }
 
 
 def describe_end(cluster: Mapping[str, Any]) -> str:

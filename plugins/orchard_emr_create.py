@@ -1,48 +1,75 @@
 """Create the cluster of a run, or attach to it if it is already there."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.hooks.emr import EmrHook
 from airflow.providers.amazon.aws.operators.emr import EmrCreateJobFlowOperator
 from airflow.sdk.exceptions import AirflowException, TaskDeferred
-from botocore.exceptions import BotoCoreError, ClientError
 
-from orchard_emr_api import ENDED_STATES, LIVE_STATES, READY_STATES, describe_end, find_clusters
+from orchard_emr_api import (
+    ENDED_STATES,
+    LIVE_STATES,
+    READY_STATES,
+    describe_end,
+    facts_of,
+    find_clusters,
+)
+from orchard_emr_once import ONCE, is_unanswered, send_once
 from orchard_emr_triggers import EmrClusterStartTrigger
-from orchard_emr_waiting import ONCE, PATIENT, deadline_in, persist_links, wait_for
+from orchard_emr_waiting import PATIENT, deadline_in, persist_links, wait_for
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+SEARCH_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds between the looks for a cluster that may have been created, or that EMR did not let us end."""
 
 
 class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
     """EmrCreateJobFlowOperator that creates one cluster per run, whatever happens to the task.
 
-    - RunJobFlow has no client token: a live cluster with all of ``run_tags`` is attached to instead.
+    - RunJobFlow has no client token: a live cluster with its name and all of ``run_tags`` is attached to.
     - ``job_flow_id`` is pushed before anything else can fail.
-    - Any failure after that, of whatever kind, ends the cluster, as does killing the task.
+    - Any failure, of whatever kind, and killing the task end the clusters of the run: Airflow does not run
+      the teardown of a setup that failed. What is left after SIGKILL, EMR ends when it has been idle.
     - It waits until the cluster can take steps; the provider's waiter counts TERMINATED as success.
 
     Args:
         run_tags: Tags that no other run's cluster has; part of ``job_flow_overrides``. Templated.
         start_timeout: Longest wait for the cluster to start, in seconds.
         poll_interval: Seconds between two looks at it.
+        guard: Called with the context before anything else; raises where there must be no cluster.
     """
 
     template_fields: Sequence[str] = (*EmrCreateJobFlowOperator.template_fields, "run_tags")
     # A string ending in .json would be taken for a file (https://github.com/apache/airflow/issues/10451).
     template_ext: Sequence[str] = ()
 
-    def __init__(self, *, run_tags: Any, start_timeout: float, poll_interval: float, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        run_tags: Any,
+        start_timeout: float,
+        poll_interval: float,
+        guard: Callable[[Any], None] = lambda _: None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(emr_conn_id=None, botocore_config=PATIENT, **kwargs)
         self.run_tags = run_tags
         self.start_timeout = start_timeout
         self.poll_interval = poll_interval
+        self.guard = guard
         self._job_flow_id: str | None = None
+        self._is_asking = False
+        self._was_killed = False
+        self._may_have_created = False
 
     def execute(self, context: "Context") -> str:
-        try:
+        with self._leaving_nothing():
+            self.guard(context)
             self._job_flow_id = self._find() or self._create()
             context["ti"].xcom_push(key="job_flow_id", value=self._job_flow_id)
             persist_links(self, context, self._describe())
@@ -54,17 +81,12 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
                 hook_parameters=self._hook_parameters,
             )
             return str(wait_for(self, context, trigger, "execute_complete"))
-        except TaskDeferred:
-            raise
-        except BaseException:
-            self._terminate()
-            raise
 
     def execute_complete(self, context: "Context", event: dict[str, Any] | None = None) -> str:
         event = event or {}
         self._job_flow_id = event["job_flow_id"]
-        context["ti"].xcom_push(key="states", value=event["seen"])
         cluster = self._describe()
+        context["ti"].xcom_push(key="cluster", value={**facts_of(cluster), "states": event["seen"]})
         if cluster["Status"]["State"] not in READY_STATES:
             raise AirflowException(self._explain(cluster))
         self.log.info("Cluster %s is ready", self._job_flow_id)
@@ -73,36 +95,60 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
     def resume_execution(
         self, next_method: str, next_kwargs: dict[str, Any] | None, context: "Context"
     ) -> Any:
-        try:
+        with self._leaving_nothing():
             return super().resume_execution(next_method, next_kwargs, context)
-        except BaseException:
-            # A trigger that failed or was given up has told nobody which cluster it waited for.
-            self._job_flow_id = self._job_flow_id or self._find()
-            self._terminate()
-            raise
 
     def on_kill(self) -> None:
-        self._terminate()
+        self._was_killed = True
+        # This runs in a signal's handler, between two instructions of a request that may be under way:
+        # its answer is looked at as soon as it is there.
+        if not self._is_asking:
+            self._end_clusters()
+
+    @contextmanager
+    def _leaving_nothing(self) -> Iterator[None]:
+        try:
+            yield
+        except TaskDeferred:
+            raise
+        except BaseException:
+            self._end_clusters()
+            raise
 
     def _find(self) -> str | None:
-        found = next(find_clusters(self.hook.conn, self.run_tags, LIVE_STATES), None)
+        found = next(self._search(self.hook.conn), None)
         if found:
             self.log.info("Attaching to cluster %s, which has this run's tags", found)
         return found
 
+    def _search(self, client: Any) -> Iterator[str]:
+        request: Any = self.job_flow_overrides
+        return find_clusters(client, request["Name"], self.run_tags, LIVE_STATES)
+
     def _create(self) -> str:
-        once = EmrHook(**{**self._hook_parameters, "config": ONCE})
-        try:
-            request: Any = self.job_flow_overrides
-            created = str(once.conn.run_job_flow(**request)["JobFlowId"])
-        except (ClientError, BotoCoreError):
-            # The answer may be lost after the request took effect.
-            found = self._find()
-            if found is None:
-                raise
-            return found
-        self.log.info("Created cluster %s", created)
+        created = send_once(self._ask_for_cluster, self._find)
+        self._may_have_created = False
         return created
+
+    def _ask_for_cluster(self) -> str:
+        request: Any = self.job_flow_overrides
+        client = EmrHook(**{**self._hook_parameters, "config": ONCE}).conn
+        self._refuse_if_killed()
+        self._is_asking = True
+        try:
+            self._job_flow_id = str(client.run_job_flow(**request)["JobFlowId"])
+        except BaseException as error:
+            self._may_have_created = self._may_have_created or is_unanswered(error)
+            raise
+        finally:
+            self._is_asking = False
+        self._refuse_if_killed()
+        self.log.info("Created cluster %s", self._job_flow_id)
+        return self._job_flow_id
+
+    def _refuse_if_killed(self) -> None:
+        if self._was_killed:
+            raise AirflowException("The task was killed while it asked for a cluster")
 
     def _describe(self) -> dict[str, Any]:
         cluster: dict[str, Any] = self.hook.conn.describe_cluster(ClusterId=self._job_flow_id)["Cluster"]
@@ -113,12 +159,31 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
             return f"Not started within {self.start_timeout:.0f} s: {describe_end(cluster)}"
         return f"Could not start: {describe_end(cluster)}"
 
-    def _terminate(self) -> None:
-        if self._job_flow_id is None:
-            return
-        self.log.info("Terminating cluster %s", self._job_flow_id)
+    def _end_clusters(self) -> None:
+        """End the clusters of the run; look again where one may not be listed yet, or EMR did not answer."""
+        for pause in SEARCH_PAUSES:
+            if self._try_to_end_clusters():
+                return
+            time.sleep(pause)
+        if not self._try_to_end_clusters():
+            self.log.error("A cluster of this run may be alive: EMR ends it when it is idle. See its console")
+
+    def _try_to_end_clusters(self) -> bool:
+        """Whether there is, as far as EMR tells, none left."""
+        # A client of its own: a signal may have interrupted the other one.
+        client = EmrHook(**self._hook_parameters).conn
+        known = [self._job_flow_id] if self._job_flow_id else []
         try:
-            self.hook.conn.terminate_job_flows(JobFlowIds=[self._job_flow_id])
+            # The known one first: a search that fails must not keep it alive.
+            ended = [*self._terminate(client, known), *self._terminate(client, [*self._search(client)])]
         except Exception:
-            # Must not hide why it is terminated; idle auto-termination and the sweeper remain.
-            self.log.exception("Could not terminate cluster %s", self._job_flow_id)
+            # Must not hide why they are ended.
+            self.log.exception("Could not make sure that no cluster of this run is alive")
+            return False
+        return bool(ended) or not self._may_have_created
+
+    def _terminate(self, client: Any, cluster_ids: list[str]) -> list[str]:
+        if cluster_ids:
+            self.log.info("Terminating %s", ", ".join(cluster_ids))
+            client.terminate_job_flows(JobFlowIds=cluster_ids)
+        return cluster_ids

@@ -1,12 +1,11 @@
 """Run one step on a run's cluster, wait for its end and show why it failed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.hooks.emr import EmrHook
 from airflow.providers.amazon.aws.operators.emr import EmrAddStepsOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
-from botocore.exceptions import BotoCoreError, ClientError
 
 from orchard_emr_api import (
     ENDED_STATES,
@@ -17,8 +16,9 @@ from orchard_emr_api import (
     find_steps,
 )
 from orchard_emr_logs import last_lines
+from orchard_emr_once import ONCE, send_once
 from orchard_emr_triggers import TIMED_OUT, EmrStepTrigger
-from orchard_emr_waiting import ONCE, PATIENT, deadline_in, persist_links, wait_for
+from orchard_emr_waiting import PATIENT, persist_links, wait_for
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -33,24 +33,34 @@ class OrchardStepOperator(EmrAddStepsOperator):
     step runs again.
 
     Args:
-        step_timeout: Longest time from adding the step to its end, in seconds; then it is cancelled.
+        step_timeout: Longest time from adding the step to its end, in seconds, whichever try added it;
+            then it is cancelled, and the task fails without a retry.
         poll_interval: Seconds between two looks at it.
         log_timeout: Longest wait for the log of a failed step, in seconds.
+        guard: Called with the context before anything else; raises where the step must not run.
     """
 
     # A step argument ending in .json would be taken for a file (https://github.com/apache/airflow/issues/10451).
     template_ext: Sequence[str] = ()
 
     def __init__(
-        self, *, step_timeout: float, poll_interval: float, log_timeout: float, **kwargs: Any
+        self,
+        *,
+        step_timeout: float,
+        poll_interval: float,
+        log_timeout: float,
+        guard: Callable[[Any], None] = lambda _: None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(botocore_config=PATIENT, **kwargs)
         self.step_timeout = step_timeout
         self.poll_interval = poll_interval
         self.log_timeout = log_timeout
+        self.guard = guard
         self._step_id: str | None = None
 
     def execute(self, context: "Context") -> Any:
+        self.guard(context)
         cluster = self._describe_cluster()
         persist_links(self, context, cluster)
         if cluster["Status"]["State"] in ("TERMINATING", *ENDED_STATES):
@@ -61,7 +71,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
                 job_flow_id=self.job_flow_id,
                 step_id=self._step_id,
                 until=[*ENDED_STEP_STATES, *ENDED_STATES],
-                deadline=deadline_in(self.step_timeout),
+                deadline=self._added_at() + self.step_timeout,
                 poll_interval=self.poll_interval,
                 hook_parameters=self._hook_parameters,
             )
@@ -80,13 +90,14 @@ class OrchardStepOperator(EmrAddStepsOperator):
     ) -> str:
         event = event or {}
         self._step_id = event["step_id"]
-        step = self.hook.conn.describe_step(ClusterId=self.job_flow_id, StepId=self._step_id)["Step"]
+        step = self._describe_step()
         if step["Status"]["State"] == "COMPLETED":
             self.log.info("Step %s completed", self._step_id)
             return str(self._step_id)
         if event["state"] == TIMED_OUT:
             self._cancel_unfinished()
-            raise AirflowException(f"Cancelled after {self.step_timeout:.0f} s: {self._explain(step)}")
+            # A retry would take as long again, on a cluster that is paid for.
+            raise AirflowFailException(f"Cancelled after {self.step_timeout:.0f} s: {self._explain(step)}")
         raise self._failure(step)
 
     def resume_execution(
@@ -97,7 +108,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
         except BaseException:
             if self._step_id is None:
                 # A trigger that failed or was given up has told nobody which step it waited for.
-                self._cancel(_unfinished(self._find_named()))
+                self._cancel_unfinished()
             raise
 
     def on_kill(self) -> None:
@@ -119,17 +130,28 @@ class OrchardStepOperator(EmrAddStepsOperator):
         return dict(step)
 
     def _add(self, step: dict[str, Any]) -> str:
-        once = EmrHook(**{**self._hook_parameters, "config": ONCE})
-        try:
-            (added,) = once.conn.add_job_flow_steps(JobFlowId=self.job_flow_id, Steps=[step])["StepIds"]
-        except (ClientError, BotoCoreError):
-            # The answer may be lost after the request took effect.
-            found = _reusable(find_steps(self.hook.conn, str(self.job_flow_id), step["Name"]), step["Name"])
-            if found is None:
-                raise
-            return found
+        client = EmrHook(**{**self._hook_parameters, "config": ONCE}).conn
+
+        def send() -> str:
+            (added,) = client.add_job_flow_steps(JobFlowId=self.job_flow_id, Steps=[step])["StepIds"]
+            return str(added)
+
+        def find() -> str | None:
+            return _reusable(self._find_named(), step["Name"])
+
+        added = send_once(send, find)
         self.log.info("Added step %s (%s)", added, step["Name"])
-        return str(added)
+        return added
+
+    def _added_at(self) -> float:
+        """Seconds since the epoch: an earlier try may have added the step."""
+        status = self._describe_step()["Status"]
+        return float(status["Timeline"]["CreationDateTime"].timestamp())
+
+    def _describe_step(self) -> dict[str, Any]:
+        client = self.hook.conn
+        step: dict[str, Any] = client.describe_step(ClusterId=self.job_flow_id, StepId=self._step_id)["Step"]
+        return step
 
     def _failure(self, step: dict[str, Any]) -> AirflowException:
         cluster = self._describe_cluster()
@@ -151,20 +173,19 @@ class OrchardStepOperator(EmrAddStepsOperator):
         return cluster
 
     def _cancel_unfinished(self) -> None:
-        if self._step_id is not None:
-            self._cancel([self._step_id])
+        """Cancel the step; where its id is not known, because no answer came, by its name."""
+        try:
+            self._cancel([self._step_id] if self._step_id else _unfinished(self._find_named()))
+        except Exception:
+            # Must not hide why it is cancelled; terminating the cluster ends the step as well.
+            self.log.exception("Could not cancel the step %s", self._step_id or self._step["Name"])
 
     def _cancel(self, step_ids: list[str]) -> None:
-        if not step_ids:
-            return
-        self.log.info("Cancelling %s", ", ".join(step_ids))
-        try:
+        if step_ids:
+            self.log.info("Cancelling %s", ", ".join(step_ids))
             self.hook.conn.cancel_steps(
                 ClusterId=self.job_flow_id, StepIds=step_ids, StepCancellationOption="TERMINATE_PROCESS"
             )
-        except Exception:
-            # Must not hide why it is cancelled; terminating the cluster ends the step as well.
-            self.log.exception("Could not cancel %s", ", ".join(step_ids))
 
 
 def _tries_before_clearing(context: "Context") -> int:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.operators.emr import EmrTerminateJobFlowOperator
 from airflow.sdk.exceptions import AirflowException
+from botocore.exceptions import BotoCoreError, ClientError
 
 from orchard_emr_api import ENDED_STATES, LIVE_STATES, describe_end, find_clusters
 from orchard_emr_triggers import EmrClusterEndTrigger
@@ -15,28 +16,41 @@ if TYPE_CHECKING:
 
 
 class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
-    """EmrTerminateJobFlowOperator that asks EMR, not XCom, for the clusters of its run.
+    """EmrTerminateJobFlowOperator that asks EMR, not XCom alone, for the clusters of its run.
 
     Any end is a success: whether the work succeeded is for the other tasks to say. Synchronously the
     provider's operator does not wait, and deferred it fails on TERMINATED_WITH_ERRORS.
 
     Args:
+        cluster_name: Name of the run's clusters. Templated.
         run_tags: Tags that only this run's clusters have. Templated.
         terminate_timeout: Longest wait for the end, in seconds.
         poll_interval: Seconds between two looks.
     """
 
-    template_fields: Sequence[str] = (*EmrTerminateJobFlowOperator.template_fields, "run_tags")
+    template_fields: Sequence[str] = (
+        *EmrTerminateJobFlowOperator.template_fields,
+        "cluster_name",
+        "run_tags",
+    )
 
     def __init__(
-        self, *, run_tags: Any, terminate_timeout: float, poll_interval: float, **kwargs: Any
+        self,
+        *,
+        cluster_name: Any,
+        run_tags: Any,
+        terminate_timeout: float,
+        poll_interval: float,
+        **kwargs: Any,
     ) -> None:
         super().__init__(botocore_config=PATIENT, **kwargs)
+        self.cluster_name = cluster_name
         self.run_tags = run_tags
         self.terminate_timeout = terminate_timeout
         self.poll_interval = poll_interval
 
     def execute(self, context: "Context") -> None:
+        self._terminate_known()
         alive = self._find_alive()
         if not alive:
             self.log.info("No cluster of this run is alive")
@@ -62,9 +76,18 @@ class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
         self.log.info("Ended: %s", describe_end(cluster))
         self.execute(context)  # until none of them is alive
 
+    def _terminate_known(self) -> None:
+        """First of all: a search that fails must not keep the cluster alive."""
+        if not self.job_flow_id:
+            return
+        try:
+            self.hook.conn.terminate_job_flows(JobFlowIds=[self.job_flow_id])
+        except (ClientError, BotoCoreError) as error:
+            self.log.warning("%s: %s; trying again if it is alive", self.job_flow_id, error)
+
     def _find_alive(self) -> list[str]:
-        client = self.hook.conn
-        alive = list(find_clusters(client, self.run_tags, (*LIVE_STATES, "TERMINATING")))
+        states = (*LIVE_STATES, "TERMINATING")
+        alive = list(find_clusters(self.hook.conn, self.cluster_name, self.run_tags, states))
         # The XCom is a second source: tags can be edited while a cluster lives.
         known = self.job_flow_id
         if known and known not in alive and self._describe(known)["Status"]["State"] not in ENDED_STATES:

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 GRACE = 300
 """Seconds after its own deadline at which Airflow gives a trigger up that does not answer."""
 
-ONCE = {"retries": {"total_max_attempts": 1}}
-"""botocore's configuration for a request that must not be repeated behind our back."""
-
 PATIENT: dict[str, Any] = {"retries": {"mode": "adaptive", "max_attempts": 10}}
 """botocore's configuration for all others: it slows down when EMR throttles."""
 
@@ -58,7 +55,8 @@ def deadline_in(seconds: float) -> float:
 
 
 def _defer(operator: "AwsBaseOperator[EmrHook]", trigger: EmrStateTrigger, resume: str) -> NoReturn:
-    operator.defer(trigger=trigger, method_name=resume, timeout=trigger.deadline - time.time() + GRACE)
+    left = max(0.0, trigger.deadline - time.time())
+    operator.defer(trigger=trigger, method_name=resume, timeout=left + GRACE)
 
 
 async def _first_event(trigger: EmrStateTrigger) -> Any:

@@ -6,6 +6,7 @@ is prevented by the tags below (see ``plugins/orchard_emr_create.py``).
 """
 
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 from orchard.lake import run_slug
@@ -24,11 +25,16 @@ def run_tags(dag_id: str, run_id: str, settings: Settings) -> dict[str, str]:
     return {DAG_TAG: dag_id, RUN_TAG: run_slug(run_id), LAKE_TAG: run_slug(settings.places.lake)}
 
 
+def cluster_name(tags: Mapping[str, str]) -> str:
+    """Return the name of a run's cluster, which no other run's has. EMR lists names, but no tags."""
+    return f"{tags[DAG_TAG]} {tags[RUN_TAG]} {tags[LAKE_TAG].rpartition('-')[2]}"
+
+
 def run_job_flow(tags: dict[str, str], core_nodes: int, settings: Settings) -> dict[str, Any]:
     """Return RunJobFlow's request for the cluster of one run."""
     fleet, places = settings.fleet, settings.places
     request = {
-        "Name": f"{tags[DAG_TAG]} {tags[RUN_TAG]}",
+        "Name": cluster_name(tags),
         "LogUri": f"{places.logs}/",
         "ReleaseLabel": fleet.release,
         "Applications": [{"Name": "Spark"}],

@@ -4,19 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from airflow.providers.amazon.aws.hooks.emr import EmrHook
 from airflow.sdk import PokeReturnValue
 from airflow.sdk.exceptions import AirflowFailException
 
 from orchard.choices import Choices
-from orchard.cluster import run_job_flow, run_tags
+from orchard.cluster import cluster_name, run_job_flow, run_tags
+from orchard.history import History
 from orchard.jobs import RunJobs
 from orchard.lake import Lake, run_slug
 from orchard.publish import Publication, publish
 from orchard.sensing import sense
 from orchard.settings import Settings
 from orchard.steps import build_step
-from orchard.storage import storage_for
+from orchard.storage import Storage, storage_for
 from orchard_jobs.errors import OrchardError
 
 
@@ -40,12 +40,28 @@ class Run:
     def slug(self) -> str:
         return run_slug(self.run_id)
 
+    def refuse_if_published(self) -> None:
+        """Readers use what a published run has written: it is never computed again.
+
+        Raises:
+            AirflowFailException: where it is published.
+        """
+        lake = Lake(self.settings.places.lake)
+        if History.of_lake(self._storage(), lake).names(self.slug):
+            error = OrchardError(
+                f"run {self.slug} is published: {lake.latest} names it",
+                rule="a published run is never rewritten",
+                remedy="trigger a new run; of this one, only 'publish' can be cleared",
+            )
+            raise AirflowFailException(str(error))
+
     def look_for_images(self) -> PokeReturnValue:
         """Prepare the run if there are new images.
 
         Raises:
             AirflowFailException: where waiting or trying again cannot help.
         """
+        self.refuse_if_published()
         try:
             sensed = sense(self.slug, self._choices(), self.settings)
         except OrchardError as error:
@@ -54,6 +70,9 @@ class Run:
 
     def tags(self) -> dict[str, str]:
         return run_tags(self.dag_id, self.run_id, self.settings)
+
+    def cluster_name(self) -> str:
+        return cluster_name(self.tags())
 
     def cluster_request(self) -> dict[str, Any]:
         return run_job_flow(self.tags(), self._choices().core_nodes, self.settings)
@@ -80,10 +99,10 @@ class Run:
             run_id=self.run_id,
             images=self._choices().images,
             sensed=self._sensed(),
-            cluster=self._describe_cluster(),
+            cluster=self._cluster_facts(),
         )
         try:
-            return publish(storage_for(lake.uri, self.settings.nightly.aws_conn_id), lake, publication)
+            return publish(self._storage(), lake, publication)
         except OrchardError as error:
             raise AirflowFailException(str(error)) from None
 
@@ -94,14 +113,10 @@ class Run:
         sensed: Mapping[str, Any] = self.ti.xcom_pull(task_ids="sense")
         return sensed
 
-    def _describe_cluster(self) -> dict[str, Any]:
-        cluster_id = self.ti.xcom_pull(task_ids="create_cluster")
-        client = EmrHook(aws_conn_id=self.settings.nightly.aws_conn_id).conn
-        cluster = client.describe_cluster(ClusterId=cluster_id)["Cluster"]
-        timeline = cluster["Status"].get("Timeline", {})
-        return {
-            "id": cluster_id,
-            "release": cluster.get("ReleaseLabel"),
-            "states": self.ti.xcom_pull(task_ids="create_cluster", key="states"),
-            "timeline": {name: at.isoformat(timespec="seconds") for name, at in timeline.items()},
-        }
+    def _cluster_facts(self) -> dict[str, Any]:
+        """What ``create_cluster`` noted: by now the cluster may have ended, and EMR forgets it in time."""
+        facts = self.ti.xcom_pull(task_ids="create_cluster", key="cluster") or {}
+        return {name: facts.get(name) for name in ("id", "release", "states", "timeline")}
+
+    def _storage(self) -> Storage:
+        return storage_for(self.settings.places.lake, self.settings.nightly.aws_conn_id)

@@ -19,6 +19,9 @@ from orchard_jobs.contract import Precision
 URI_PATTERN = r"^(s3://[^/]|file:///)"
 """After the scheme comes the plain path or key: nothing in a URI is percent-decoded."""
 
+LONGEST_RETRY_DELAY = 120
+"""Seconds: between two tries of a step its cluster is idle."""
+
 XLARGE = ("m6i.xlarge", "m5.xlarge", "m7i.xlarge")
 MORE_XLARGE = ("m6a.xlarge", "m5a.xlarge")
 
@@ -166,6 +169,14 @@ class Settings:
     spark: Spark
     waits: Waits
     nightly: Nightly
+
+    def __post_init__(self) -> None:
+        # From a step's end to its next try: seen at the next look, its log waited for, the delay, and a
+        # minute for Airflow to start the task.
+        pause = self.waits.poll_interval + self.waits.log_timeout + LONGEST_RETRY_DELAY + 60
+        rule = f"more than {pause} s, or EMR would end the cluster before a step is retried"
+        given = f"{self.fleet.idle_timeout} with ORCHARD_LOG_TIMEOUT={self.waits.log_timeout}"
+        require(self.fleet.idle_timeout > pause, "idle_timeout", given, rule)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:

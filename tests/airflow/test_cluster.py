@@ -4,7 +4,7 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
-from orchard.cluster import run_job_flow, run_tags
+from orchard.cluster import cluster_name, run_job_flow, run_tags
 from orchard.settings import Settings
 
 LEAST = {"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"}
@@ -54,7 +54,7 @@ def test_the_whole_request() -> None:
 
     python = "/opt/orchard/venv/bin/python"
     assert request(core_nodes=5, ORCHARD_BOOTSTRAP_ARGS="--index 'a b'") == {
-        "Name": "d r",
+        "Name": "d r l",
         "LogUri": "s3://lake/logs/",
         "ReleaseLabel": "emr-spark-8.1.0",
         "Applications": [{"Name": "Spark"}],
@@ -127,3 +127,4 @@ def test_the_same_run_id_on_another_lake_has_other_tags() -> None:
     second = run_tags("d", "scheduled__1", Settings.from_env({**LEAST, "ORCHARD_LAKE": "s3://other"}))
     assert first["orchard:run"] == second["orchard:run"]
     assert first["orchard:lake"] != second["orchard:lake"]
+    assert cluster_name(first) != cluster_name(second)

@@ -25,8 +25,8 @@ def test_the_tasks_follow_each_other() -> None:
         "create_cluster": {"featurize", "terminate_cluster"},
         "featurize": {"reduce"},
         "reduce": {"export"},
-        "export": {"publish"},
-        "publish": {"terminate_cluster"},
+        "export": {"publish", "terminate_cluster"},
+        "publish": set(),
         "terminate_cluster": set(),
     }
 
@@ -34,6 +34,22 @@ def test_the_tasks_follow_each_other() -> None:
 def test_the_cluster_is_set_up_and_torn_down() -> None:
     assert [task.task_id for task in DAG.tasks if task.is_setup] == ["create_cluster"]
     assert [task.task_id for task in DAG.tasks if task.is_teardown] == ["terminate_cluster"]
+    assert DAG.get_task("terminate_cluster").on_failure_fail_dagrun
+
+
+def test_clearing_a_step_clears_the_cluster_with_it_and_clearing_the_publication_does_not() -> None:
+    def cleared(task_id: str) -> set[str]:
+        subset = DAG.partial_subset(task_id, include_downstream=True, include_upstream=False)
+        return {task.task_id for task in subset.tasks}
+
+    assert cleared("publish") == {"publish"}
+    assert cleared("export") == {"create_cluster", "export", "publish", "terminate_cluster"}
+
+
+def test_a_retry_comes_before_the_cluster_has_been_idle_for_too_long() -> None:
+    settings = Settings.from_env(LEAST)
+    assert all(task.max_retry_delay == timedelta(seconds=120) for task in DAG.tasks)
+    assert settings.waits.log_timeout + 120 + 60 < settings.fleet.idle_timeout
 
 
 def test_every_wait_for_emr_is_deferred() -> None:

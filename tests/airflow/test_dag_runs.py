@@ -2,13 +2,18 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
+from orchard.choices import params
+from orchard.run import Run
 from orchard.settings import Settings
 from orchard.storage import local_path
+from orchard_emr_terminate import OrchardTerminateClusterOperator
 from orchard_features import build_dag
 
 EVERY_TASK = ("sense", "create_cluster", "featurize", "reduce", "export", "publish", "terminate_cluster")
@@ -63,6 +68,10 @@ def test_new_images_are_published_and_the_cluster_is_terminated(
     assert [run["run"] for run in latest["runs"]] == [latest["run"]]
     summary = json.loads(local_path(latest["run_json"]).read_text())
     assert summary["counts"] == {"listed": 2, "featurized": 2, "rejected": 0, "known": 0}
+    cluster = summary["cluster"]
+    assert list(cluster) == ["id", "release", "states", "timeline"]
+    assert cluster["states"][-1]["state"] in ("RUNNING", "WAITING")
+    assert set(cluster["timeline"]) == {"CreationDateTime", "ReadyDateTime"}
     assert live_clusters() == []
 
 
@@ -121,6 +130,51 @@ def test_a_failed_step_publishes_nothing_and_leaves_no_cluster(
     assert not (tmp_path / "a lake" / "ledger").exists()
     assert not (tmp_path / "a lake" / "latest.json").exists()
     assert live_clusters() == []
+
+
+def test_a_cluster_that_cannot_be_ended_fails_the_run_but_not_the_publication(
+    run: Any, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise RuntimeError("not allowed to end it")
+
+    add_images(tmp_path, "apple/1.jpg")
+    monkeypatch.setattr(OrchardTerminateClusterOperator, "execute", refuse)
+    dag_run = run()
+    for cluster_id in live_clusters():
+        boto3.client("emr").terminate_job_flows(JobFlowIds=[cluster_id])
+    assert states_of(dag_run) == {**dict.fromkeys(EVERY_TASK, "success"), "terminate_cluster": "failed"}
+    assert str(dag_run.state) == "failed"
+    assert (local_path(settings.places.lake) / "latest.json").exists()
+
+
+def test_a_published_run_computes_nothing_again_but_may_publish_again(
+    run: Any, settings: Settings, tmp_path: Path
+) -> None:
+    add_images(tmp_path, "apple/1.jpg")
+    dag_run = run()
+    clusters = boto3.client("emr").list_clusters()["Clusters"]
+    written = content_of(local_path(settings.places.lake))
+    dag = build_dag(settings)
+    context = {
+        "dag": dag,
+        "run_id": dag_run.run_id,
+        "params": {name: param.resolve() for name, param in params(settings).items()},
+        "ti": SimpleNamespace(xcom_pull=lambda **_: None),
+    }
+    again = Run.of_context(context, settings)
+    guards = {task.task_id: task.guard for task in dag.tasks if hasattr(task, "guard")}
+    assert set(guards) == {"create_cluster", "featurize", "reduce", "export"}
+    for refused in (lambda _: again.look_for_images(), *guards.values()):
+        with pytest.raises(AirflowFailException, match=r"names it: .* never rewritten\. trigger a new run"):
+            refused(context)
+    again.publish()
+    assert content_of(local_path(settings.places.lake)) == written
+    assert boto3.client("emr").list_clusters()["Clusters"] == clusters
+
+
+def content_of(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_step_that_takes_too_long_is_cancelled(

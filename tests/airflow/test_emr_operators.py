@@ -9,12 +9,20 @@ from typing import Any
 import boto3
 import pytest
 from airflow.exceptions import AirflowException
+from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from airflow.providers.amazon.aws.hooks.emr import EmrHook
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferralError, TaskDeferred
-from botocore.exceptions import ConnectionClosedError
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowTaskTimeout,
+    TaskDeferralError,
+    TaskDeferred,
+)
+from botocore.exceptions import ClientError, ConnectionClosedError
 
-from orchard.cluster import run_job_flow, run_tags
+import orchard_emr_api
+from orchard.cluster import cluster_name, run_job_flow, run_tags
 from orchard.settings import Settings
+from orchard_emr_api import find_clusters
 from orchard_emr_create import OrchardCreateClusterOperator
 from orchard_emr_step import OrchardStepOperator
 from orchard_emr_terminate import OrchardTerminateClusterOperator
@@ -288,6 +296,7 @@ def terminate(tags: dict[str, str], job_flow_id: str = "") -> OrchardTerminateCl
     return OrchardTerminateClusterOperator(
         task_id="terminate_cluster",
         job_flow_id=job_flow_id,
+        cluster_name=cluster_name(tags),
         run_tags=tags,
         terminate_timeout=30,
         poll_interval=0.2,
@@ -387,14 +396,15 @@ def test_a_trigger_gives_up_where_asking_again_is_in_vain(emr: str) -> None:
 
 # --- answers that are lost
 
-get_conn = EmrHook.get_conn
+make_client: Any = EmrHook.__dict__.get("conn", AwsGenericHook.__dict__["conn"]).func
 
 
 def test_a_cluster_whose_creation_was_not_answered_is_found(
     create: Callable[..., Any], client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operator = create()
-    monkeypatch.setattr(EmrHook, "get_conn", lambda hook: Unanswered(get_conn(hook)))
+    monkeypatch.setattr(EmrHook, "conn", property(lambda hook: Unanswered(make_client(hook))))
+    monkeypatch.setattr("orchard_emr_once.PAUSES", (0.1,))
     assert [operator.execute(context_of(operator))] == live(client)
 
 
@@ -402,7 +412,8 @@ def test_a_step_whose_addition_was_not_answered_is_found(
     step: Callable[..., Any], cluster_id: str, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operator = step("exit 0")
-    monkeypatch.setattr(EmrHook, "get_conn", lambda hook: Unanswered(get_conn(hook)))
+    monkeypatch.setattr(EmrHook, "conn", property(lambda hook: Unanswered(make_client(hook))))
+    monkeypatch.setattr("orchard_emr_once.PAUSES", (0.1,))
     operator.execute(context_of(operator))
     assert steps_of(client, cluster_id) == [("featurize r #0", "COMPLETED")]
 
@@ -412,6 +423,7 @@ class Unanswered:
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self.meta = SimpleNamespace(client=client)  # where the hook looks for the region
 
     def __getattr__(self, name: str) -> Any:
         request = getattr(self._client, name)
@@ -423,3 +435,208 @@ class Unanswered:
             raise ConnectionClosedError(endpoint_url="http://emr")
 
         return lose
+
+
+# --- errors and kills at the worst moment
+
+
+class Faulty:
+    """A client in which some requests fail before they take effect, or after (their answers are lost)."""
+
+    def __init__(self, client: Any, faults: dict[str, list[Any]]) -> None:
+        self._client = client
+        self.meta = SimpleNamespace(client=client)  # where the hook looks for the region
+        self._faults = faults
+
+    def __getattr__(self, name: str) -> Any:
+        request = getattr(self._client, name)
+        if not self._faults.get(name):
+            return request
+
+        def strike(**arguments: Any) -> Any:
+            fault = self._faults[name].pop(0) if self._faults[name] else None
+            if isinstance(fault, BaseException):
+                raise fault
+            answer = request(**arguments)
+            if fault is not None:
+                fault()
+            return answer
+
+        return strike
+
+
+@pytest.fixture
+def faults(monkeypatch: pytest.MonkeyPatch, client: Any) -> dict[str, list[Any]]:
+    """By name of request: errors to raise instead of it, or functions to call after it."""
+    planned: dict[str, list[Any]] = {}
+    monkeypatch.setattr(EmrHook, "conn", property(lambda hook: Faulty(make_client(hook), planned)))
+    monkeypatch.setattr("orchard_emr_once.PAUSES", (0.1, 0.1, 0.1))
+    monkeypatch.setattr("orchard_emr_create.SEARCH_PAUSES", (0.1, 0.1, 0.1))
+    return planned
+
+
+def refusal(code: str, status: int = 400) -> ClientError:
+    return ClientError(
+        {"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": {"HTTPStatusCode": status}}, "Request"
+    )
+
+
+def lose_answer() -> None:
+    raise ConnectionClosedError(endpoint_url="http://emr")
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "Throttling", "RequestLimitExceeded"])
+def test_a_throttled_creation_is_repeated_in_place(
+    create: Callable[..., Any], client: Any, faults: dict[str, list[Any]], code: str
+) -> None:
+    faults["run_job_flow"] = [refusal(code), refusal(code)]
+    operator = create()
+    assert [operator.execute(context_of(operator))] == live(client)
+
+
+def test_a_creation_that_failed_on_emrs_side_is_repeated_a_few_times(
+    create: Callable[..., Any], client: Any, faults: dict[str, list[Any]]
+) -> None:
+    faults["run_job_flow"] = [refusal("InternalServerException", 500)] * 9
+    operator = create()
+    with pytest.raises(ClientError, match="InternalServerException"):
+        operator.execute(context_of(operator))
+    assert len(faults["run_job_flow"]) == 5
+    assert live(client) == []
+
+
+def test_a_refused_creation_is_not_repeated(
+    create: Callable[..., Any], client: Any, faults: dict[str, list[Any]]
+) -> None:
+    faults["run_job_flow"] = [refusal("ValidationException")]
+    operator = create()
+    with pytest.raises(ClientError, match="ValidationException"):
+        operator.execute(context_of(operator))
+    assert live(client) == []
+
+
+def test_a_throttled_step_is_added_once(
+    step: Callable[..., Any], cluster_id: str, client: Any, faults: dict[str, list[Any]]
+) -> None:
+    faults["add_job_flow_steps"] = [refusal("ThrottlingException"), lose_answer]
+    operator = step("exit 0")
+    operator.execute(context_of(operator))
+    assert steps_of(client, cluster_id) == [("featurize r #0", "COMPLETED")]
+
+
+def test_a_kill_while_the_cluster_is_asked_for_ends_it_as_soon_as_it_is_there(
+    create: Callable[..., Any], client: Any, faults: dict[str, list[Any]]
+) -> None:
+    operator = create()
+    faults["run_job_flow"] = [operator.on_kill]
+    with pytest.raises(AirflowException, match="killed while it asked for a cluster"):
+        operator.execute(context_of(operator))
+    assert live(client) == []
+
+
+def test_a_cluster_that_is_listed_late_is_ended_though_the_task_has_lost_it(
+    create: Callable[..., Any], client: Any, faults: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer is lost because of a time limit, and the first searches show nothing."""
+
+    def interrupt() -> None:
+        raise AirflowTaskTimeout()
+
+    looks = iter(range(100))
+    monkeypatch.setattr(
+        "orchard_emr_create.find_clusters",
+        lambda *arguments: find_clusters(*arguments) if next(looks) >= 3 else iter(()),
+    )
+    faults["run_job_flow"] = [interrupt]
+    operator = create()
+    with pytest.raises(AirflowTaskTimeout):
+        operator.execute(context_of(operator))
+    assert live(client) == []
+
+
+def test_a_search_that_fails_leaves_no_cluster_of_an_earlier_try(
+    create: Callable[..., Any], cluster_id: str, client: Any, faults: dict[str, list[Any]]
+) -> None:
+    faults["describe_cluster"] = [refusal("InternalServerException", 500)] * 2
+    operator = create()
+    with pytest.raises(ClientError):
+        operator.execute(context_of(operator))
+    assert live(client) == []
+
+
+def test_a_failure_after_the_task_was_resumed_ends_the_cluster(
+    create: Callable[..., Any], client: Any, faults: dict[str, list[Any]]
+) -> None:
+    operator = create(deferrable=True)
+    trigger = deferred(operator, context_of(operator)).trigger
+    event = event_of(trigger)
+    faults["describe_cluster"] = [refusal("AccessDeniedException")]
+    resumed = create(deferrable=True)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        resumed.resume_execution("execute_complete", {"event": event}, context_of(resumed))
+    assert live(client) == []
+
+
+def test_a_foreign_cluster_that_may_not_be_described_disturbs_nothing(
+    create: Callable[..., Any], client: Any, request_of_cluster: Any, tags: Any, monkeypatch: Any
+) -> None:
+    client.run_job_flow(**{**request_of_cluster, "Name": "somebody else's", "Tags": []})
+    (foreign,) = live(client)
+    described = []
+    tags_of = orchard_emr_api._tags_of
+
+    def note(client: Any, cluster_id: str) -> Any:
+        described.append(cluster_id)
+        return tags_of(client, cluster_id)
+
+    monkeypatch.setattr(orchard_emr_api, "_tags_of", note)
+    operator = create()
+    own = operator.execute(context_of(operator))
+    ending = terminate(tags)
+    ending.execute(context_of(ending))
+    assert live(client) == [foreign]
+    assert set(described) == {own}
+
+
+def test_the_known_cluster_is_ended_though_the_search_is_refused(
+    cluster_id: str, tags: dict[str, str], client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise refusal("AccessDeniedException")
+
+    monkeypatch.setattr("orchard_emr_terminate.find_clusters", refuse)
+    operator = terminate(tags, cluster_id)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        operator.execute(context_of(operator))
+    assert live(client) == []
+
+
+def test_no_cluster_is_asked_for_where_the_guard_refuses(create: Callable[..., Any], client: Any) -> None:
+    def refuse(context: Any) -> None:
+        raise AirflowFailException("published")
+
+    operator = create(guard=refuse)
+    with pytest.raises(AirflowFailException, match="published"):
+        operator.execute(context_of(operator))
+    assert live(client) == []
+
+
+# --- time limits of steps
+
+
+def test_a_step_that_takes_too_long_is_cancelled_and_fails_for_good(
+    step: Callable[..., Any], cluster_id: str, client: Any
+) -> None:
+    operator = step("sleep 60", step_timeout=1)
+    with pytest.raises(AirflowFailException, match="Cancelled after 1 s"):
+        operator.execute(context_of(operator))
+    wait_until(lambda: steps_of(client, cluster_id) == [("featurize r #0", "CANCELLED")])
+
+
+def test_the_time_of_a_step_counts_from_its_addition_whichever_try_added_it(
+    step: Callable[..., Any], cluster_id: str, client: Any
+) -> None:
+    first, second = step("sleep 60", deferrable=True), step("sleep 60", deferrable=True)
+    deadline = deferred(first, context_of(first)).trigger.deadline
+    time.sleep(1)
+    assert deferred(second, context_of(second)).trigger.deadline == deadline

@@ -60,6 +60,16 @@ def test_every_kind_of_value_is_parsed() -> None:
         ("ORCHARD_PRECISION", "int8", "ORCHARD_PRECISION=int8: it takes one of float32, bfloat16"),
         ("ORCHARD_MAX_FAILURE_RATIO", "1.5", "ORCHARD_MAX_FAILURE_RATIO=1.5: it takes 0 to 1"),
         ("ORCHARD_IDLE_TIMEOUT", "59", "ORCHARD_IDLE_TIMEOUT=59: it takes 60 to 604800 seconds"),
+        (
+            "ORCHARD_IDLE_TIMEOUT",
+            "540",
+            "ORCHARD_IDLE_TIMEOUT=540 with ORCHARD_LOG_TIMEOUT=330: it takes more than 540 s, or EMR",
+        ),
+        (
+            "ORCHARD_LOG_TIMEOUT",
+            "700",
+            "ORCHARD_IDLE_TIMEOUT=900 with ORCHARD_LOG_TIMEOUT=700: it takes more than 910 s, or EMR",
+        ),
         ("ORCHARD_DRIVER_MEMORY", "lots", "ORCHARD_DRIVER_MEMORY=lots: it takes a number and m or g"),
         ("ORCHARD_CRON", "0 2 * *", "ORCHARD_CRON=0 2 * *: it takes a cron expression of five fields"),
         ("ORCHARD_CRON", "0 25 * * *", "ORCHARD_CRON=0 25 * * *: it takes a cron expression of five fields"),

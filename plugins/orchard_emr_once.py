@@ -1,0 +1,52 @@
+"""Requests that EMR must not carry out twice, though it has no client token for them."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
+
+log = logging.getLogger(__name__)
+
+ONCE = {"retries": {"total_max_attempts": 1}}
+"""botocore's configuration for such a request: it must not be repeated behind our back."""
+
+PAUSES = (2.0, 4.0, 8.0, 16.0, 32.0)
+"""Seconds before each repetition. ListClusters and ListSteps may not show at once what was made."""
+
+THROTTLED = frozenset({"ThrottlingException", "Throttling", "RequestLimitExceeded"})
+
+
+def send_once(send: Callable[[], str], find: Callable[[], str | None]) -> str:
+    """Return the id of what ``send`` makes.
+
+    Where EMR throttles, nothing was made: the request is repeated. After an error of EMR's own or a lost
+    answer something may have been: ``find`` looks for it before the request is repeated.
+
+    Raises:
+        ClientError, BotoCoreError: what repeating does not mend, or has not after all of PAUSES.
+    """
+    for pause in PAUSES:
+        try:
+            return send()
+        except (ClientError, BotoCoreError) as error:
+            if not _is_throttled(error) and not is_unanswered(error):
+                raise
+            log.warning("%s; trying again in %.0f s", error, pause)
+            time.sleep(pause)
+            if is_unanswered(error) and (found := find()):
+                return found
+    return send()
+
+
+def is_unanswered(error: BaseException) -> bool:
+    """Whether it does not say if the request took effect: 5xx, or no answer. An interruption is none."""
+    if isinstance(error, ClientError):
+        status: Any = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return bool(status >= 500 and not _is_throttled(error))
+    return isinstance(error, HTTPClientError | ConnectionError) or not isinstance(error, BotoCoreError)
+
+
+def _is_throttled(error: BaseException) -> bool:
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] in THROTTLED
