@@ -84,7 +84,7 @@ class Choices:
         Raises:
             OrchardError: where they contradict each other or the settings.
         """
-        components, variance = params["components"], params["variance"]
+        components, variance = _whole(params, "components"), params["variance"]
         if components is not None and variance is not None:
             raise OrchardError(
                 f"components={components} and variance={variance}",
@@ -93,14 +93,35 @@ class Choices:
             )
         if components is None and variance is None:
             components = settings.nightly.components
+        core_nodes = _whole(params, "core_nodes")
+        if core_nodes is None:
+            raise _not_whole("core_nodes", None)
         return cls(
             images=_usable_images(params["images"], settings.places.lake),
             components=components,
             variance=variance,
             precision=Precision(params["precision"]),
-            core_nodes=params["core_nodes"],
+            core_nodes=core_nodes,
             max_failure_ratio=params["max_failure_ratio"],
         )
+
+
+def _whole(params: Mapping[str, Any], name: str) -> int | None:
+    """Return a parameter as an int: JSON has one kind of number, and 15.0 passes for an integer."""
+    value = params[name]
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not float(value).is_integer():
+        raise _not_whole(name, value)
+    return int(value)
+
+
+def _not_whole(name: str, value: object) -> OrchardError:
+    return OrchardError(
+        f"{name}={value!r}",
+        rule="it takes a whole number",
+        remedy="trigger the run again with one",
+    )
 
 
 def _usable_images(uri: str, lake: str) -> str:

@@ -16,8 +16,9 @@ from croniter import croniter
 from orchard.environment import Variable, read, require, setting, variables
 from orchard_jobs.contract import Precision
 
-URI_PATTERN = r"^(s3://[^/]|file:///)"
-"""After the scheme comes the plain path or key: nothing in a URI is percent-decoded."""
+URI_PATTERN = r"^(s3://[^/\x00-\x1f\x7f]|file:///)[^\x00-\x1f\x7f]*(?![\s\S])"
+"""After the scheme comes the plain path or key: nothing in a URI is percent-decoded. The end is said so that
+Python and JSON Schema, whose $ is another, agree that no line break follows."""
 
 LONGEST_RETRY_DELAY = 120
 """Seconds: between two tries of a step its cluster is idle."""

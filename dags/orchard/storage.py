@@ -124,9 +124,17 @@ class S3Storage:
             self._client.put_object(Bucket=bucket, Key=key, Body=data, **condition)
         except ClientError as error:
             # 409 is the answer while another conditional PUT of the same key is under way.
-            if error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict"):
+            if error.response["Error"]["Code"] not in ("PreconditionFailed", "ConditionalRequestConflict"):
+                raise
+            if not self._has(uri, data):
                 raise _changed(uri) from error
-            raise
+
+    def _has(self, uri: str, data: bytes) -> bool:
+        """Whether it is as we wrote it: boto3 repeats a PUT whose answer was lost, and then is refused."""
+        try:
+            return self.read(uri).data == data
+        except FileNotFoundError:
+            return False
 
     def names(self, uri: str) -> list[str]:
         bucket, key = bucket_and_key(uri)

@@ -21,6 +21,10 @@ DEFAULTS = {name: param.resolve() for name, param in params(SETTINGS).items()}
         ("images", "http://images"),
         ("images", "file://relative"),
         ("images", None),
+        ("images", "s3://bucket/in\n"),
+        ("images", "s3://bucket/a\nb"),
+        ("images", "s3://\nbucket"),
+        ("images", "file:///in\x00"),
         ("components", 0),
         ("components", 1281),
         ("components", 1.5),
@@ -56,6 +60,19 @@ def test_the_defaults_are_those_of_the_settings() -> None:
 def test_a_variance_replaces_the_default_number_of_components() -> None:
     chosen = Choices.of_run({**DEFAULTS, "variance": 0.9}, SETTINGS)
     assert (chosen.components, chosen.variance) == (None, 0.9)
+
+
+def test_a_whole_number_that_json_made_a_float_is_a_whole_number() -> None:
+    chosen = Choices.of_run({**DEFAULTS, "components": 20.0, "core_nodes": 3.0}, SETTINGS)
+    assert repr((chosen.components, chosen.core_nodes)) == "(20, 3)"
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"), [("components", 1.5), ("core_nodes", "2"), ("core_nodes", None), ("components", True)]
+)
+def test_a_number_that_is_not_whole_is_refused(name: str, bad: Any) -> None:
+    with pytest.raises(OrchardError, match=f"{name}={bad!r}: it takes a whole number. trigger"):
+        Choices.of_run({**DEFAULTS, name: bad}, SETTINGS)
 
 
 def test_components_and_variance_together_are_refused() -> None:

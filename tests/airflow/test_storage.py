@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from orchard.storage import ABSENT, FileStorage, S3Storage, Storage
@@ -50,6 +52,23 @@ def test_a_replacement_needs_the_version_that_was_read(place: tuple[Storage, str
     with pytest.raises(OrchardError, match="one run publishes at a time"):
         storage.replace(uri, b"4", version)
     assert storage.read(uri).data == b"3"
+
+
+@pytest.mark.parametrize("code", ["PreconditionFailed", "ConditionalRequestConflict"])
+def test_a_replacement_whose_answer_was_lost_is_a_success(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = ClientError({"Error": {"Code": code, "Message": "m"}}, "PutObject")
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="orchard")
+        storage, put = S3Storage(client), client.put_object
+
+        def put_twice(**arguments: Any) -> None:
+            put(**arguments)
+            raise refused
+
+        monkeypatch.setattr(client, "put_object", put_twice)
+        storage.replace("s3://orchard/latest.json", b"ours", ABSENT)
+        assert storage.read("s3://orchard/latest.json").data == b"ours"
 
 
 def test_a_local_write_that_fails_leaves_the_old_bytes_and_no_other_file(
