@@ -53,7 +53,7 @@ def build_dag(settings: Settings) -> DAG:
     """Return the nightly DAG. ``Run`` says what each task works on, when its fields are rendered."""
     waits, nightly = settings.waits, settings.nightly
     emr: dict[str, Any] = {
-        "aws_conn_id": nightly.aws_conn_id,
+        **settings.access.hook,
         "poll_interval": waits.poll_interval,
         "deferrable": True,
     }

@@ -3,6 +3,7 @@
 import gzip
 import time
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,39 +15,40 @@ SHOWN_LINES = 60
 
 
 def last_lines(
-    log_uri: str | None, cluster_id: str, step_id: str, *, timeout: float, aws_conn_id: str | None
+    log_uri: str | None, cluster_id: str, step_id: str, *, timeout: float, hook: Mapping[str, Any]
 ) -> str:
     """Return the end of a step's stderr, or one line that says why there is none.
 
-    Waits up to ``timeout`` seconds: EMR uploads logs every five minutes.
+    ``hook`` holds the arguments of S3Hook. Waits up to ``timeout`` seconds: EMR uploads logs every five
+    minutes.
     """
     if not log_uri:
         return "(the cluster has no LogUri, so the step's output is lost)"
     uri = f"{log_uri.rstrip('/')}/{cluster_id}/steps/{step_id}/stderr"
     deadline = time.monotonic() + timeout
-    while (text := _read(uri, aws_conn_id)) is None:
+    while (text := _read(uri, hook)) is None:
         if time.monotonic() >= deadline:
             return f"(no log yet at {uri}.gz: look again in a few minutes)"
         time.sleep(min(5.0, max(0.1, deadline - time.monotonic())))
     return "\n".join(text.splitlines()[-SHOWN_LINES:]) or f"(nothing in {uri}.gz)"
 
 
-def _read(uri: str, aws_conn_id: str | None) -> str | None:
+def _read(uri: str, hook: Mapping[str, Any]) -> str | None:
     for name in (f"{uri}.gz", uri):
         try:
-            data = _fetch(name, aws_conn_id)
+            data = _fetch(name, hook)
         except (OSError, ClientError, BotoCoreError):
             continue  # not there yet, or not ours to read: either way the caller says where it would be
         return (_decompress(data) if name.endswith(".gz") else data).decode(errors="replace")
     return None
 
 
-def _fetch(uri: str, aws_conn_id: str | None) -> bytes:
+def _fetch(uri: str, hook: Mapping[str, Any]) -> bytes:
     scheme, _, path = uri.partition("://")
     if scheme == "file":
         return Path(path).read_bytes()
     bucket, _, key = path.partition("/")  # EMR shows s3:// as s3n://
-    client: Any = S3Hook(aws_conn_id=aws_conn_id).conn
+    client: Any = S3Hook(**hook).conn
     data: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
     return data
 

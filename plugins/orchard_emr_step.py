@@ -163,9 +163,8 @@ class OrchardStepOperator(EmrAddStepsOperator):
 
     def _explain(self, step: dict[str, Any]) -> str:
         log_uri = self._describe_cluster().get("LogUri")
-        lines = last_lines(
-            log_uri, str(self.job_flow_id), step["Id"], timeout=self.log_timeout, aws_conn_id=self.aws_conn_id
-        )
+        hook = {"aws_conn_id": self.aws_conn_id, "region_name": self.region_name}
+        lines = last_lines(log_uri, str(self.job_flow_id), step["Id"], timeout=self.log_timeout, hook=hook)
         return f"{describe_failure(step)}\nThe last lines of its stderr:\n{lines}"
 
     def _describe_cluster(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchard.lake import run_slug
-from orchard.settings import Fleet, Settings, Spark
+from orchard.settings import Fleet, Settings
 
 DAG_TAG = "orchard:dag"
 RUN_TAG = "orchard:run"
@@ -40,7 +40,7 @@ def run_job_flow(tags: dict[str, str], core_nodes: int, settings: Settings) -> d
         "Applications": [{"Name": "Spark"}],
         "Instances": _instances(fleet, core_nodes),
         "BootstrapActions": [_bootstrap_action(fleet, places.code)],
-        "Configurations": _configurations(fleet, settings.spark),
+        "Configurations": _configurations(core_nodes, settings),
         "JobFlowRole": fleet.instance_profile,
         "ServiceRole": fleet.service_role,
         "VisibleToAllUsers": True,
@@ -114,8 +114,11 @@ def _bootstrap_action(fleet: Fleet, code: str) -> dict[str, Any]:
     }
 
 
-def _configurations(fleet: Fleet, spark: Spark) -> list[dict[str, Any]]:
+def _configurations(core_nodes: int, settings: Settings) -> list[dict[str, Any]]:
+    fleet, spark, region = settings.fleet, settings.spark, settings.access.region
     python = f"{fleet.node_env}/bin/python"
+    # What reads S3 beside S3A, in Python, looks for its region there.
+    exports = {"PYSPARK_PYTHON": python, **({"AWS_REGION": region} if region else {})}
     return [
         {
             "Classification": "spark-defaults",
@@ -126,17 +129,20 @@ def _configurations(fleet: Fleet, spark: Spark) -> list[dict[str, Any]]:
                 "spark.executor.memory": spark.executor_memory,
                 "spark.executor.memoryOverhead": spark.executor_overhead,
                 "spark.executor.cores": str(spark.executor_cores),
+                # To start with, one on each node; Spark asks for more where there is room.
+                "spark.executor.instances": str(core_nodes + fleet.task_nodes),
                 # https://docs.aws.amazon.com/emr/latest/ReleaseGuide/s3a-magicv2-committer.html
                 "spark.hadoop.mapreduce.outputcommitter.factory.scheme.s3a": (
                     "org.apache.hadoop.fs.s3a.commit.S3ACommitterFactory"
                 ),
                 "spark.hadoop.fs.s3a.committer.name": "magicv2",
                 "spark.hadoop.fs.s3a.committer.magic.enabled": "true",
+                **({"spark.executorEnv.AWS_REGION": region} if region else {}),
             },
         },
         {
             "Classification": "spark-env",
             "Properties": {},
-            "Configurations": [{"Classification": "export", "Properties": {"PYSPARK_PYTHON": python}}],
+            "Configurations": [{"Classification": "export", "Properties": exports}],
         },
     ]

@@ -21,6 +21,7 @@ import pyarrow as pa
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from botocore.exceptions import BotoCoreError, ClientError
 
+from orchard.settings import Access
 from orchard.storage import bucket_and_key, local_path
 from orchard_jobs.contract import MANIFEST_COLUMNS, is_hidden, label_of
 from orchard_jobs.errors import OrchardError
@@ -52,13 +53,13 @@ class Image(NamedTuple):
     modified: datetime
 
 
-def list_images(uri: str, aws_conn_id: str | None) -> pa.Table:
+def list_images(uri: str, access: Access) -> pa.Table:
     """Return every image below ``uri``, as a table of MANIFEST_SCHEMA.
 
     Raises:
         OrchardError: if the folder, or a folder in it, cannot be listed.
     """
-    images = _list_bucket(uri, aws_conn_id) if uri.startswith("s3://") else list_folder(local_path(uri))
+    images = _list_bucket(uri, access) if uri.startswith("s3://") else list_folder(local_path(uri))
     return pa.Table.from_batches(_to_batches(images), schema=MANIFEST_SCHEMA)
 
 
@@ -89,11 +90,11 @@ def list_objects(pages: Iterable[dict[str, Any]], prefix: str) -> Iterator[Image
                 yield Image(path, label_of(path), item["ETag"].strip('"'), item["Size"], item["LastModified"])
 
 
-def _list_bucket(uri: str, aws_conn_id: str | None) -> Iterator[Image]:
+def _list_bucket(uri: str, access: Access) -> Iterator[Image]:
     bucket, key = bucket_and_key(uri)
     prefix = f"{key}/" if key else ""
     try:
-        paginator = S3Hook(aws_conn_id=aws_conn_id).conn.get_paginator("list_objects_v2")
+        paginator = S3Hook(**access.hook).conn.get_paginator("list_objects_v2")
         yield from list_objects(paginator.paginate(Bucket=bucket, Prefix=prefix), prefix)
     except ClientError as error:
         raise _explained(uri, error) from error
@@ -101,7 +102,7 @@ def _list_bucket(uri: str, aws_conn_id: str | None) -> Iterator[Image]:
         raise OrchardError(
             f"cannot list {uri}: {error}",
             rule="listing needs AWS credentials, a region and a way to S3",
-            remedy="check ORCHARD_AWS_CONN_ID, or the environment that boto3 reads",
+            remedy="check ORCHARD_AWS_CONN_ID and ORCHARD_REGION, or the environment that boto3 reads",
         ) from error
 
 

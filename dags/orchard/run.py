@@ -119,4 +119,4 @@ class Run:
         return {name: facts.get(name) for name in ("id", "release", "states", "timeline")}
 
     def _storage(self) -> Storage:
-        return storage_for(self.settings.places.lake, self.settings.nightly.aws_conn_id)
+        return storage_for(self.settings.places.lake, self.settings.access)

@@ -9,7 +9,7 @@ from orchard.history import History
 from orchard.images import difference, read_ledger, write_manifest
 from orchard.lake import Lake
 from orchard.listing import list_images
-from orchard.settings import Settings
+from orchard.settings import Access, Settings
 from orchard.storage import storage_for
 from orchard_jobs.errors import OrchardError
 
@@ -38,11 +38,11 @@ def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
         OrchardError: if the images cannot be listed, or there never were any.
     """
     lake = Lake(settings.places.lake)
-    storage = storage_for(lake.uri, settings.nightly.aws_conn_id)
-    model = read_model_id(settings.places.model, settings.nightly.aws_conn_id)
+    storage = storage_for(lake.uri, settings.access)
+    model = read_model_id(settings.places.model, settings.access)
     history = History.of_lake(storage, lake)
     builds_on = history.builds_on(choices.images, model)
-    listing = list_images(choices.images, settings.nightly.aws_conn_id)
+    listing = list_images(choices.images, settings.access)
     if not builds_on and listing.num_rows == 0:
         raise OrchardError(
             f"no images in {choices.images}",
@@ -66,14 +66,14 @@ def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
     )
 
 
-def read_model_id(uri: str, aws_conn_id: str | None) -> str:
+def read_model_id(uri: str, access: Access) -> str:
     """Return the id on the card of the model artefact at ``uri``.
 
     Raises:
         OrchardError: if there is no artefact; better here than on a cluster that costs money.
     """
     try:
-        card: dict[str, Any] = json.loads(storage_for(uri, aws_conn_id).read(f"{uri}/card.json").data)
+        card: dict[str, Any] = json.loads(storage_for(uri, access).read(f"{uri}/card.json").data)
     except (FileNotFoundError, ValueError):
         raise OrchardError(
             f"no model artefact at {uri}",

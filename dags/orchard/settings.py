@@ -7,14 +7,14 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import croniter
 
 from orchard.environment import Variable, read, require, setting, variables
-from orchard_jobs.contract import Precision
+from orchard_jobs.contract import GLOB_CHARACTERS, Precision
 
 URI_PATTERN = r"^(s3://[^/\x00-\x1f\x7f]|file:///)[^\x00-\x1f\x7f]*(?![\s\S])"
 """After the scheme comes the plain path or key: nothing in a URI is percent-decoded. The end is said so that
@@ -50,6 +50,9 @@ class Places:
             is_uri = re.match(URI_PATTERN, uri) is not None
             require(is_uri, field.name, uri, "s3://bucket/prefix or file:///path")
             object.__setattr__(self, field.name, uri.rstrip("/"))
+        globs = " ".join(GLOB_CHARACTERS)
+        is_literal = not set(self.lake) & set(GLOB_CHARACTERS)
+        require(is_literal, "lake", self.lake, f"a URI with none of {globs}, which Spark would expand")
         is_plain = not self.code.startswith("s3://") or quote(self.code, safe="/:") == self.code
         rule = "letters, digits and ._~/- in an s3:// URI, because spark-submit decodes it"
         require(is_plain, "code", self.code, rule)
@@ -150,15 +153,33 @@ class Nightly:
         "Number format of the inference: float32 or bfloat16", Precision.FLOAT32
     )
     max_failure_ratio: float = setting("Largest allowed share of rejected images", 0.05)
-    aws_conn_id: str | None = setting(
-        "Airflow connection for AWS", None, shown="none: credentials as boto3 finds them"
-    )
 
     def __post_init__(self) -> None:
         require(1 <= self.components <= 1280, "components", self.components, "1 to 1280")
         require(0 <= self.max_failure_ratio <= 1, "max_failure_ratio", self.max_failure_ratio, "0 to 1")
         require(_is_cron(self.cron), "cron", self.cron, "a cron expression of five fields")
         require(_is_time_zone(self.time_zone), "time_zone", self.time_zone, "a name such as Europe/Paris")
+
+
+@dataclass(frozen=True)
+class Access:
+    """How AWS is reached."""
+
+    aws_conn_id: str | None = setting(
+        "Airflow connection for AWS", None, shown="none: credentials as boto3 finds them"
+    )
+    region: str | None = setting(
+        "AWS region of the cluster and the buckets", None, shown="none: the one that boto3 finds"
+    )
+
+    def __post_init__(self) -> None:
+        is_region = self.region is None or re.fullmatch(r"[a-z]+(-[a-z]+)+-\d", self.region) is not None
+        require(is_region, "region", self.region, "a region's name, as eu-west-3")
+
+    @property
+    def hook(self) -> dict[str, Any]:
+        """Arguments of the amazon provider's operators and hooks."""
+        return {"aws_conn_id": self.aws_conn_id, "region_name": self.region}
 
 
 @dataclass(frozen=True)
@@ -170,6 +191,7 @@ class Settings:
     spark: Spark
     waits: Waits
     nightly: Nightly
+    access: Access
 
     def __post_init__(self) -> None:
         # From a step's end to its next try: seen at the next look, its log waited for, the delay, and a
@@ -192,12 +214,13 @@ class Settings:
             spark=read(Spark, environ),
             waits=read(Waits, environ),
             nightly=read(Nightly, environ),
+            access=read(Access, environ),
         )
 
 
 def table() -> list[Variable]:
     """Return every variable with its default and meaning, for the README."""
-    groups = (Places, Fleet, Spark, Waits, Nightly)
+    groups = (Places, Fleet, Spark, Waits, Nightly, Access)
     return [variable for group in groups for variable in variables(group)]
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from botocore.exceptions import ClientError
 
+from orchard.settings import Access
 from orchard_jobs.errors import OrchardError
 
 ABSENT = ""
@@ -43,9 +44,9 @@ class Storage(Protocol):
         """Return the names of the objects directly in the folder ``uri``, sorted; none if it is absent."""
 
 
-def storage_for(uri: str, aws_conn_id: str | None) -> Storage:
+def storage_for(uri: str, access: Access) -> Storage:
     """Return the storage of ``uri``'s scheme."""
-    return S3Storage(S3Hook(aws_conn_id=aws_conn_id).conn) if uri.startswith("s3://") else FileStorage()
+    return S3Storage(S3Hook(**access.hook).conn) if uri.startswith("s3://") else FileStorage()
 
 
 def local_path(uri: str) -> Path:

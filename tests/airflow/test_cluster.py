@@ -82,6 +82,7 @@ def test_the_whole_request() -> None:
                     "spark.executor.memory": "3g",
                     "spark.executor.memoryOverhead": "6g",
                     "spark.executor.cores": "4",
+                    "spark.executor.instances": "5",
                     "spark.hadoop.mapreduce.outputcommitter.factory.scheme.s3a": (
                         "org.apache.hadoop.fs.s3a.commit.S3ACommitterFactory"
                     ),
@@ -107,6 +108,14 @@ def test_the_whole_request() -> None:
             {"Key": "for-use-with-amazon-emr-managed-policies", "Value": "true"},
         ],
     }
+
+
+def test_the_region_reaches_the_nodes() -> None:
+    defaults, spark_env = request(ORCHARD_REGION="eu-west-3", ORCHARD_TASK_NODES="3")["Configurations"]  # type: ignore[misc]
+    assert defaults["Properties"]["spark.executorEnv.AWS_REGION"] == "eu-west-3"
+    assert defaults["Properties"]["spark.executor.instances"] == "5"
+    exports = spark_env["Configurations"][0]["Properties"]
+    assert exports == {"PYSPARK_PYTHON": "/opt/orchard/venv/bin/python", "AWS_REGION": "eu-west-3"}
 
 
 def test_spot_task_nodes_become_on_demand_where_there_is_no_spot() -> None:

@@ -62,6 +62,12 @@ def test_every_wait_for_emr_is_deferred() -> None:
     }
 
 
+def test_every_task_that_talks_to_emr_is_told_the_region() -> None:
+    dag = build_dag(Settings.from_env({**LEAST, "ORCHARD_REGION": "eu-west-3", "ORCHARD_AWS_CONN_ID": "a"}))
+    told = {(task.aws_conn_id, task.region_name) for task in dag.tasks if hasattr(task, "region_name")}
+    assert told == {("a", "eu-west-3")}
+
+
 def test_every_task_has_an_end_and_the_run_has_none_that_would_skip_the_teardown() -> None:
     assert DAG.dagrun_timeout is None
     assert {task.task_id: task.execution_timeout for task in DAG.tasks} == {

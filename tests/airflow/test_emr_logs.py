@@ -11,7 +11,7 @@ from orchard_emr_logs import last_lines
 
 
 def show(log_uri: str | None, timeout: float = 0) -> str:
-    return last_lines(log_uri, "j-1", "s-1", timeout=timeout, aws_conn_id=None)
+    return last_lines(log_uri, "j-1", "s-1", timeout=timeout, hook={"aws_conn_id": None})
 
 
 @pytest.mark.parametrize("scheme", ["s3", "s3n"])

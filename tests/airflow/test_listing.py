@@ -12,6 +12,7 @@ from moto.server import ThreadedMotoServer
 
 from orchard import listing
 from orchard.listing import MANIFEST_SCHEMA, list_images
+from orchard.settings import Access
 from orchard_jobs.errors import OrchardError
 
 NAMES = [
@@ -46,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def paths(uri: str) -> list[str]:
-    return sorted(list_images(uri, None)["path"].to_pylist())
+    return sorted(list_images(uri, Access())["path"].to_pylist())
 
 
 def test_any_name_is_listed_and_hidden_ones_are_not(folder: Path) -> None:
@@ -58,7 +59,7 @@ def test_a_row_has_the_columns_of_the_contract(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(b"12345")
     os.utime(path, ns=(0, 1_700_000_000_123_456_789))
-    table = list_images(f"file://{tmp_path}", None)
+    table = list_images(f"file://{tmp_path}", Access())
     assert table.schema == MANIFEST_SCHEMA
     (row,) = table.to_pylist()
     assert {**row, "modified": row["modified"].isoformat(timespec="milliseconds")} == {
@@ -74,10 +75,10 @@ def test_an_overwritten_file_has_another_etag(tmp_path: Path) -> None:
     path = tmp_path / "1.jpg"
     path.write_bytes(b"old")
     os.utime(path, ns=(0, 1))
-    before = list_images(f"file://{tmp_path}", None)["etag"].to_pylist()
+    before = list_images(f"file://{tmp_path}", Access())["etag"].to_pylist()
     path.write_bytes(b"new")
     os.utime(path, ns=(0, 2))
-    assert list_images(f"file://{tmp_path}", None)["etag"].to_pylist() != before
+    assert list_images(f"file://{tmp_path}", Access())["etag"].to_pylist() != before
 
 
 def test_links_to_files_are_listed_links_to_folders_are_not_and_loops_end(
@@ -114,12 +115,12 @@ def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(listing.os, "scandir", refuse)
     with pytest.raises(OrchardError, match=r"cannot list .*/locked: Permission denied: every folder"):
-        list_images(f"file://{tmp_path}", None)
+        list_images(f"file://{tmp_path}", Access())
 
 
 def test_no_such_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OrchardError, match=r"no folder .*/nothing"):
-        list_images(f"file://{tmp_path}/nothing", None)
+        list_images(f"file://{tmp_path}/nothing", Access())
 
 
 def test_a_listing_longer_than_a_batch_is_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +172,7 @@ def test_keys_that_no_server_here_stores_are_listed_from_pages() -> None:
 
 def test_a_bucket_that_does_not_exist_is_an_error_with_a_remedy(s3: Any) -> None:
     with pytest.raises(OrchardError, match="cannot list s3://nothing/in: NoSuchBucket"):
-        list_images("s3://nothing/in", None)
+        list_images("s3://nothing/in", Access())
 
 
 def test_missing_credentials_are_an_error_with_a_remedy(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,4 +180,4 @@ def test_missing_credentials_are_an_error_with_a_remedy(s3: Any, monkeypatch: py
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     with pytest.raises(OrchardError, match="ORCHARD_AWS_CONN_ID"):
-        list_images("s3://orchard/in", None)
+        list_images("s3://orchard/in", Access())

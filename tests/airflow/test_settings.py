@@ -36,7 +36,7 @@ def test_every_kind_of_value_is_parsed() -> None:
     assert settings.nightly.precision is Precision.BFLOAT16
     assert settings.nightly.max_failure_ratio == 0.5
     assert settings.fleet.security_configuration == "imdsv2"
-    assert settings.nightly.aws_conn_id is None
+    assert settings.access.hook == {"aws_conn_id": None, "region_name": None}
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,8 @@ def test_every_kind_of_value_is_parsed() -> None:
             "700",
             "ORCHARD_IDLE_TIMEOUT=900 with ORCHARD_LOG_TIMEOUT=700: it takes more than 910 s, or EMR",
         ),
+        ("ORCHARD_LAKE", "s3://lake/[a]", "ORCHARD_LAKE=s3://lake/[a]: it takes a URI with none of * ? ["),
+        ("ORCHARD_REGION", "Paris", "ORCHARD_REGION=Paris: it takes a region's name, as eu-west-3"),
         ("ORCHARD_DRIVER_MEMORY", "lots", "ORCHARD_DRIVER_MEMORY=lots: it takes a number and m or g"),
         ("ORCHARD_CRON", "0 2 * *", "ORCHARD_CRON=0 2 * *: it takes a cron expression of five fields"),
         ("ORCHARD_CRON", "0 25 * * *", "ORCHARD_CRON=0 25 * * *: it takes a cron expression of five fields"),
