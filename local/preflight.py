@@ -122,7 +122,8 @@ def _check_port(name: str, given: str) -> None:
             probe.bind(("127.0.0.1", int(given)))
         except OSError as error:
             raise UnfitError(
-                f"{name}={given}: {error.strerror} on 127.0.0.1. Give a free one: {name}=<port>. (`make down` ends an earlier `make up`.)"
+                f"{name}={given}: {error.strerror} on 127.0.0.1. Give a free one: {name}=<port>. "
+                "`make down` ends an earlier `make up`."
             ) from None
 
 

@@ -64,7 +64,7 @@ def test_code_on_s3_without_a_wheelhouse_is_installed_from_the_index(source: Pat
         index.listen()
         index.settimeout(60)
         url = f"http://127.0.0.1:{index.getsockname()[1]}/simple"
-        pip = {"PIP_INDEX_URL": url, "PIP_RETRIES": "0", "PIP_TIMEOUT": "1"}
+        pip = {"PIP_INDEX_URL": url, "PIP_RETRIES": "0", "PIP_DEFAULT_TIMEOUT": "1"}
         done = install("--target", str(tmp_path / "venv"), "--source", "s3://l/code", path=aws.parent, **pip)
         assert done.returncode != 0
         asked, _ = index.accept()
