@@ -11,7 +11,14 @@ from pathlib import Path
 from local.emr.cluster import Cluster
 from local.emr.process import Marker
 from local.emr.settings import Settings
-from local.emr.spark_conf import build_defaults, exports_of, properties_of, render_properties
+from local.emr.spark_conf import (
+    PYTHON_PROPERTIES,
+    PYTHON_VARIABLES,
+    build_defaults,
+    exports_of,
+    properties_of,
+    render_properties,
+)
 
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 # What a node has from its instance profile and region, and where AWS is; nothing else of the server's.
@@ -38,6 +45,8 @@ class Node:
         self.temporary = self.folder / "tmp"
         self.conf_dir = self.folder / "conf"
         self.marker = Marker("ORCHARD_CLUSTER", cluster.cluster_id)
+        self.makes_its_python = bool(cluster.request.get("BootstrapActions"))
+        """Whether bootstrap actions make the Python that the cluster's configurations name."""
         self.notes: list[str] = []
         """What was changed in the cluster's spark-defaults."""
 
@@ -47,7 +56,7 @@ class Node:
             folder.mkdir(parents=True, exist_ok=True)
         asked = properties_of(self._configurations, "spark-defaults")
         master = self._settings.spark_master or f"local[{self._settings.cores}]"
-        defaults, self.notes = build_defaults(asked, master, self.temporary)
+        defaults, self.notes = build_defaults(asked, master, self.temporary, self.makes_its_python)
         (self.conf_dir / "spark-defaults.conf").write_text(render_properties(defaults), encoding="utf-8")
 
     def remove(self) -> None:
@@ -69,11 +78,24 @@ class Node:
             "PYSPARK_PYTHON": str(self._settings.node_python),
         }
         exports = exports_of(self._configurations)
-        for name in ("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"):
-            if name in exports and shutil.which(exports[name]) is None:
+        for name in PYTHON_VARIABLES:
+            if name in exports and not self.makes_its_python and shutil.which(exports[name]) is None:
                 del exports[name]  # a path of EMR's nodes: the node's own Python stands in
         spark_home = find_spark_home(self._settings.node_python)
         return environment | ({"SPARK_HOME": str(spark_home)} if spark_home else {}) | exports
+
+    def missing_pythons(self) -> list[str]:
+        """Settings, as `name=path`, that name a Python which no bootstrap action has made."""
+        if not self.makes_its_python:
+            return []  # the node's own stands in
+        defaults, exports = (
+            properties_of(self._configurations, "spark-defaults"),
+            exports_of(self._configurations),
+        )
+        asked = [(key, defaults[key]) for key in PYTHON_PROPERTIES if key in defaults]
+        asked += [(name, exports[name]) for name in PYTHON_VARIABLES if name in exports]
+        path = self.bootstrap_environment()["PATH"]
+        return [f"{name}={value}" for name, value in asked if shutil.which(value, path=path) is None]
 
     def find_program(self, name: str) -> str | None:
         """A program of the node's Python environment, else of the PATH."""

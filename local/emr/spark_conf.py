@@ -23,7 +23,8 @@ _NEED_YARN = (
     "spark.history.",
 )
 _MEMORY = ("spark.driver.memory", "spark.executor.memory")
-_PYTHON = ("spark.pyspark.python", "spark.pyspark.driver.python")
+PYTHON_PROPERTIES = ("spark.pyspark.python", "spark.pyspark.driver.python")
+PYTHON_VARIABLES = ("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON")
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,17 @@ class Adapted:
     note: str | None = None
 
 
-def adapt_property(key: str, value: str) -> Adapted:
-    """What becomes of one Spark property here."""
+def adapt_property(key: str, value: str, keeps_python: bool = False) -> Adapted:
+    """What becomes of one Spark property here.
+
+    `keeps_python`: the cluster has bootstrap actions, whose business it is that its Python exists. Without
+    any, a path of EMR's nodes gives way to the node's own Python.
+    """
     if key.startswith(_NEED_YARN):
         return Adapted(None, f"{key}={value} is left out: there is no YARN here")
     if value.startswith("org.apache.spark.internal.io.cloud."):
         return Adapted(None, f"{key}={value} is left out: pyspark's jars do not have it")
-    if key in _PYTHON and shutil.which(value) is None:
+    if key in PYTHON_PROPERTIES and not keeps_python and shutil.which(value) is None:
         return Adapted(
             None, f"{key}={value} is left out: there is no such Python here; the node's own is used"
         )
@@ -78,10 +83,10 @@ def exports_of(configurations: list[Parameters]) -> dict[str, str]:
 
 
 def build_defaults(
-    asked: Mapping[str, str], master: str, local_dir: Path
+    asked: Mapping[str, str], master: str, local_dir: Path, keeps_python: bool = False
 ) -> tuple[dict[str, str], list[str]]:
     """The spark-defaults of a cluster on this machine, and what was changed in them."""
-    adapted = {key: adapt_property(key, value) for key, value in asked.items()}
+    adapted = {key: adapt_property(key, value, keeps_python) for key, value in asked.items()}
     defaults = {key: setting.value for key, setting in adapted.items() if setting.value is not None}
     temporary = f"-Djava.io.tmpdir={local_dir}"
     quoted = f'"{temporary}"' if " " in temporary else temporary

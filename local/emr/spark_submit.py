@@ -15,7 +15,7 @@ _PROPERTY_OF_OPTION = {
 }
 
 
-def adapt_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+def adapt_arguments(arguments: Sequence[str], keeps_python: bool = False) -> tuple[list[str], list[str]]:
     """The arguments of spark-submit as this machine takes them, and notes on what was changed.
 
     Only options before the application are Spark's; the application and what follows are passed on untouched.
@@ -25,7 +25,7 @@ def adapt_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     end = 0
     for option in _options(arguments):
         end += len(option)
-        kept, note = _adapt_option(option)
+        kept, note = _adapt_option(option, keeps_python)
         adapted += kept
         notes += [note] if note else []
     return adapted + list(arguments[end:]), notes
@@ -41,11 +41,11 @@ def _options(arguments: Sequence[str]) -> Iterator[tuple[str, ...]]:
         at += len(option)
 
 
-def _adapt_option(option: tuple[str, ...]) -> tuple[tuple[str, ...], str | None]:
+def _adapt_option(option: tuple[str, ...], keeps_python: bool) -> tuple[tuple[str, ...], str | None]:
     name, _, value = option[0].partition("=") if len(option) == 1 else (option[0], "", option[1])
     if name in ("--conf", "-c") and "=" in value:
         key, _, setting = value.partition("=")
-        adapted = adapt_property(key, setting)
+        adapted = adapt_property(key, setting, keeps_python)
         return _rebuild(option, adapted, ("--conf", f"{key}={adapted.value}"))
     if name in _PROPERTY_OF_OPTION:
         adapted = adapt_property(_PROPERTY_OF_OPTION[name], value)

@@ -89,7 +89,12 @@ def _resolve_command(node: Node, step: Step, log: LogFolder) -> list[str]:
         )
     if arguments[0] != "spark-submit":
         return [program, *arguments[1:]]
-    adapted, notes = adapt_arguments(arguments[1:])
+    if missing := node.missing_pythons():
+        raise CannotRunError(
+            f"{', '.join(missing)}: there is no such program on the node. The cluster's bootstrap actions "
+            "are to make it: see what they print"
+        )
+    adapted, notes = adapt_arguments(arguments[1:], node.makes_its_python)
     for note in (*node.notes, *notes):
         log.note(note)
     return [program, *adapted]

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.usefixtures("airflow_db", "emr")
 def run(environ: dict[str, str], node: Path, tmp_path: Path) -> Any:
     """Return a function that runs the DAG once and gives the DAG run."""
     behave(node)
+    environ["ORCHARD_NODE_ENV"] = str(node.parent)
     code = tmp_path / "a lake" / "code"
     code.mkdir(parents=True)
     (code / "install_node.sh").write_text("exit 0\n")

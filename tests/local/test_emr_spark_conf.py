@@ -66,6 +66,15 @@ def test_a_python_of_emr_nodes_gives_way_to_the_nodes_own() -> None:
     assert adapt_property("spark.pyspark.python", sys.executable) == Adapted(sys.executable)
 
 
+def test_where_bootstrap_actions_make_the_python_its_path_is_kept() -> None:
+    missing = "/opt/orchard/no/such/python"
+    assert adapt_property("spark.pyspark.python", missing, keeps_python=True) == Adapted(missing)
+    option = ["--conf", f"spark.pyspark.python={missing}", "run.py"]
+    assert adapt_arguments(option, keeps_python=True) == (option, [])
+    defaults, notes = build_defaults({"spark.pyspark.python": missing}, "local", Path("/tmp"), True)
+    assert (defaults["spark.pyspark.python"], notes) == (missing, [])
+
+
 def test_options_of_spark_submit_are_adapted_and_the_applications_are_not() -> None:
     application = ["s3://b/run.py", "--master", "yarn", "--conf", "spark.master=yarn", "--driver-memory=900t"]
     options = [

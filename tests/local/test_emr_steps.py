@@ -276,3 +276,26 @@ def test_steps_are_listed_newest_first_by_state_by_id_and_over_several_pages(emr
     wait_for_step(emr, cluster_id, ids["0"], "RUNNING")
     running = emr.list_steps(ClusterId=cluster_id, StepStates=["RUNNING"])["Steps"]
     assert [step["Name"] for step in running] == ["0"]
+
+
+@pytest.mark.parametrize("classification", ["spark-defaults", "spark-env"])
+def test_a_python_that_the_bootstrap_actions_have_not_made_fails_the_step_and_says_so(
+    emr: Any, run: Run, tmp_path: Path, classification: str
+) -> None:
+    script = tmp_path / "bootstrap.sh"
+    script.write_text("exit 0")
+    export = {"Classification": "export", "Properties": {"PYSPARK_PYTHON": "/no/python"}}
+    configurations: dict[str, Json] = {
+        "spark-defaults": {"Properties": {"spark.pyspark.python": "/no/python"}},
+        "spark-env": {"Configurations": [export]},
+    }
+    cluster_id = run(
+        BootstrapActions=[{"Name": "b", "ScriptBootstrapAction": {"Path": script.as_uri()}}],
+        Configurations=[{"Classification": classification, **configurations[classification]}],
+    )
+    step = bash_step("")
+    step["HadoopJarStep"]["Args"] = ["spark-submit", "run.py"]
+    status = wait_for_step(emr, cluster_id, add_step(emr, cluster_id, step), "FAILED")
+    asked = {"spark-defaults": "spark.pyspark.python", "spark-env": "PYSPARK_PYTHON"}[classification]
+    assert status["FailureDetails"]["Reason"] == "Unable to run the step."
+    assert status["FailureDetails"]["Message"].startswith(f"{asked}=/no/python: there is no such program")
