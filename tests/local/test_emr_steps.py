@@ -164,8 +164,8 @@ def test_steps_run_one_after_the_other_unless_concurrency_is_asked_for(
         bash_step(f"sleep 0.5; [ ! -e {tmp_path}/b ]", name="c"),
         bash_step(f"touch {tmp_path}/b", name="d"),
     ]
-    emr.add_job_flow_steps(JobFlowId=cluster_id, Steps=one_by_one)
-    wait_for(emr, cluster_id, "WAITING")
+    last = emr.add_job_flow_steps(JobFlowId=cluster_id, Steps=one_by_one)["StepIds"][-1]
+    wait_for_step(emr, cluster_id, last, "COMPLETED")
     assert step_states(emr, cluster_id) == dict.fromkeys("abcd", "COMPLETED")
 
 
