@@ -24,6 +24,7 @@ from orchard.cluster import cluster_name, run_job_flow, run_tags
 from orchard.settings import Settings
 from orchard_emr_api import find_clusters
 from orchard_emr_create import OrchardCreateClusterOperator
+from orchard_emr_once import send_once
 from orchard_emr_step import OrchardStepOperator
 from orchard_emr_terminate import OrchardTerminateClusterOperator
 from orchard_emr_triggers import EmrClusterEndTrigger, EmrClusterStartTrigger, EmrStepTrigger
@@ -404,7 +405,7 @@ def test_a_cluster_whose_creation_was_not_answered_is_found(
 ) -> None:
     operator = create()
     monkeypatch.setattr(EmrHook, "conn", property(lambda hook: Unanswered(make_client(hook))))
-    monkeypatch.setattr("orchard_emr_once.PAUSES", (0.1,))
+    monkeypatch.setitem(send_once.__globals__, "PAUSES", (0.1,))
     assert [operator.execute(context_of(operator))] == live(client)
 
 
@@ -413,7 +414,7 @@ def test_a_step_whose_addition_was_not_answered_is_found(
 ) -> None:
     operator = step("exit 0")
     monkeypatch.setattr(EmrHook, "conn", property(lambda hook: Unanswered(make_client(hook))))
-    monkeypatch.setattr("orchard_emr_once.PAUSES", (0.1,))
+    monkeypatch.setitem(send_once.__globals__, "PAUSES", (0.1,))
     operator.execute(context_of(operator))
     assert steps_of(client, cluster_id) == [("featurize r #0", "COMPLETED")]
 
@@ -469,9 +470,10 @@ class Faulty:
 def faults(monkeypatch: pytest.MonkeyPatch, client: Any) -> dict[str, list[Any]]:
     """By name of request: errors to raise instead of it, or functions to call after it."""
     planned: dict[str, list[Any]] = {}
+    # Through the functions, not the modules' names: Airflow imports its plugins once more.
     monkeypatch.setattr(EmrHook, "conn", property(lambda hook: Faulty(make_client(hook), planned)))
-    monkeypatch.setattr("orchard_emr_once.PAUSES", (0.1, 0.1, 0.1))
-    monkeypatch.setattr("orchard_emr_create.SEARCH_PAUSES", (0.1, 0.1, 0.1))
+    monkeypatch.setitem(send_once.__globals__, "PAUSES", (0.1, 0.1, 0.1))
+    monkeypatch.setitem(OrchardCreateClusterOperator._create.__globals__, "SEARCH_PAUSES", (0.1, 0.1, 0.1))
     return planned
 
 
@@ -543,8 +545,9 @@ def test_a_cluster_that_is_listed_late_is_ended_though_the_task_has_lost_it(
         raise AirflowTaskTimeout()
 
     looks = iter(range(100))
-    monkeypatch.setattr(
-        "orchard_emr_create.find_clusters",
+    monkeypatch.setitem(
+        OrchardCreateClusterOperator._create.__globals__,
+        "find_clusters",
         lambda *arguments: find_clusters(*arguments) if next(looks) >= 3 else iter(()),
     )
     faults["run_job_flow"] = [interrupt]
@@ -604,7 +607,7 @@ def test_the_known_cluster_is_ended_though_the_search_is_refused(
     def refuse(*_: Any) -> Any:
         raise refusal("AccessDeniedException")
 
-    monkeypatch.setattr("orchard_emr_terminate.find_clusters", refuse)
+    monkeypatch.setitem(OrchardTerminateClusterOperator._find_alive.__globals__, "find_clusters", refuse)
     operator = terminate(tags, cluster_id)
     with pytest.raises(ClientError, match="AccessDenied"):
         operator.execute(context_of(operator))
