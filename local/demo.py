@@ -135,8 +135,9 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
 
 def _last_error(log: Path) -> str:
     lines = log.read_text(errors="replace").splitlines()
-    told = [line for line in lines if "Error" in line or "Exception" in line]
-    return told[-1].strip() if told else "It left no error."
+    told = [line for line in lines if line.startswith("orchard: ")]  # a job's own last word
+    told = told or [line for line in lines if "Error" in line or "Exception" in line]
+    return told[-1].removeprefix("orchard: ") if told else "It left no error."
 
 
 if __name__ == "__main__":

@@ -13,19 +13,28 @@ from botocore.exceptions import BotoCoreError, ClientError
 SHOWN_LINES = 60
 """Of a stack trace of Spark the last lines hold the cause."""
 
+OUTPUTS = ("stderr", "stdout")
+"""Spark logs to stderr. What Python says, its traceback too, is in stdout: in client mode spark-submit
+merges the two of its Python process. It is shown last, where one looks first."""
+
 
 def last_lines(
     log_uri: str | None, cluster_id: str, step_id: str, *, timeout: float, hook: Mapping[str, Any]
 ) -> str:
-    """Return the end of a step's stderr, or one line that says why there is none.
+    """Return the end of a step's stderr and stdout, or lines that say why there is none.
 
     ``hook`` holds the arguments of S3Hook. Waits up to ``timeout`` seconds: EMR uploads logs every five
     minutes.
     """
     if not log_uri:
         return "(the cluster has no LogUri, so the step's output is lost)"
-    uri = f"{log_uri.rstrip('/')}/{cluster_id}/steps/{step_id}/stderr"
+    folder = f"{log_uri.rstrip('/')}/{cluster_id}/steps/{step_id}"
     deadline = time.monotonic() + timeout
+    shown = ((name, _last_lines(f"{folder}/{name}", deadline, hook)) for name in OUTPUTS)
+    return "\n".join(f"The last lines of its {name}:\n{lines}" for name, lines in shown)
+
+
+def _last_lines(uri: str, deadline: float, hook: Mapping[str, Any]) -> str:
     while (text := _read(uri, hook)) is None:
         if time.monotonic() >= deadline:
             return f"(no log yet at {uri}.gz: look again in a few minutes)"

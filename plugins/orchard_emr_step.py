@@ -165,7 +165,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
         log_uri = self._describe_cluster().get("LogUri")
         hook = {"aws_conn_id": self.aws_conn_id, "region_name": self.region_name}
         lines = last_lines(log_uri, str(self.job_flow_id), step["Id"], timeout=self.log_timeout, hook=hook)
-        return f"{describe_failure(step)}\nThe last lines of its stderr:\n{lines}"
+        return f"{describe_failure(step)}\n{lines}"
 
     def _describe_cluster(self) -> dict[str, Any]:
         cluster: dict[str, Any] = self.hook.conn.describe_cluster(ClusterId=self.job_flow_id)["Cluster"]

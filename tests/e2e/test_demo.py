@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -18,12 +19,13 @@ NO_WEIGHTS = {"WEIGHTS": "", "KERAS_HOME": "/nonexistent", "HTTPS_PROXY": "http:
 
 
 def processes_on(lake: Path) -> list[str]:
-    """Return the command lines of the processes that still work on the lake or its cluster."""
+    """Return the command lines of the processes that know the lake's folder, or the state's beside it."""
     found = []
-    for process in psutil.process_iter(["cmdline", "pid"]):
-        arguments = " ".join(process.info["cmdline"] or [])
-        if process.info["pid"] != os.getpid() and (str(lake) in arguments or str(lake.parent) in arguments):
-            found.append(arguments)
+    for process in psutil.process_iter(["pid", "cmdline"]):
+        with suppress(psutil.Error):
+            known = " ".join([*(process.info["cmdline"] or []), *process.environ().values()])
+            if process.info["pid"] != os.getpid() and str(lake.parent) in known:
+                found.append(" ".join(process.info["cmdline"] or []))
     return found
 
 
