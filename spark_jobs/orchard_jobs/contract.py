@@ -137,7 +137,8 @@ class FeaturizeJob(Job):
         model: URI of the model artefact's folder.
         output: URI of the run folder; writes ``features/`` and ``reports/featurize.json`` in it.
         manifest: URI of a Parquet file of MANIFEST_COLUMNS; None lists the folder.
-        batch_size: Images per inference.
+        batch_size: Images per inference. On one thread small ones are faster: their activations stay in
+            the cache (seen with OpenVINO: 8 a quarter faster than 32).
         concurrent_reads: Images read and decoded at once, per Spark task.
         max_failure_ratio: Largest allowed rejected / listed, from 0 to 1.
         listed: Number of images in the whole listing, of which the manifest is the new part; None: as
@@ -150,7 +151,7 @@ class FeaturizeJob(Job):
     manifest: str | None = None
     runtime: Runtime = Runtime.OPENVINO
     precision: Precision = Precision.FLOAT32
-    batch_size: int = 32
+    batch_size: int = 8
     concurrent_reads: int = 16
     max_failure_ratio: float = 0.05
     listed: int | None = None
