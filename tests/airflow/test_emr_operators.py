@@ -237,12 +237,17 @@ def test_a_cleared_task_cancels_what_is_left_and_runs_the_step_again(
 
 
 def test_a_failed_step_shows_its_own_last_lines(step: Callable[..., Any]) -> None:
-    operator = step("for n in {1..100}; do echo line $n >&2; done; kill -9 $$")
+    operator = step("for n in {1..100}; do echo line $n >&2; done; echo Python spoke; kill -9 $$")
     with pytest.raises(AirflowException) as error:
         operator.execute(context_of(operator))
     message = str(error.value)
     assert message.startswith(f"step {operator._step_id} (featurize r #0) is FAILED: Unknown Error.")
-    assert message.splitlines()[-60:] == [f"line {n}" for n in range(41, 101)]
+    assert message.splitlines()[-63:] == [
+        "The last lines of its stderr:",
+        *(f"line {n}" for n in range(41, 101)),
+        "The last lines of its stdout:",
+        "Python spoke",
+    ]
 
 
 def test_killing_the_task_cancels_the_step(step: Callable[..., Any], cluster_id: str, client: Any) -> None:
