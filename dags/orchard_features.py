@@ -4,7 +4,7 @@
 Turns the images that have arrived since the last run into features, principal components and a CSV, on
 an EMR cluster that exists only for this run.
 
-- `sense` lists the images and writes those that no published run has to the run's manifest. Where there
+- `sense` lists the images and writes those that are new or changed to the run's manifest. Where there
   are none it waits; after that the run is skipped, and no cluster is created. Where it fails, the message
   names the folder and the remedy.
 - `create_cluster` creates this run's cluster, or attaches to it. Where it fails, its log has the reason and
@@ -15,6 +15,8 @@ an EMR cluster that exists only for this run.
 - `export` writes the CSV, the rejected images and the ledger entry, staged.
 - `publish` checks that every listed image is accounted for. From here the run exists for readers; where it
   fails, nothing is published. It needs no cluster.
+- `compact` removes from the lake what newer runs have superseded: results and features stay. Where it
+  fails, the run is published all the same.
 - `terminate_cluster` ends the cluster once no step is left, whatever happened before. Where it fails, so
   does the run: **look at EMR's console**; EMR ends an idle cluster by itself.
 
@@ -38,7 +40,7 @@ from typing import Any
 from airflow.sdk import DAG, CronTriggerTimetable, chain, task
 
 from orchard.choices import params
-from orchard.run import Run
+from orchard.fields import Fields
 from orchard.settings import LONGEST_RETRY_DELAY, Settings
 from orchard_emr_create import OrchardCreateClusterOperator
 from orchard_emr_step import OrchardStepOperator
@@ -50,38 +52,23 @@ CLUSTER_ID = "{{ ti.xcom_pull(task_ids='create_cluster', key='job_flow_id') or '
 
 
 def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
-    """Return the nightly DAG. ``Run`` says what each task works on, when its fields are rendered.
-
-    A second lake is a second DAG of another name.
-    """
-    waits, nightly = settings.waits, settings.nightly
+    """Return the nightly DAG. A second lake is a second DAG of another name."""
+    waits, nightly, fields = settings.waits, settings.nightly, Fields(settings)
     emr: dict[str, Any] = {
         **settings.access.hook,
         "poll_interval": waits.poll_interval,
         "deferrable": True,
     }
 
-    def run_of(context: Any) -> Run:
-        return Run.of_context(context, settings)
-
-    def cluster(context: Any, **_: Any) -> dict[str, Any]:
-        return run_of(context).cluster_request()
-
-    def tags(context: Any, **_: Any) -> dict[str, str]:
-        return run_of(context).tags()
-
-    def guard(context: Any) -> None:
-        run_of(context).refuse_if_published()
-
     def step(job: str) -> OrchardStepOperator:
         return OrchardStepOperator(
             task_id=job,
             job_flow_id=CLUSTER_ID,
-            steps=lambda context, **_: [run_of(context).step(job)],
+            steps=fields.steps(job),
             step_timeout=waits.step_timeout,
             log_timeout=waits.log_timeout,
             execution_timeout=timedelta(seconds=waits.step_timeout + waits.log_timeout + 600),
-            guard=guard,
+            guard=fields.guard,
             **emr,
         )
 
@@ -108,7 +95,7 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
     ) as dag:
         sense = SkipAfterTimeoutSensor(
             task_id="sense",
-            python_callable=lambda **context: run_of(context).look_for_images(),
+            python_callable=lambda **context: fields.run(context).look_for_images(),
             mode="reschedule",
             poke_interval=waits.sense_interval,
             timeout=waits.sense_timeout,
@@ -116,23 +103,27 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
         )
         create_cluster = OrchardCreateClusterOperator(
             task_id="create_cluster",
-            job_flow_overrides=cluster,
-            run_tags=tags,
+            job_flow_overrides=fields.cluster,
+            run_tags=fields.tags,
             start_timeout=waits.start_timeout,
             execution_timeout=timedelta(seconds=waits.start_timeout + 600),
-            guard=guard,
+            guard=fields.guard,
             **emr,
         )
 
         @task(execution_timeout=timedelta(hours=1))
         def publish(**context: Any) -> dict[str, Any]:
-            return run_of(context).publish()
+            return fields.run(context).publish()
+
+        @task(execution_timeout=timedelta(hours=1))
+        def compact(**context: Any) -> list[str]:
+            return fields.run(context).compact()
 
         terminate_cluster = OrchardTerminateClusterOperator(
             task_id="terminate_cluster",
             job_flow_id=CLUSTER_ID,
-            cluster_name=lambda context, **_: run_of(context).cluster_name(),
-            run_tags=tags,
+            cluster_name=fields.cluster_name,
+            run_tags=fields.tags,
             terminate_timeout=waits.terminate_timeout,
             execution_timeout=timedelta(seconds=waits.terminate_timeout + 600),
             **emr,
@@ -141,7 +132,8 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
         steps = [step(job) for job in ("featurize", "reduce", "export")]
         # Beside the teardown, not before it: the cluster does not wait for the publication, and clearing
         # the publication creates no cluster.
-        chain(sense, create_cluster, *steps, [publish(), terminate_cluster])
+        chain(sense, create_cluster, *steps, [published := publish(), terminate_cluster])
+        chain(published, compact())
     return dag
 
 

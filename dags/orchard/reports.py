@@ -44,25 +44,26 @@ def counts_of(sensed: Mapping[str, Any], reports: Reports) -> dict[str, int]:
     """Return the counts of a run, reconciled.
 
     Raises:
-        OrchardError: unless listed = featurized + rejected + known, and every row that reduce fitted on
-            is a row of its components and of the CSV.
+        OrchardError: unless listed = featurized + rejected + known, and the rows of the CSV are those
+            that earlier runs left and those that this one made, no more and no less.
     """
     counts = {
         "listed": int(sensed["listed"]),
         "featurized": reports.featurized,
         "rejected": sum(reports.rejected.values()),
         "known": int(sensed["known"]),
+        "deleted": int(sensed["deleted"]),
     }
     if counts["listed"] != counts["featurized"] + counts["rejected"] + counts["known"]:
         raise _unreconciled(counts, "listed = featurized + rejected + known")
-    # The runs of the DAG fit a basis of their own (``RunJobs.reduce``): all its rows are theirs.
     rows = {
         "exported": reports.export["rows"],
         "reduced": reports.reduce["rows"],
-        "fitted": reports.reduce["fitted_rows"],
+        "counted": reports.reduce["counted_rows"],
+        "kept+featurized": int(sensed["kept"]) + reports.featurized,
     }
     if len(set(rows.values())) != 1:
-        raise _unreconciled(rows, "exported = reduced = fitted")
+        raise _unreconciled(rows, "exported = reduced = counted = kept + featurized")
     return counts
 
 

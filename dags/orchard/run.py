@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from orchard.choices import Choices
 from orchard.cluster import cluster_name, run_job_flow, run_tags
+from orchard.compact import compact
 from orchard.history import History
 from orchard.jobs import RunJobs
 from orchard.lake import Lake, run_slug
@@ -82,7 +83,7 @@ class Run:
         jobs = RunJobs(self.slug, self._choices(), self.settings)
         made = {
             "featurize": lambda: jobs.featurize(self._sensed()),
-            "reduce": jobs.reduce,
+            "reduce": lambda: jobs.reduce(self._sensed()),
             "export": jobs.export,
         }[job]()
         return build_step(made, self.slug, self.settings.places.code)
@@ -105,6 +106,10 @@ class Run:
             return publish(self._storage(), lake, publication)
         except OrchardError as error:
             raise AirflowFailException(str(error)) from None
+
+    def compact(self) -> list[str]:
+        """Remove what newer runs have superseded; return the runs that it was of."""
+        return compact(self._storage(), Lake(self.settings.places.lake))
 
     def _choices(self) -> Choices:
         return Choices.of_run(self.params, self.settings)

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from typing import Any, Self
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from croniter import croniter
 
 from orchard.environment import Variable, read, require, setting, variables
-from orchard_jobs.contract import GLOB_CHARACTERS, Precision
+from orchard_jobs.contract import GLOB_CHARACTERS, BasisMode, Precision
 
 URI_PATTERN = r"^(s3://[^/\x00-\x1f\x7f]|file:///)[^\x00-\x1f\x7f]*(?![\s\S])"
 """After the scheme comes the plain path or key: nothing in a URI is percent-decoded. The end is said so that
@@ -142,6 +143,13 @@ class Waits:
             require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
 
 
+class DeletedImages(StrEnum):
+    """What becomes of the rows of an image that is no longer listed."""
+
+    REMOVE = "remove"
+    KEEP = "keep"
+
+
 @dataclass(frozen=True)
 class Nightly:
     """When the DAG runs, and the parameters of a run that nobody gave any."""
@@ -151,6 +159,13 @@ class Nightly:
     components: int = setting("Components to keep where a run's parameters name none", 15)
     precision: Precision = setting(  # noqa: RUF009 - it makes a field
         "Number format of the inference: float32 or bfloat16", Precision.FLOAT32
+    )
+    basis: BasisMode = setting(  # noqa: RUF009 - it makes a field
+        "refit the basis on all images, or reuse that of the run before and leave old rows as they are",
+        BasisMode.REFIT,
+    )
+    deleted_images: DeletedImages = setting(  # noqa: RUF009 - it makes a field
+        "Whether the next run's results remove or keep the rows of deleted images", DeletedImages.REMOVE
     )
     max_failure_ratio: float = setting("Largest allowed share of rejected images", 0.05)
 

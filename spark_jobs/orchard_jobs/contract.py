@@ -61,9 +61,9 @@ COMPONENT_COLUMNS = ("path", "label", "components", "basis_id")
 OUTCOME_COLUMNS = ("path", "etag", "status")
 """One row per manifest row: what became of it."""
 
-EARLIER_COLUMNS = ("path", "run", "stays")
-"""One row per image whose features an earlier run made and that counted until now. ``run`` is the name of
-that run's folder, beside this run's; ``stays`` is false where the image has been changed or deleted since."""
+EARLIER_COLUMNS = ("path", "etag", "status", "run", "stays")
+"""One row per image that was known before this run, rejected ones too. ``run`` names the folder, beside this
+run's, that has its features; ``stays`` is false where it has been changed, is tried again, or was deleted."""
 
 
 def label_of(path: str) -> str:

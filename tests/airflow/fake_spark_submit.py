@@ -47,18 +47,18 @@ def featurize(tokens: list[str]) -> None:
 def reduce(tokens: list[str]) -> None:
     job = ReduceJob.from_argv(tokens)
     write(f"{RunFolder(job.output).basis}/basis.json", b"{}")
-    history = json.loads(local(job.history or "").read_text())
-    features = [*(RunFolder(run).features for run in history), *job.features]
-    rows = sum(pq.read_table(local(uri)).num_rows for uri in features)
-    facts = {"k": job.components, "variance_kept": 0.5, "basis_id": "basis-1"}
-    report(job.output, "reduce", **facts, rows=rows, fitted_rows=rows)
+    rows = pq.read_table(local(job.features[0])).num_rows
+    if job.earlier:
+        rows += sum(pq.read_table(local(job.earlier))["stays"].to_pylist())
+    facts = {"k": job.components, "variance_kept": 0.5, "basis_id": "basis-1", "basis": "refit"}
+    report(job.output, "reduce", **facts, rows=rows, fitted_rows=rows, counted_rows=rows)
 
 
 def export(tokens: list[str]) -> None:
     job = ExportJob.from_argv(tokens)
     features = pq.read_table(local(job.features[0]))
-    ledger = features.select(["path", "etag"]).append_column("status", pa.array(["ok"] * features.num_rows))
-    write_table(RunFolder(job.output).ledger, ledger)
+    outcomes = features.select(["path", "etag"]).append_column("status", pa.array(["ok"] * features.num_rows))
+    write_table(RunFolder(job.output).outcomes, outcomes)
     write(f"{RunFolder(job.output).csv}/features.csv", b"path,label\n")
     rows = json.loads(local(RunFolder(job.output).report("reduce")).read_text())["rows"]
     report(job.output, "export", rows=rows, rejected=0, files=["features.csv"])

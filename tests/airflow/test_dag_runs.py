@@ -16,7 +16,16 @@ from orchard.storage import local_path
 from orchard_emr_terminate import OrchardTerminateClusterOperator
 from orchard_features import build_dag
 
-EVERY_TASK = ("sense", "create_cluster", "featurize", "reduce", "export", "publish", "terminate_cluster")
+EVERY_TASK = (
+    "sense",
+    "create_cluster",
+    "featurize",
+    "reduce",
+    "export",
+    "publish",
+    "compact",
+    "terminate_cluster",
+)
 
 pytestmark = pytest.mark.usefixtures("airflow_db", "emr")
 
@@ -68,7 +77,7 @@ def test_new_images_are_published_and_the_cluster_is_terminated(
     latest = json.loads((local_path(settings.places.lake) / "latest.json").read_text())
     assert [run["run"] for run in latest["runs"]] == [latest["run"]]
     summary = json.loads(local_path(latest["run_json"]).read_text())
-    assert summary["counts"] == {"listed": 2, "featurized": 2, "rejected": 0, "known": 0}
+    assert summary["counts"] == {"listed": 2, "featurized": 2, "rejected": 0, "known": 0, "deleted": 0}
     cluster = summary["cluster"]
     assert list(cluster) == ["id", "release", "states", "timeline"]
     assert cluster["states"][-1]["state"] in ("RUNNING", "WAITING")
@@ -95,9 +104,30 @@ def test_the_next_run_takes_only_what_is_new_and_builds_on_the_first(
     run(variance=None, components=2)
     latest = json.loads((local_path(settings.places.lake) / "latest.json").read_text())
     summary = json.loads(local_path(latest["run_json"]).read_text())
-    assert summary["counts"] == {"listed": 3, "featurized": 1, "rejected": 0, "known": 2}
-    assert summary["builds_on"] == [latest["runs"][0]["run"]]
-    assert summary["components"] == 2
+    assert summary["counts"] == {"listed": 3, "featurized": 1, "rejected": 0, "known": 2, "deleted": 0}
+    assert summary["builds_on"] == latest["runs"][0]["run"]
+    assert (summary["components"], summary["rows"]) == (2, 3)
+
+
+def test_a_changed_image_is_computed_again_and_a_deleted_one_leaves_the_next_result(
+    run: Any, settings: Settings, tmp_path: Path
+) -> None:
+    add_images(tmp_path, "apple/1.jpg", "apple/2.jpg", "apple/3.jpg")
+    run()
+    (tmp_path / "images" / "apple" / "1.jpg").write_bytes(b"another image")
+    (tmp_path / "images" / "apple" / "2.jpg").unlink()
+    run(basis="reuse")
+    latest = json.loads((local_path(settings.places.lake) / "latest.json").read_text())
+    summary = json.loads(local_path(latest["run_json"]).read_text())
+    assert summary["counts"] == {"listed": 2, "featurized": 1, "rejected": 0, "known": 1, "deleted": 1}
+    assert summary["rows"] == 2
+
+
+def test_a_night_in_which_images_were_only_deleted_is_skipped(run: Any, tmp_path: Path) -> None:
+    add_images(tmp_path, "apple/1.jpg", "apple/2.jpg")
+    run()
+    (tmp_path / "images" / "apple" / "2.jpg").unlink()
+    assert states_of(run()) == dict.fromkeys(EVERY_TASK, "skipped")
 
 
 def test_an_empty_folder_of_images_fails_instead_of_being_skipped(run: Any, tmp_path: Path) -> None:
@@ -123,6 +153,7 @@ def test_a_failed_step_publishes_nothing_and_leaves_no_cluster(
         "reduce": "failed",
         "export": "upstream_failed",
         "publish": "upstream_failed",
+        "compact": "upstream_failed",
     }
     assert str(dag_run.state) == "failed"
     shown = capfd.readouterr().out
