@@ -12,7 +12,7 @@ from orchard_jobs.contract import BasisMode, ExportJob, FeaturizeJob, ReduceJob,
 
 @dataclass(frozen=True)
 class RunJobs:
-    """What is to be computed for the run ``slug``."""
+    """What is to be computed for the run ``slug``. ``sensed`` is the value of its task ``sense``."""
 
     slug: str
     choices: Choices
@@ -23,7 +23,6 @@ class RunJobs:
         return Lake(self.settings.places.lake).run(self.slug)
 
     def featurize(self, sensed: Mapping[str, Any]) -> FeaturizeJob:
-        """``sensed`` is the value of the task ``sense``."""
         spark = self.settings.spark
         return FeaturizeJob(
             images=self.choices.images,
@@ -35,6 +34,7 @@ class RunJobs:
             concurrent_reads=spark.concurrent_reads,
             max_failure_ratio=self.choices.max_failure_ratio,
             listed=sensed["listed"],
+            listing=sensed["listing"],
         )
 
     def reduce(self, sensed: Mapping[str, Any]) -> ReduceJob:
@@ -45,6 +45,7 @@ class RunJobs:
             components=self.choices.components,
             variance=self.choices.variance,
             model=self.settings.places.model,
+            listing=sensed["listing"],
         )
         if sensed["builds_on"] is None:
             return job
@@ -56,9 +57,10 @@ class RunJobs:
             continued, components=None, variance=None, basis=before.basis, projected=before.components
         )
 
-    def export(self) -> ExportJob:
+    def export(self, sensed: Mapping[str, Any]) -> ExportJob:
         return ExportJob(
             components=(self.folder.components,),
             features=(self.folder.features,),
             output=self.folder.uri,
+            listing=sensed["listing"],
         )

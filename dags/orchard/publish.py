@@ -51,7 +51,7 @@ def publish(storage: Storage, lake: Lake, publication: Publication) -> dict[str,
     if history.names(publication.slug):
         published: dict[str, Any] = json.loads(storage.read(folder.run_json).data)
         return published
-    summary = summarize(publication, Reports.of_run(storage, folder), folder)
+    summary = summarize(publication, Reports.of_run(storage, folder, publication.sensed["listing"]), folder)
     _refuse_other_predecessor(history, publication, lake)
     _copy_basis(storage, folder, lake.basis(summary["basis_id"]))
     storage.write(folder.run_json, to_json(summary))

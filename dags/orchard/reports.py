@@ -21,13 +21,14 @@ class Reports:
     export: Report
 
     @classmethod
-    def of_run(cls, storage: Storage, folder: RunFolder) -> Self:
+    def of_run(cls, storage: Storage, folder: RunFolder, listing: str) -> Self:
         """Read the reports.
 
         Raises:
-            OrchardError: if a job has not reported, or has not succeeded.
+            OrchardError: if a job has not reported, has not succeeded, or worked on another listing.
         """
-        return cls(*(_read(storage, folder, job.NAME) for job in (FeaturizeJob, ReduceJob, ExportJob)))
+        jobs = (FeaturizeJob, ReduceJob, ExportJob)
+        return cls(*(_read(storage, folder, job.NAME, listing) for job in jobs))
 
     @property
     def featurized(self) -> int:
@@ -75,7 +76,7 @@ def _unreconciled(counts: Mapping[str, Any], rule: str) -> OrchardError:
     )
 
 
-def _read(storage: Storage, folder: RunFolder, job: str) -> Report:
+def _read(storage: Storage, folder: RunFolder, job: str, listing: str) -> Report:
     uri = folder.report(job)
     try:
         report: Report = json.loads(storage.read(uri).data)
@@ -88,5 +89,11 @@ def _read(storage: Storage, folder: RunFolder, job: str) -> Report:
             f"{uri} has state {report.get('state')}",
             rule="only a run whose jobs succeeded is published",
             remedy=f"clear this run's task '{job}'",
+        )
+    if report.get("listing") != listing:
+        raise OrchardError(
+            f"{uri} is of the listing {report.get('listing')}, the run is of {listing}",
+            rule="'sense' has been run again since, and the jobs work on what it found last",
+            remedy=f"clear this run's task '{job}' with its downstream tasks",
         )
     return report

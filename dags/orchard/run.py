@@ -81,12 +81,8 @@ class Run:
     def step(self, job: str) -> dict[str, Any]:
         """Return the step of ``featurize``, ``reduce`` or ``export``."""
         jobs = RunJobs(self.slug, self._choices(), self.settings)
-        made = {
-            "featurize": lambda: jobs.featurize(self._sensed()),
-            "reduce": lambda: jobs.reduce(self._sensed()),
-            "export": jobs.export,
-        }[job]()
-        return build_step(made, self.slug, self.settings.places.code)
+        made = {"featurize": jobs.featurize, "reduce": jobs.reduce, "export": jobs.export}[job]
+        return build_step(made(self._sensed()), self.slug, self.settings.places.code)
 
     def publish(self) -> dict[str, Any]:
         """Publish the run; return what run.json says.

@@ -1,5 +1,6 @@
 """Look for new images, and prepare a run for them."""
 
+import hashlib
 import json
 import logging
 from typing import Any, TypedDict
@@ -22,6 +23,8 @@ MANIFEST_ROW_GROUP = 10_000
 class Sensed(TypedDict):
     """What the later tasks of a run need to know: the value of the task ``sense``."""
 
+    listing: str
+    """Id of what was found: it changes with the images, and with what is known of them."""
     listed: int
     known: int
     new: int
@@ -61,11 +64,13 @@ def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
     found = difference(listing, ledger, keep_deleted=keep_deleted)
     counts = (found.listed, found.known, found.new.num_rows, found.retried, found.deleted)
     log.info("%d images listed, %d known, %d to compute, of them %d once more; %d deleted", *counts)
+    manifest, earlier = to_parquet(found.new, MANIFEST_ROW_GROUP), to_parquet(found.earlier)
     if found.new.num_rows:
         folder = lake.run(slug)
-        storage.write(folder.manifest, to_parquet(found.new, MANIFEST_ROW_GROUP))
-        storage.write(folder.earlier, to_parquet(found.earlier))
+        storage.write(folder.manifest, manifest)
+        storage.write(folder.earlier, earlier)
     return Sensed(
+        listing=hashlib.sha256(manifest + earlier).hexdigest()[:12],
         listed=found.listed,
         known=found.known,
         new=found.new.num_rows,

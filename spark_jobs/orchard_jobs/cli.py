@@ -51,6 +51,7 @@ def _run(tokens: Sequence[str]) -> None:
     spark = SparkSession.builder.getOrCreate()
     try:
         with Report(name, RunFolder(job.output).report(name)) as report:  # type: ignore[attr-defined]
+            report.describe(listing=job.listing)  # type: ignore[attr-defined]
             run(spark, job, report)
     finally:
         spark.stop()

@@ -158,6 +158,7 @@ class FeaturizeJob(Job):
         max_failure_ratio: Largest allowed rejected / listed, from 0 to 1.
         listed: Number of images in the whole listing, of which the manifest is the new part; None: as
             many as the manifest has rows.
+        listing: Id of the listing that the run was made from, for the report.
     """
 
     images: str
@@ -170,6 +171,7 @@ class FeaturizeJob(Job):
     concurrent_reads: int = 16
     max_failure_ratio: float = 0.05
     listed: int | None = None
+    listing: str | None = None
 
     NAME: ClassVar[str] = "featurize"
 
@@ -208,6 +210,7 @@ class ReduceJob(Job):
             components of the rows that stay are taken from it, untouched. Needs ``basis`` and ``earlier``.
         signs_like: URI of an earlier basis folder: a component that points along one of its keeps its sign.
         model: URI of the model artefact that made the features; its id goes into the basis.
+        listing: Id of the listing that the run was made from, for the report.
     """
 
     features: tuple[str, ...]
@@ -220,6 +223,7 @@ class ReduceJob(Job):
     projected: str | None = None
     signs_like: str | None = None
     model: str | None = None
+    listing: str | None = None
 
     NAME: ClassVar[str] = "reduce"
 
@@ -252,12 +256,14 @@ class ExportJob(Job):
         output: URI of the run folder; writes ``csv/``, ``outcomes.parquet`` and
             ``reports/export.json`` in it.
         shards: Number of CSV files; 1 gives ``features.csv``.
+        listing: Id of the listing that the run was made from, for the report.
     """
 
     components: tuple[str, ...]
     features: tuple[str, ...]
     output: str
     shards: int = 1
+    listing: str | None = None
 
     NAME: ClassVar[str] = "export"
 

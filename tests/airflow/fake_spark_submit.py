@@ -39,9 +39,7 @@ def featurize(tokens: list[str]) -> None:
     job = FeaturizeJob.from_argv(tokens)
     manifest = pq.read_table(local(job.manifest or ""))
     write_table(f"{job.output}/features/part-0.parquet", manifest)
-    report(
-        job.output, "featurize", counts={"ok": manifest.num_rows}, model={"id": "m", "weights": "untrained"}
-    )
+    report(job, counts={"ok": manifest.num_rows}, model={"id": "m", "weights": "untrained"})
 
 
 def reduce(tokens: list[str]) -> None:
@@ -51,7 +49,7 @@ def reduce(tokens: list[str]) -> None:
     if job.earlier:
         rows += sum(pq.read_table(local(job.earlier))["stays"].to_pylist())
     facts = {"k": job.components, "variance_kept": 0.5, "basis_id": "basis-1", "basis": "refit"}
-    report(job.output, "reduce", **facts, rows=rows, fitted_rows=rows, counted_rows=rows)
+    report(job, **facts, rows=rows, fitted_rows=rows, counted_rows=rows)
 
 
 def export(tokens: list[str]) -> None:
@@ -61,19 +59,20 @@ def export(tokens: list[str]) -> None:
     write_table(RunFolder(job.output).outcomes, outcomes)
     write(f"{RunFolder(job.output).csv}/features.csv", b"path,label\n")
     rows = json.loads(local(RunFolder(job.output).report("reduce")).read_text())["rows"]
-    report(job.output, "export", rows=rows, rejected=0, files=["features.csv"])
+    report(job, rows=rows, rejected=0, files=["features.csv"])
 
 
-def report(output: str, job: str, **facts: object) -> None:
+def report(job: FeaturizeJob | ReduceJob | ExportJob, **facts: object) -> None:
     content = {
-        "job": job,
+        "job": job.NAME,
+        "listing": job.listing,
         "state": "succeeded",
         "seconds": 1.0,
-        "phases": {job: 1.0},
+        "phases": {job.NAME: 1.0},
         "versions": {},
         **facts,
     }
-    write(RunFolder(output).report(job), json.dumps(content).encode())
+    write(RunFolder(job.output).report(job.NAME), json.dumps(content).encode())
 
 
 def write_table(uri: str, table: pa.Table) -> None:

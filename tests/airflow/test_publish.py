@@ -57,6 +57,7 @@ def finish_jobs(lake: Lake, slug: str, **counts: int) -> None:
         report = {
             "job": job,
             "state": "succeeded",
+            "listing": "l1",
             "seconds": 2.5,
             "phases": {"a": 1.5},
             "versions": {"spark": "4"},
@@ -70,6 +71,7 @@ def finish_jobs(lake: Lake, slug: str, **counts: int) -> None:
 def publication(slug: str, *builds_on: str, images: str = "s3://in") -> Publication:
     predecessor = builds_on[-1] if builds_on else None
     sensed = {
+        "listing": "l1",
         "listed": 4,
         "known": 1,
         "deleted": 6,
@@ -169,6 +171,10 @@ def test_a_row_that_is_lost_between_the_jobs_is_not_published(lake: Lake, job: s
     [
         (lambda path: path.unlink(), "no report at .*: 'reduce' writes one"),
         (lambda path: path.write_text('{"state": "running"}'), "has state running"),
+        (
+            lambda path: path.write_text('{"state": "succeeded", "listing": "l0"}'),
+            "of the listing l0, the run is of l1: 'sense' has been run again since",
+        ),
     ],
 )
 def test_a_job_that_has_not_succeeded_is_not_published(

@@ -70,7 +70,7 @@ def test_a_step_that_emr_would_refuse_for_its_length_says_so() -> None:
 def test_the_jobs_of_a_run() -> None:
     jobs = RunJobs("new", CHOICES, Settings.from_env(LEAST))
     runs = "s3://lake/runs"
-    assert jobs.featurize({"listed": 7}) == FeaturizeJob(
+    assert jobs.featurize({"listing": "l1", "listed": 7}) == FeaturizeJob(
         images="s3://in",
         model="s3://lake/models/m",
         output=f"{runs}/new",
@@ -78,17 +78,20 @@ def test_the_jobs_of_a_run() -> None:
         precision=Precision.BFLOAT16,
         max_failure_ratio=0.1,
         listed=7,
+        listing="l1",
     )
-    assert jobs.reduce({"builds_on": None}) == ReduceJob(
+    assert jobs.reduce({"listing": "l1", "builds_on": None}) == ReduceJob(
         features=(f"{runs}/new/features",),
         output=f"{runs}/new",
         variance=0.9,
         model="s3://lake/models/m",
+        listing="l1",
     )
-    assert jobs.export() == ExportJob(
+    assert jobs.export({"listing": "l1"}) == ExportJob(
         components=(f"{runs}/new/components",),
         features=(f"{runs}/new/features",),
         output=f"{runs}/new",
+        listing="l1",
     )
 
 
@@ -104,12 +107,13 @@ def test_the_jobs_of_a_run() -> None:
 )
 def test_a_run_that_continues_another_refits_or_reuses_its_basis(mode: BasisMode, of_the_basis: Any) -> None:
     jobs = RunJobs("new", replace(CHOICES, basis=mode), Settings.from_env(LEAST))
-    assert jobs.reduce({"builds_on": "old"}) == ReduceJob(
+    assert jobs.reduce({"listing": "l1", "builds_on": "old"}) == ReduceJob(
         features=("s3://lake/runs/new/features",),
         output="s3://lake/runs/new",
         earlier="s3://lake/runs/new/earlier.parquet",
         statistics=("s3://lake/runs/old/statistics/statistics.npz",),
         model="s3://lake/models/m",
+        listing="l1",
         **of_the_basis,
     )
 
