@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from orchard_jobs import export
-from orchard_jobs.contract import LEDGER_COLUMNS, ExportJob, RunFolder
+from orchard_jobs.contract import OUTCOME_COLUMNS, ExportJob, RunFolder
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.featurize import FEATURES_SCHEMA
 from orchard_jobs.reduce import COMPONENTS_SCHEMA
@@ -78,11 +78,11 @@ def test_shards_hold_the_rows_in_order_each_under_a_header(spark: SparkSession, 
     assert paths == sorted(NAMES)
 
 
-def test_the_ledger_entry_names_every_image_the_rejected_ones_too(
+def test_the_outcomes_name_every_image_of_the_run_the_rejected_ones_too(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    entry = pq.read_table(export_run(spark, tmp_path).ledger.removeprefix("file://"))
-    assert tuple(entry.column_names) == LEDGER_COLUMNS
+    entry = pq.read_table(export_run(spark, tmp_path).outcomes.removeprefix("file://"))
+    assert tuple(entry.column_names) == OUTCOME_COLUMNS
     assert dict(zip(entry["path"].to_pylist(), entry["status"].to_pylist(), strict=True)) == {
         **dict.fromkeys(NAMES, "ok"),
         "+bad/é.jpg": "corrupt",
