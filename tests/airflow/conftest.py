@@ -25,6 +25,15 @@ os.environ.update(
 )
 
 import pytest  # noqa: E402
+from emr_operators import (  # noqa: E402, F401 - fixtures
+    client,
+    cluster_id,
+    create,
+    faults,
+    request_of_cluster,
+    step,
+    tags,
+)
 
 from orchard.settings import Settings  # noqa: E402
 
