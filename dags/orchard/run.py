@@ -63,6 +63,7 @@ class Run:
         """
         self.refuse_if_published()
         try:
+            self.tags()  # where no tag holds the run id, there is nothing to list for
             sensed = sense(self.slug, self._choices(), self.settings)
         except OrchardError as error:
             raise AirflowFailException(str(error)) from None

@@ -111,6 +111,12 @@ def test_components_and_variance_together_fail_before_anything_is_listed(run: An
     assert states_of(run(components=3, variance=0.5))["sense"] == "failed"
 
 
+def test_a_run_id_that_no_tag_holds_fails_before_anything_is_listed(settings: Settings) -> None:
+    run = Run("orchard_features", "~" * 200, {}, None, settings)
+    with pytest.raises(AirflowFailException, match="shorter run id"):
+        run.look_for_images()
+
+
 @pytest.mark.parametrize("how", ["fail", "killed"])
 def test_a_failed_step_publishes_nothing_and_leaves_no_cluster(
     how: str, run: Any, node: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
