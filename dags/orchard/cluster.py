@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote
 
 from orchard.lake import run_slug
 from orchard.settings import Fleet, Settings
+from orchard_emr_api import ClusterGroup
 from orchard_jobs.errors import OrchardError
 
 DAG_TAG = "orchard:dag"
@@ -31,7 +32,7 @@ def run_tags(dag_id: str, run_id: str, settings: Settings) -> dict[str, str]:
     Raises:
         OrchardError: if no tag holds the run id.
     """
-    return {DAG_TAG: dag_id, RUN_TAG: tag_of_run(run_id), LAKE_TAG: run_slug(settings.places.lake)}
+    return {DAG_TAG: dag_id, RUN_TAG: tag_of_run(run_id), LAKE_TAG: _tag_of_lake(settings)}
 
 
 def tag_of_run(run_id: str) -> str:
@@ -60,8 +61,13 @@ def run_of_tag(tag: str) -> str:
 
 def cluster_name(tags: Mapping[str, str]) -> str:
     """Return the name of a run's cluster, which no other run's has. EMR lists names, but no tags."""
-    lake = tags[LAKE_TAG].rpartition("-")[2]
-    return f"{tags[DAG_TAG][:100]} {run_slug(run_of_tag(tags[RUN_TAG]))} {lake}"
+    return f"{tags[DAG_TAG][:100]} {run_slug(run_of_tag(tags[RUN_TAG]))}{_end_of_name(tags[LAKE_TAG])}"
+
+
+def clusters_of_lake(settings: Settings) -> ClusterGroup:
+    """Return what tells the clusters of the lake, whichever DAG they are of, from all others."""
+    tag = _tag_of_lake(settings)
+    return ClusterGroup(name_end=_end_of_name(tag), tags={LAKE_TAG: tag})
 
 
 def run_job_flow(tags: dict[str, str], core_nodes: int, settings: Settings) -> dict[str, Any]:
@@ -89,6 +95,14 @@ def run_job_flow(tags: dict[str, str], core_nodes: int, settings: Settings) -> d
     if fleet.security_configuration:
         request["SecurityConfiguration"] = fleet.security_configuration
     return request
+
+
+def _tag_of_lake(settings: Settings) -> str:
+    return run_slug(settings.places.lake)
+
+
+def _end_of_name(lake_tag: str) -> str:
+    return f" {lake_tag.rpartition('-')[2]}"
 
 
 def _instances(fleet: Fleet, core_nodes: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from croniter import croniter
 
 from orchard.environment import Variable, read, require, setting, variables
+from orchard.operations import Limits
 from orchard_jobs.contract import GLOB_CHARACTERS, Precision
 
 URI_PATTERN = r"^(s3://[^/\x00-\x1f\x7f]|file:///)[^\x00-\x1f\x7f]*(?![\s\S])"
@@ -192,6 +193,7 @@ class Settings:
     waits: Waits
     nightly: Nightly
     access: Access
+    limits: Limits
 
     def __post_init__(self) -> None:
         # From a step's end to its next try: seen at the next look, its log waited for, the delay, and a
@@ -215,12 +217,13 @@ class Settings:
             waits=read(Waits, environ),
             nightly=read(Nightly, environ),
             access=read(Access, environ),
+            limits=read(Limits, environ),
         )
 
 
 def table() -> list[Variable]:
     """Return every variable with its default and meaning, for the README."""
-    groups = (Places, Fleet, Spark, Waits, Nightly, Access)
+    groups = (Places, Fleet, Spark, Waits, Nightly, Access, Limits)
     return [variable for group in groups for variable in variables(group)]
 
 

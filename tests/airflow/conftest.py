@@ -94,7 +94,8 @@ def emr(node: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from local.emr.launcher import running_emr
 
     folder = tmp_path_factory.mktemp("emr")
-    with running_emr(node / "python", folder / "work", log_file=folder / "log") as url:
+    pages = ("--page-size", "2")  # so that what is looked for is not always on the first
+    with running_emr(node / "python", folder / "work", log_file=folder / "log", options=pages) as url:
         os.environ["AWS_ENDPOINT_URL_EMR"] = url
         yield url
         del os.environ["AWS_ENDPOINT_URL_EMR"]

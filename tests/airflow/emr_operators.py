@@ -99,12 +99,14 @@ def step(cluster_id: str) -> Callable[..., OrchardStepOperator]:
 
 def live(client: Any) -> list[str]:
     states = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"]
-    return [cluster["Id"] for cluster in client.list_clusters(ClusterStates=states)["Clusters"]]
+    pages = client.get_paginator("list_clusters").paginate(ClusterStates=states)
+    return [cluster["Id"] for page in pages for cluster in page["Clusters"]]
 
 
 def steps_of(client: Any, cluster_id: str) -> list[tuple[str, str]]:
     """Names and states, oldest first."""
-    steps = client.list_steps(ClusterId=cluster_id)["Steps"]
+    pages = client.get_paginator("list_steps").paginate(ClusterId=cluster_id)
+    steps = [step for page in pages for step in page["Steps"]]
     return [(step["Name"], step["Status"]["State"]) for step in reversed(steps)]
 
 

@@ -66,13 +66,13 @@ def test_a_foreign_cluster_that_may_not_be_described_disturbs_nothing(
     client.run_job_flow(**{**request_of_cluster, "Name": "somebody else's", "Tags": []})
     (foreign,) = live(client)
     described = []
-    tags_of = orchard_emr_api._tags_of
+    describe = orchard_emr_api.describe
 
     def note(client: Any, cluster_id: str) -> Any:
         described.append(cluster_id)
-        return tags_of(client, cluster_id)
+        return describe(client, cluster_id)
 
-    monkeypatch.setattr(orchard_emr_api, "_tags_of", note)
+    monkeypatch.setattr(orchard_emr_api, "describe", note)
     operator = create()
     own = operator.execute(context_of(operator))
     ending = terminate(tags)

@@ -1,0 +1,23 @@
+"""Settings of what surrounds the runs: how much there may be of clusters, and how long."""
+
+from dataclasses import dataclass
+
+from orchard.environment import require, setting
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the clusters of the lake may not exceed, whatever happens."""
+
+    max_clusters: int = setting("Live clusters of this lake beside which no other is created", 2)
+    max_cluster_hours: float = setting(
+        "Longest life of a cluster, in hours: its steps end before, and the sweeper ends what is older", 12
+    )
+    sweep_grace: int = setting("Seconds for which the sweeper leaves a new cluster alone", 900)
+
+    def __post_init__(self) -> None:
+        require(self.max_clusters >= 1, "max_clusters", self.max_clusters, "1 or more")
+        hours = self.max_cluster_hours
+        # A run's cluster is looked for among those of seven days (``orchard_emr_api``).
+        require(0 < hours <= 168, "max_cluster_hours", hours, "more than 0 and at most 168 hours")
+        require(self.sweep_grace >= 0, "sweep_grace", self.sweep_grace, "0 or more")
