@@ -38,8 +38,10 @@ from typing import Any
 from airflow.sdk import DAG, CronTriggerTimetable, chain, task
 
 from orchard.choices import params
+from orchard.cluster import clusters_of_lake
+from orchard.defaults import default_args
 from orchard.run import Run
-from orchard.settings import LONGEST_RETRY_DELAY, Settings
+from orchard.settings import Settings
 from orchard_emr_create import OrchardCreateClusterOperator
 from orchard_emr_step import OrchardStepOperator
 from orchard_emr_terminate import OrchardTerminateClusterOperator
@@ -79,6 +81,7 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
             job_flow_id=CLUSTER_ID,
             steps=lambda context, **_: [run_of(context).step(job)],
             step_timeout=waits.step_timeout,
+            max_cluster_hours=settings.limits.max_cluster_hours,
             log_timeout=waits.log_timeout,
             execution_timeout=timedelta(seconds=waits.step_timeout + waits.log_timeout + 600),
             guard=guard,
@@ -99,12 +102,7 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
         dagrun_timeout=None,
         params=params(settings),
         tags=["orchard"],
-        default_args={
-            "retries": waits.retries,
-            "retry_delay": timedelta(seconds=waits.retry_delay),
-            "retry_exponential_backoff": True,
-            "max_retry_delay": timedelta(seconds=LONGEST_RETRY_DELAY),
-        },
+        default_args=default_args(settings),
     ) as dag:
         sense = SkipAfterTimeoutSensor(
             task_id="sense",
@@ -118,6 +116,7 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
             task_id="create_cluster",
             job_flow_overrides=cluster,
             run_tags=tags,
+            group=clusters_of_lake(settings),
             start_timeout=waits.start_timeout,
             execution_timeout=timedelta(seconds=waits.start_timeout + 600),
             guard=guard,

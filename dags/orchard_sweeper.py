@@ -28,6 +28,7 @@ from typing import Any
 
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
+from orchard.defaults import default_args
 from orchard.settings import Settings
 from orchard.sweeping import sweep_lake
 
@@ -44,10 +45,7 @@ def build_sweeper(settings: Settings, dag_id: str = "orchard_sweeper") -> DAG:
         max_active_runs=1,
         is_paused_upon_creation=False,
         tags=["orchard"],
-        default_args={
-            "retries": settings.waits.retries,
-            "retry_delay": timedelta(seconds=settings.waits.retry_delay),
-        },
+        default_args=default_args(settings),
     ) as dag:
 
         @task(execution_timeout=timedelta(minutes=15))

@@ -17,13 +17,17 @@ LONGEST_RUN = timedelta(days=7)
 
 @dataclass(frozen=True)
 class ClusterGroup:
-    """Clusters that belong together: their names end alike, and they share tags.
+    """Clusters that count together: their names end alike, and they share tags.
 
     ListClusters tells names, but no tags, and clusters of other names we may not be allowed to describe.
+
+    Args:
+        most: Beside so many live ones no other is created.
     """
 
     name_end: str
     tags: Mapping[str, str]
+    most: int
 
 
 def find_clusters(client: Any, name: str, tags: Mapping[str, str], states: tuple[str, ...]) -> Iterator[str]:
@@ -42,6 +46,12 @@ def list_live(client: Any, group: ClusterGroup) -> list[str]:
     return [cluster["Id"] for cluster in live if cluster["Name"].endswith(group.name_end)]
 
 
+def live_clusters(client: Any, group: ClusterGroup) -> list[dict[str, Any]]:
+    """Return the live clusters of ``group``, of any age, as DescribeCluster has them."""
+    clusters = (describe(client, cluster_id) for cluster_id in list_live(client, group))
+    return [cluster for cluster in clusters if group.tags.items() <= tags_of(cluster).items()]
+
+
 def describe(client: Any, cluster_id: str) -> dict[str, Any]:
     """Return DescribeCluster's cluster."""
     cluster: dict[str, Any] = client.describe_cluster(ClusterId=cluster_id)["Cluster"]
@@ -53,10 +63,10 @@ def tags_of(cluster: Mapping[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag.get("Value", "") for tag in cluster.get("Tags", ())}
 
 
-def age_of(cluster: Mapping[str, Any], now: datetime) -> timedelta:
-    """Return the time since it was asked for. ``cluster`` is DescribeCluster's."""
+def created_at(cluster: Mapping[str, Any]) -> datetime:
+    """Return when it was asked for. ``cluster`` is DescribeCluster's."""
     created: datetime = cluster["Status"]["Timeline"]["CreationDateTime"]
-    return now - created
+    return created
 
 
 def find_steps(client: Any, cluster_id: str, name: str) -> list[dict[str, Any]]:

@@ -67,7 +67,7 @@ def cluster_name(tags: Mapping[str, str]) -> str:
 def clusters_of_lake(settings: Settings) -> ClusterGroup:
     """Return what tells the clusters of the lake, whichever DAG they are of, from all others."""
     tag = _tag_of_lake(settings)
-    return ClusterGroup(name_end=_end_of_name(tag), tags={LAKE_TAG: tag})
+    return ClusterGroup(_end_of_name(tag), tags={LAKE_TAG: tag}, most=settings.limits.max_clusters)
 
 
 def run_job_flow(tags: dict[str, str], core_nodes: int, settings: Settings) -> dict[str, Any]:

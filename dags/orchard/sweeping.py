@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import AirflowException
 from orchard.cluster import DAG_TAG, RUN_TAG, clusters_of_lake, run_of_tag
 from orchard.operations import Limits
 from orchard.settings import Settings
-from orchard_emr_api import LIVE_STATES, ClusterGroup, age_of, describe, list_live, tags_of
+from orchard_emr_api import LIVE_STATES, ClusterGroup, created_at, describe, list_live, tags_of
 from orchard_emr_waiting import PATIENT
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def _why_end_of(
 ) -> str | None:
     if cluster["Status"]["State"] not in LIVE_STATES or not group.tags.items() <= tags_of(cluster).items():
         return None
-    return why_end(tags_of(cluster), age_of(cluster, datetime.now(UTC)), limits, is_active)
+    return why_end(tags_of(cluster), datetime.now(UTC) - created_at(cluster), limits, is_active)
 
 
 def _explain(error: Exception, cluster: Mapping[str, Any]) -> str:

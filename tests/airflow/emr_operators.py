@@ -13,7 +13,7 @@ from airflow.providers.amazon.aws.hooks.emr import EmrHook
 from airflow.sdk.exceptions import TaskDeferred
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from orchard.cluster import run_job_flow, run_tags
+from orchard.cluster import clusters_of_lake, run_job_flow, run_tags
 from orchard.settings import Settings
 from orchard_emr_create import OrchardCreateClusterOperator
 from orchard_emr_once import send_once
@@ -55,13 +55,14 @@ def request_of_cluster(tags: dict[str, str], settings: Settings) -> dict[str, An
 
 @pytest.fixture
 def create(
-    tags: dict[str, str], request_of_cluster: dict[str, Any], client: Any
+    tags: dict[str, str], request_of_cluster: dict[str, Any], settings: Settings, client: Any
 ) -> Iterator[Callable[..., Any]]:
     def make(**changes: Any) -> OrchardCreateClusterOperator:
         arguments = {
             "task_id": "create_cluster",
             "job_flow_overrides": request_of_cluster,
             "run_tags": tags,
+            "group": clusters_of_lake(settings),
             "start_timeout": 30,
             "poll_interval": 0.2,
             "aws_conn_id": None,
@@ -88,6 +89,7 @@ def step(cluster_id: str) -> Callable[..., OrchardStepOperator]:
             "job_flow_id": cluster_id,
             "steps": [{"Name": "featurize r", "ActionOnFailure": "CONTINUE", "HadoopJarStep": jar}],
             "step_timeout": 30,
+            "max_cluster_hours": 12,
             "poll_interval": 0.2,
             "log_timeout": 5,
             "aws_conn_id": None,

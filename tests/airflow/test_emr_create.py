@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout, Tas
 from botocore.exceptions import ClientError
 from emr_operators import context_of, deferred, event_of, live, lose_answer, refusal
 
-from orchard.cluster import run_job_flow
+from orchard.cluster import clusters_of_lake, run_job_flow, run_tags
 from orchard.settings import Settings
 from orchard_emr_api import find_clusters
 from orchard_emr_create import OrchardCreateClusterOperator
@@ -95,6 +96,48 @@ def test_a_failed_trigger_ends_the_cluster_though_it_says_nothing_of_it(
     with pytest.raises(TaskDeferralError):
         resumed.resume_execution("__fail__", {"error": "Trigger failure"}, context_of(resumed))
     assert live(client) == []
+
+
+# --- the ceiling
+
+
+def test_no_cluster_is_created_beside_as_many_as_may_live(
+    create: Callable[..., Any], client: Any, settings: Settings
+) -> None:
+    alive = [run_cluster(client, settings, "orchard_features", "manual__2")]
+    alive.insert(0, run_cluster(client, settings, "orchard_second", "manual__1"))
+    operator = create()
+    with pytest.raises(AirflowFailException) as error:
+        operator.execute(context_of(operator))
+    message = str(error.value)
+    assert message.startswith(f"2 live clusters of this lake: {alive[0]} (orchard_second manual__1-")
+    assert f", {alive[1]} (orchard_features manual__2-" in message
+    assert "ORCHARD_MAX_CLUSTERS=2. End what is not needed, or raise the limit" in message
+    assert "\n" not in message
+    assert live(client) == alive
+
+
+def test_its_own_cluster_does_not_count(
+    create: Callable[..., Any], cluster_id: str, settings: Settings
+) -> None:
+    operator = create(group=replace(clusters_of_lake(settings), most=1))
+    assert operator.execute(context_of(operator)) == cluster_id
+
+
+def test_clusters_that_ended_and_those_of_other_lakes_do_not_count(
+    create: Callable[..., Any], client: Any, settings: Settings, environ: dict[str, str]
+) -> None:
+    other = Settings.from_env({**environ, "ORCHARD_LAKE": "file:///another/lake"})
+    run_cluster(client, other, "orchard_features", "manual__2")
+    ended = run_cluster(client, settings, "orchard_features", "manual__3")
+    client.terminate_job_flows(JobFlowIds=[ended])
+    operator = create(group=replace(clusters_of_lake(settings), most=1))
+    assert operator.execute(context_of(operator)) in live(client)
+
+
+def run_cluster(client: Any, settings: Settings, dag_id: str, run_id: str) -> str:
+    request = {**run_job_flow(run_tags(dag_id, run_id, settings), 1, settings), "BootstrapActions": []}
+    return str(client.run_job_flow(**request)["JobFlowId"])
 
 
 # --- errors and kills at the worst moment

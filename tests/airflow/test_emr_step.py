@@ -140,3 +140,38 @@ def test_the_time_of_a_step_counts_from_its_addition_whichever_try_added_it(
     deadline = deferred(first, context_of(first)).trigger.deadline
     time.sleep(1)
     assert deferred(second, context_of(second)).trigger.deadline == deadline
+
+
+HOUR = 3600.0
+
+
+def test_a_cluster_that_is_too_old_gets_no_step_and_no_retry(
+    step: Callable[..., Any], cluster_id: str, client: Any
+) -> None:
+    time.sleep(1.1)  # EMR tells whole seconds
+    operator = step("exit 0", max_cluster_hours=0.1 / HOUR)
+    with pytest.raises(AirflowFailException, match=rf"No step is added: cluster {cluster_id} is older than"):
+        operator.execute(context_of(operator))
+    assert steps_of(client, cluster_id) == []
+
+
+def test_a_step_is_cancelled_when_its_cluster_has_become_too_old(
+    step: Callable[..., Any], cluster_id: str, client: Any
+) -> None:
+    created = client.describe_cluster(ClusterId=cluster_id)["Cluster"]["Status"]["Timeline"][
+        "CreationDateTime"
+    ]
+    hours = (time.time() + 2 - created.timestamp()) / HOUR
+    operator = step("sleep 60", max_cluster_hours=hours)
+    with pytest.raises(AirflowFailException, match=r"Cancelled because cluster .* is older"):
+        operator.execute(context_of(operator))
+    wait_until(lambda: steps_of(client, cluster_id) == [("featurize r #0", "CANCELLED")])
+
+
+def test_a_step_that_completed_on_a_cluster_that_is_too_old_by_now_is_not_lost(
+    step: Callable[..., Any], cluster_id: str, client: Any
+) -> None:
+    first, second = step("exit 0"), step("exit 0", max_cluster_hours=0.1 / HOUR)
+    first.execute(context_of(first))
+    time.sleep(1.1)
+    assert second.execute(context_of(second)) == first._step_id
