@@ -5,8 +5,8 @@ Turns the images that have arrived since the last run into features, principal c
 an EMR cluster that exists only for this run.
 
 - `sense` lists the images and writes those that no published run has to the run's manifest. Where there
-  are none it waits; after that the run is skipped, and no cluster is created. Where it fails, the message
-  names the folder and the remedy.
+  are none the run is skipped (after `ORCHARD_SENSE_TIMEOUT`, if that is set), and no cluster is created.
+  Where it fails, the message names the folder and the remedy.
 - `create_cluster` creates this run's cluster, or attaches to it. Where it fails, its log has the reason and
   the place of EMR's logs.
 - `featurize` makes 1280 features of each image; what is no image becomes a rejected row. Where this task or

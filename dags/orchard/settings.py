@@ -132,7 +132,7 @@ class Waits:
         "Longest wait for a failed step's log, which EMR uploads every five minutes", 330
     )
     sense_interval: int = setting("Seconds between two looks for new images", 300)
-    sense_timeout: int = setting("Longest wait for new images; then the run is skipped", 3600)
+    sense_timeout: int = setting("Longest wait for new images, after which the run is skipped; 0: none", 0)
     retries: int = setting("Retries of a task", 2)
     retry_delay: int = setting("Seconds before the first retry; doubles after that", 60)
 

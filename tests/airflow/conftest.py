@@ -61,7 +61,6 @@ def environ(tmp_path: Path) -> dict[str, str]:
         "ORCHARD_LAKE": base,
         "ORCHARD_MODEL": f"{base}/models/m",
         "ORCHARD_IMAGES": f"file://{tmp_path}/images",
-        "ORCHARD_SENSE_TIMEOUT": "0",
         "ORCHARD_POLL_INTERVAL": "1",
         "ORCHARD_LOG_TIMEOUT": "5",
         "ORCHARD_RETRIES": "0",
