@@ -20,7 +20,7 @@ def test_time_is_over() -> None:
 
 def test_without_any_time_it_looks_once(airflow_db: None) -> None:
     looks = []
-    with DAG("looks") as dag:
+    with DAG("orchard_features") as dag:  # it runs only what it also finds in its folder
         SkipAfterTimeoutSensor(
             task_id="sense",
             python_callable=lambda: looks.append("once"),
