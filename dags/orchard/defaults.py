@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from orchard.notices import notifier
 from orchard.settings import LONGEST_RETRY_DELAY, Settings
 
 
@@ -14,4 +15,6 @@ def default_args(settings: Settings) -> dict[str, Any]:
         "retry_delay": timedelta(seconds=waits.retry_delay),
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(seconds=LONGEST_RETRY_DELAY),
+        # After the last try, and of the task itself: a DAG's own callback does not know the reason.
+        "on_failure_callback": notifier(settings),
     }

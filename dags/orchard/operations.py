@@ -1,4 +1,4 @@
-"""Settings of what surrounds the runs: how much there may be of clusters, and how long."""
+"""Settings of what surrounds the runs: how many clusters there may be, and who is told what."""
 
 from dataclasses import dataclass
 
@@ -21,3 +21,18 @@ class Limits:
         # A run's cluster is looked for among those of seven days (``orchard_emr_api``).
         require(0 < hours <= 168, "max_cluster_hours", hours, "more than 0 and at most 168 hours")
         require(self.sweep_grace >= 0, "sweep_grace", self.sweep_grace, "0 or more")
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What Orchard tells others."""
+
+    notify_conn_id: str | None = setting(
+        "Airflow connection that tells people of failures: of type aws (SNS), smtp or http (a webhook)", None
+    )
+    warning_ratio: float = setting(
+        "Share of rejected images above which a run that is published is told of too", 0.01
+    )
+
+    def __post_init__(self) -> None:
+        require(0 <= self.warning_ratio <= 1, "warning_ratio", self.warning_ratio, "0 to 1")

@@ -12,6 +12,7 @@ from orchard.cluster import cluster_name, run_job_flow, run_tags
 from orchard.history import History
 from orchard.jobs import RunJobs
 from orchard.lake import Lake, run_slug
+from orchard.notices import warn_of_rejected
 from orchard.publish import Publication, publish
 from orchard.sensing import sense
 from orchard.settings import Settings
@@ -103,9 +104,11 @@ class Run:
             cluster=self._cluster_facts(),
         )
         try:
-            return publish(self._storage(), lake, publication)
+            summary = publish(self._storage(), lake, publication)
         except OrchardError as error:
             raise AirflowFailException(str(error)) from None
+        warn_of_rejected(self.settings, summary)
+        return summary
 
     def _choices(self) -> Choices:
         return Choices.of_run(self.params, self.settings)

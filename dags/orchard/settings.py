@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from croniter import croniter
 
 from orchard.environment import Variable, read, require, setting, variables
-from orchard.operations import Limits
+from orchard.operations import Limits, Signals
 from orchard_jobs.contract import GLOB_CHARACTERS, Precision
 
 URI_PATTERN = r"^(s3://[^/\x00-\x1f\x7f]|file:///)[^\x00-\x1f\x7f]*(?![\s\S])"
@@ -194,6 +194,7 @@ class Settings:
     nightly: Nightly
     access: Access
     limits: Limits
+    signals: Signals
 
     def __post_init__(self) -> None:
         # From a step's end to its next try: seen at the next look, its log waited for, the delay, and a
@@ -218,12 +219,13 @@ class Settings:
             nightly=read(Nightly, environ),
             access=read(Access, environ),
             limits=read(Limits, environ),
+            signals=read(Signals, environ),
         )
 
 
 def table() -> list[Variable]:
     """Return every variable with its default and meaning, for the README."""
-    groups = (Places, Fleet, Spark, Waits, Nightly, Access, Limits)
+    groups = (Places, Fleet, Spark, Waits, Nightly, Access, Limits, Signals)
     return [variable for group in groups for variable in variables(group)]
 
 

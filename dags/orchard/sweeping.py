@@ -15,6 +15,7 @@ from airflow.providers.amazon.aws.hooks.emr import EmrHook
 from airflow.sdk.exceptions import AirflowException
 
 from orchard.cluster import DAG_TAG, RUN_TAG, clusters_of_lake, run_of_tag
+from orchard.notices import warn_of_ended
 from orchard.operations import Limits
 from orchard.settings import Settings
 from orchard_emr_api import LIVE_STATES, ClusterGroup, created_at, describe, list_live, tags_of
@@ -80,6 +81,7 @@ def sweep_lake(ti: Any, settings: Settings) -> dict[str, str]:
 
     client = EmrHook(**settings.access.hook, config=PATIENT).conn
     swept = sweep(client, clusters_of_lake(settings), settings.limits, is_active)
+    warn_of_ended(settings, swept.ended)
     if swept.left:
         left = "; ".join(f"{cluster_id}: {why}" for cluster_id, why in swept.left.items())
         raise AirflowException(f"Could not deal with {len(swept.left)} live clusters: {left}")

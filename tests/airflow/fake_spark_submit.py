@@ -39,9 +39,9 @@ def featurize(tokens: list[str]) -> None:
     job = FeaturizeJob.from_argv(tokens)
     manifest = pq.read_table(local(job.manifest or ""))
     write_table(f"{job.output}/features/part-0.parquet", manifest)
-    report(
-        job.output, "featurize", counts={"ok": manifest.num_rows}, model={"id": "m", "weights": "untrained"}
-    )
+    corrupt = sum("corrupt" in path for path in manifest["path"].to_pylist())
+    counts = {"ok": manifest.num_rows - corrupt, "corrupt": corrupt}
+    report(job.output, "featurize", counts=counts, model={"id": "m", "weights": "untrained"})
 
 
 def reduce(tokens: list[str]) -> None:

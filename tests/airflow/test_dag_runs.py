@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
+from receivers import webhook
 
 from orchard.choices import params
 from orchard.run import Run
@@ -109,6 +110,19 @@ def test_an_empty_folder_of_images_fails_instead_of_being_skipped(run: Any, tmp_
 
 def test_components_and_variance_together_fail_before_anything_is_listed(run: Any) -> None:
     assert states_of(run(components=3, variance=0.5))["sense"] == "failed"
+
+
+def test_a_run_that_rejects_many_images_is_published_and_told(
+    run: Any, environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_images(tmp_path, "apple/1.jpg", "apple/corrupt.jpg")
+    with webhook() as (url, told):
+        monkeypatch.setenv("AIRFLOW_CONN_TELL", json.dumps({"conn_type": "http", "host": url}))
+        environ["ORCHARD_NOTIFY_CONN_ID"] = "tell"
+        dag_run = run(max_failure_ratio=0.9)
+    assert states_of(dag_run)["publish"] == "success"
+    (text,) = [message["text"] for message in told]
+    assert "It is published, but 1 of 2 images (50.0%) were rejected: 1 corrupt." in text
 
 
 def test_a_run_id_that_no_tag_holds_fails_before_anything_is_listed(settings: Settings) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from emr_operators import live
+from receivers import webhook
 
 from orchard.cluster import run_job_flow, run_tags
 from orchard.operations import Limits
@@ -197,6 +198,18 @@ def test_one_that_cannot_be_ended_keeps_no_other_alive_and_is_named_with_the_rem
     assert f"{denied}: ClientError: An error occurred (AccessDeniedException)" in said
     lift = f"aws emr modify-cluster-attributes --cluster-id {protected} --no-termination-protected"
     assert f"{protected}: it is protected from termination; lift that with `{lift}`" in said
+
+
+def test_people_are_told_of_clusters_that_were_left_behind(
+    start: Any, sweep: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster_id = start("done")
+    with webhook() as (url, told):
+        monkeypatch.setenv("AIRFLOW_CONN_TELL", json.dumps({"conn_type": "http", "host": url}))
+        sweep(ORCHARD_NOTIFY_CONN_ID="tell")
+        sweep(ORCHARD_NOTIFY_CONN_ID="tell")
+    (text,) = [message["text"] for message in told]
+    assert text.startswith(f"Orchard: clusters left behind and ended: 1\n{cluster_id}: Airflow has no queued or")
 
 
 def test_a_list_that_is_refused_fails_the_sweep(sweep: Any, start: Any, emr: str) -> None:
