@@ -35,11 +35,12 @@ import os
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, CronTriggerTimetable, chain, task
+from airflow.sdk import DAG, chain, task
 
 from orchard.choices import params
 from orchard.cluster import clusters_of_lake
 from orchard.defaults import default_args
+from orchard.events import event_of, results, schedule
 from orchard.run import Run
 from orchard.settings import Settings
 from orchard_emr_create import OrchardCreateClusterOperator
@@ -56,7 +57,7 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
 
     A second lake is a second DAG of another name.
     """
-    waits, nightly = settings.waits, settings.nightly
+    waits, published = settings.waits, results(settings.places.lake)
     emr: dict[str, Any] = {
         **settings.access.hook,
         "poll_interval": waits.poll_interval,
@@ -92,10 +93,7 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
         dag_id=dag_id,
         description="Images to features, principal components and a CSV, on a cluster of its own.",
         doc_md=__doc__,
-        # Without a start date, and with this, unpausing the DAG starts no run for the night before.
-        schedule=CronTriggerTimetable(
-            nightly.cron, timezone=nightly.time_zone, run_immediately=timedelta(minutes=10)
-        ),
+        schedule=schedule(settings),
         catchup=False,
         max_active_runs=1,
         # No dagrun_timeout: it would skip the teardown and leave the cluster behind.
@@ -123,9 +121,11 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
             **emr,
         )
 
-        @task(execution_timeout=timedelta(hours=1))
+        @task(execution_timeout=timedelta(hours=1), outlets=[published])
         def publish(**context: Any) -> dict[str, Any]:
-            return run_of(context).publish()
+            summary = run_of(context).publish()
+            context["outlet_events"][published].extra = event_of(summary)
+            return summary
 
         terminate_cluster = OrchardTerminateClusterOperator(
             task_id="terminate_cluster",

@@ -1,8 +1,11 @@
-"""Settings of what surrounds the runs: how many clusters there may be, and who is told what."""
+"""Settings of what surrounds the runs: how many clusters there may be, who is told, and what tells us."""
 
+import re
 from dataclasses import dataclass
 
 from orchard.environment import require, setting
+
+QUEUE_PATTERN = r"https?://[A-Za-z0-9.:-]+/[0-9]{12}/[A-Za-z0-9_-]+(\.fifo)?"
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Signals:
-    """What Orchard tells others."""
+    """What Orchard tells others, and what others tell it."""
 
     notify_conn_id: str | None = setting(
         "Airflow connection that tells people of failures: of type aws (SNS), smtp or http (a webhook)", None
@@ -33,6 +36,11 @@ class Signals:
     warning_ratio: float = setting(
         "Share of rejected images above which a run that is published is told of too", 0.01
     )
+    queue_url: str | None = setting(
+        "URL of an SQS queue of S3's notifications of new images, which start a run beside the clock", None
+    )
 
     def __post_init__(self) -> None:
         require(0 <= self.warning_ratio <= 1, "warning_ratio", self.warning_ratio, "0 to 1")
+        is_queue = self.queue_url is None or re.fullmatch(QUEUE_PATTERN, self.queue_url) is not None
+        require(is_queue, "queue_url", self.queue_url, "https://sqs.<region>.amazonaws.com/<account>/<queue>")

@@ -90,6 +90,11 @@ def test_every_kind_of_value_is_parsed() -> None:
         ("ORCHARD_MAX_CLUSTER_HOURS", "169", "ORCHARD_MAX_CLUSTER_HOURS=169.0: it takes more than 0 and at"),
         ("ORCHARD_SWEEP_GRACE", "-1", "ORCHARD_SWEEP_GRACE=-1: it takes 0 or more"),
         ("ORCHARD_WARNING_RATIO", "1.5", "ORCHARD_WARNING_RATIO=1.5: it takes 0 to 1"),
+        (
+            "ORCHARD_QUEUE_URL",
+            "images",
+            "ORCHARD_QUEUE_URL=images: it takes https://sqs.<region>.amazonaws.com",
+        ),
         ("ORCHARD_NODE_ENV", "venv", "ORCHARD_NODE_ENV=venv: it takes an absolute path"),
     ],
 )
