@@ -4,9 +4,9 @@
 Turns the images that have arrived since the last run into features, principal components and a CSV, on
 an EMR cluster that exists only for this run.
 
-- `sense` lists the images and writes those that are new or changed to the run's manifest. Where there
-  are none it waits; after that the run is skipped, and no cluster is created. Where it fails, the message
-  names the folder and the remedy.
+- `sense` lists the images and writes those that are new or changed to the run's manifest. Where there are
+  none the run is skipped (after `ORCHARD_SENSE_TIMEOUT`, if that is set), and no cluster is created. Where it
+  fails, the message names the folder and the remedy.
 - `create_cluster` creates this run's cluster, or attaches to it. Where it fails, its log has the reason and
   the place of EMR's logs.
 - `featurize` makes 1280 features of each image; what is no image becomes a rejected row. Where this task or
@@ -37,11 +37,14 @@ import os
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, CronTriggerTimetable, chain, task
+from airflow.sdk import DAG, chain, task
 
 from orchard.choices import params
+from orchard.cluster import clusters_of_lake
+from orchard.defaults import default_args
+from orchard.events import event_of, results, schedule
 from orchard.fields import Fields
-from orchard.settings import LONGEST_RETRY_DELAY, Settings
+from orchard.settings import Settings
 from orchard_emr_create import OrchardCreateClusterOperator
 from orchard_emr_step import OrchardStepOperator
 from orchard_emr_terminate import OrchardTerminateClusterOperator
@@ -53,7 +56,7 @@ CLUSTER_ID = "{{ ti.xcom_pull(task_ids='create_cluster', key='job_flow_id') or '
 
 def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
     """Return the nightly DAG. A second lake is a second DAG of another name."""
-    waits, nightly, fields = settings.waits, settings.nightly, Fields(settings)
+    waits, fields, published = settings.waits, Fields(settings), results(settings.places.lake)
     emr: dict[str, Any] = {
         **settings.access.hook,
         "poll_interval": waits.poll_interval,
@@ -66,6 +69,7 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
             job_flow_id=CLUSTER_ID,
             steps=fields.steps(job),
             step_timeout=waits.step_timeout,
+            max_cluster_hours=settings.limits.max_cluster_hours,
             log_timeout=waits.log_timeout,
             execution_timeout=timedelta(seconds=waits.step_timeout + waits.log_timeout + 600),
             guard=fields.guard,
@@ -76,22 +80,14 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
         dag_id=dag_id,
         description="Images to features, principal components and a CSV, on a cluster of its own.",
         doc_md=__doc__,
-        # Without a start date, and with this, unpausing the DAG starts no run for the night before.
-        schedule=CronTriggerTimetable(
-            nightly.cron, timezone=nightly.time_zone, run_immediately=timedelta(minutes=10)
-        ),
+        schedule=schedule(settings),
         catchup=False,
         max_active_runs=1,
         # No dagrun_timeout: it would skip the teardown and leave the cluster behind.
         dagrun_timeout=None,
         params=params(settings),
         tags=["orchard"],
-        default_args={
-            "retries": waits.retries,
-            "retry_delay": timedelta(seconds=waits.retry_delay),
-            "retry_exponential_backoff": True,
-            "max_retry_delay": timedelta(seconds=LONGEST_RETRY_DELAY),
-        },
+        default_args=default_args(settings),
     ) as dag:
         sense = SkipAfterTimeoutSensor(
             task_id="sense",
@@ -105,15 +101,18 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
             task_id="create_cluster",
             job_flow_overrides=fields.cluster,
             run_tags=fields.tags,
+            group=clusters_of_lake(settings),
             start_timeout=waits.start_timeout,
             execution_timeout=timedelta(seconds=waits.start_timeout + 600),
             guard=fields.guard,
             **emr,
         )
 
-        @task(execution_timeout=timedelta(hours=1))
+        @task(execution_timeout=timedelta(hours=1), outlets=[published])
         def publish(**context: Any) -> dict[str, Any]:
-            return fields.run(context).publish()
+            summary = fields.run(context).publish()
+            context["outlet_events"][published].extra = event_of(summary)
+            return summary
 
         @task(execution_timeout=timedelta(hours=1))
         def compact(**context: Any) -> list[str]:
@@ -132,8 +131,8 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
         steps = [step(job) for job in ("featurize", "reduce", "export")]
         # Beside the teardown, not before it: the cluster does not wait for the publication, and clearing
         # the publication creates no cluster.
-        chain(sense, create_cluster, *steps, [published := publish(), terminate_cluster])
-        chain(published, compact())
+        chain(sense, create_cluster, *steps, [publication := publish(), terminate_cluster])
+        chain(publication, compact())
     return dag
 
 

@@ -13,6 +13,7 @@ from orchard.compact import compact
 from orchard.history import History
 from orchard.jobs import RunJobs
 from orchard.lake import Lake, run_slug
+from orchard.notices import warn_of_rejected
 from orchard.publish import Publication, publish
 from orchard.sensing import sense
 from orchard.settings import Settings
@@ -64,6 +65,7 @@ class Run:
         """
         self.refuse_if_published()
         try:
+            self.tags()  # where no tag holds the run id, there is nothing to list for
             sensed = sense(self.slug, self._choices(), self.settings)
         except OrchardError as error:
             raise AirflowFailException(str(error)) from None
@@ -99,9 +101,11 @@ class Run:
             cluster=self._cluster_facts(),
         )
         try:
-            return publish(self._storage(), lake, publication)
+            summary = publish(self._storage(), lake, publication)
         except OrchardError as error:
             raise AirflowFailException(str(error)) from None
+        warn_of_rejected(self.settings, summary)
+        return summary
 
     def compact(self) -> list[str]:
         """Remove what newer runs have superseded; return the runs that it was of."""

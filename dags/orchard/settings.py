@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from croniter import croniter
 
 from orchard.environment import Variable, read, require, setting, variables
+from orchard.operations import Limits, Signals
 from orchard_jobs.contract import GLOB_CHARACTERS, BasisMode, Precision
 
 URI_PATTERN = r"^(s3://[^/\x00-\x1f\x7f]|file:///)[^\x00-\x1f\x7f]*(?![\s\S])"
@@ -132,7 +133,7 @@ class Waits:
         "Longest wait for a failed step's log, which EMR uploads every five minutes", 330
     )
     sense_interval: int = setting("Seconds between two looks for new images", 300)
-    sense_timeout: int = setting("Longest wait for new images; then the run is skipped", 3600)
+    sense_timeout: int = setting("Longest wait for new images, after which the run is skipped; 0: none", 0)
     retries: int = setting("Retries of a task", 2)
     retry_delay: int = setting("Seconds before the first retry; doubles after that", 60)
 
@@ -207,6 +208,8 @@ class Settings:
     waits: Waits
     nightly: Nightly
     access: Access
+    limits: Limits
+    signals: Signals
 
     def __post_init__(self) -> None:
         # From a step's end to its next try: seen at the next look, its log waited for, the delay, and a
@@ -230,12 +233,14 @@ class Settings:
             waits=read(Waits, environ),
             nightly=read(Nightly, environ),
             access=read(Access, environ),
+            limits=read(Limits, environ),
+            signals=read(Signals, environ),
         )
 
 
 def table() -> list[Variable]:
     """Return every variable with its default and meaning, for the README."""
-    groups = (Places, Fleet, Spark, Waits, Nightly, Access)
+    groups = (Places, Fleet, Spark, Waits, Nightly, Access, Limits, Signals)
     return [variable for group in groups for variable in variables(group)]
 
 

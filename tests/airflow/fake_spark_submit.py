@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -39,13 +40,14 @@ def featurize(tokens: list[str]) -> None:
     job = FeaturizeJob.from_argv(tokens)
     manifest = pq.read_table(local(job.manifest or ""))
     write_table(f"{job.output}/features/part-0.parquet", manifest)
-    report(job, counts={"ok": manifest.num_rows}, model={"id": "m", "weights": "untrained"})
+    counts = Counter(statuses(manifest))
+    report(job, counts=counts, model={"id": "m", "weights": "untrained"})
 
 
 def reduce(tokens: list[str]) -> None:
     job = ReduceJob.from_argv(tokens)
     write(f"{RunFolder(job.output).basis}/basis.json", b"{}")
-    rows = pq.read_table(local(job.features[0])).num_rows
+    rows = statuses(pq.read_table(local(job.features[0]))).count("ok")
     if job.earlier:
         rows += sum(pq.read_table(local(job.earlier))["stays"].to_pylist())
     facts = {"k": job.components, "variance_kept": 0.5, "basis_id": "basis-1", "basis": "refit"}
@@ -55,11 +57,15 @@ def reduce(tokens: list[str]) -> None:
 def export(tokens: list[str]) -> None:
     job = ExportJob.from_argv(tokens)
     features = pq.read_table(local(job.features[0]))
-    outcomes = features.select(["path", "etag"]).append_column("status", pa.array(["ok"] * features.num_rows))
+    outcomes = features.select(["path", "etag"]).append_column("status", pa.array(statuses(features)))
     write_table(RunFolder(job.output).outcomes, outcomes)
     write(f"{RunFolder(job.output).csv}/features.csv", b"path,label\n")
     rows = json.loads(local(RunFolder(job.output).report("reduce")).read_text())["rows"]
     report(job, rows=rows, rejected=0, files=["features.csv"])
+
+
+def statuses(images: pa.Table) -> list[str]:
+    return ["corrupt" if "corrupt" in path else "ok" for path in images["path"].to_pylist()]
 
 
 def report(job: FeaturizeJob | ReduceJob | ExportJob, **facts: object) -> None:
