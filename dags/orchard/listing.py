@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-from botocore.exceptions import BotoCoreError, ClientError
 
+from orchard.listing_s3 import bucket_and_prefix, list_bucket
 from orchard.settings import Access
-from orchard.storage import bucket_and_key, local_path
+from orchard.storage import local_path
 from orchard_jobs.contract import MANIFEST_COLUMNS, is_hidden, label_of
 from orchard_jobs.errors import OrchardError
 
@@ -54,12 +53,15 @@ class Image(NamedTuple):
 
 
 def list_images(uri: str, access: Access) -> pa.Table:
-    """Return every image below ``uri``, as a table of MANIFEST_SCHEMA.
+    """Return every image below ``uri``, as a table of MANIFEST_SCHEMA, in any order.
 
     Raises:
         OrchardError: if the folder, or a folder in it, cannot be listed.
     """
-    images = _list_bucket(uri, access) if uri.startswith("s3://") else list_folder(local_path(uri))
+    if uri.startswith("s3://"):
+        images = list_objects(list_bucket(uri, access), bucket_and_prefix(uri)[1])
+    else:
+        images = list_folder(local_path(uri))
     return pa.Table.from_batches(_to_batches(images), schema=MANIFEST_SCHEMA)
 
 
@@ -81,42 +83,14 @@ def list_folder(root: Path) -> Iterator[Image]:
                 yield image
 
 
-def list_objects(pages: Iterable[dict[str, Any]], prefix: str) -> Iterator[Image]:
-    """Yield the images in pages of ListObjectsV2."""
+def list_objects(pages: Iterable[list[dict[str, Any]]], prefix: str) -> Iterator[Image]:
+    """Yield the images among objects whose keys begin with ``prefix``."""
     for page in pages:
-        for item in page.get("Contents", ()):
+        for item in page:
             path = item["Key"].removeprefix(prefix)
-            if not path.endswith("/") and not is_hidden(path):
+            is_marker = item["Key"].endswith("/")
+            if not is_marker and not is_hidden(path):
                 yield Image(path, label_of(path), item["ETag"].strip('"'), item["Size"], item["LastModified"])
-
-
-def _list_bucket(uri: str, access: Access) -> Iterator[Image]:
-    bucket, key = bucket_and_key(uri)
-    prefix = f"{key}/" if key else ""
-    try:
-        paginator = S3Hook(**access.hook).conn.get_paginator("list_objects_v2")
-        yield from list_objects(paginator.paginate(Bucket=bucket, Prefix=prefix), prefix)
-    except ClientError as error:
-        raise _explained(uri, error) from error
-    except BotoCoreError as error:
-        raise OrchardError(
-            f"cannot list {uri}: {error}",
-            rule="listing needs AWS credentials, a region and a way to S3",
-            remedy="check ORCHARD_AWS_CONN_ID and ORCHARD_REGION, or the environment that boto3 reads",
-        ) from error
-
-
-def _explained(uri: str, error: ClientError) -> Exception:
-    code: str = error.response["Error"]["Code"]
-    remedies = {
-        "NoSuchBucket": "correct the images URI, or create the bucket",
-        "AccessDenied": "allow Airflow's role s3:ListBucket on the bucket",
-        "403": "allow Airflow's role s3:ListBucket on the bucket",
-    }
-    if code not in remedies:
-        unexpected: Exception = error
-        return unexpected
-    return OrchardError(f"cannot list {uri}: {code}", rule="Airflow lists the images", remedy=remedies[code])
 
 
 def _scan(folder: str, *, is_root: bool) -> list[os.DirEntry[str]]:
