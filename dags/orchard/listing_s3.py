@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import Any
+from xml.etree import ElementTree
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.utils import parse_timestamp
 
 from orchard.key_ranges import FolderSearch, KeyRanges, Range
 from orchard.settings import Access
@@ -79,14 +79,32 @@ def open_client(access: Access) -> Any:
     """Return a client of S3 for many requests at once."""
     hook = S3Hook(**access.hook)
     client = hook.get_client_type(hook.region_name, hook.config.merge(PATIENT))
-    # botocore's own parser makes up three quarters of the time that a page takes.
-    client._endpoint._response_parser_factory.set_parser_defaults(timestamp_parser=_parse_timestamp)
+    client.meta.events.register("before-parse.s3.ListObjectsV2", _parse_objects)
     return client
 
 
-def _parse_timestamp(value: Any) -> datetime:
-    is_iso = isinstance(value, str) and value.endswith("Z")
-    return datetime.fromisoformat(value) if is_iso else parse_timestamp(value)
+def _parse_objects(
+    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
+) -> None:
+    """Parse a page's objects and leave botocore the rest: it would take 60 µs for each, most for its date."""
+    if response_dict["status_code"] != 200:  # also where botocore has found no XML
+        return
+    root = ElementTree.fromstring(response_dict["body"])  # noqa: S314 - as botocore does
+    elements = root.findall("{*}Contents")
+    for element in elements:
+        root.remove(element)
+    response_dict["body"] = ElementTree.tostring(root)
+    customized_response_dict["Contents"] = [_parse_object(element) for element in elements]
+
+
+def _parse_object(element: ElementTree.Element) -> dict[str, Any]:
+    texts = {child.tag.rpartition("}")[2]: child.text for child in element}
+    return {
+        "Key": texts["Key"],
+        "ETag": texts["ETag"],
+        "Size": int(texts["Size"] or 0),
+        "LastModified": datetime.fromisoformat(texts["LastModified"] or ""),
+    }
 
 
 def _explained(uri: str, error: ClientError) -> Exception:
