@@ -56,10 +56,11 @@ class Case(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What a case took: seconds, and the most memory that the process ever held, in MB."""
+    """What a case took: seconds, those of the CPU, and the most memory that the process ever held, in MB."""
 
     listing: float
     difference: float
+    cpu: float
     memory: float
 
 
@@ -118,12 +119,12 @@ def measure(case: Case) -> Cost:
         return client
 
     listing_s3.open_client = open_generated
-    listing, listing_seconds = timed(list_images, "s3://generated", Access())
+    listing, to_list, cpu_to_list = timed(list_images, "s3://generated", Access())
     ledger = ledger_of(listing, case)
-    new, difference_seconds = timed(count_new, listing, ledger)
+    new, to_compare, cpu_to_compare = timed(count_new, listing, ledger)
     if (listing.num_rows, new) != (case.images, case.new):
         raise SystemExit(f"{listing.num_rows} images, {new} of them new, in {case}")
-    return Cost(listing_seconds, difference_seconds, peak_memory())
+    return Cost(to_list, to_compare, cpu_to_list + cpu_to_compare, peak_memory())
 
 
 def count_new(listing: pa.Table, ledger: pa.Table) -> int:
@@ -136,9 +137,11 @@ def ledger_of(listing: pa.Table, case: Case) -> pa.Table:
     return pa.table([known["path"], known["etag"], pa.repeat("ok", known.num_rows)], schema=LEDGER_SCHEMA)
 
 
-def timed(function: Any, *arguments: Any) -> tuple[Any, float]:
-    start = time.perf_counter()
-    return function(*arguments), time.perf_counter() - start
+def timed(function: Any, *arguments: Any) -> tuple[Any, float, float]:
+    """Call a function; return its result, the seconds that passed and those that the CPU worked."""
+    start, cpu_start = time.perf_counter(), time.process_time()
+    result = function(*arguments)
+    return result, time.perf_counter() - start, time.process_time() - cpu_start
 
 
 def peak_memory() -> float:
@@ -148,14 +151,14 @@ def peak_memory() -> float:
 
 def main() -> None:
     images = int(os.environ.get("OBJECTS") or 1_000_000)
-    print("  objects   labels      new   list s   diff s  peak MB")
+    print("  objects   labels      new   list s   diff s    CPU s  peak MB")
     is_kept = True
     for case in [Case(images, labels, has_new) for labels in (120, 100_000) for has_new in (False, True)]:
         # A process for each case, because its peak of memory never falls.
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
             cost = pool.submit(measure, case).result()
         print(f"{images:9,} {case.labels:8,} {case.new:8,}", end=" ")
-        print(f"{cost.listing:8.1f} {cost.difference:8.1f} {cost.memory:8.0f}", flush=True)
+        print(f"{cost.listing:8.1f} {cost.difference:8.1f} {cost.cpu:8.1f} {cost.memory:8.0f}", flush=True)
         is_kept &= cost.listing + cost.difference <= MOST_SECONDS and cost.memory <= MOST_MB
     if not is_kept:
         sys.exit(f"the promise is {MOST_SECONDS} s and {MOST_MB} MB")

@@ -74,6 +74,7 @@ def list_folder(root: Path) -> Iterator[Image]:
         raise OrchardError(
             f"no folder {root}", rule="the images are in a folder", remedy="correct the images URI"
         )
+    above = f"{root}/" if root.name else str(root)
     pending = [str(root)]
     while pending:
         folder = pending.pop()
@@ -82,7 +83,7 @@ def list_folder(root: Path) -> Iterator[Image]:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 pending.append(entry.path)
-            elif image := _from_entry(entry, root):
+            elif image := _from_entry(entry, above):
                 yield image
 
 
@@ -112,7 +113,7 @@ def _scan(folder: str, *, is_root: bool) -> list[os.DirEntry[str]]:
         ) from error
 
 
-def _from_entry(entry: os.DirEntry[str], root: Path) -> Image | None:
+def _from_entry(entry: os.DirEntry[str], above: str) -> Image | None:
     try:
         status = entry.stat()
     except OSError:
@@ -123,16 +124,16 @@ def _from_entry(entry: os.DirEntry[str], root: Path) -> Image | None:
         if entry.is_symlink():
             log.warning("not following the link %s", _readable(entry.path))
         return None
-    path = _readable(os.path.relpath(entry.path, root))
+    path = _readable(entry.path.removeprefix(above))
     modified = datetime.fromtimestamp(status.st_mtime, UTC)
     return Image(path, label_of(path), f"{status.st_mtime_ns:x}-{status.st_size:x}", status.st_size, modified)
 
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """Do not look for cycles of references: a listing makes none, and each look walks all that Airflow loaded.
+    """Do not look for cycles of references: a listing makes none, and a look walks all that Airflow loaded.
 
-    Seen with a million objects in S3: 16 s instead of 43 s.
+    Seen with a million objects in S3: 16 s of CPU instead of 43 s.
     """
     was_enabled = gc.isenabled()
     gc.disable()
