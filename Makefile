@@ -11,10 +11,10 @@ NODE_ENV := .venv-node
 UV := $(AIRFLOW_ENV)/bin/uv
 BUILD := build
 
-# Arguments of `make demo` and `make up`, passed on as they are: a path may hold a space or a quote.
-export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON
+# Arguments of `make demo`, `make up` and others, passed on as they are: a path may hold a space or a quote.
+export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS
 
-.PHONY: help demo up down model test test-jobs test-airflow test-local test-e2e lint format lock package setup clean preflight-%
+.PHONY: help demo up down model test test-jobs test-airflow test-local test-e2e bench-listing lint format lock package setup clean preflight-%
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,10 +42,14 @@ test-local: setup-tests ## Tests of the local EMR and the command line
 test-e2e: setup-tests ## The real DAG with real Spark, end to end
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/e2e
 
+bench-listing: setup ## Time and memory of the search for new images, without a network [OBJECTS=1000000]
+	@PYTHONPATH=dags:spark_jobs AIRFLOW_HOME="$(CURDIR)/.orchard/benchmarks" AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING \
+		$(AIRFLOW_ENV)/bin/python -m benchmarks.listing
+
 lint: setup-tests ## Ruff and mypy
 	$(AIRFLOW_ENV)/bin/ruff check .
 	$(AIRFLOW_ENV)/bin/ruff format --check .
-	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local/sample_images.py dags plugins local bootstrap
+	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local/sample_images.py dags plugins local bootstrap benchmarks
 	MYPYPATH=spark_jobs $(NODE_ENV)/bin/mypy spark_jobs local/sample_images.py
 
 format: setup-tests ## Let ruff mend what it can
