@@ -54,11 +54,11 @@ def test_sums_are_exact_at_the_edge_of_the_range_over_many_blocks(monkeypatch: p
 
 
 def test_as_many_rows_as_are_added_in_float64_add_up_exactly() -> None:
-    """Every entry is as large as it can be: both halves of this value are."""
-    largest = 256 - 2.0**-9 - 2.0**-24
-    block = np.full((statistics.ROWS_EXACT_IN_FLOAT64, 2), largest)
-    q = int(largest * 2**24)
-    assert as_integers(Statistics.of(block)) == ([q * len(block)] * 2, [q * q * len(block)] * 3)
+    """Every product is about as large as it can be, both halves of each value are, and no two are alike."""
+    count = statistics.ROWS_EXACT_IN_FLOAT64
+    whole = 2**32 - 2**15 - np.random.default_rng(2).integers(1, 2**10, count)
+    expected = [sum(whole.tolist())], [sum(q * q for q in whole.tolist())]
+    assert as_integers(Statistics.of((whole / 2**24)[:, np.newaxis])) == expected
 
 
 def test_sums_of_two_thousand_million_rows_still_fit() -> None:
