@@ -13,8 +13,8 @@ an EMR cluster that exists only for this run.
   one of the next two fails, the last lines of the Spark driver are in its log.
 - `reduce` fits principal components on all published runs and this one.
 - `export` writes the CSV, the rejected images and the ledger entry, staged.
-- `publish` checks that every listed image is accounted for. From here the run exists for readers; where it
-  fails, nothing is published. It needs no cluster.
+- `publish` checks that every listed image is accounted for. From here the run exists for readers, and DAGs
+  that wait for the asset of `latest.json` start; where it fails, nothing is published. It needs no cluster.
 - `terminate_cluster` ends the cluster once no step is left, whatever happened before. Where it fails, so
   does the run: **look at EMR's console**; EMR ends an idle cluster by itself.
 
