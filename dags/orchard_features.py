@@ -11,10 +11,10 @@ an EMR cluster that exists only for this run.
   the place of EMR's logs.
 - `featurize` makes 1280 features of each image; what is no image becomes a rejected row. Where this task or
   one of the next two fails, the last lines of the Spark driver are in its log.
-- `reduce` fits principal components on all published runs and this one.
-- `export` writes the CSV, the rejected images and the ledger entry, staged.
-- `publish` checks that every listed image is accounted for. From here the run exists for readers; where it
-  fails, nothing is published. It needs no cluster.
+- `reduce` fits principal components on all images of the result, or reuses those of the run before.
+- `export` writes the CSV, the rejected images and what became of each new image.
+- `publish` checks that every listed image is accounted for. From here the run exists for readers, and DAGs
+  that wait for the asset of `latest.json` start; where it fails, nothing is published. It needs no cluster.
 - `compact` removes from the lake what newer runs have superseded: results and features stay. Where it
   fails, the run is published all the same.
 - `terminate_cluster` ends the cluster once no step is left, whatever happened before. Where it fails, so
