@@ -14,7 +14,7 @@ BUILD := build
 # Arguments of `make demo`, `make up` and others, passed on as they are: a path may hold a space or a quote.
 export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS
 
-.PHONY: help demo up down model test test-jobs test-airflow test-local test-e2e bench-listing lint format lock package setup clean preflight-%
+.PHONY: help demo up down model test test-jobs test-airflow test-infra test-local test-e2e bench-listing lint format lock package setup clean preflight-%
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,13 +28,16 @@ up: preflight-up setup ## Start Airflow with its UI and a local EMR [PORT=8080] 
 down: ## Stop what `make up` started
 	@if [ -x $(AIRFLOW_ENV)/bin/python ]; then $(AIRFLOW_ENV)/bin/python -m local.down; fi
 
-test: test-jobs test-airflow test-local test-e2e ## Run every test
+test: test-jobs test-airflow test-infra test-local test-e2e ## Run every test
 
 test-jobs: setup-tests ## Tests of the Spark jobs, in the node's environment
 	$(NODE_ENV)/bin/python -m pytest tests/jobs
 
 test-airflow: setup-tests ## Tests of the DAG, the plugins and the lake, in Airflow's environment
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/airflow
+
+test-infra: setup-tests ## Tests of the CloudFormation template: cfn-lint, moto, what each role may do
+	$(AIRFLOW_ENV)/bin/python -m pytest tests/infra
 
 test-local: setup-tests ## Tests of the local EMR and the command line
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/local
