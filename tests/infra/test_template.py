@@ -205,6 +205,8 @@ def test_the_outputs_are_variables_that_orchard_reads(plain: Stack, given: Stack
         assert stack.environ["ORCHARD_LAKE"] == f"s3://{LAKE}"
     assert given.environ["ORCHARD_IMAGES"] == "s3://photographs/fruit/2026"
     assert given.environ["ORCHARD_SUBNETS"] == GIVEN["SubnetIds"]
+    assert settings_of(given).signals.queue_url == given.outputs["QueueUrl"]
+    assert settings_of(plain).signals.queue_url is None
 
 
 def test_with_the_outputs_orchard_asks_for_a_cluster_that_emr_understands(plain: Stack, given: Stack) -> None:
