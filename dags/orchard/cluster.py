@@ -114,6 +114,13 @@ def _instances(fleet: Fleet, core_nodes: int) -> dict[str, Any]:
     }
     if fleet.subnets:
         instances["Ec2SubnetIds"] = list(fleet.subnets)
+    if fleet.security_groups:
+        nodes, service = fleet.security_groups
+        instances |= {
+            "EmrManagedMasterSecurityGroup": nodes,
+            "EmrManagedSlaveSecurityGroup": nodes,
+            "ServiceAccessSecurityGroup": service,
+        }
     return instances
 
 

@@ -76,6 +76,9 @@ class Fleet:
     task_nodes: int = setting("Spot task nodes, on-demand where Spot has none; 0 for no task fleet", 0)
     ebs_gib: int = setting("EBS volume of each node, in GiB", 64)
     subnets: tuple[str, ...] = setting("Subnets to choose from, by comma; the default VPC's where empty", ())
+    security_groups: tuple[str, ...] = setting(
+        "Security groups of the nodes and of EMR's endpoint, by comma; EMR's own where empty", ()
+    )
     instance_profile: str = setting("Instance profile of the nodes", "EMR_EC2_DefaultRole")
     service_role: str = setting("Service role of EMR", "EMR_DefaultRole_V2")
     security_configuration: str | None = setting(
@@ -95,6 +98,8 @@ class Fleet:
         require(1 <= self.core_nodes <= most, "core_nodes", self.core_nodes, f"1 to {most}")
         require(0 <= self.task_nodes <= 1000, "task_nodes", self.task_nodes, "0 to 1000")
         require(10 <= self.ebs_gib <= 16384, "ebs_gib", self.ebs_gib, "10 to 16384")
+        groups = ",".join(self.security_groups)
+        require(len(self.security_groups) in (0, 2), "security_groups", groups, "two groups, or none")
         require(60 <= self.idle_timeout <= 604800, "idle_timeout", self.idle_timeout, "60 to 604800 seconds")
         require(self.node_env.startswith("/"), "node_env", self.node_env, "an absolute path")
         try:

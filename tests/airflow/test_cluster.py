@@ -28,6 +28,7 @@ def request(core_nodes: int = 2, **environ: str) -> dict[str, object]:
         {
             "ORCHARD_TASK_NODES": "4",
             "ORCHARD_SUBNETS": "subnet-1",
+            "ORCHARD_SECURITY_GROUPS": "sg-1,sg-2",
             "ORCHARD_SECURITY_CONFIGURATION": "imdsv2",
         },
     ],
@@ -36,6 +37,17 @@ def test_the_request_satisfies_botocores_model(environ: dict[str, str]) -> None:
     model = botocore.session.get_session().get_service_model("emr").operation_model("RunJobFlow")
     report = ParamValidator().validate(request(**environ), model.input_shape)
     assert report.generate_report() == ""
+
+
+def test_all_nodes_get_the_first_group_and_emrs_endpoint_the_second() -> None:
+    instances = run_job_flow(TAGS, 2, Settings.from_env({**LEAST, "ORCHARD_SECURITY_GROUPS": "sg-1, sg-2"}))[
+        "Instances"
+    ]
+    assert {key: value for key, value in instances.items() if "SecurityGroup" in key} == {
+        "EmrManagedMasterSecurityGroup": "sg-1",
+        "EmrManagedSlaveSecurityGroup": "sg-1",
+        "ServiceAccessSecurityGroup": "sg-2",
+    }
 
 
 def test_the_whole_request() -> None:

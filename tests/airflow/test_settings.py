@@ -57,6 +57,7 @@ def test_every_kind_of_value_is_parsed() -> None:
         ("ORCHARD_CODE", "s3://code/a b", "ORCHARD_CODE=s3://code/a b: it takes letters, digits"),
         ("ORCHARD_CORE_NODES", "two", "ORCHARD_CORE_NODES=two: it takes a whole number"),
         ("ORCHARD_CORE_NODES", "21", "ORCHARD_CORE_NODES=21: it takes 1 to 20"),
+        ("ORCHARD_SECURITY_GROUPS", "sg-1", "ORCHARD_SECURITY_GROUPS=sg-1: it takes two groups, or none"),
         ("ORCHARD_PRECISION", "int8", "ORCHARD_PRECISION=int8: it takes one of float32, bfloat16"),
         ("ORCHARD_MAX_FAILURE_RATIO", "1.5", "ORCHARD_MAX_FAILURE_RATIO=1.5: it takes 0 to 1"),
         ("ORCHARD_IDLE_TIMEOUT", "59", "ORCHARD_IDLE_TIMEOUT=59: it takes 60 to 604800 seconds"),

@@ -100,7 +100,7 @@ def deploy(**parameters: str) -> Stack:
         for name, resource in template()["Resources"].items()
         if "Condition" not in resource or made.lazy_condition_map[resource["Condition"]]
     }
-    names = {name: made[name].physical_resource_id for name in resources}
+    names = {name: getattr(made[name], "physical_resource_id", "") for name in resources}
     return Stack(resources, names, outputs, environ)
 
 

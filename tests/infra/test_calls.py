@@ -51,7 +51,13 @@ IMPLIED = {
 }
 """What no operation of ours is named after, and who asks for it."""
 
-HIDDEN = {"emr": set(), "s3": set(), "base_aws": set(), "sns": {"sns:Publish"}, "sqs": {"sqs:ReceiveMessage"}}
+HIDDEN: dict[str, set[str]] = {
+    "emr": set(),
+    "s3": set(),
+    "base_aws": set(),
+    "sns": {"sns:Publish"},
+    "sqs": {"sqs:DeleteMessage", "sqs:ReceiveMessage"},
+}
 """Modules of the amazon provider that Orchard may use, and what they call where no client is seen."""
 
 
@@ -128,16 +134,24 @@ def test_no_other_method_of_s3_is_called() -> None:
         assert not unknown, f"{path.name} calls {unknown}: add it to S3_ACTIONS"
 
 
+def provider_modules(path: Path) -> set[str]:
+    """Return the modules of the amazon provider that a source names: ``emr``, ``s3``, …"""
+    return set(re.findall(r"airflow\.providers\.amazon\.aws\.\w+\.(\w+)", path.read_text()))
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
 def test_other_services_are_called_only_where_airflow_may(path: Path, given: Stack) -> None:
     """With the topic and the queue made."""
-    text = path.read_text()
-    for module in re.findall(r"airflow\.providers\.amazon\.aws\.\w+\.(\w+)", text):
-        assert module in HIDDEN, (
-            f"{path.name} uses {module}: allow its calls in infra/orchard.yaml, and say so here"
-        )
+    for module in provider_modules(path):
+        assert module in HIDDEN, f"{path.name} uses {module}: allow its calls in infra/, and say so here"
         assert HIDDEN[module] <= allowed_actions(airflow(given))
-    assert "boto3.client" not in text, "ask the provider's hooks for a client: they know the connection"
+    assert "boto3.client" not in path.read_text(), "ask the provider's hooks: they know the connection"
+
+
+def test_with_the_options_airflow_may_nothing_more_than_they_are_for(plain: Stack, given: Stack) -> None:
+    used = {action for path in SOURCES for module in provider_modules(path) for action in HIDDEN[module]}
+    more = allowed_actions(airflow(given)) - allowed_actions(airflow(plain))
+    assert more == used | {"kms:Decrypt", "kms:GenerateDataKey"}
 
 
 @pytest.fixture

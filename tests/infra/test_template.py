@@ -38,6 +38,7 @@ MADE_WITH = {
     "database": {"Database"},
 }
 NETWORK = {"Vpc", "Subnet", "RouteTable", "SubnetRoutes", "S3Endpoint", "EmrEndpoint", "EmrEndpointGroup"}
+NETWORK |= {"NodeGroup", "NodeTcp", "NodeUdp", "NodeIcmp"}
 ALWAYS = {"Lake", "LakePolicy", "NodeRole", "NodeProfile", "ServiceRole", "Security", "AirflowPolicy"}
 
 INTERPLAY = ("network", "images", "role", "key", "certificates", "queue")
@@ -146,11 +147,16 @@ def test_the_network_has_no_way_to_the_internet_and_none_from_it(plain: Stack) -
     assert plain.properties("Subnet")["MapPublicIpOnLaunch"] is False
     inside = plain.properties("Vpc")["CidrBlock"]
     for group in plain.of_type("AWS::EC2::SecurityGroup").values():
-        assert {rule["CidrIp"] for rule in group["SecurityGroupIngress"]} == {inside}
+        assert {rule["CidrIp"] for rule in group.get("SecurityGroupIngress", ())} <= {inside}
+    rules = plain.of_type("AWS::EC2::SecurityGroupIngress").values()
+    assert {rule["IpProtocol"] for rule in rules} == {"tcp", "udp", "icmp"}
+    assert {(rule["GroupId"], rule["SourceSecurityGroupId"]) for rule in rules} == {
+        (plain.names["NodeGroup"], plain.names["NodeGroup"])
+    }
 
 
 def test_the_network_is_tagged_as_emr_wants_it(plain: Stack) -> None:
-    for name in ("Vpc", "Subnet", "EmrEndpoint", "EmrEndpointGroup"):
+    for name in ("Vpc", "Subnet", "EmrEndpoint", "EmrEndpointGroup", "NodeGroup"):
         assert EMR_TAG in plain.properties(name)["Tags"], name
 
 
@@ -205,6 +211,8 @@ def test_the_outputs_are_variables_that_orchard_reads(plain: Stack, given: Stack
         assert stack.environ["ORCHARD_LAKE"] == f"s3://{LAKE}"
     assert given.environ["ORCHARD_IMAGES"] == "s3://photographs/fruit/2026"
     assert given.environ["ORCHARD_SUBNETS"] == GIVEN["SubnetIds"]
+    assert settings_of(given).signals.queue_url == given.outputs["QueueUrl"]
+    assert settings_of(plain).signals.queue_url is None
 
 
 def test_with_the_outputs_orchard_asks_for_a_cluster_that_emr_understands(plain: Stack, given: Stack) -> None:
@@ -219,6 +227,10 @@ def test_with_the_outputs_orchard_asks_for_a_cluster_that_emr_understands(plain:
         assert request["SecurityConfiguration"] == stack.names["Security"]
         assert request["Instances"]["Ec2SubnetIds"] == stack.environ["ORCHARD_SUBNETS"].split(",")
         assert request["LogUri"] == f"s3://{LAKE}/logs/"
+    settings = settings_of(plain)
+    groups = run_job_flow(run_tags("d", "r", settings), 2, settings)["Instances"]
+    assert groups["EmrManagedSlaveSecurityGroup"] == plain.names["NodeGroup"]
+    assert groups["ServiceAccessSecurityGroup"] == plain.names["EmrEndpointGroup"]
 
 
 def test_policies_fit_into_iams_limits(given: Stack) -> None:
