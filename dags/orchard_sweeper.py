@@ -8,6 +8,8 @@ cluster is ended if it has the tag `orchard:lake` of this lake, and
   than `ORCHARD_SWEEP_GRACE` seconds; or
 - it is older than `ORCHARD_MAX_CLUSTER_HOURS`, whatever its run does.
 
+One without the tags of a DAG and a run is left alone: nobody knows whose it is.
+
 All DAGs that work on the lake are covered. Other clusters are not touched, nor described unless their
 name ends as the lake's do. One lake belongs to one Airflow: **another Airflow on the same lake would lose
 its clusters**, because this one does not know their runs.

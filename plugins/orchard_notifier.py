@@ -7,7 +7,7 @@ server that does not answer is given up after some seconds.
 import html
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from airflow.providers.amazon.aws.hooks.sns import SnsHook
 from airflow.providers.http.hooks.http import HttpHook
@@ -106,8 +106,11 @@ def _mail(connection: Connection, subject: str, text: str) -> None:
 
 
 def _post(connection: Connection, subject: str, text: str) -> None:
-    # The path of a webhook is its key. The text of an error has it, and the hook's own `run` would log that.
-    mask_secret(urlsplit(connection.host or "").path)
+    # The path of a webhook, or its query, is its key. The text of an error has it, and the hook's own `run`
+    # would log that.
+    url = urlsplit(connection.host or "")
+    for secret in (url.path, url.query, *(value for _, value in parse_qsl(url.query))):
+        mask_secret(secret)
     hook = HttpHook(http_conn_id=connection.conn_id)
     session = hook.get_conn()
     response = session.post(hook.base_url, json={"text": f"{subject}\n{text}"}, timeout=TIMEOUT)

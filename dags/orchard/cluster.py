@@ -61,7 +61,8 @@ def run_of_tag(tag: str) -> str:
 
 def cluster_name(tags: Mapping[str, str]) -> str:
     """Return the name of a run's cluster, which no other run's has. EMR lists names, but no tags."""
-    return f"{tags[DAG_TAG][:100]} {run_slug(run_of_tag(tags[RUN_TAG]))}{_end_of_name(tags[LAKE_TAG])}"
+    dag_id = tags[DAG_TAG]
+    return f"{dag_id[:100]} {run_slug(run_of_tag(tags[RUN_TAG]), dag_id)}{_end_of_name(tags[LAKE_TAG])}"
 
 
 def clusters_of_lake(settings: Settings) -> ClusterGroup:

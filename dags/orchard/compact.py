@@ -4,9 +4,9 @@ from orchard.history import History
 from orchard.lake import Lake
 from orchard.storage import Storage
 
-KEPT = 2
-"""Runs of the same images and model that keep their state: the newest, and the one before it, for whoever
-has read latest.json a moment ago."""
+KEPT = 8
+"""Runs of the same images and model that keep their state: the newest, that before it, for whoever has read
+latest.json a moment ago, and so many that one can go a week back."""
 
 
 def compact(storage: Storage, lake: Lake) -> list[str]:

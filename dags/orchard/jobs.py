@@ -12,7 +12,11 @@ from orchard_jobs.contract import BasisMode, ExportJob, FeaturizeJob, ReduceJob,
 
 @dataclass(frozen=True)
 class RunJobs:
-    """What is to be computed for the run ``slug``. ``sensed`` is the value of its task ``sense``."""
+    """What is to be computed for the run ``slug``.
+
+    Each job is made from ``sensed``, the value of the task ``sense``: images and model are those that it
+    compared with the ledger, even if the settings have changed since.
+    """
 
     slug: str
     choices: Choices
@@ -25,8 +29,8 @@ class RunJobs:
     def featurize(self, sensed: Mapping[str, Any]) -> FeaturizeJob:
         spark = self.settings.spark
         return FeaturizeJob(
-            images=self.choices.images,
-            model=self.settings.places.model,
+            images=sensed["images"],
+            model=sensed["model"],
             output=self.folder.uri,
             manifest=self.folder.manifest,
             precision=self.choices.precision,
@@ -44,7 +48,7 @@ class RunJobs:
             output=self.folder.uri,
             components=self.choices.components,
             variance=self.choices.variance,
-            model=self.settings.places.model,
+            model=sensed["model"],
             listing=sensed["listing"],
         )
         if sensed["builds_on"] is None:

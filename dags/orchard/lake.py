@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from orchard_jobs.contract import RunFolder
 
 
-def run_slug(run_id: str) -> str:
-    """Return a name for a run that every file system and EMR tag takes, different for every run id.
+def run_slug(run_id: str, dag_id: str = "") -> str:
+    """Return a name for a run that every file system and EMR tag takes, different for every run of every DAG.
 
     Hadoop's ``Path`` refuses ':', which Airflow's run ids contain (https://issues.apache.org/jira/browse/HADOOP-14217).
     """
-    digest = hashlib.sha256(run_id.encode()).hexdigest()[:8]
+    digest = hashlib.sha256(f"{dag_id}\n{run_id}".encode()).hexdigest()[:8]
     return f"{re.sub(r'[^A-Za-z0-9._-]', '-', run_id)[:100].lstrip('.')}-{digest}"
 
 

@@ -37,7 +37,8 @@ def read_ledger(storage: Storage, lake: Lake, slug: str | None) -> pa.Table:
         raise OrchardError(
             f"no ledger entry {uri}",
             rule=f"{lake.latest} names the run, so it has one",
-            remedy=f"restore it, or take the run out of {lake.latest}: its images are then computed again",
+            remedy=f"restore it, or take all runs of these images and this model out of {lake.latest}: "
+            "then all images are computed again",
         ) from None
 
 

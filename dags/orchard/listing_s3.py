@@ -18,7 +18,7 @@ from orchard_jobs.errors import OrchardError
 WORKERS = 8
 """Ranges listed at once. More would not help: parsing the pages keeps one core busy by then."""
 
-PATIENT = Config(
+MANY_REQUESTS = Config(
     retries={"mode": "adaptive", "max_attempts": 10},  # slows down when S3 throttles
     max_pool_connections=WORKERS + 1,
 )
@@ -78,7 +78,7 @@ def bucket_and_prefix(uri: str) -> tuple[str, str]:
 def open_client(access: Access) -> Any:
     """Return a client of S3 for many requests at once."""
     hook = S3Hook(**access.hook)
-    client = hook.get_client_type(hook.region_name, hook.config.merge(PATIENT))
+    client = hook.get_client_type(hook.region_name, hook.config.merge(MANY_REQUESTS))
     client.meta.events.register("before-parse.s3.ListObjectsV2", _parse_objects)
     return client
 

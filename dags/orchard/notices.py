@@ -25,12 +25,13 @@ def warn(settings: Settings, subject: str, text: str) -> None:
 
 def warn_of_rejected(settings: Settings, summary: Mapping[str, Any]) -> None:
     """Warn if a published run has rejected many images. ``summary`` is the content of its run.json."""
-    rejected, listed = summary["counts"]["rejected"], summary["counts"]["listed"]
-    if rejected > settings.signals.warning_ratio * listed:
+    rejected = summary["counts"]["rejected"]
+    new = rejected + summary["counts"]["featurized"]
+    if rejected > settings.signals.warning_ratio * new:
         kinds = ", ".join(f"{count} {status}" for status, count in summary["rejected"].items())
         text = (
             f"Run: {summary['run_id']}\n"
-            f"It is published, but {rejected} of {listed} images ({rejected / listed:.1%}) were rejected: "
+            f"It is published, but {rejected} of {new} new images ({rejected / new:.1%}) were rejected: "
             f"{kinds}. More than {settings.signals.warning_ratio:.1%} is worth a look "
             "(ORCHARD_WARNING_RATIO).\n"
             f"Which, and why: {summary['csv'].rpartition('/')[0]}/rejects.csv"

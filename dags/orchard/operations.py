@@ -34,7 +34,7 @@ class Signals:
         "Airflow connection that tells people of failures: of type aws (SNS), smtp or http (a webhook)", None
     )
     warning_ratio: float = setting(
-        "Share of rejected images above which a run that is published is told of too", 0.01
+        "Share of rejected among the new images above which a run that is published is told of too", 0.01
     )
     queue_url: str | None = setting(
         "URL of an SQS queue of S3's notifications of new images, which start a run beside the clock", None

@@ -27,14 +27,12 @@ class Publication:
     Args:
         slug: The run's folder.
         run_id: Airflow's name of it.
-        images: URI of its images.
         sensed: What ``sense`` found.
         cluster: What there is to say about the cluster.
     """
 
     slug: str
     run_id: str
-    images: str
     sensed: Mapping[str, Any]
     cluster: Mapping[str, Any]
 
@@ -51,7 +49,7 @@ def publish(storage: Storage, lake: Lake, publication: Publication) -> dict[str,
     if history.names(publication.slug):
         published: dict[str, Any] = json.loads(storage.read(folder.run_json).data)
         return published
-    summary = summarize(publication, Reports.of_run(storage, folder, publication.sensed["listing"]), folder)
+    summary = summarize(publication, Reports.of_run(storage, folder, publication.sensed), folder)
     _refuse_other_predecessor(history, publication, lake)
     _copy_basis(storage, folder, lake.basis(summary["basis_id"]))
     storage.write(folder.run_json, to_json(summary))
@@ -69,7 +67,7 @@ def summarize(publication: Publication, reports: Reports, folder: RunFolder) -> 
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "counts": counts_of(publication.sensed, reports),
         "rejected": reports.rejected,
-        "images": publication.images,
+        "images": publication.sensed["images"],
         "builds_on": publication.sensed["builds_on"],
         "basis": reduce["basis"],
         "basis_id": reduce["basis_id"],

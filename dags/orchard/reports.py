@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 from orchard.storage import Storage
@@ -21,14 +22,37 @@ class Reports:
     export: Report
 
     @classmethod
-    def of_run(cls, storage: Storage, folder: RunFolder, listing: str) -> Self:
+    def of_run(cls, storage: Storage, folder: RunFolder, sensed: Mapping[str, Any]) -> Self:
         """Read the reports.
 
         Raises:
-            OrchardError: if a job has not reported, has not succeeded, or worked on another listing.
+            OrchardError: if a job has not reported, has not succeeded, or worked on other input than is
+                there now: of another listing, with another model, or of a job that ran again since.
         """
         jobs = (FeaturizeJob, ReduceJob, ExportJob)
-        return cls(*(_read(storage, folder, job.NAME, listing) for job in jobs))
+        reports = cls(*(_read(storage, folder, job.NAME, sensed["listing"]) for job in jobs))
+        reports.refuse_other_model(sensed["model_id"])
+        reports.refuse_stale()
+        return reports
+
+    def refuse_other_model(self, model_id: str) -> None:
+        found = self.featurize["model"]["id"]
+        if found != model_id:
+            raise OrchardError(
+                f"features of the model {found}",
+                rule=f"the run is of {model_id}, which 'sense' has seen",
+                remedy="give a new artefact a new URI; clear this run's task 'sense'",
+            )
+
+    def refuse_stale(self) -> None:
+        """Each job reads what the one before wrote; what began before that was finished is of older rows."""
+        for before, after in pairwise((self.featurize, self.reduce, self.export)):
+            if after["started_at"] < before["finished_at"]:
+                raise OrchardError(
+                    f"'{before['job']}' has run again since '{after['job']}' did",
+                    rule=f"'{after['job']}' works on what '{before['job']}' wrote last",
+                    remedy=f"clear this run's task '{after['job']}' with its downstream tasks",
+                )
 
     @property
     def featurized(self) -> int:

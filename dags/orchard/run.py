@@ -40,7 +40,7 @@ class Run:
 
     @property
     def slug(self) -> str:
-        return run_slug(self.run_id)
+        return run_slug(self.run_id, self.dag_id)
 
     def refuse_if_published(self) -> None:
         """Readers use what a published run has written: it is never computed again.
@@ -53,7 +53,7 @@ class Run:
             error = OrchardError(
                 f"run {self.slug} is published: {lake.latest} names it",
                 rule="a published run is never rewritten",
-                remedy="trigger a new run; of this one, only 'publish' can be cleared",
+                remedy="trigger a new run; of this one, only 'publish' and 'compact' can be cleared",
             )
             raise AirflowFailException(str(error))
 
@@ -96,7 +96,6 @@ class Run:
         publication = Publication(
             slug=self.slug,
             run_id=self.run_id,
-            images=self._choices().images,
             sensed=self._sensed(),
             cluster=self._cluster_facts(),
         )

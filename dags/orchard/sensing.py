@@ -24,7 +24,12 @@ class Sensed(TypedDict):
     """What the later tasks of a run need to know: the value of the task ``sense``."""
 
     listing: str
-    """Id of what was found: it changes with the images, and with what is known of them."""
+    """Id of what was found: it changes with the images, with what is known of them, and with the model."""
+    images: str
+    """URI of the images."""
+    model: str
+    """URI of the model artefact. Later tasks use this one, whatever the settings say by then."""
+    model_id: str
     listed: int
     known: int
     new: int
@@ -49,9 +54,9 @@ def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
     """
     lake = Lake(settings.places.lake)
     storage = storage_for(lake.uri, settings.access)
-    model = read_model_id(settings.places.model, settings.access)
+    model_id = read_model_id(settings.places.model, settings.access)
     history = History.of_lake(storage, lake)
-    builds_on = history.builds_on(choices.images, model)
+    builds_on = history.builds_on(choices.images, model_id)
     listing = list_images(choices.images, settings.access)
     if builds_on is None and listing.num_rows == 0:
         raise OrchardError(
@@ -70,7 +75,10 @@ def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
         storage.write(folder.manifest, manifest)
         storage.write(folder.earlier, earlier)
     return Sensed(
-        listing=hashlib.sha256(manifest + earlier).hexdigest()[:12],
+        listing=hashlib.sha256(manifest + earlier + model_id.encode()).hexdigest()[:12],
+        images=choices.images,
+        model=settings.places.model,
+        model_id=model_id,
         listed=found.listed,
         known=found.known,
         new=found.new.num_rows,

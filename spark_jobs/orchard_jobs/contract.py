@@ -18,7 +18,7 @@ class Status(StrEnum):
     OK = "ok"
     EMPTY = "empty"  # zero bytes
     MISSING = "missing"  # gone between listing and reading
-    UNREADABLE = "unreadable"  # permission denied, or reads that kept failing
+    UNREADABLE = "unreadable"  # permission denied, reads that kept failing, or no memory for it
     NOT_AN_IMAGE = "not_an_image"  # no known image format
     CORRUPT = "corrupt"  # a known format, truncated or damaged
     TOO_LARGE = "too_large"  # more bytes or pixels than the limits in decode.py

@@ -132,7 +132,7 @@ def _reject_damaged(error: Exception, kind: str) -> Rejected:
     if isinstance(error, Image.DecompressionBombError):
         return Rejected(Status.TOO_LARGE, f"this {kind} has more pixels than the limit of {MAX_PIXELS}")
     if isinstance(error, MemoryError):
-        return Rejected(Status.TOO_LARGE, f"this {kind} does not fit into memory")
+        return Rejected(Status.UNREADABLE, f"there was not enough memory for this {kind}")
     if isinstance(error, UnidentifiedImageError):
         # Pillow's message names the address of a buffer, and hides the plugin's reason.
         return Rejected(Status.CORRUPT, f"begins as {kind}, but its header is damaged or of an unknown kind")

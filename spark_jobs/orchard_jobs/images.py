@@ -58,9 +58,10 @@ def _read(path: str, read: Reader) -> bytes | Rejected:
         return read(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         return Rejected(Status.MISSING, f"gone since it was listed: {_reason(error)}")
-    except (FileTooLargeError, MemoryError) as error:
+    except FileTooLargeError as error:
         return Rejected(Status.TOO_LARGE, _reason(error))
-    except (OSError, ValueError) as error:  # ValueError: a NUL in a local path
+    # ValueError: a NUL in a local path. Memory may be there the next time: the image is tried again.
+    except (OSError, ValueError, MemoryError) as error:
         return Rejected(Status.UNREADABLE, _reason(error))
 
 

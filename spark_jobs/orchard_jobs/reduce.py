@@ -117,5 +117,6 @@ def _refuse_drift(rows: int, total: Statistics) -> None:
         raise OrchardError(
             f"statistics of {total.count} rows for {rows} rows",
             rule="those given, with this run's rows and without those that leave, are of the rows that count",
-            remedy="run reduce without --statistics and --projected, to measure and project all rows again",
+            remedy="restore what was changed or lost in features/ of an earlier run; by hand, run reduce "
+            "without --statistics and --projected",
         )

@@ -1,7 +1,8 @@
 """What a job did, as JSON in the run folder: rewritten while it works, so that others can watch.
 
-``{"job", "state": "running|succeeded|failed", "seconds", "phases": {name: seconds}, "versions", …}``
-and, while a phase reports progress, ``"done"``, ``"total"`` and ``"images_per_second"``.
+``{"job", "state": "running|succeeded|failed", "started_at", "finished_at", "seconds",
+"phases": {name: seconds}, "versions", …}`` and, while a phase reports progress, ``"done"``, ``"total"`` and
+``"images_per_second"``. Times are UTC, in ISO 8601.
 """
 
 import json
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, Self
 
 import numpy
@@ -35,6 +37,7 @@ class Report:
         self._content: dict[str, Any] = {
             "job": job,
             "state": "running",
+            "started_at": _now(),
             "phases": {},
             "versions": _versions(),
         }
@@ -56,7 +59,7 @@ class Report:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        self._content["state"] = "succeeded" if kind is None else "failed"
+        self._content |= {"state": "succeeded" if kind is None else "failed", "finished_at": _now()}
         if error is not None:
             self._content["error"] = " ".join(str(error).split())[:2000]
         self._rewrite()
@@ -132,6 +135,10 @@ class Seconds(AccumulatorParam[dict[str, float]]):
         """Return a function that says how many seconds ago this was called."""
         started = time.perf_counter()
         return lambda: time.perf_counter() - started
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def _versions() -> dict[str, str]:

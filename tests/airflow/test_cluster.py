@@ -72,7 +72,7 @@ def test_the_whole_request() -> None:
 
     python = "/opt/orchard/venv/bin/python"
     assert request(core_nodes=5, ORCHARD_BOOTSTRAP_ARGS="--index 'a b'") == {
-        "Name": f"d {run_slug('r')} l",
+        "Name": f"d {run_slug('r', 'd')} l",
         "LogUri": "s3://lake/logs/",
         "ReleaseLabel": "emr-spark-8.1.0",
         "Applications": [{"Name": "Spark"}],

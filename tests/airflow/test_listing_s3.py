@@ -295,7 +295,7 @@ def test_a_request_that_fails_on_the_way_ends_the_listing_and_its_threads(
     s3: Any, monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], AWSResponse], message: str
 ) -> None:
     monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "2")
-    monkeypatch.setattr(listing_s3, "PATIENT", Config(retries={"total_max_attempts": 1}))
+    monkeypatch.setattr(listing_s3, "MANY_REQUESTS", Config(retries={"total_max_attempts": 1}))
     put(s3, *(f"many/{label}/{image}" for label in range(10) for image in range(5)))
     insert(monkeypatch, Answers(answer, passed=9, failing=1))
     with pytest.raises(OrchardError, match=message):

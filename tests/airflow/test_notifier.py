@@ -218,7 +218,7 @@ def test_a_published_run_that_rejected_many_images_is_told(told: list[Any], envi
     assert told == [
         {
             "text": "Orchard: 20 images were rejected\nRun: manual__1\n"
-            "It is published, but 20 of 1000 images (2.0%) were rejected: 19 corrupt, 1 empty. "
+            "It is published, but 20 of 1000 new images (2.0%) were rejected: 19 corrupt, 1 empty. "
             "More than 1.0% is worth a look (ORCHARD_WARNING_RATIO).\n"
             "Which, and why: s3://lake/runs/r/csv/rejects.csv"
         }

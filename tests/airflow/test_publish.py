@@ -53,11 +53,13 @@ def finish_jobs(lake: Lake, slug: str, **counts: int) -> None:
         },
         "export": {"rows": 5, "rejected": 1, "files": ["features.csv"]},
     }
-    for job, more in facts.items():
+    for hour, (job, more) in enumerate(facts.items()):
         report = {
             "job": job,
             "state": "succeeded",
             "listing": "l1",
+            "started_at": f"2026-11-22T0{hour}:00:00",
+            "finished_at": f"2026-11-22T0{hour}:59:59",
             "seconds": 2.5,
             "phases": {"a": 1.5},
             "versions": {"spark": "4"},
@@ -68,10 +70,12 @@ def finish_jobs(lake: Lake, slug: str, **counts: int) -> None:
     storage.write(folder.outcomes, to_parquet(pa.Table.from_pylist(OUTCOMES, OUTCOME_SCHEMA)))
 
 
-def publication(slug: str, *builds_on: str, images: str = "s3://in") -> Publication:
+def publication(slug: str, *builds_on: str, images: str = "s3://in", model: str = "m") -> Publication:
     predecessor = builds_on[-1] if builds_on else None
     sensed = {
         "listing": "l1",
+        "images": images,
+        "model_id": model,
         "listed": 4,
         "known": 1,
         "deleted": 6,
@@ -79,7 +83,7 @@ def publication(slug: str, *builds_on: str, images: str = "s3://in") -> Publicat
         "builds_on": predecessor,
         "predecessor": predecessor,
     }
-    return Publication(slug, f"id of {slug}", images, sensed, CLUSTER)
+    return Publication(slug, f"id of {slug}", sensed, CLUSTER)
 
 
 def published_runs(lake: Lake) -> list[str]:
@@ -163,6 +167,26 @@ def test_a_row_that_is_lost_between_the_jobs_is_not_published(lake: Lake, job: s
     FileStorage().write(report, json.dumps({**content, fact: 1}).encode())
     with pytest.raises(OrchardError, match=r"exported=\d reduced=\d counted=\d kept\+featurized=5: exp"):
         publish(FileStorage(), lake, publication("r1"))
+    assert published_runs(lake) == []
+
+
+@pytest.mark.parametrize(("again", "stale"), [("featurize", "reduce"), ("reduce", "export")])
+def test_a_job_that_ran_again_after_the_next_one_is_not_published_without_that(
+    lake: Lake, again: str, stale: str
+) -> None:
+    finish_jobs(lake, "r1")
+    report = lake.run("r1").report(again)
+    content = json.loads(FileStorage().read(report).data) | {"finished_at": "2026-11-22T09:00:00"}
+    FileStorage().write(report, json.dumps(content).encode())
+    with pytest.raises(OrchardError, match=f"'{again}' has run again since .* clear .* '{stale}' with"):
+        publish(FileStorage(), lake, publication("r1"))
+    assert published_runs(lake) == []
+
+
+def test_features_of_another_model_than_the_run_has_sensed_are_not_published(lake: Lake) -> None:
+    finish_jobs(lake, "r1")
+    with pytest.raises(OrchardError, match="features of the model m: the run is of m2"):
+        publish(FileStorage(), lake, publication("r1", model="m2"))
     assert published_runs(lake) == []
 
 

@@ -16,6 +16,7 @@ from orchard_jobs.contract import BasisMode, ExportJob, FeaturizeJob, Precision,
 from orchard_jobs.errors import OrchardError
 
 LEAST = {"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"}
+SENSED = {"listing": "l1", "images": "s3://in", "model": "s3://lake/models/m", "builds_on": None}
 CHOICES = Choices("s3://in", None, 0.9, BasisMode.REFIT, Precision.BFLOAT16, 2, 0.1)
 
 
@@ -70,7 +71,7 @@ def test_a_step_that_emr_would_refuse_for_its_length_says_so() -> None:
 def test_the_jobs_of_a_run() -> None:
     jobs = RunJobs("new", CHOICES, Settings.from_env(LEAST))
     runs = "s3://lake/runs"
-    assert jobs.featurize({"listing": "l1", "listed": 7}) == FeaturizeJob(
+    assert jobs.featurize(SENSED | {"listed": 7}) == FeaturizeJob(
         images="s3://in",
         model="s3://lake/models/m",
         output=f"{runs}/new",
@@ -80,14 +81,14 @@ def test_the_jobs_of_a_run() -> None:
         listed=7,
         listing="l1",
     )
-    assert jobs.reduce({"listing": "l1", "builds_on": None}) == ReduceJob(
+    assert jobs.reduce(SENSED) == ReduceJob(
         features=(f"{runs}/new/features",),
         output=f"{runs}/new",
         variance=0.9,
         model="s3://lake/models/m",
         listing="l1",
     )
-    assert jobs.export({"listing": "l1"}) == ExportJob(
+    assert jobs.export(SENSED) == ExportJob(
         components=(f"{runs}/new/components",),
         features=(f"{runs}/new/features",),
         output=f"{runs}/new",
@@ -107,7 +108,7 @@ def test_the_jobs_of_a_run() -> None:
 )
 def test_a_run_that_continues_another_refits_or_reuses_its_basis(mode: BasisMode, of_the_basis: Any) -> None:
     jobs = RunJobs("new", replace(CHOICES, basis=mode), Settings.from_env(LEAST))
-    assert jobs.reduce({"listing": "l1", "builds_on": "old"}) == ReduceJob(
+    assert jobs.reduce(SENSED | {"builds_on": "old"}) == ReduceJob(
         features=("s3://lake/runs/new/features",),
         output="s3://lake/runs/new",
         earlier="s3://lake/runs/new/earlier.parquet",
@@ -125,3 +126,16 @@ def test_slugs_are_plain_and_differ_where_run_ids_differ(one: str, other: str) -
     assert not slug.startswith(".")
     assert len(slug) <= 128
     assert (slug == run_slug(other)) == (one == other)
+
+
+def test_settings_that_change_after_the_listing_change_neither_images_nor_model() -> None:
+    changed = Settings.from_env({**LEAST, "ORCHARD_MODEL": "s3://lake/models/m2"})
+    jobs = RunJobs("new", replace(CHOICES, images="s3://others"), changed)
+    featurize = jobs.featurize(SENSED | {"listed": 7})
+    assert featurize.images == "s3://in"
+    assert {featurize.model, jobs.reduce(SENSED).model} == {"s3://lake/models/m"}
+
+
+@given(st.text(), st.text())
+def test_runs_of_two_dags_never_share_a_folder(one: str, other: str) -> None:
+    assert (run_slug("r", one) == run_slug("r", other)) == (one == other)

@@ -166,13 +166,15 @@ def test_too_many_pixels_are_refused_before_any_is_decoded(monkeypatch: pytest.M
     assert outcome == Rejected(Status.TOO_LARGE, "8200 x 8192 takes 67174400 pixels; the limit is 67108864")
 
 
-def test_an_image_that_memory_does_not_hold_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_for_which_there_was_no_memory_is_one_to_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
     def run_out(_: object) -> None:
         raise MemoryError
 
     monkeypatch.setattr(decode, "_to_rgb", run_out)
 
-    assert decode_image(make.jpeg()) == Rejected(Status.TOO_LARGE, "this JPEG does not fit into memory")
+    assert decode_image(make.jpeg()) == Rejected(
+        Status.UNREADABLE, "there was not enough memory for this JPEG"
+    )
 
 
 def test_a_large_image_is_decoded_and_the_lock_released() -> None:
