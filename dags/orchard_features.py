@@ -49,8 +49,11 @@ from orchard_sensor import SkipAfterTimeoutSensor
 CLUSTER_ID = "{{ ti.xcom_pull(task_ids='create_cluster', key='job_flow_id') or '' }}"
 
 
-def build_dag(settings: Settings) -> DAG:
-    """Return the nightly DAG. ``Run`` says what each task works on, when its fields are rendered."""
+def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
+    """Return the nightly DAG. ``Run`` says what each task works on, when its fields are rendered.
+
+    A second lake is a second DAG of another name.
+    """
     waits, nightly = settings.waits, settings.nightly
     emr: dict[str, Any] = {
         **settings.access.hook,
@@ -83,7 +86,7 @@ def build_dag(settings: Settings) -> DAG:
         )
 
     with DAG(
-        dag_id="orchard_features",
+        dag_id=dag_id,
         description="Images to features, principal components and a CSV, on a cluster of its own.",
         doc_md=__doc__,
         # Without a start date, and with this, unpausing the DAG starts no run for the night before.
