@@ -1,11 +1,15 @@
 """One artefact, one folder of images, one local EMR and one Airflow for all scenarios; a lake for each."""
 
 import os
+import re
 import shutil
+import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = tempfile.mkdtemp(prefix="orchard-faults-")
@@ -32,6 +36,7 @@ os.environ.update(
 import pytest  # noqa: E402
 
 from local.emr.launcher import running_emr  # noqa: E402
+from tests.faults.airflow_server import Airflow, ScheduledRun, running_airflow  # noqa: E402
 from tests.faults.checks import Reference  # noqa: E402
 from tests.faults.node import Node, running_node  # noqa: E402
 from tests.faults.reliability import pytest_addoption, pytest_configure  # noqa: E402, F401
@@ -134,17 +139,59 @@ def reference(
     return Reference.of(undisturbed)
 
 
+@pytest.fixture(scope="session")
+def scenarios(tmp_path_factory: pytest.TempPathFactory, base_environ: dict[str, str], node: Node) -> "Scenarios":
+    return Scenarios(tmp_path_factory.mktemp("scenarios"), base_environ, node)
+
+
 @pytest.fixture
 def scenario(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    base_environ: dict[str, str],
-    node: Node,
-    reference: Reference,
+    request: pytest.FixtureRequest, scenarios: "Scenarios", reference: Reference
 ) -> Iterator[Scenario]:
     """The scenario of one test, with a lake of its own; whatever of it still runs afterwards is ended."""
-    marker = request.node.get_closest_marker("settings")
-    environ = {**base_environ, **(marker.kwargs if marker else {})}
-    with Scenario(request.node.name, tmp_path, environ, node, reference) as scenario:
+    with scenarios.of(request.node, reference) as scenario:
         yield scenario
     request.node.user_properties.append(("proved", scenario.proved))
+
+
+@pytest.fixture(scope="session")
+def airflow(
+    request: pytest.FixtureRequest, scenarios: "Scenarios", emr_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Airflow]:
+    """Airflow's processes, with a DAG for every test that asks for them."""
+    tests = [item for item in request.session.items if "airflow" in getattr(item, "fixturenames", ())]
+    dags = {scenarios.of(test).name: scenarios.dag_of(test) for test in tests}
+    with running_airflow(tmp_path_factory.mktemp("airflow"), emr_url, dags, free_port()) as airflow:
+        yield airflow
+
+
+@pytest.fixture
+def scheduled(airflow: Airflow, scenario: Scenario) -> Callable[[], ScheduledRun]:
+    """Trigger the scenario's DAG on that Airflow."""
+    return lambda: ScheduledRun.trigger(airflow, scenario.name)
+
+
+@dataclass(frozen=True)
+class Scenarios:
+    """Which scenario is whose."""
+
+    folder: Path
+    base: dict[str, str]
+    node: Node
+
+    def of(self, test: pytest.Item, reference: Reference | None = None) -> Scenario:
+        name = re.sub(r"[^\w.-]+", "-", test.name).strip("-")
+        (self.folder / name).mkdir(exist_ok=True)
+        marker = test.get_closest_marker("settings")
+        environ = {**self.base, **(marker.kwargs if marker else {})}
+        return Scenario(name, self.folder / name, environ, self.node, reference)
+
+    def dag_of(self, test: pytest.Item) -> dict[str, Any]:
+        marker = test.get_closest_marker("dag")
+        return {"environ": self.of(test).environ, "dag": marker.kwargs if marker else {}}
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -10,11 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.emr.node import find_spark_home
-from local.processes import stop_session
-from tests.faults.waiting import wait_for
 
 SPARK = Path(__file__).parent / "spark"
-START_SECONDS = 90.0
 
 
 @dataclass(frozen=True)
@@ -48,10 +46,11 @@ def running_node(node_env: Path, code: Path, folder: Path) -> Iterator[Node]:
                 start_new_session=True,
             )
             try:
-                wait_for(lambda: Path(f"{socket}.ready").exists(), "the warm Spark", START_SECONDS)
-                yield node
+                yield node  # who needs it waits for it
             finally:
-                stop_session(process)
+                # At once, it has nothing to lose; the daemon of Python workers ends with its JVM.
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
 
 def _make(node_env: Path, folder: Path, socket: Path) -> Node:

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+START_SECONDS = 90.0  # of the warm Spark
 # Less to compile, and one thread to collect garbage: twice as fast for a step of a few seconds.
 QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
@@ -60,11 +61,23 @@ def run_real(behaviour: dict[str, Any], arguments: list[str]) -> int:
 
 def run_warm(address: str, job: list[str]) -> int:
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(address)
+        connect(connection, address)
         connection.sendall(json.dumps(job).encode() + b"\n")
         answer = json.loads(connection.makefile().readline())
     sys.stderr.write(answer["output"])
     return int(answer["code"])
+
+
+def connect(connection: socket.socket, address: str) -> None:
+    """Wait until the warm Spark listens: nobody else does."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            return connection.connect(address)
+        except (FileNotFoundError, ConnectionRefusedError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 if __name__ == "__main__":

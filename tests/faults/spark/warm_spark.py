@@ -12,7 +12,6 @@ import socketserver
 import sys
 import threading
 import traceback
-from pathlib import Path
 
 from orchard_jobs.cli import main
 from pyspark.sql import SparkSession
@@ -61,5 +60,4 @@ if __name__ == "__main__":
     SparkSession.builder.getOrCreate()
     SparkSession.stop = lambda self: None  # a job ends its Spark: this one outlives it
     with Server(sys.argv[1], Step) as server:
-        Path(f"{sys.argv[1]}.ready").touch()
         server.serve_forever()

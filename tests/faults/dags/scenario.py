@@ -1,0 +1,16 @@
+"""One scenario's DAG. ``airflow.py`` copies this file as ``<dag id>.py``, beside the scenario's settings in JSON."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+from orchard.settings import Settings
+from orchard_features import build_dag
+
+_given = json.loads(Path(__file__).with_suffix(".json").read_text())
+
+dag = build_dag(Settings.from_env(_given["environ"]), Path(__file__).stem)
+# What Orchard's DAG does not have, and a deployment may set for all DAGs.
+if "dagrun_timeout" in _given["dag"]:
+    dag.dagrun_timeout = timedelta(seconds=_given["dag"]["dagrun_timeout"])
+dag.max_active_runs = _given["dag"].get("max_active_runs", dag.max_active_runs)
