@@ -85,14 +85,11 @@ class Airflow:
 
     def find_task(self, task: Mapping[str, Any]) -> psutil.Process:
         """Return the process that runs a task instance, as soon as there is one."""
+        return wait_for(lambda: find_worker(task["id"]), f"the process of {task['dag_id']}.{task['task_id']}")
 
-        def look() -> psutil.Process | None:
-            for process in psutil.process_iter(["cmdline"]):
-                if f"airflow worker -- {task['id']}" in " ".join(process.info["cmdline"] or []):
-                    return process
-            return None
-
-        return wait_for(look, f"the process of {task['dag_id']}.{task['task_id']}")
+    def wait_until_left(self, task: Mapping[str, Any]) -> None:
+        """A task that is deferred has a process for a moment longer."""
+        wait_for(lambda: find_worker(task["id"]) is None, f"no process of {task['dag_id']}.{task['task_id']}")
 
     # Its API
 
@@ -143,6 +140,12 @@ class ScheduledRun:
         found = self._call("GET", "/taskInstances")["task_instances"]
         return {task["task_id"]: str(task["state"]) for task in found}
 
+    def log(self, task_id: str) -> str:
+        """Return what a task's newest try has said."""
+        number = self.task(task_id)["try_number"]
+        lines = self._call("GET", f"/taskInstances/{task_id}/logs/{number}")["content"]
+        return "\n".join(str(line) for line in lines)
+
     def fail(self) -> None:
         """Mark the run failed, as the UI does."""
         self._call("PATCH", body={"state": "failed"})
@@ -181,6 +184,14 @@ class ScheduledRun:
 
     def _call(self, method: str, more: str = "", body: dict[str, Any] | None = None) -> Any:
         return self.airflow.call(method, f"/api/v2/dags/{self.dag_id}/dagRuns/{self.run_id}{more}", body)
+
+
+def find_worker(task_instance: str) -> psutil.Process | None:
+    """Return the process of a task instance, by the title that Airflow gives it."""
+    for process in psutil.process_iter(["cmdline"]):
+        if f"airflow worker -- {task_instance}" in " ".join(process.info["cmdline"] or []):
+            return process
+    return None
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from local.emr.node import find_spark_home
 
+# Less to compile, and one thread to collect garbage: it is busy for seconds only.
+QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 SPARK = Path(__file__).parent / "spark"
 
 
@@ -38,7 +40,7 @@ def running_node(node_env: Path, code: Path, folder: Path) -> Iterator[Node]:
                     *("--conf", "spark.driver.bindAddress=127.0.0.1", "--conf", "spark.driver.host=127.0.0.1"),
                     *("--py-files", code / "orchard_jobs.zip", SPARK / "warm_spark.py", socket),
                 ],
-                env=_environment(node),
+                env=spark_environment(node),
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -69,11 +71,12 @@ def _make(node_env: Path, folder: Path, socket: Path) -> Node:
     return Node(python, spark_home)
 
 
-def _environment(node: Node) -> dict[str, str]:
+def spark_environment(node: Node) -> dict[str, str]:
     passed = {name: os.environ[name] for name in ("PATH", "HOME", "JAVA_HOME") if name in os.environ}
     return {
         **passed,
         "SPARK_HOME": str(node.spark_home),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "PYSPARK_PYTHON": str(node.python),
+        "JAVA_TOOL_OPTIONS": QUICK_JVM,
     }

@@ -2,7 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -81,6 +83,14 @@ class Scenario:
         return content
 
     # What disturbs it
+
+    @contextmanager
+    def meanwhile(self, disturb: Callable[[], object]) -> Iterator[None]:
+        """Call ``disturb`` beside the block, which runs the DAG; what it raises is raised at the end."""
+        with ThreadPoolExecutor(1) as pool:
+            disturbed = pool.submit(disturb)
+            yield
+            disturbed.result()
 
     def spark(self, job: str, **behaviour: Any) -> None:
         """Say how a job's spark-submit is to behave: see ``spark/spark_submit.py``."""
