@@ -76,7 +76,7 @@ class Airflow:
         process.wait()
 
     def kill_task(self, task: Mapping[str, Any], *, with_supervisor: bool = False) -> None:
-        """SIGKILL to the process that runs a task instance; its supervisor, too, where nobody is to report it."""
+        """SIGKILL to the process of a task instance; to its supervisor, too, where nobody is to report it."""
         process = self.find_task(task)
         supervisor = process.parent()
         if with_supervisor and supervisor:
@@ -101,7 +101,8 @@ class Airflow:
     def log_in(self) -> None:
         passwords = self.home / "simple_auth_manager_passwords.json.generated"
         user = {"username": "admin", "password": json.loads(passwords.read_text())["admin"]}
-        self.session.headers["Authorization"] = f"Bearer {self.call('POST', '/auth/token', user)['access_token']}"
+        token = self.call("POST", "/auth/token", user)["access_token"]
+        self.session.headers["Authorization"] = f"Bearer {token}"
 
     def is_healthy(self) -> bool:
         try:
@@ -127,7 +128,9 @@ class ScheduledRun:
     @classmethod
     def trigger(cls, airflow: Airflow, dag_id: str) -> "ScheduledRun":
         body = {"logical_date": None, "conf": {}}
-        return cls(airflow, dag_id, airflow.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"])
+        return cls(
+            airflow, dag_id, airflow.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"]
+        )
 
     def state(self) -> str:
         return str(self._call("GET")["state"])
@@ -195,7 +198,9 @@ def find_worker(task_instance: str) -> psutil.Process | None:
 
 
 @contextmanager
-def running_airflow(home: Path, emr_url: str, dags: Mapping[str, dict[str, Any]], port: int) -> Iterator[Airflow]:
+def running_airflow(
+    home: Path, emr_url: str, dags: Mapping[str, dict[str, Any]], port: int
+) -> Iterator[Airflow]:
     """Start Airflow with one DAG for each of ``dags``: its id, and what ``dags/scenario.py`` reads."""
     folder = home / "dags"
     folder.mkdir(parents=True)
@@ -235,4 +240,6 @@ def _environment(home: Path, emr_url: str, port: int) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(str(ROOT / name) for name in ("spark_jobs", "dags", "")),
         **QUICK,
     }
-    return AirflowEnv(home, nowhere / "lake", nowhere / "images", "file:///nowhere/model", emr_url, extra).variables()
+    return AirflowEnv(
+        home, nowhere / "lake", nowhere / "images", "file:///nowhere/model", emr_url, extra
+    ).variables()

@@ -29,7 +29,9 @@ class Reference:
         assert latest, "nothing is published"
         folder = local_path(latest["csv"]).parent
         basis = scenario.lake / "basis" / latest["basis_id"] / "basis.npz"
-        return cls((folder / "features.csv").read_bytes(), (folder / "rejects.csv").read_bytes(), basis.read_bytes())
+        return cls(
+            (folder / "features.csv").read_bytes(), (folder / "rejects.csv").read_bytes(), basis.read_bytes()
+        )
 
 
 def prove_contained(scenario: Scenario, *, published: bool, clusters: int | None = None) -> None:

@@ -140,7 +140,9 @@ def reference(
 
 
 @pytest.fixture(scope="session")
-def scenarios(tmp_path_factory: pytest.TempPathFactory, base_environ: dict[str, str], node: Node) -> "Scenarios":
+def scenarios(
+    tmp_path_factory: pytest.TempPathFactory, base_environ: dict[str, str], node: Node
+) -> "Scenarios":
     return Scenarios(tmp_path_factory.mktemp("scenarios"), base_environ, node)
 
 
@@ -156,7 +158,10 @@ def scenario(
 
 @pytest.fixture(scope="session")
 def airflow(
-    request: pytest.FixtureRequest, scenarios: "Scenarios", emr_url: str, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    scenarios: "Scenarios",
+    emr_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Airflow]:
     """Airflow's processes, with a DAG for every test that asks for them."""
     tests = [item for item in request.session.items if "airflow" in getattr(item, "fixturenames", ())]

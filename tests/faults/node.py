@@ -37,7 +37,12 @@ def running_node(node_env: Path, code: Path, folder: Path) -> Iterator[Node]:
                 [
                     *(node.spark_home / "bin" / "spark-submit", "--master", "local[2]"),
                     *("--driver-memory", "1g", "--conf", "spark.ui.enabled=false"),
-                    *("--conf", "spark.driver.bindAddress=127.0.0.1", "--conf", "spark.driver.host=127.0.0.1"),
+                    *(
+                        "--conf",
+                        "spark.driver.bindAddress=127.0.0.1",
+                        "--conf",
+                        "spark.driver.host=127.0.0.1",
+                    ),
                     *("--py-files", code / "orchard_jobs.zip", SPARK / "warm_spark.py", socket),
                 ],
                 env=spark_environment(node),

@@ -138,7 +138,7 @@ class Scenario:
         return [step for step in found if step["Name"].startswith(job)]
 
     def processes(self) -> list[psutil.Process]:
-        """Return every process of this scenario: it names the folder, or EMR's marker is in its environment."""
+        """Return every process that names the scenario's folder, or has EMR's marker in its environment."""
         clusters = {cluster["Id"] for cluster in self.clusters()}
         return [process for process in psutil.process_iter() if self._is_ours(process, clusters)]
 

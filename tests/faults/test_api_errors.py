@@ -8,7 +8,9 @@ from tests.faults.scenario import Scenario
 TRANSIENT = ["throttle", "internal", "reset"]
 
 
-@pytest.mark.fault("RunJobFlow fails once, before it takes effect: {kind}", then="asked again; the run succeeds")
+@pytest.mark.fault(
+    "RunJobFlow fails once, before it takes effect: {kind}", then="asked again; the run succeeds"
+)
 @pytest.mark.parametrize("kind", TRANSIENT)
 def test_a_passing_error_before_the_cluster_is_created_is_outlasted(scenario: Scenario, kind: str) -> None:
     scenario.fault("RunJobFlow", kind, times=1)
@@ -24,7 +26,8 @@ def test_a_missing_permission_to_create_fails_the_run_and_creates_nothing(scenar
 
 
 @pytest.mark.fault(
-    "RunJobFlow takes effect and its answer is lost: {kind}", then="the cluster is found by its tags; the run succeeds"
+    "RunJobFlow takes effect and its answer is lost: {kind}",
+    then="the cluster is found by its tags; the run succeeds",
 )
 @pytest.mark.parametrize("kind", ["internal", "reset"])
 def test_a_cluster_whose_creation_was_not_answered_is_attached_to(scenario: Scenario, kind: str) -> None:
@@ -45,14 +48,18 @@ def test_a_cluster_that_cannot_be_found_at_once_is_ended_later(scenario: Scenari
     prove_contained(scenario, published=False)
 
 
-@pytest.mark.fault("DescribeCluster fails three times after the creation: {kind}", then="asked again; the run succeeds")
+@pytest.mark.fault(
+    "DescribeCluster fails three times after the creation: {kind}", then="asked again; the run succeeds"
+)
 @pytest.mark.parametrize("kind", TRANSIENT)
 def test_a_passing_error_on_describing_the_new_cluster_is_outlasted(scenario: Scenario, kind: str) -> None:
     scenario.fault("DescribeCluster", kind, times=3)
     assert_succeeds(scenario)
 
 
-@pytest.mark.fault("DescribeCluster is refused after the creation", then="the run fails; the cluster is ended")
+@pytest.mark.fault(
+    "DescribeCluster is refused after the creation", then="the run fails; the cluster is ended"
+)
 def test_a_cluster_that_may_not_be_described_is_ended(scenario: Scenario) -> None:
     scenario.fault("DescribeCluster", "access_denied", times=1)
     assert str(scenario.run().state) == "failed"
@@ -60,8 +67,12 @@ def test_a_cluster_that_may_not_be_described_is_ended(scenario: Scenario) -> Non
     prove_contained(scenario, published=False, clusters=1)
 
 
-@pytest.mark.fault("AddJobFlowSteps fails once, {when} it takes effect: {kind}", then="the step runs once; the run succeeds")
-@pytest.mark.parametrize(("kind", "when"), [("throttle", "before"), ("reset", "before"), ("internal", "after")])
+@pytest.mark.fault(
+    "AddJobFlowSteps fails once, {when} it takes effect: {kind}", then="the step runs once; the run succeeds"
+)
+@pytest.mark.parametrize(
+    ("kind", "when"), [("throttle", "before"), ("reset", "before"), ("internal", "after")]
+)
 def test_a_step_whose_addition_failed_runs_once(scenario: Scenario, kind: str, when: str) -> None:
     scenario.fault("AddJobFlowSteps", kind, when=when, times=1)
     assert str(scenario.run().state) == "success"

@@ -14,9 +14,12 @@ Trigger = Callable[[], ScheduledRun]
 
 
 @pytest.mark.fault(
-    "a step's task is cleared while its step runs (deferred)", then="the step is cancelled and runs again; the run succeeds"
+    "a step's task is cleared while its step runs (deferred)",
+    then="the step is cancelled and runs again; the run succeeds",
 )
-def test_clearing_a_deferred_task_cancels_its_step_and_runs_it_again(scenario: Scenario, scheduled: Trigger) -> None:
+def test_clearing_a_deferred_task_cancels_its_step_and_runs_it_again(
+    scenario: Scenario, scheduled: Trigger
+) -> None:
     run = start_until_the_driver_works(scenario, scheduled)
     scenario.spark("featurize", how="warm")
     run.clear_task("featurize")
@@ -29,7 +32,9 @@ def test_clearing_a_deferred_task_cancels_its_step_and_runs_it_again(scenario: S
     "a step's task is cleared while it adds the step (running)",
     then="the step is cancelled and runs again; the run succeeds",
 )
-def test_clearing_a_running_task_cancels_its_step_and_runs_it_again(scenario: Scenario, scheduled: Trigger) -> None:
+def test_clearing_a_running_task_cancels_its_step_and_runs_it_again(
+    scenario: Scenario, scheduled: Trigger
+) -> None:
     run = start_until_the_step_is_not_known(scenario, scheduled)
     scenario.spark("featurize", how="warm")
     run.clear_task("featurize")
@@ -39,7 +44,8 @@ def test_clearing_a_running_task_cancels_its_step_and_runs_it_again(scenario: Sc
 
 
 @pytest.mark.fault(
-    "a step's task is marked failed while its step runs (deferred)", then="the step is cancelled; the run fails"
+    "a step's task is marked failed while its step runs (deferred)",
+    then="the step is cancelled; the run fails",
 )
 def test_failing_a_deferred_task_cancels_its_step(scenario: Scenario, scheduled: Trigger) -> None:
     run = start_until_the_driver_works(scenario, scheduled)
@@ -50,7 +56,8 @@ def test_failing_a_deferred_task_cancels_its_step(scenario: Scenario, scheduled:
 
 
 @pytest.mark.fault(
-    "a step's task is marked failed while it adds the step (running)", then="the step is cancelled; the run fails"
+    "a step's task is marked failed while it adds the step (running)",
+    then="the step is cancelled; the run fails",
 )
 def test_failing_a_running_task_cancels_its_step(scenario: Scenario, scheduled: Trigger) -> None:
     run = start_until_the_step_is_not_known(scenario, scheduled)
@@ -60,11 +67,21 @@ def test_failing_a_running_task_cancels_its_step(scenario: Scenario, scheduled: 
     prove_next_with_warm_spark(scenario)
 
 
-@pytest.mark.fault("the DAG run is marked failed while a step runs", then="the step is cancelled; the run fails")
-def test_failing_the_run_cancels_its_step_and_ends_its_cluster(scenario: Scenario, scheduled: Trigger) -> None:
+@pytest.mark.fault(
+    "the DAG run is marked failed while a step runs",
+    then="the step is cancelled, the teardown runs; Airflow calls the run a success: its leaves are skipped",
+)
+def test_failing_the_run_cancels_its_step_and_ends_its_cluster(
+    scenario: Scenario, scheduled: Trigger
+) -> None:
     run = start_until_the_driver_works(scenario, scheduled)
     run.fail()
-    assert run.wait() == "failed"
+    run.wait()
+    assert run.task_states() == {
+        **dict.fromkeys(("sense", "create_cluster", "terminate_cluster"), "success"),
+        "featurize": "failed",
+        **dict.fromkeys(("reduce", "export", "publish"), "skipped"),
+    }
     assert states_of_steps(scenario, "featurize") == ["CANCELLED"]
     prove_next_with_warm_spark(scenario)
 

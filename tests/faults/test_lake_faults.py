@@ -32,7 +32,9 @@ def test_a_full_disk_fails_the_run(scenario: Scenario, capfd: pytest.CaptureFixt
         prove_contained(scenario, published=False, clusters=1)
 
 
-@pytest.mark.fault("the ledger cannot be written when the run is published", then="the run fails, nothing is published")
+@pytest.mark.fault(
+    "the ledger cannot be written when the run is published", then="the run fails, nothing is published"
+)
 def test_a_ledger_that_cannot_be_written_fails_the_publication(scenario: Scenario) -> None:
     scenario.lake.mkdir()
     (scenario.lake / "ledger").write_text("in the way")
@@ -60,7 +62,8 @@ def test_images_that_vanish_are_rejected(scenario: Scenario) -> None:
 
 
 @pytest.mark.fault(
-    "images are deleted between listing and reading, more than the run may lose", then="the run fails and says so"
+    "images are deleted between listing and reading, more than the run may lose",
+    then="the run fails and says so",
 )
 def test_more_vanished_images_than_allowed_fail_the_run(
     scenario: Scenario, capfd: pytest.CaptureFixture[str]

@@ -18,7 +18,9 @@ Trigger = Callable[[], ScheduledRun]
     "`kill -9` of the scheduler with the task that adds a step; both are gone until it is started again",
     then="the task's next try attaches to the step; the run succeeds",
 )
-def test_a_run_survives_a_restart_of_the_scheduler(scenario: Scenario, scheduled: Trigger, airflow: Airflow) -> None:
+def test_a_run_survives_a_restart_of_the_scheduler(
+    scenario: Scenario, scheduled: Trigger, airflow: Airflow
+) -> None:
     scenario.fault("AddJobFlowSteps", "timeout", when="after", seconds=60, times=1)
     run = scheduled()
     scenario.wait_for_step("featurize", "RUNNING", "COMPLETED")
@@ -33,7 +35,9 @@ def test_a_run_survives_a_restart_of_the_scheduler(scenario: Scenario, scheduled
     "`kill -9` of the triggerer while a step runs; the step ends before it is started again",
     then="the end is seen late; the run succeeds",
 )
-def test_a_run_survives_a_restart_of_the_triggerer(scenario: Scenario, scheduled: Trigger, airflow: Airflow) -> None:
+def test_a_run_survives_a_restart_of_the_triggerer(
+    scenario: Scenario, scheduled: Trigger, airflow: Airflow
+) -> None:
     scenario.spark("featurize", hold=True)
     run = scheduled()
     run.wait_for_task("featurize", "deferred")

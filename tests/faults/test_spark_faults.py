@@ -50,7 +50,9 @@ def test_a_killed_python_worker_is_replaced(scenario: Scenario, standalone: Stan
     "a Python worker crashes: SIGSEGV in the middle of featurize, where Spark does not repeat a task",
     then="the run fails and says so",
 )
-def test_a_crashed_python_worker_fails_its_step(scenario: Scenario, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_crashed_python_worker_fails_its_step(
+    scenario: Scenario, capfd: pytest.CaptureFixture[str]
+) -> None:
     def crash() -> None:
         driver = scenario.wait_for_driver("featurize")
         worker = wait_for(lambda: next(iter(python_workers(driver)), None), "a Python worker")
@@ -63,7 +65,9 @@ def test_a_crashed_python_worker_fails_its_step(scenario: Scenario, capfd: pytes
     prove_next_with_warm_spark(scenario)
 
 
-@pytest.mark.fault("`kill -9` of the driver in the middle of featurize", then="the run fails and shows its log")
+@pytest.mark.fault(
+    "`kill -9` of the driver in the middle of featurize", then="the run fails and shows its log"
+)
 def test_a_killed_driver_fails_its_step(scenario: Scenario, capfd: pytest.CaptureFixture[str]) -> None:
     def kill() -> None:
         driver = scenario.wait_for_driver("featurize")
@@ -78,7 +82,9 @@ def test_a_killed_driver_fails_its_step(scenario: Scenario, capfd: pytest.Captur
 
 
 @pytest.mark.fault("the driver's heap is full (OutOfMemoryError)", then="the run fails and shows the error")
-def test_a_driver_without_memory_fails_its_step(scenario: Scenario, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_driver_without_memory_fails_its_step(
+    scenario: Scenario, capfd: pytest.CaptureFixture[str]
+) -> None:
     # Spark does not start below 450 MiB, of which no job of a few images needs the half.
     room = ["--driver-memory", "48m", "--conf", "spark.testing.memory=2147483648"]
     scenario.spark("featurize", how="real", options=room)
@@ -87,8 +93,12 @@ def test_a_driver_without_memory_fails_its_step(scenario: Scenario, capfd: pytes
     prove_next_with_warm_spark(scenario)
 
 
-@pytest.mark.fault("a step takes longer than `ORCHARD_STEP_TIMEOUT`", then="the step is cancelled; the run fails")
-def test_a_step_that_takes_too_long_is_cancelled(scenario: Scenario, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.fault(
+    "a step takes longer than `ORCHARD_STEP_TIMEOUT`", then="the step is cancelled; the run fails"
+)
+def test_a_step_that_takes_too_long_is_cancelled(
+    scenario: Scenario, capfd: pytest.CaptureFixture[str]
+) -> None:
     scenario.spark("featurize", how="real")
     assert str(scenario.run(ORCHARD_STEP_TIMEOUT="3").state) == "failed"
     assert "Cancelled after 3 s" in capfd.readouterr().out

@@ -1,4 +1,4 @@
-"""SIGKILL to the process of a task, at the worst of times. Its next try must take over, and make nothing twice."""
+"""SIGKILL to the process of a task, at the worst of times: the next try takes over; nothing is made twice."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.faults]
 
 @pytest.mark.settings(ORCHARD_RETRIES="1")
 @pytest.mark.fault(
-    "`kill -9` of the task that creates the cluster, and of its supervisor, between RunJobFlow and its answer",
+    "`kill -9` of the creating task and of its supervisor between RunJobFlow and its answer",
     then="the next try finds the cluster by its tags; the run succeeds",
 )
 def test_a_killed_creation_is_taken_over_by_its_next_try(
@@ -29,7 +29,8 @@ def test_a_killed_creation_is_taken_over_by_its_next_try(
 
 @pytest.mark.settings(ORCHARD_IDLE_TIMEOUT="600")
 @pytest.mark.fault(
-    "the same, and the task has no try left", then="the run fails; EMR ends the idle cluster, of which nobody knows"
+    "`kill -9` of the creating task between RunJobFlow and its answer, with no try left",
+    then="the run fails; EMR ends the idle cluster, of which nobody knows",
 )
 def test_a_cluster_that_nobody_knows_of_is_ended_by_its_idle_timeout(
     scenario: Scenario, scheduled: Callable[[], ScheduledRun], airflow: Airflow

@@ -1,4 +1,4 @@
-"""One scenario's DAG. ``airflow.py`` copies this file as ``<dag id>.py``, beside the scenario's settings in JSON."""
+"""One scenario's DAG: ``airflow_server.py`` copies it as ``<dag id>.py``, beside its settings in JSON."""
 
 import json
 from datetime import timedelta

@@ -1,9 +1,9 @@
-"""The node's ``spark-submit``: Spark's own, or one that is warm already, as the scenario's ``spark.json`` says.
+"""The node's ``spark-submit``: Spark's own, or one that is warm already, as ``spark.json`` says.
 
-A start of Spark's takes ten seconds of two cores, and a fault that is not about Spark's processes would look
-no different with it. So a step is handed to a Spark that all scenarios share (``warm_spark.py``), unless the
-scenario says ``{"featurize": {"how": "real"}}``. With ``"hold": true`` it first waits for the file ``release``;
-``options`` are more options of a real spark-submit, and ``environment`` more variables of it.
+A start of Spark's takes ten seconds of two cores, and a fault that is not about Spark's processes looks no
+different with it. So a step is handed to a Spark that all scenarios share (``warm_spark.py``), unless the
+scenario says ``{"featurize": {"how": "real"}}``; ``options`` are more options of a real spark-submit. With
+``"hold": true`` it first waits for the file ``release``.
 
 Usage: spark_submit.py SOCKET [spark-submit's arguments]. Standard library only.
 """
@@ -55,7 +55,7 @@ def wait_for_release(scenario: Path) -> None:
 
 def run_real(behaviour: dict[str, Any], arguments: list[str]) -> int:
     program = f"{os.environ['SPARK_HOME']}/bin/spark-submit"
-    environment = {**os.environ, "JAVA_TOOL_OPTIONS": QUICK_JVM, **behaviour.get("environment", {})}
+    environment = {**os.environ, "JAVA_TOOL_OPTIONS": QUICK_JVM}
     os.execve(program, [program, *behaviour.get("options", []), *arguments], environment)  # never returns
 
 

@@ -13,8 +13,9 @@ import sys
 import threading
 import traceback
 
-from orchard_jobs.cli import main
 from pyspark.sql import SparkSession
+
+from orchard_jobs.cli import main
 
 ONE_AT_A_TIME = threading.Lock()
 
@@ -35,7 +36,9 @@ class Step(socketserver.StreamRequestHandler):
                     SparkSession.builder.getOrCreate().sparkContext.cancelJobGroup(group)
                 thread.join(0.05)
         if not self._client_is_gone():
-            self.wfile.write(json.dumps({"code": self.code, "output": self.output.getvalue()}).encode() + b"\n")
+            self.wfile.write(
+                json.dumps({"code": self.code, "output": self.output.getvalue()}).encode() + b"\n"
+            )
 
     def _run(self, job: list[str], group: str) -> None:
         SparkSession.builder.getOrCreate().sparkContext.setJobGroup(group, job[0], interruptOnCancel=True)
