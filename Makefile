@@ -11,10 +11,10 @@ NODE_ENV := .venv-node
 UV := $(AIRFLOW_ENV)/bin/uv
 BUILD := build
 
-# Arguments of `make demo` and `make up`, passed on as they are: a path may hold a space or a quote.
-export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON
+# Arguments of `make demo`, `make up` and others, passed on as they are: a path may hold a space or a quote.
+export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS
 
-.PHONY: help demo up down model test test-jobs test-airflow test-local test-e2e test-faults lint format lock package setup clean preflight-%
+.PHONY: help demo up down model test test-jobs test-airflow test-infra test-local test-e2e test-faults bench-listing lint format lock package setup clean preflight-%
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,13 +28,16 @@ up: preflight-up setup ## Start Airflow with its UI and a local EMR [PORT=8080] 
 down: ## Stop what `make up` started
 	@if [ -x $(AIRFLOW_ENV)/bin/python ]; then $(AIRFLOW_ENV)/bin/python -m local.down; fi
 
-test: test-jobs test-airflow test-local test-e2e test-faults ## Run every test
+test: test-jobs test-airflow test-infra test-local test-e2e test-faults ## Run every test
 
 test-jobs: setup-tests ## Tests of the Spark jobs, in the node's environment
 	$(NODE_ENV)/bin/python -m pytest tests/jobs
 
 test-airflow: setup-tests ## Tests of the DAG, the plugins and the lake, in Airflow's environment
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/airflow
+
+test-infra: setup-tests ## Tests of the CloudFormation template: cfn-lint, moto, what each role may do
+	$(AIRFLOW_ENV)/bin/python -m pytest tests/infra
 
 test-local: setup-tests ## Tests of the local EMR and the command line
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/local
@@ -45,10 +48,14 @@ test-e2e: setup-tests ## The real DAG with real Spark, end to end
 test-faults: setup-tests ## The fault matrix; writes docs/reliability.md
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/faults --reliability docs/reliability.md
 
+bench-listing: setup ## Time and memory of the search for new images, without a network [OBJECTS=1000000]
+	@PYTHONPATH=dags:spark_jobs AIRFLOW_HOME="$(CURDIR)/.orchard/benchmarks" AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING \
+		$(AIRFLOW_ENV)/bin/python -m benchmarks.listing
+
 lint: setup-tests ## Ruff and mypy
 	$(AIRFLOW_ENV)/bin/ruff check .
 	$(AIRFLOW_ENV)/bin/ruff format --check .
-	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local/sample_images.py dags plugins local bootstrap
+	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local/sample_images.py dags plugins local bootstrap benchmarks
 	MYPYPATH=spark_jobs $(NODE_ENV)/bin/mypy spark_jobs local/sample_images.py
 
 format: setup-tests ## Let ruff mend what it can

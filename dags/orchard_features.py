@@ -4,17 +4,19 @@
 Turns the images that have arrived since the last run into features, principal components and a CSV, on
 an EMR cluster that exists only for this run.
 
-- `sense` lists the images and writes those that no published run has to the run's manifest. Where there
-  are none it waits; after that the run is skipped, and no cluster is created. Where it fails, the message
-  names the folder and the remedy.
+- `sense` lists the images and writes those that are new or changed to the run's manifest. Where there are
+  none the run is skipped (after `ORCHARD_SENSE_TIMEOUT`, if that is set), and no cluster is created. Where it
+  fails, the message names the folder and the remedy.
 - `create_cluster` creates this run's cluster, or attaches to it. Where it fails, its log has the reason and
   the place of EMR's logs.
 - `featurize` makes 1280 features of each image; what is no image becomes a rejected row. Where this task or
   one of the next two fails, the last lines of the Spark driver are in its log.
-- `reduce` fits principal components on all published runs and this one.
-- `export` writes the CSV, the rejected images and the ledger entry, staged.
-- `publish` checks that every listed image is accounted for. From here the run exists for readers; where it
-  fails, nothing is published. It needs no cluster.
+- `reduce` fits principal components on all images of the result, or reuses those of the run before.
+- `export` writes the CSV, the rejected images and what became of each new image.
+- `publish` checks that every listed image is accounted for. From here the run exists for readers, and DAGs
+  that wait for the asset of `latest.json` start; where it fails, nothing is published. It needs no cluster.
+- `compact` removes from the lake what newer runs have superseded: results and features stay. Where it
+  fails, the run is published all the same.
 - `terminate_cluster` ends the cluster once no step is left, whatever happened before. Where it fails, so
   does the run: **look at EMR's console**; EMR ends an idle cluster by itself.
 
@@ -35,11 +37,14 @@ import os
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, CronTriggerTimetable, chain, task
+from airflow.sdk import DAG, chain, task
 
 from orchard.choices import params
-from orchard.run import Run
-from orchard.settings import LONGEST_RETRY_DELAY, Settings
+from orchard.cluster import clusters_of_lake
+from orchard.defaults import default_args
+from orchard.events import event_of, results, schedule
+from orchard.fields import Fields
+from orchard.settings import Settings
 from orchard_emr_create import OrchardCreateClusterOperator
 from orchard_emr_step import OrchardStepOperator
 from orchard_emr_terminate import OrchardTerminateClusterOperator
@@ -50,38 +55,24 @@ CLUSTER_ID = "{{ ti.xcom_pull(task_ids='create_cluster', key='job_flow_id') or '
 
 
 def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
-    """Return the nightly DAG. ``Run`` says what each task works on, when its fields are rendered.
-
-    A second lake is a second DAG of another name.
-    """
-    waits, nightly = settings.waits, settings.nightly
+    """Return the nightly DAG. A second lake is a second DAG of another name."""
+    waits, fields, published = settings.waits, Fields(settings), results(settings.places.lake)
     emr: dict[str, Any] = {
         **settings.access.hook,
         "poll_interval": waits.poll_interval,
         "deferrable": True,
     }
 
-    def run_of(context: Any) -> Run:
-        return Run.of_context(context, settings)
-
-    def cluster(context: Any, **_: Any) -> dict[str, Any]:
-        return run_of(context).cluster_request()
-
-    def tags(context: Any, **_: Any) -> dict[str, str]:
-        return run_of(context).tags()
-
-    def guard(context: Any) -> None:
-        run_of(context).refuse_if_published()
-
     def step(job: str) -> OrchardStepOperator:
         return OrchardStepOperator(
             task_id=job,
             job_flow_id=CLUSTER_ID,
-            steps=lambda context, **_: [run_of(context).step(job)],
+            steps=fields.steps(job),
             step_timeout=waits.step_timeout,
+            max_cluster_hours=settings.limits.max_cluster_hours,
             log_timeout=waits.log_timeout,
             execution_timeout=timedelta(seconds=waits.step_timeout + waits.log_timeout + 600),
-            guard=guard,
+            guard=fields.guard,
             **emr,
         )
 
@@ -89,26 +80,18 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
         dag_id=dag_id,
         description="Images to features, principal components and a CSV, on a cluster of its own.",
         doc_md=__doc__,
-        # Without a start date, and with this, unpausing the DAG starts no run for the night before.
-        schedule=CronTriggerTimetable(
-            nightly.cron, timezone=nightly.time_zone, run_immediately=timedelta(minutes=10)
-        ),
+        schedule=schedule(settings),
         catchup=False,
         max_active_runs=1,
         # No dagrun_timeout: it would skip the teardown and leave the cluster behind.
         dagrun_timeout=None,
         params=params(settings),
         tags=["orchard"],
-        default_args={
-            "retries": waits.retries,
-            "retry_delay": timedelta(seconds=waits.retry_delay),
-            "retry_exponential_backoff": True,
-            "max_retry_delay": timedelta(seconds=LONGEST_RETRY_DELAY),
-        },
+        default_args=default_args(settings),
     ) as dag:
         sense = SkipAfterTimeoutSensor(
             task_id="sense",
-            python_callable=lambda **context: run_of(context).look_for_images(),
+            python_callable=lambda **context: fields.run(context).look_for_images(),
             mode="reschedule",
             poke_interval=waits.sense_interval,
             timeout=waits.sense_timeout,
@@ -116,23 +99,30 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
         )
         create_cluster = OrchardCreateClusterOperator(
             task_id="create_cluster",
-            job_flow_overrides=cluster,
-            run_tags=tags,
+            job_flow_overrides=fields.cluster,
+            run_tags=fields.tags,
+            group=clusters_of_lake(settings),
             start_timeout=waits.start_timeout,
             execution_timeout=timedelta(seconds=waits.start_timeout + 600),
-            guard=guard,
+            guard=fields.guard,
             **emr,
         )
 
-        @task(execution_timeout=timedelta(hours=1))
+        @task(execution_timeout=timedelta(hours=1), outlets=[published])
         def publish(**context: Any) -> dict[str, Any]:
-            return run_of(context).publish()
+            summary = fields.run(context).publish()
+            context["outlet_events"][published].extra = event_of(summary)
+            return summary
+
+        @task(execution_timeout=timedelta(hours=1))
+        def compact(**context: Any) -> list[str]:
+            return fields.run(context).compact()
 
         terminate_cluster = OrchardTerminateClusterOperator(
             task_id="terminate_cluster",
             job_flow_id=CLUSTER_ID,
-            cluster_name=lambda context, **_: run_of(context).cluster_name(),
-            run_tags=tags,
+            cluster_name=fields.cluster_name,
+            run_tags=fields.tags,
             terminate_timeout=waits.terminate_timeout,
             execution_timeout=timedelta(seconds=waits.terminate_timeout + 600),
             **emr,
@@ -141,7 +131,8 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
         steps = [step(job) for job in ("featurize", "reduce", "export")]
         # Beside the teardown, not before it: the cluster does not wait for the publication, and clearing
         # the publication creates no cluster.
-        chain(sense, create_cluster, *steps, [publish(), terminate_cluster])
+        chain(sense, create_cluster, *steps, [publication := publish(), terminate_cluster])
+        chain(publication, compact())
     return dag
 
 

@@ -20,10 +20,7 @@ from local.watch import Watch, read_json
 
 DAG_ID = "orchard_features"
 LOOK_INTERVAL = 0.3  # seconds
-DEMO_SETTINGS = {
-    "ORCHARD_SENSE_TIMEOUT": "0",  # nobody waits for images in a demo
-    "ORCHARD_RETRIES": "0",
-}
+DEMO_SETTINGS = {"ORCHARD_RETRIES": "0"}
 
 
 @dataclass(frozen=True)

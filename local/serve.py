@@ -64,8 +64,6 @@ def serving_environment(home: Path, emr_url: str) -> dict[str, str]:
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
-            "ORCHARD_SENSE_TIMEOUT": "60",
-            "ORCHARD_SENSE_INTERVAL": "10",
             "ORCHARD_RETRY_DELAY": "5",
         },
     ).variables()

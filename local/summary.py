@@ -14,7 +14,7 @@ def summarize(
     reasons = ", ".join(f"{status} {count}" for status, count in run["rejected"].items())
     seconds = ", ".join(f"{job} {value:.1f}" for job, value in run["seconds"].items())
     rows = {
-        "images": "{listed} listed, {featurized} featurized, {known} known before".format_map(counts),
+        "images": "{listed} listed, {featurized} featurized, {known} known before, {deleted} deleted".format_map(counts),
         "rejected": f"{counts['rejected']}" + (f" ({reasons})" if reasons else ""),
         "components": f"K = {run['components']}, {run['variance_kept']:.1%} of the variance kept",
         "rows in the CSV": run["rows"],

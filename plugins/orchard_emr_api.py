@@ -1,6 +1,7 @@
 """Questions to EMR's API that the amazon provider has no answer to. Synchronous, no Airflow."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,17 +15,58 @@ LONGEST_RUN = timedelta(days=7)
 """How far back to look for a run's cluster: ListClusters knows no filter by tag."""
 
 
+@dataclass(frozen=True)
+class ClusterGroup:
+    """Clusters that count together: their names end alike, and they share tags.
+
+    ListClusters tells names, but no tags, and clusters of other names we may not be allowed to describe.
+
+    Args:
+        most: Beside so many live ones no other is created.
+    """
+
+    name_end: str
+    tags: Mapping[str, str]
+    most: int
+
+
 def find_clusters(client: Any, name: str, tags: Mapping[str, str], states: tuple[str, ...]) -> Iterator[str]:
     """Yield the ids of the clusters in ``states`` with this name and all of ``tags``, newest first.
 
     Only clusters of that name are described: of others we may not be allowed to.
     """
-    pages = client.get_paginator("list_clusters").paginate(
-        ClusterStates=list(states), CreatedAfter=datetime.now(UTC) - LONGEST_RUN
-    )
-    for cluster in (cluster for page in pages for cluster in page["Clusters"]):
-        if cluster["Name"] == name and tags.items() <= _tags_of(client, cluster["Id"]).items():
+    for cluster in _listed(client, states, CreatedAfter=datetime.now(UTC) - LONGEST_RUN):
+        if cluster["Name"] == name and tags.items() <= tags_of(describe(client, cluster["Id"])).items():
             yield cluster["Id"]
+
+
+def list_live(client: Any, group: ClusterGroup) -> list[str]:
+    """Return the ids of the live clusters, of any age, whose names may be of ``group``; see their tags."""
+    live = _listed(client, LIVE_STATES)
+    return [cluster["Id"] for cluster in live if cluster["Name"].endswith(group.name_end)]
+
+
+def live_clusters(client: Any, group: ClusterGroup) -> list[dict[str, Any]]:
+    """Return the live clusters of ``group``, of any age, as DescribeCluster has them."""
+    clusters = (describe(client, cluster_id) for cluster_id in list_live(client, group))
+    return [cluster for cluster in clusters if group.tags.items() <= tags_of(cluster).items()]
+
+
+def describe(client: Any, cluster_id: str) -> dict[str, Any]:
+    """Return DescribeCluster's cluster."""
+    cluster: dict[str, Any] = client.describe_cluster(ClusterId=cluster_id)["Cluster"]
+    return cluster
+
+
+def tags_of(cluster: Mapping[str, Any]) -> dict[str, str]:
+    """Return its tags. ``cluster`` is DescribeCluster's."""
+    return {tag["Key"]: tag.get("Value", "") for tag in cluster.get("Tags", ())}
+
+
+def created_at(cluster: Mapping[str, Any]) -> datetime:
+    """Return when it was asked for. ``cluster`` is DescribeCluster's."""
+    created: datetime = cluster["Status"]["Timeline"]["CreationDateTime"]
+    return created
 
 
 def find_steps(client: Any, cluster_id: str, name: str) -> list[dict[str, Any]]:
@@ -70,6 +112,7 @@ def describe_failure(step: Mapping[str, Any]) -> str:
     return f"step {step['Id']} ({step['Name']}) is {status['State']}: {explained}"
 
 
-def _tags_of(client: Any, cluster_id: str) -> dict[str, str]:
-    cluster = client.describe_cluster(ClusterId=cluster_id)["Cluster"]
-    return {tag["Key"]: tag.get("Value", "") for tag in cluster.get("Tags", ())}
+def _listed(client: Any, states: tuple[str, ...], **limits: Any) -> Iterator[dict[str, Any]]:
+    """Yield ListClusters' clusters, of all pages."""
+    for page in client.get_paginator("list_clusters").paginate(ClusterStates=list(states), **limits):
+        yield from page["Clusters"]

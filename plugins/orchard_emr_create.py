@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.hooks.emr import EmrHook
 from airflow.providers.amazon.aws.operators.emr import EmrCreateJobFlowOperator
-from airflow.sdk.exceptions import AirflowException, TaskDeferred
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
 from orchard_emr_api import (
     ENDED_STATES,
     LIVE_STATES,
     READY_STATES,
+    ClusterGroup,
     describe_end,
     facts_of,
     find_clusters,
+    live_clusters,
 )
 from orchard_emr_once import ONCE, is_unanswered, send_once
 from orchard_emr_triggers import EmrClusterStartTrigger
@@ -35,10 +37,13 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
     - ``job_flow_id`` is pushed before anything else can fail.
     - Any failure, of whatever kind, and killing the task end the clusters of the run: Airflow does not run
       the teardown of a setup that failed. What is left after SIGKILL, EMR ends when it has been idle.
+    - It creates none beside too many of ``group``. Runs that ask at the same moment do not see each other's
+      cluster: then there may be as many more as there are such runs, but one.
     - It waits until the cluster can take steps; the provider's waiter counts TERMINATED as success.
 
     Args:
         run_tags: Tags that no other run's cluster has; part of ``job_flow_overrides``. Templated.
+        group: The clusters that count together, of which only so many may live.
         start_timeout: Longest wait for the cluster to start, in seconds.
         poll_interval: Seconds between two looks at it.
         guard: Called with the context before anything else; raises where there must be no cluster.
@@ -52,6 +57,7 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
         self,
         *,
         run_tags: Any,
+        group: ClusterGroup,
         start_timeout: float,
         poll_interval: float,
         guard: Callable[[Any], None] = lambda _: None,
@@ -59,6 +65,7 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
     ) -> None:
         super().__init__(emr_conn_id=None, botocore_config=PATIENT, **kwargs)
         self.run_tags = run_tags
+        self.group = group
         self.start_timeout = start_timeout
         self.poll_interval = poll_interval
         self.guard = guard
@@ -126,9 +133,20 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
         return find_clusters(client, request["Name"], self.run_tags, LIVE_STATES)
 
     def _create(self) -> str:
+        self._refuse_one_too_many()
         created = send_once(self._ask_for_cluster, self._find)
         self._may_have_created = False
         return created
+
+    def _refuse_one_too_many(self) -> None:
+        alive = live_clusters(self.hook.conn, self.group)
+        if len(alive) >= self.group.most:
+            named = ", ".join(f"{cluster['Id']} ({cluster['Name']})" for cluster in alive)
+            raise AirflowFailException(
+                f"{len(alive)} live clusters of this lake: {named}: another is created where there are fewer "
+                f"than ORCHARD_MAX_CLUSTERS={self.group.most}. End what is not needed, or raise the limit, "
+                "then clear this task"
+            )
 
     def _ask_for_cluster(self) -> str:
         request: Any = self.job_flow_overrides

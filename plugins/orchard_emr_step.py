@@ -1,6 +1,7 @@
 """Run one step on a run's cluster, wait for its end and show why it failed."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.hooks.emr import EmrHook
@@ -11,6 +12,7 @@ from orchard_emr_api import (
     ENDED_STATES,
     ENDED_STEP_STATES,
     UNFINISHED_STEP_STATES,
+    created_at,
     describe_end,
     describe_failure,
     find_steps,
@@ -32,9 +34,12 @@ class OrchardStepOperator(EmrAddStepsOperator):
     that failed. Clearing the task gives a new name: what is left of the old step is cancelled, and the
     step runs again.
 
+    A cluster that is too old gets no step, and the one that it runs is cancelled.
+
     Args:
         step_timeout: Longest time from adding the step to its end, in seconds, whichever try added it;
             then it is cancelled, and the task fails without a retry.
+        max_cluster_hours: Age in hours from which a cluster is too old.
         poll_interval: Seconds between two looks at it.
         log_timeout: Longest wait for the log of a failed step, in seconds.
         guard: Called with the context before anything else; raises where the step must not run.
@@ -47,6 +52,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
         self,
         *,
         step_timeout: float,
+        max_cluster_hours: float,
         poll_interval: float,
         log_timeout: float,
         guard: Callable[[Any], None] = lambda _: None,
@@ -54,6 +60,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
     ) -> None:
         super().__init__(botocore_config=PATIENT, **kwargs)
         self.step_timeout = step_timeout
+        self.max_cluster_hours = max_cluster_hours
         self.poll_interval = poll_interval
         self.log_timeout = log_timeout
         self.guard = guard
@@ -66,12 +73,12 @@ class OrchardStepOperator(EmrAddStepsOperator):
         if cluster["Status"]["State"] in ("TERMINATING", *ENDED_STATES):
             raise AirflowFailException(f"No step can run: {describe_end(cluster)}")
         try:
-            self._step_id = self._attach_or_add(context)
+            self._step_id = self._attach_or_add(context, cluster)
             trigger = EmrStepTrigger(
                 job_flow_id=self.job_flow_id,
                 step_id=self._step_id,
                 until=[*ENDED_STEP_STATES, *ENDED_STATES],
-                deadline=self._added_at() + self.step_timeout,
+                deadline=min(self._added_at() + self.step_timeout, self._end_of(cluster).timestamp()),
                 poll_interval=self.poll_interval,
                 hook_parameters=self._hook_parameters,
             )
@@ -97,7 +104,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
         if event["state"] == TIMED_OUT:
             self._cancel_unfinished()
             # A retry would take as long again, on a cluster that is paid for.
-            raise AirflowFailException(f"Cancelled after {self.step_timeout:.0f} s: {self._explain(step)}")
+            raise AirflowFailException(f"Cancelled {self._why_cancelled()}: {self._explain(step)}")
         raise self._failure(step)
 
     def resume_execution(
@@ -114,11 +121,15 @@ class OrchardStepOperator(EmrAddStepsOperator):
     def on_kill(self) -> None:
         self._cancel_unfinished()
 
-    def _attach_or_add(self, context: "Context") -> str:
+    def _attach_or_add(self, context: "Context", cluster: Mapping[str, Any]) -> str:
         named = {**self._step, "Name": f"{self._step['Name']} #{_tries_before_clearing(context)}"}
         earlier = self._find_named()
         self._cancel(_unfinished(other for other in earlier if other["Name"] != named["Name"]))
-        return _reusable(earlier, named["Name"]) or self._add(named)
+        if reusable := _reusable(earlier, named["Name"]):
+            return reusable
+        if self._is_too_old(cluster):
+            raise AirflowFailException(f"No step is added: {self._say_too_old(cluster)}")
+        return self._add(named)
 
     def _find_named(self) -> list[dict[str, Any]]:
         return find_steps(self.hook.conn, str(self.job_flow_id), f"{self._step['Name']} #")
@@ -147,6 +158,24 @@ class OrchardStepOperator(EmrAddStepsOperator):
         """Seconds since the epoch: an earlier try may have added the step."""
         status = self._describe_step()["Status"]
         return float(status["Timeline"]["CreationDateTime"].timestamp())
+
+    def _end_of(self, cluster: Mapping[str, Any]) -> datetime:
+        return created_at(cluster) + timedelta(hours=self.max_cluster_hours)
+
+    def _is_too_old(self, cluster: Mapping[str, Any]) -> bool:
+        return datetime.now(UTC) >= self._end_of(cluster)
+
+    def _say_too_old(self, cluster: Mapping[str, Any]) -> str:
+        return (
+            f"cluster {cluster['Id']} is older than ORCHARD_MAX_CLUSTER_HOURS={self.max_cluster_hours:g}. "
+            "Once it has ended, clear the task: that creates another"
+        )
+
+    def _why_cancelled(self) -> str:
+        cluster = self._describe_cluster()
+        if self._is_too_old(cluster):
+            return f"because {self._say_too_old(cluster)}"
+        return f"after {self.step_timeout:.0f} s"
 
     def _describe_step(self) -> dict[str, Any]:
         client = self.hook.conn

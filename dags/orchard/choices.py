@@ -8,7 +8,7 @@ from typing import Any, Self
 from airflow.sdk import Param
 
 from orchard.settings import URI_PATTERN, Settings, is_inside
-from orchard_jobs.contract import Precision
+from orchard_jobs.contract import BasisMode, Precision
 from orchard_jobs.errors import OrchardError
 
 
@@ -40,6 +40,14 @@ def params(settings: Settings) -> dict[str, Param]:
             exclusiveMinimum=0,
             maximum=1,
         ),
+        "basis": Param(
+            nightly.basis.value,
+            title="Basis",
+            description="refit on all images; or reuse the components of the run before for the new images, "
+            "and leave the old rows as they are.",
+            type="string",
+            enum=[mode.value for mode in BasisMode],
+        ),
         "precision": Param(
             nightly.precision.value,
             title="Precision",
@@ -68,11 +76,14 @@ def params(settings: Settings) -> dict[str, Param]:
 
 @dataclass(frozen=True)
 class Choices:
-    """The parameters of one run, checked together. Exactly one of components and variance is set."""
+    """The parameters of one run, checked together. Exactly one of components and variance is set; where the
+    basis is reused, they are for the first run, which has none to reuse.
+    """
 
     images: str
     components: int | None
     variance: float | None
+    basis: BasisMode
     precision: Precision
     core_nodes: int
     max_failure_ratio: float
@@ -91,6 +102,8 @@ class Choices:
                 rule="a run takes one of the two",
                 remedy="trigger the run again with one of them empty",
             )
+        basis = BasisMode(params["basis"])
+        _refuse_size_of_reused(basis, components, variance)
         if components is None and variance is None:
             components = settings.nightly.components
         core_nodes = _whole(params, "core_nodes")
@@ -100,9 +113,20 @@ class Choices:
             images=_usable_images(params["images"], settings.places.lake),
             components=components,
             variance=variance,
+            basis=basis,
             precision=Precision(params["precision"]),
             core_nodes=core_nodes,
             max_failure_ratio=params["max_failure_ratio"],
+        )
+
+
+def _refuse_size_of_reused(basis: BasisMode, components: int | None, variance: float | None) -> None:
+    chosen = components if components is not None else variance
+    if basis is BasisMode.REUSE and chosen is not None:
+        raise OrchardError(
+            f"basis=reuse with {'components' if components is not None else 'variance'}={chosen}",
+            rule="a basis that is reused keeps its size",
+            remedy="trigger the run again with basis=refit, or with both sizes empty",
         )
 
 

@@ -8,26 +8,66 @@ is prevented by the tags below (see ``plugins/orchard_emr_create.py``).
 import shlex
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote, unquote
 
 from orchard.lake import run_slug
 from orchard.settings import Fleet, Settings
+from orchard_emr_api import ClusterGroup
+from orchard_jobs.errors import OrchardError
 
 DAG_TAG = "orchard:dag"
 RUN_TAG = "orchard:run"
 LAKE_TAG = "orchard:lake"
 
 
+LONGEST_TAG = 256
+"""Characters that a tag holds, and the name of a cluster."""
+
+
 def run_tags(dag_id: str, run_id: str, settings: Settings) -> dict[str, str]:
     """Return the tags that tell the cluster of a run from every other.
 
     The lake is among them because two Airflows in one account have equal DAG and run ids.
+
+    Raises:
+        OrchardError: if no tag holds the run id.
     """
-    return {DAG_TAG: dag_id, RUN_TAG: run_slug(run_id), LAKE_TAG: run_slug(settings.places.lake)}
+    return {DAG_TAG: dag_id, RUN_TAG: tag_of_run(run_id), LAKE_TAG: _tag_of_lake(settings)}
+
+
+def tag_of_run(run_id: str) -> str:
+    """Return a run id as the value of a tag, from which ``run_of_tag`` gets it back.
+
+    EMR's tags take letters, digits, spaces and ``_.:/=+-@``. All other characters, and spaces, which may
+    be trimmed, become their UTF-8 bytes as ``=XX``: percent-encoding with another sign.
+
+    Raises:
+        OrchardError: if it is too long for a tag then.
+    """
+    tag = quote(run_id, safe="/:+@").replace("~", "%7E").replace("%", "=")
+    if len(tag) > LONGEST_TAG:
+        raise OrchardError(
+            f"run id {run_id}",
+            rule=f"it fits in a tag of {LONGEST_TAG} characters, where any but A-Z a-z 0-9 _.:/+-@ takes 3",
+            remedy="trigger the run again with a shorter run id",
+        )
+    return tag
+
+
+def run_of_tag(tag: str) -> str:
+    """Return the run id of which ``tag_of_run`` made the tag."""
+    return unquote(tag.replace("=", "%"))
 
 
 def cluster_name(tags: Mapping[str, str]) -> str:
     """Return the name of a run's cluster, which no other run's has. EMR lists names, but no tags."""
-    return f"{tags[DAG_TAG]} {tags[RUN_TAG]} {tags[LAKE_TAG].rpartition('-')[2]}"
+    return f"{tags[DAG_TAG][:100]} {run_slug(run_of_tag(tags[RUN_TAG]))}{_end_of_name(tags[LAKE_TAG])}"
+
+
+def clusters_of_lake(settings: Settings) -> ClusterGroup:
+    """Return what tells the clusters of the lake, whichever DAG they are of, from all others."""
+    tag = _tag_of_lake(settings)
+    return ClusterGroup(_end_of_name(tag), tags={LAKE_TAG: tag}, most=settings.limits.max_clusters)
 
 
 def run_job_flow(tags: dict[str, str], core_nodes: int, settings: Settings) -> dict[str, Any]:
@@ -55,6 +95,14 @@ def run_job_flow(tags: dict[str, str], core_nodes: int, settings: Settings) -> d
     if fleet.security_configuration:
         request["SecurityConfiguration"] = fleet.security_configuration
     return request
+
+
+def _tag_of_lake(settings: Settings) -> str:
+    return run_slug(settings.places.lake)
+
+
+def _end_of_name(lake_tag: str) -> str:
+    return f" {lake_tag.rpartition('-')[2]}"
 
 
 def _instances(fleet: Fleet, core_nodes: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ or lost against another, has left elsewhere (a ledger entry, a basis) does not c
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -27,6 +28,9 @@ class PublishedRun:
     run: str
     images: str
     model: str
+
+    def is_of(self, images: str, model: str) -> bool:
+        return (self.images, self.model) == (images, model)
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,17 @@ class History:
         """Whether the run ``slug`` is published."""
         return any(run.run == slug for run in self.runs)
 
-    def builds_on(self, images: str, model: str) -> list[str]:
-        """Return the runs that a new run continues: same images, same model."""
-        return [run.run for run in self.runs if run == PublishedRun(run.run, images, model)]
+    def builds_on(self, images: str, model: str) -> str | None:
+        """Return the run that a new run continues: the newest of the same images and model."""
+        return next((run.run for run in reversed(self.runs) if run.is_of(images, model)), None)
+
+    def superseded(self, keep: int) -> list[str]:
+        """Return the runs, oldest first, that ``keep`` newer ones of the same images and model follow."""
+        places = defaultdict[tuple[str, str], list[str]](list)
+        for run in self.runs:
+            places[run.images, run.model].append(run.run)
+        old = {slug for slugs in places.values() for slug in slugs[:-keep]}
+        return [run.run for run in self.runs if run.run in old]
 
     def with_run(self, summary: Mapping[str, Any]) -> list[dict[str, str]]:
         """Return the runs as latest.json has them once the run of ``summary`` is published."""

@@ -1,18 +1,18 @@
 """The jobs of one run, with their arguments. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orchard.choices import Choices
 from orchard.lake import Lake
 from orchard.settings import Settings
-from orchard_jobs.contract import ExportJob, FeaturizeJob, ReduceJob, RunFolder
+from orchard_jobs.contract import BasisMode, ExportJob, FeaturizeJob, ReduceJob, RunFolder
 
 
 @dataclass(frozen=True)
 class RunJobs:
-    """What is to be computed for the run ``slug``."""
+    """What is to be computed for the run ``slug``. ``sensed`` is the value of its task ``sense``."""
 
     slug: str
     choices: Choices
@@ -23,7 +23,6 @@ class RunJobs:
         return Lake(self.settings.places.lake).run(self.slug)
 
     def featurize(self, sensed: Mapping[str, Any]) -> FeaturizeJob:
-        """``sensed`` is the value of the task ``sense``."""
         spark = self.settings.spark
         return FeaturizeJob(
             images=self.choices.images,
@@ -35,22 +34,33 @@ class RunJobs:
             concurrent_reads=spark.concurrent_reads,
             max_failure_ratio=self.choices.max_failure_ratio,
             listed=sensed["listed"],
+            listing=sensed["listing"],
         )
 
-    def reduce(self) -> ReduceJob:
-        return ReduceJob(
+    def reduce(self, sensed: Mapping[str, Any]) -> ReduceJob:
+        """A fit of all rows that count, or a projection of the new ones onto the basis of the run before."""
+        job = ReduceJob(
             features=(self.folder.features,),
             output=self.folder.uri,
             components=self.choices.components,
             variance=self.choices.variance,
-            history=self.folder.history,
             model=self.settings.places.model,
+            listing=sensed["listing"],
+        )
+        if sensed["builds_on"] is None:
+            return job
+        before = Lake(self.settings.places.lake).run(sensed["builds_on"])
+        continued = replace(job, earlier=self.folder.earlier, statistics=(before.statistics,))
+        if self.choices.basis is BasisMode.REFIT:
+            return replace(continued, signs_like=before.basis)
+        return replace(
+            continued, components=None, variance=None, basis=before.basis, projected=before.components
         )
 
-    def export(self) -> ExportJob:
+    def export(self, sensed: Mapping[str, Any]) -> ExportJob:
         return ExportJob(
             components=(self.folder.components,),
             features=(self.folder.features,),
             output=self.folder.uri,
-            model=self.settings.places.model,
+            listing=sensed["listing"],
         )

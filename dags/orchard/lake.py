@@ -30,7 +30,7 @@ class Lake:
         return f"{self.uri}/ledger"
 
     def ledger_entry(self, slug: str) -> str:
-        """The images of one run; it counts once latest.json names the run."""
+        """What is known of every image after one run; it counts once latest.json names the run."""
         return f"{self.ledger}/{slug}.parquet"
 
     def basis(self, basis_id: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from orchard.history import History
 from orchard.lake import Lake
+from orchard.ledger import EARLIER_SCHEMA, OUTCOME_SCHEMA, from_parquet, next_ledger, to_parquet
 from orchard.reports import Reports, counts_of
 from orchard.storage import Storage
 from orchard_jobs.contract import RunFolder
@@ -50,12 +51,12 @@ def publish(storage: Storage, lake: Lake, publication: Publication) -> dict[str,
     if history.names(publication.slug):
         published: dict[str, Any] = json.loads(storage.read(folder.run_json).data)
         return published
-    summary = summarize(publication, Reports.of_run(storage, folder), folder)
+    summary = summarize(publication, Reports.of_run(storage, folder, publication.sensed["listing"]), folder)
     _refuse_other_predecessor(history, publication, lake)
     _copy_basis(storage, folder, lake.basis(summary["basis_id"]))
-    storage.write(folder.run_json, _to_json(summary))
-    storage.write(lake.ledger_entry(publication.slug), storage.read(folder.ledger).data)
-    storage.replace(lake.latest, _to_json(_latest_of(summary, history, folder)), history.version)
+    storage.write(folder.run_json, to_json(summary))
+    storage.write(lake.ledger_entry(publication.slug), _ledger_entry(storage, folder, publication.slug))
+    storage.replace(lake.latest, to_json(_latest_of(summary, history, folder)), history.version)
     return summary
 
 
@@ -69,7 +70,8 @@ def summarize(publication: Publication, reports: Reports, folder: RunFolder) -> 
         "counts": counts_of(publication.sensed, reports),
         "rejected": reports.rejected,
         "images": publication.images,
-        "builds_on": list(publication.sensed["builds_on"]),
+        "builds_on": publication.sensed["builds_on"],
+        "basis": reduce["basis"],
         "basis_id": reduce["basis_id"],
         "components": reduce["k"],
         "variance_kept": reduce["variance_kept"],
@@ -102,6 +104,12 @@ def _latest_of(summary: Mapping[str, Any], history: History, folder: RunFolder) 
     }
 
 
+def _ledger_entry(storage: Storage, folder: RunFolder, slug: str) -> bytes:
+    earlier = from_parquet(storage.read(folder.earlier).data, EARLIER_SCHEMA)
+    outcomes = from_parquet(storage.read(folder.outcomes).data, OUTCOME_SCHEMA)
+    return to_parquet(next_ledger(earlier, outcomes, slug))
+
+
 def _refuse_other_predecessor(history: History, publication: Publication, lake: Lake) -> None:
     if history.latest != publication.sensed["predecessor"]:
         raise OrchardError(
@@ -116,5 +124,6 @@ def _copy_basis(storage: Storage, folder: RunFolder, target: str) -> None:
         storage.write(f"{target}/{name}", storage.read(f"{folder.basis}/{name}").data)
 
 
-def _to_json(content: Mapping[str, Any]) -> bytes:
+def to_json(content: Mapping[str, Any]) -> bytes:
+    """Return JSON as people read it."""
     return json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n"

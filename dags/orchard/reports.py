@@ -21,13 +21,14 @@ class Reports:
     export: Report
 
     @classmethod
-    def of_run(cls, storage: Storage, folder: RunFolder) -> Self:
+    def of_run(cls, storage: Storage, folder: RunFolder, listing: str) -> Self:
         """Read the reports.
 
         Raises:
-            OrchardError: if a job has not reported, or has not succeeded.
+            OrchardError: if a job has not reported, has not succeeded, or worked on another listing.
         """
-        return cls(*(_read(storage, folder, job.NAME) for job in (FeaturizeJob, ReduceJob, ExportJob)))
+        jobs = (FeaturizeJob, ReduceJob, ExportJob)
+        return cls(*(_read(storage, folder, job.NAME, listing) for job in jobs))
 
     @property
     def featurized(self) -> int:
@@ -44,25 +45,26 @@ def counts_of(sensed: Mapping[str, Any], reports: Reports) -> dict[str, int]:
     """Return the counts of a run, reconciled.
 
     Raises:
-        OrchardError: unless listed = featurized + rejected + known, and every row that reduce fitted on
-            is a row of its components and of the CSV.
+        OrchardError: unless listed = featurized + rejected + known, and the rows of the CSV are those
+            that earlier runs left and those that this one made, no more and no less.
     """
     counts = {
         "listed": int(sensed["listed"]),
         "featurized": reports.featurized,
         "rejected": sum(reports.rejected.values()),
         "known": int(sensed["known"]),
+        "deleted": int(sensed["deleted"]),
     }
     if counts["listed"] != counts["featurized"] + counts["rejected"] + counts["known"]:
         raise _unreconciled(counts, "listed = featurized + rejected + known")
-    # The runs of the DAG fit a basis of their own (``RunJobs.reduce``): all its rows are theirs.
     rows = {
         "exported": reports.export["rows"],
         "reduced": reports.reduce["rows"],
-        "fitted": reports.reduce["fitted_rows"],
+        "counted": reports.reduce["counted_rows"],
+        "kept+featurized": int(sensed["kept"]) + reports.featurized,
     }
     if len(set(rows.values())) != 1:
-        raise _unreconciled(rows, "exported = reduced = fitted")
+        raise _unreconciled(rows, "exported = reduced = counted = kept + featurized")
     return counts
 
 
@@ -74,7 +76,7 @@ def _unreconciled(counts: Mapping[str, Any], rule: str) -> OrchardError:
     )
 
 
-def _read(storage: Storage, folder: RunFolder, job: str) -> Report:
+def _read(storage: Storage, folder: RunFolder, job: str, listing: str) -> Report:
     uri = folder.report(job)
     try:
         report: Report = json.loads(storage.read(uri).data)
@@ -87,5 +89,11 @@ def _read(storage: Storage, folder: RunFolder, job: str) -> Report:
             f"{uri} has state {report.get('state')}",
             rule="only a run whose jobs succeeded is published",
             remedy=f"clear this run's task '{job}'",
+        )
+    if report.get("listing") != listing:
+        raise OrchardError(
+            f"{uri} is of the listing {report.get('listing')}, the run is of {listing}",
+            rule="'sense' has been run again since, and the jobs work on what it found last",
+            remedy=f"clear this run's task '{job}' with its downstream tasks",
         )
     return report

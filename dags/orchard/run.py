@@ -9,9 +9,11 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from orchard.choices import Choices
 from orchard.cluster import cluster_name, run_job_flow, run_tags
+from orchard.compact import compact
 from orchard.history import History
 from orchard.jobs import RunJobs
 from orchard.lake import Lake, run_slug
+from orchard.notices import warn_of_rejected
 from orchard.publish import Publication, publish
 from orchard.sensing import sense
 from orchard.settings import Settings
@@ -63,6 +65,7 @@ class Run:
         """
         self.refuse_if_published()
         try:
+            self.tags()  # where no tag holds the run id, there is nothing to list for
             sensed = sense(self.slug, self._choices(), self.settings)
         except OrchardError as error:
             raise AirflowFailException(str(error)) from None
@@ -80,12 +83,8 @@ class Run:
     def step(self, job: str) -> dict[str, Any]:
         """Return the step of ``featurize``, ``reduce`` or ``export``."""
         jobs = RunJobs(self.slug, self._choices(), self.settings)
-        made = {
-            "featurize": lambda: jobs.featurize(self._sensed()),
-            "reduce": jobs.reduce,
-            "export": jobs.export,
-        }[job]()
-        return build_step(made, self.slug, self.settings.places.code)
+        made = {"featurize": jobs.featurize, "reduce": jobs.reduce, "export": jobs.export}[job]
+        return build_step(made(self._sensed()), self.slug, self.settings.places.code)
 
     def publish(self) -> dict[str, Any]:
         """Publish the run; return what run.json says.
@@ -102,9 +101,15 @@ class Run:
             cluster=self._cluster_facts(),
         )
         try:
-            return publish(self._storage(), lake, publication)
+            summary = publish(self._storage(), lake, publication)
         except OrchardError as error:
             raise AirflowFailException(str(error)) from None
+        warn_of_rejected(self.settings, summary)
+        return summary
+
+    def compact(self) -> list[str]:
+        """Remove what newer runs have superseded; return the runs that it was of."""
+        return compact(self._storage(), Lake(self.settings.places.lake))
 
     def _choices(self) -> Choices:
         return Choices.of_run(self.params, self.settings)

@@ -1,32 +1,42 @@
 """Look for new images, and prepare a run for them."""
 
+import hashlib
 import json
 import logging
 from typing import Any, TypedDict
 
 from orchard.choices import Choices
 from orchard.history import History
-from orchard.images import difference, read_ledger, write_manifest
+from orchard.images import difference
 from orchard.lake import Lake
+from orchard.ledger import read_ledger, to_parquet
 from orchard.listing import list_images
-from orchard.settings import Access, Settings
+from orchard.settings import Access, DeletedImages, Settings
 from orchard.storage import storage_for
 from orchard_jobs.errors import OrchardError
 
 log = logging.getLogger(__name__)
 
+MANIFEST_ROW_GROUP = 10_000
+
 
 class Sensed(TypedDict):
     """What the later tasks of a run need to know: the value of the task ``sense``."""
 
+    listing: str
+    """Id of what was found: it changes with the images, and with what is known of them."""
     listed: int
     known: int
     new: int
     """Rows of the manifest."""
     retried: int
     """Those of them that an earlier run could not read."""
-    builds_on: list[str]
-    """The published runs that this one continues, oldest first."""
+    deleted: int
+    """Images with features that are no longer listed."""
+    kept: int
+    """Rows of earlier runs that stay in the result."""
+    builds_on: str | None
+    """The published run that this one continues."""
     predecessor: str | None
     """The newest published run, whatever it is of."""
 
@@ -43,24 +53,30 @@ def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
     history = History.of_lake(storage, lake)
     builds_on = history.builds_on(choices.images, model)
     listing = list_images(choices.images, settings.access)
-    if not builds_on and listing.num_rows == 0:
+    if builds_on is None and listing.num_rows == 0:
         raise OrchardError(
             f"no images in {choices.images}",
             rule="it holds <label>/<image>",
             remedy="correct the images URI, or put the first images there",
         )
-    found = difference(listing, read_ledger(storage, lake, builds_on))
-    counts = (found.listed, found.known, found.new.num_rows, found.retried)
-    log.info("%d images listed, %d known, %d to compute, of them %d once more", *counts)
+    keep_deleted = settings.nightly.deleted_images is DeletedImages.KEEP
+    ledger = read_ledger(storage, lake, builds_on)
+    found = difference(listing, ledger, keep_deleted=keep_deleted)
+    counts = (found.listed, found.known, found.new.num_rows, found.retried, found.deleted)
+    log.info("%d images listed, %d known, %d to compute, of them %d once more; %d deleted", *counts)
+    manifest, earlier = to_parquet(found.new, MANIFEST_ROW_GROUP), to_parquet(found.earlier)
     if found.new.num_rows:
         folder = lake.run(slug)
-        write_manifest(storage, folder.manifest, found.new)
-        storage.write(folder.history, json.dumps([lake.run(run).uri for run in builds_on]).encode())
+        storage.write(folder.manifest, manifest)
+        storage.write(folder.earlier, earlier)
     return Sensed(
+        listing=hashlib.sha256(manifest + earlier).hexdigest()[:12],
         listed=found.listed,
         known=found.known,
         new=found.new.num_rows,
         retried=found.retried,
+        deleted=found.deleted,
+        kept=found.kept,
         builds_on=builds_on,
         predecessor=history.latest,
     )

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from typing import Any, Self
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,7 +15,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from croniter import croniter
 
 from orchard.environment import Variable, read, require, setting, variables
-from orchard_jobs.contract import GLOB_CHARACTERS, Precision
+from orchard.operations import Limits, Signals
+from orchard_jobs.contract import GLOB_CHARACTERS, BasisMode, Precision
 
 URI_PATTERN = r"^(s3://[^/\x00-\x1f\x7f]|file:///)[^\x00-\x1f\x7f]*(?![\s\S])"
 """After the scheme comes the plain path or key: nothing in a URI is percent-decoded. The end is said so that
@@ -131,7 +133,7 @@ class Waits:
         "Longest wait for a failed step's log, which EMR uploads every five minutes", 330
     )
     sense_interval: int = setting("Seconds between two looks for new images", 300)
-    sense_timeout: int = setting("Longest wait for new images; then the run is skipped", 3600)
+    sense_timeout: int = setting("Longest wait for new images, after which the run is skipped; 0: none", 0)
     retries: int = setting("Retries of a task", 2)
     retry_delay: int = setting("Seconds before the first retry; doubles after that", 60)
 
@@ -140,6 +142,13 @@ class Waits:
             require(getattr(self, name) >= 1, name, getattr(self, name), "1 second or more")
         for name in ("log_timeout", "sense_timeout", "retries", "retry_delay"):
             require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+
+
+class DeletedImages(StrEnum):
+    """What becomes of the rows of an image that is no longer listed."""
+
+    REMOVE = "remove"
+    KEEP = "keep"
 
 
 @dataclass(frozen=True)
@@ -151,6 +160,13 @@ class Nightly:
     components: int = setting("Components to keep where a run's parameters name none", 15)
     precision: Precision = setting(  # noqa: RUF009 - it makes a field
         "Number format of the inference: float32 or bfloat16", Precision.FLOAT32
+    )
+    basis: BasisMode = setting(  # noqa: RUF009 - it makes a field
+        "refit the basis on all images, or reuse that of the run before and leave old rows as they are",
+        BasisMode.REFIT,
+    )
+    deleted_images: DeletedImages = setting(  # noqa: RUF009 - it makes a field
+        "Whether the next run's results remove or keep the rows of deleted images", DeletedImages.REMOVE
     )
     max_failure_ratio: float = setting("Largest allowed share of rejected images", 0.05)
 
@@ -192,6 +208,8 @@ class Settings:
     waits: Waits
     nightly: Nightly
     access: Access
+    limits: Limits
+    signals: Signals
 
     def __post_init__(self) -> None:
         # From a step's end to its next try: seen at the next look, its log waited for, the delay, and a
@@ -215,12 +233,14 @@ class Settings:
             waits=read(Waits, environ),
             nightly=read(Nightly, environ),
             access=read(Access, environ),
+            limits=read(Limits, environ),
+            signals=read(Signals, environ),
         )
 
 
 def table() -> list[Variable]:
     """Return every variable with its default and meaning, for the README."""
-    groups = (Places, Fleet, Spark, Waits, Nightly, Access)
+    groups = (Places, Fleet, Spark, Waits, Nightly, Access, Limits, Signals)
     return [variable for group in groups for variable in variables(group)]
 
 

@@ -40,6 +40,9 @@ class Storage(Protocol):
     def replace(self, uri: str, data: bytes, version: str) -> None:
         """Write only if the object still has ``version``; raise OrchardError if it has not."""
 
+    def delete(self, uri: str) -> None:
+        """Delete an object; one that is not there is no error."""
+
     def names(self, uri: str) -> list[str]:
         """Return the names of the objects directly in the folder ``uri``, sorted; none if it is absent."""
 
@@ -91,6 +94,9 @@ class FileStorage:
                 raise _changed(uri)
             self.write(uri, data)
 
+    def delete(self, uri: str) -> None:
+        local_path(uri).unlink(missing_ok=True)
+
     def names(self, uri: str) -> list[str]:
         folder = local_path(uri)
         if not folder.is_dir():
@@ -136,6 +142,10 @@ class S3Storage:
             return self.read(uri).data == data
         except FileNotFoundError:
             return False
+
+    def delete(self, uri: str) -> None:
+        bucket, key = bucket_and_key(uri)
+        self._client.delete_object(Bucket=bucket, Key=key)
 
     def names(self, uri: str) -> list[str]:
         bucket, key = bucket_and_key(uri)

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import zipfile
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy.typing as npt
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.statistics import Matrix, Statistics
 from orchard_jobs.storage import open_folder, write_bytes
+
+SAME_DIRECTION = 0.5**0.5  # of two orthonormal components, one at most has a larger cosine
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,10 @@ class Basis:
         return float(self.explained_variance_ratio.sum())
 
     def project(self, rows: npt.NDArray[np.floating]) -> Matrix:
-        """Return the components (n, k) of feature rows (n, d).
+        """Return the components (n, k) of feature rows (n, d), each row's whatever rows are beside it.
+
+        By einsum, whose own loop sums each of them in the same order: for a matrix product BLAS picks
+        a kernel by the number of rows and by the CPU, and the last bit would tell.
 
         Raises:
             OrchardError: for rows of another length than those it was fitted on.
@@ -62,8 +68,15 @@ class Basis:
                 rule=f"the basis {self.id} is one of {len(self.mean)} features",
                 remedy="use a basis that was fitted on features of the same model",
             )
-        projected: Matrix = (rows.astype(np.float64) - self.mean) @ self.components.T
+        centred = np.ascontiguousarray(rows, dtype=np.float64) - self.mean
+        projected: Matrix = np.einsum("ij,kj->ik", centred, self.components)
         return projected
+
+    def is_comparable(self, features: int, model_id: str | None) -> bool:
+        """Say whether it is of as many features and, where both models are known, of the same one."""
+        return len(self.mean) == features and (
+            model_id is None or self.model_id is None or self.model_id == model_id
+        )
 
     def describe(self) -> dict[str, Any]:
         """What the report, ``basis.json`` and readers get to know of it."""
@@ -82,26 +95,31 @@ def fit_basis(
     components: int | None = None,
     variance: float | None = None,
     model_id: str | None = None,
+    signs_like: Basis | None = None,
 ) -> Basis:
     """Fit by the eigenvectors of the covariance matrix.
+
+    An eigenvector may as well point the other way. One that points along a component of ``signs_like``
+    takes its side; any other has its loading of largest magnitude positive, as in scikit-learn's PCA.
 
     With fewer rows than components, the components beyond the rows' rank explain nothing and every
     row projects to zero on them.
 
     Raises:
-        OrchardError: for more components than features, no rows, or features that are not finite.
+        OrchardError: for more components than features, or no rows.
     """
     _refuse_unusable(statistics, components)
-    mean = statistics.total / statistics.count
-    scatter = statistics.gram - statistics.count * np.outer(mean, mean)
+    mean = statistics.sum() / statistics.count
+    scatter = statistics.gram() - statistics.count * np.outer(mean, mean)
     values, vectors = np.linalg.eigh(scatter / max(statistics.count - 1, 1))
     # eigh rises; rounding leaves the smallest a little below zero.
     explained, directions = np.clip(values[::-1], 0, None), vectors.T[::-1]
     ratio = explained / explained.sum() if explained.sum() > 0 else np.zeros_like(explained)
     kept = components or _count_for_variance(ratio, variance or 1.0)
+    like = signs_like if signs_like and signs_like.is_comparable(len(mean), model_id) else None
     return Basis(
         mean=mean,
-        components=_fix_signs(directions[:kept]),
+        components=_fix_signs(directions[:kept], like),
         explained_variance=explained[:kept],
         explained_variance_ratio=ratio[:kept],
         fitted_rows=statistics.count,
@@ -133,17 +151,17 @@ def read_basis(uri: str) -> Basis:
     try:
         arrays = np.load(io.BytesIO(read("basis.npz")), allow_pickle=False)
         facts = json.loads(read("basis.json"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise OrchardError(
-            f"--basis={uri} ({error})",
-            rule="it names a folder with basis.npz and basis.json",
-            remedy="correct it",
+            f"no basis at {uri} ({error})",
+            rule="--basis and --signs-like name a folder with basis.npz and basis.json",
+            remedy="correct the URI",
         ) from error
     return Basis(**arrays, fitted_rows=facts["fitted_rows"], model_id=facts["model_id"])
 
 
 def _refuse_unusable(statistics: Statistics, components: int | None) -> None:
-    features = len(statistics.total)
+    features = statistics.features
     if statistics.count < 1:
         raise OrchardError(
             "no feature rows", rule="a basis needs one at least", remedy="see the rejected rows"
@@ -153,12 +171,6 @@ def _refuse_unusable(statistics: Statistics, components: int | None) -> None:
             f"--components={components}",
             rule=f"rows of {features} features have at most {features}",
             remedy="ask for fewer",
-        )
-    if not np.isfinite(statistics.gram).all():
-        raise OrchardError(
-            "features that are not finite numbers",
-            rule="PCA needs finite ones",
-            remedy="export the model again",
         )
 
 
@@ -170,8 +182,11 @@ def _count_for_variance(ratio: Matrix, variance: float) -> int:
     return int(np.argmax(np.cumsum(ratio) >= variance - 1e-12)) + 1
 
 
-def _fix_signs(directions: Matrix) -> Matrix:
-    """Make the loading of largest magnitude positive, as scikit-learn's PCA does."""
+def _fix_signs(directions: Matrix, like: Basis | None) -> Matrix:
     largest = np.abs(directions).argmax(axis=1)
-    signs = np.sign(directions[np.arange(len(directions)), largest])
-    return directions * np.where(signs == 0, 1, signs)[:, np.newaxis]
+    guides = directions[np.arange(len(directions)), largest]
+    if like:
+        cosines = directions @ like.components.T
+        nearest = cosines[np.arange(len(cosines)), np.abs(cosines).argmax(axis=1)]
+        guides = np.where(np.abs(nearest) > SAME_DIRECTION, nearest, guides)
+    return np.ascontiguousarray(directions * np.where(guides < 0, -1.0, 1.0)[:, np.newaxis])

@@ -1,9 +1,14 @@
 """``run.py <job> --key=value …``: parses, starts Spark, runs one job, says what went wrong."""
 
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
+
+# Before NumPy loads: on two threads eigenvectors differ in their last bits from those on one, and on a busy
+# machine take longer. Spark's Python workers have one thread anyway.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 from pyspark.sql import SparkSession
 
@@ -51,6 +56,7 @@ def _run(tokens: Sequence[str]) -> None:
     spark = SparkSession.builder.getOrCreate()
     try:
         with Report(name, RunFolder(job.output).report(name)) as report:  # type: ignore[attr-defined]
+            report.describe(listing=job.listing)  # type: ignore[attr-defined]
             run(spark, job, report)
     finally:
         spark.stop()

@@ -31,6 +31,13 @@ class Runtime(StrEnum):
     TENSORFLOW = "tensorflow"
 
 
+class BasisMode(StrEnum):
+    """What a run does to the basis of the run before it."""
+
+    REFIT = "refit"  # fit on all rows that count, and project all of them
+    REUSE = "reuse"  # keep it, leave the old rows' components untouched and project the new rows alone
+
+
 class Precision(StrEnum):
     """Number format of the inference. The features are float32 in either case."""
 
@@ -50,7 +57,13 @@ FEATURE_COLUMNS = ("path", "label", "etag", "width", "height", "status", "error"
 are those of the stored image, in pixels, null where they are not known."""
 
 COMPONENT_COLUMNS = ("path", "label", "components", "basis_id")
-LEDGER_COLUMNS = ("path", "etag", "status", "model")
+
+OUTCOME_COLUMNS = ("path", "etag", "status")
+"""One row per manifest row: what became of it."""
+
+EARLIER_COLUMNS = ("path", "etag", "status", "run", "stays")
+"""One row per image that was known before this run, rejected ones too. ``run`` names the folder, beside this
+run's, that has its features; ``stays`` is false where it has been changed, is tried again, or was deleted."""
 
 
 def label_of(path: str) -> str:
@@ -77,9 +90,9 @@ class RunFolder:
         return f"{self.uri}/manifest.parquet"
 
     @property
-    def history(self) -> str:
-        """A JSON list: the URIs of the run folders that this one builds on, oldest first."""
-        return f"{self.uri}/history.json"
+    def earlier(self) -> str:
+        """EARLIER_COLUMNS: which rows of earlier runs still count."""
+        return f"{self.uri}/earlier.parquet"
 
     @property
     def features(self) -> str:
@@ -87,6 +100,7 @@ class RunFolder:
 
     @property
     def statistics(self) -> str:
+        """Those of all rows that count after this run, whichever run made their features."""
         return f"{self.uri}/statistics/statistics.npz"
 
     @property
@@ -95,6 +109,7 @@ class RunFolder:
 
     @property
     def components(self) -> str:
+        """COMPONENT_COLUMNS of all rows that count after this run."""
         return f"{self.uri}/components"
 
     @property
@@ -102,9 +117,9 @@ class RunFolder:
         return f"{self.uri}/csv"
 
     @property
-    def ledger(self) -> str:
-        """The ledger entry, staged: publishing copies it to ``<lake>/ledger/<run_id>.parquet``."""
-        return f"{self.uri}/ledger.parquet"
+    def outcomes(self) -> str:
+        """OUTCOME_COLUMNS of the manifest's rows, in one object."""
+        return f"{self.uri}/outcomes.parquet"
 
     def report(self, job: str) -> str:
         """Counts, rates and phases of one job; rewritten while it works, with ``state`` running."""
@@ -143,6 +158,7 @@ class FeaturizeJob(Job):
         max_failure_ratio: Largest allowed rejected / listed, from 0 to 1.
         listed: Number of images in the whole listing, of which the manifest is the new part; None: as
             many as the manifest has rows.
+        listing: Id of the listing that the run was made from, for the report.
     """
 
     images: str
@@ -155,6 +171,7 @@ class FeaturizeJob(Job):
     concurrent_reads: int = 16
     max_failure_ratio: float = 0.05
     listed: int | None = None
+    listing: str | None = None
 
     NAME: ClassVar[str] = "featurize"
 
@@ -175,7 +192,7 @@ class FeaturizeJob(Job):
 
 @dataclass(frozen=True)
 class ReduceJob(Job):
-    """Arguments of ``reduce``. Exactly one of ``components`` and ``variance`` unless ``basis`` is given.
+    """Arguments of ``reduce``. Exactly one of ``components``, ``variance`` and ``basis``.
 
     Args:
         features: URIs of feature folders, oldest first; where a path is in several, the last counts.
@@ -184,11 +201,16 @@ class ReduceJob(Job):
         components: Number of components to keep.
         variance: Keep the fewest components that explain this share of the variance, in (0, 1].
         basis: URI of an existing basis folder: project onto it instead of refitting.
-        statistics: URIs of the statistics of the earlier runs among ``features``.
-        history: URI of a JSON list of run folders, oldest first: stands for their ``features``, before
-            those given, and their ``statistics``. A step of EMR holds 10,240 characters, a year of
-            runs does not fit.
+        earlier: URI of a Parquet file of EARLIER_COLUMNS: which rows of the runs beside ``output`` count
+            too, and which no longer do. None: no run came before.
+        statistics: URIs of statistics that add up to those of all rows before this run: of the rows of
+            ``earlier``, or else of all ``features`` but the last. None given: their features are
+            measured again.
+        projected: URI of the component folder of an earlier run, with the basis of ``basis``: the
+            components of the rows that stay are taken from it, untouched. Needs ``basis`` and ``earlier``.
+        signs_like: URI of an earlier basis folder: a component that points along one of its keeps its sign.
         model: URI of the model artefact that made the features; its id goes into the basis.
+        listing: Id of the listing that the run was made from, for the report.
     """
 
     features: tuple[str, ...]
@@ -196,15 +218,18 @@ class ReduceJob(Job):
     components: int | None = None
     variance: float | None = None
     basis: str | None = None
+    earlier: str | None = None
     statistics: tuple[str, ...] = ()
-    history: str | None = None
+    projected: str | None = None
+    signs_like: str | None = None
     model: str | None = None
+    listing: str | None = None
 
     NAME: ClassVar[str] = "reduce"
 
     def __post_init__(self) -> None:
         _require(len(self.features) > 0, "features", self.features, "one URI or more")
-        _refuse_globs(self.output, *self.features)
+        _refuse_globs(self.output, self.earlier, self.projected, *self.features)
         chosen = [name for name in ("components", "variance", "basis") if getattr(self, name) is not None]
         _require(
             len(chosen) == 1, "components, variance, basis", chosen or "none", "exactly one of the three"
@@ -213,6 +238,12 @@ class ReduceJob(Job):
             _require(self.components >= 1, "components", self.components, "1 or more")
         if self.variance is not None:
             _require(0 < self.variance <= 1, "variance", self.variance, "above 0 and at most 1")
+        _require(
+            self.projected is None or (self.basis is not None and self.earlier is not None),
+            "projected",
+            self.projected,
+            "a folder together with --basis and --earlier",
+        )
 
 
 @dataclass(frozen=True)
@@ -221,18 +252,18 @@ class ExportJob(Job):
 
     Args:
         components: URIs of component folders.
-        features: URIs of the feature folders of this run, for the rejected rows and the ledger.
-        output: URI of the run folder; writes ``csv/``, ``ledger.parquet`` and
+        features: URIs of the feature folders of this run, for the rejected rows and the outcomes.
+        output: URI of the run folder; writes ``csv/``, ``outcomes.parquet`` and
             ``reports/export.json`` in it.
         shards: Number of CSV files; 1 gives ``features.csv``.
-        model: URI of the model artefact that made the features; its id goes into the ledger.
+        listing: Id of the listing that the run was made from, for the report.
     """
 
     components: tuple[str, ...]
     features: tuple[str, ...]
     output: str
     shards: int = 1
-    model: str | None = None
+    listing: str | None = None
 
     NAME: ClassVar[str] = "export"
 

@@ -1,7 +1,8 @@
-"""Spark job 3: what readers get. The CSV, the rejected rows, and the ledger entry to be published."""
+"""Spark job 3: what readers get: the CSV, the rejected rows, and what became of each image of the run."""
 
 import csv
 import io
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -11,29 +12,29 @@ from pyspark import TaskContext
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  (the field's own spelling)
 
-from orchard_jobs.contract import LEDGER_COLUMNS, ExportJob, RunFolder, Status
+from orchard_jobs.contract import OUTCOME_COLUMNS, ExportJob, RunFolder, Status
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.model_card import read_card
-from orchard_jobs.parquet import read_all
+from orchard_jobs.parquet import read_parquet
 from orchard_jobs.report import Report
 from orchard_jobs.storage import open_writer, write_bytes
 
 REJECT_COLUMNS = ("path", "label", "status", "error")
 ROWS_AT_ONCE = 1000  # as Python objects; up to 1280 numbers each
+SAMPLED_PER_SHARD = 1000  # paths: their quantiles are within some percent of those of all
 WRITTEN_SCHEMA = "file string, rows long"
 
 FormatRow = Callable[[dict[str, Any]], Sequence[str]]
 
 
 def run(spark: SparkSession, job: ExportJob, report: Report) -> None:
-    """Write ``csv/`` and ``ledger.parquet`` and fill the report.
+    """Write ``csv/`` and ``outcomes.parquet`` and fill the report.
 
     Raises:
-        OrchardError: when the rows have components of different bases.
+        OrchardError: when the rows have components of different bases, or two have the same path.
     """
     folder = RunFolder(job.output)
-    components = read_all(spark, job.components)
-    outcomes = read_all(spark, job.features).select("path", "label", "etag", "status", "error")
+    components = read_parquet(spark, *job.components)
+    outcomes = read_parquet(spark, *job.features).select("path", "label", "etag", "status", "error")
     with report.phase("csv"):
         header = ["path", "label", *(f"pc{i}" for i in range(1, count_components(components) + 1))]
         names = shard_names(job.shards)
@@ -41,8 +42,8 @@ def run(spark: SparkSession, job: ExportJob, report: Report) -> None:
     with report.phase("rejects"):
         rejected = outcomes.where(F.col("status") != Status.OK.value)
         rejects = write_csv(rejected, folder.csv, ["rejects.csv"], REJECT_COLUMNS, format_reject)
-    with report.phase("ledger"):
-        write_ledger(outcomes, folder.ledger, read_card(job.model).id if job.model else None)
+    with report.phase("outcomes"):
+        write_outcomes(outcomes, folder.outcomes)
     report.describe(rows=rows, rejected=rejects, files=[f"{folder.csv}/{name}" for name in names])
 
 
@@ -75,7 +76,8 @@ def write_csv(
     """Write ``rows`` by path into one CSV file per name and return how many they are.
 
     Every file is written by the task that sorted its rows, straight to its place and whole or not
-    at all; so there is one header a file, and no folder of parts.
+    at all; so there is one header a file, and no folder of parts. A task that is retried, or works on
+    other partitions, writes the same bytes: paths are unique, and where one file ends depends on them alone.
     """
 
     def write_shard(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -83,18 +85,55 @@ def write_csv(
         written = 0
         with open_writer(f"{folder}/{name}") as sink:
             sink.write(to_csv([header]))
-            for batch in batches:
-                for start in range(0, len(batch), ROWS_AT_ONCE):
-                    rows_now = batch.slice(start, ROWS_AT_ONCE).to_pylist()
-                    sink.write(to_csv([format_row(row) for row in rows_now]))
-                written += len(batch)
+            for rows_now in _refuse_twins(_in_pieces(batches)):
+                sink.write(to_csv([format_row(row) for row in rows_now]))
+                written += len(rows_now)
         yield pa.RecordBatch.from_pydict({"file": [name], "rows": pa.array([written], pa.int64())})
 
-    shards = rows.repartitionByRange(len(names), "path") if len(names) > 1 else rows.repartition(1)
-    written = shards.sortWithinPartitions("path").mapInArrow(write_shard, WRITTEN_SCHEMA).collect()
+    shards = into_shards(rows, len(names)).sortWithinPartitions("path")
+    written = shards.mapInArrow(write_shard, WRITTEN_SCHEMA).collect()
     for name in set(names) - {row["file"] for row in written}:  # Spark starts no task for no rows
         write_bytes(f"{folder}/{name}", to_csv([header]))
     return sum(row["rows"] for row in written)
+
+
+def into_shards(rows: DataFrame, shards: int) -> DataFrame:
+    """Return ``rows`` in as many partitions: ranges of paths, of about the same number of rows each.
+
+    ``repartitionByRange`` would cut by a sample that depends on how the rows are partitioned now; this
+    one depends on the paths alone.
+    """
+    if shards == 1:
+        return rows.repartition(1)
+    step = max(1, rows.count() // (SAMPLED_PER_SHARD * shards))
+    is_sampled = F.pmod(F.xxhash64("path"), F.lit(step)) == 0
+    sample = [row["path"] for row in rows.select("path").where(is_sampled).orderBy("path").collect()]
+    firsts = [sample[len(sample) * place // shards] for place in range(1, shards)] if sample else []
+    shard = F.size(
+        F.filter(F.array(*map(F.lit, firsts)).cast("array<string>"), lambda first: first <= F.col("path"))
+    )
+    return rows.repartitionById(shards, shard)
+
+
+def _in_pieces(batches: Iterable[pa.RecordBatch]) -> Iterator[list[dict[str, Any]]]:
+    for batch in batches:
+        for start in range(0, len(batch), ROWS_AT_ONCE):
+            yield batch.slice(start, ROWS_AT_ONCE).to_pylist()
+
+
+def _refuse_twins(pieces: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+    last = None
+    for rows in pieces:
+        paths = [last, *(row["path"] for row in rows)]
+        for path, following in itertools.pairwise(paths):
+            if path == following:
+                raise OrchardError(
+                    f"two rows of {path!r}",
+                    rule="every image has one",
+                    remedy="name folders of one run; what it computed anew must not stay from an earlier one",
+                )
+        last = paths[-1]
+        yield rows
 
 
 def format_components(row: dict[str, Any]) -> list[str]:
@@ -121,14 +160,9 @@ def to_csv(rows: Iterable[Sequence[str]]) -> bytes:
     return buffer.getvalue().encode()
 
 
-def write_ledger(outcomes: DataFrame, uri: str, model_id: str | None) -> None:
-    """Write LEDGER_COLUMNS of every image this run dealt with, as one Parquet object."""
-    table = (
-        outcomes.withColumn("model", F.lit(model_id).cast("string"))
-        .select(*LEDGER_COLUMNS)
-        .orderBy("path")
-        .toArrow()
-    )
+def write_outcomes(outcomes: DataFrame, uri: str) -> None:
+    """Write OUTCOME_COLUMNS of every image this run dealt with, as one Parquet object."""
+    table = outcomes.select(*OUTCOME_COLUMNS).orderBy("path").toArrow()
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
+    pq.write_table(table.combine_chunks(), buffer, compression="zstd")
     write_bytes(uri, buffer.getvalue())

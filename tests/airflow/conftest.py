@@ -25,6 +25,15 @@ os.environ.update(
 )
 
 import pytest  # noqa: E402
+from emr_operators import (  # noqa: E402, F401 - fixtures
+    client,
+    cluster_id,
+    create,
+    faults,
+    request_of_cluster,
+    step,
+    tags,
+)
 
 from orchard.settings import Settings  # noqa: E402
 
@@ -52,7 +61,6 @@ def environ(tmp_path: Path) -> dict[str, str]:
         "ORCHARD_LAKE": base,
         "ORCHARD_MODEL": f"{base}/models/m",
         "ORCHARD_IMAGES": f"file://{tmp_path}/images",
-        "ORCHARD_SENSE_TIMEOUT": "0",
         "ORCHARD_POLL_INTERVAL": "1",
         "ORCHARD_LOG_TIMEOUT": "5",
         "ORCHARD_RETRIES": "0",
@@ -85,7 +93,8 @@ def emr(node: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from local.emr.launcher import running_emr
 
     folder = tmp_path_factory.mktemp("emr")
-    with running_emr(node / "python", folder / "work", log_file=folder / "log") as url:
+    pages = ("--page-size", "2")  # so that what is looked for is not always on the first
+    with running_emr(node / "python", folder / "work", log_file=folder / "log", options=pages) as url:
         os.environ["AWS_ENDPOINT_URL_EMR"] = url
         yield url
         del os.environ["AWS_ENDPOINT_URL_EMR"]

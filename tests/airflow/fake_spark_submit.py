@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -39,41 +40,45 @@ def featurize(tokens: list[str]) -> None:
     job = FeaturizeJob.from_argv(tokens)
     manifest = pq.read_table(local(job.manifest or ""))
     write_table(f"{job.output}/features/part-0.parquet", manifest)
-    report(
-        job.output, "featurize", counts={"ok": manifest.num_rows}, model={"id": "m", "weights": "untrained"}
-    )
+    counts = Counter(statuses(manifest))
+    report(job, counts=counts, model={"id": "m", "weights": "untrained"})
 
 
 def reduce(tokens: list[str]) -> None:
     job = ReduceJob.from_argv(tokens)
     write(f"{RunFolder(job.output).basis}/basis.json", b"{}")
-    history = json.loads(local(job.history or "").read_text())
-    features = [*(RunFolder(run).features for run in history), *job.features]
-    rows = sum(pq.read_table(local(uri)).num_rows for uri in features)
-    facts = {"k": job.components, "variance_kept": 0.5, "basis_id": "basis-1"}
-    report(job.output, "reduce", **facts, rows=rows, fitted_rows=rows)
+    rows = statuses(pq.read_table(local(job.features[0]))).count("ok")
+    if job.earlier:
+        rows += sum(pq.read_table(local(job.earlier))["stays"].to_pylist())
+    facts = {"k": job.components, "variance_kept": 0.5, "basis_id": "basis-1", "basis": "refit"}
+    report(job, **facts, rows=rows, fitted_rows=rows, counted_rows=rows)
 
 
 def export(tokens: list[str]) -> None:
     job = ExportJob.from_argv(tokens)
     features = pq.read_table(local(job.features[0]))
-    ledger = features.select(["path", "etag"]).append_column("status", pa.array(["ok"] * features.num_rows))
-    write_table(RunFolder(job.output).ledger, ledger)
+    outcomes = features.select(["path", "etag"]).append_column("status", pa.array(statuses(features)))
+    write_table(RunFolder(job.output).outcomes, outcomes)
     write(f"{RunFolder(job.output).csv}/features.csv", b"path,label\n")
     rows = json.loads(local(RunFolder(job.output).report("reduce")).read_text())["rows"]
-    report(job.output, "export", rows=rows, rejected=0, files=["features.csv"])
+    report(job, rows=rows, rejected=0, files=["features.csv"])
 
 
-def report(output: str, job: str, **facts: object) -> None:
+def statuses(images: pa.Table) -> list[str]:
+    return ["corrupt" if "corrupt" in path else "ok" for path in images["path"].to_pylist()]
+
+
+def report(job: FeaturizeJob | ReduceJob | ExportJob, **facts: object) -> None:
     content = {
-        "job": job,
+        "job": job.NAME,
+        "listing": job.listing,
         "state": "succeeded",
         "seconds": 1.0,
-        "phases": {job: 1.0},
+        "phases": {job.NAME: 1.0},
         "versions": {},
         **facts,
     }
-    write(RunFolder(output).report(job), json.dumps(content).encode())
+    write(RunFolder(job.output).report(job.NAME), json.dumps(content).encode())
 
 
 def write_table(uri: str, table: pa.Table) -> None:

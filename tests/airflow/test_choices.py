@@ -7,7 +7,7 @@ from airflow.sdk.exceptions import ParamValidationError
 
 from orchard.choices import Choices, params
 from orchard.settings import Settings
-from orchard_jobs.contract import Precision
+from orchard_jobs.contract import BasisMode, Precision
 from orchard_jobs.errors import OrchardError
 
 SETTINGS = Settings.from_env({"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"})
@@ -31,6 +31,7 @@ DEFAULTS = {name: param.resolve() for name, param in params(SETTINGS).items()}
         ("components", "15"),
         ("variance", 0),
         ("variance", 1.01),
+        ("basis", "keep"),
         ("precision", "int8"),
         ("core_nodes", 0),
         ("core_nodes", 21),
@@ -53,7 +54,7 @@ def test_each_parameter_explains_itself() -> None:
 
 def test_the_defaults_are_those_of_the_settings() -> None:
     assert Choices.of_run(DEFAULTS, SETTINGS) == Choices(
-        "s3://lake/images", 15, None, Precision.FLOAT32, 2, 0.05
+        "s3://lake/images", 15, None, BasisMode.REFIT, Precision.FLOAT32, 2, 0.05
     )
 
 
@@ -78,6 +79,12 @@ def test_a_number_that_is_not_whole_is_refused(name: str, bad: Any) -> None:
 def test_components_and_variance_together_are_refused() -> None:
     with pytest.raises(OrchardError, match=r"components=3 and variance=0\.5: a run takes one of the two"):
         Choices.of_run({**DEFAULTS, "components": 3, "variance": 0.5}, SETTINGS)
+
+
+@pytest.mark.parametrize("size", [{"components": 3}, {"variance": 0.5}])
+def test_a_basis_that_is_reused_keeps_its_size(size: dict[str, Any]) -> None:
+    with pytest.raises(OrchardError, match=r"basis=reuse with \w+=[\d.]+: a basis that is reused keeps"):
+        Choices.of_run({**DEFAULTS, "basis": "reuse", **size}, SETTINGS)
 
 
 def test_images_that_contain_the_lake_are_refused() -> None:

@@ -1,11 +1,17 @@
 """The request of RunJobFlow, whole, and checked by botocore's model of the service."""
 
+import re
+
 import botocore.session
 import pytest
 from botocore.validate import ParamValidator
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from orchard.cluster import cluster_name, run_job_flow, run_tags
+from orchard.cluster import cluster_name, run_job_flow, run_of_tag, run_tags, tag_of_run
+from orchard.lake import run_slug
 from orchard.settings import Settings
+from orchard_jobs.errors import OrchardError
 
 LEAST = {"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"}
 TAGS = {"orchard:dag": "d", "orchard:run": "r", "orchard:lake": "l"}
@@ -54,7 +60,7 @@ def test_the_whole_request() -> None:
 
     python = "/opt/orchard/venv/bin/python"
     assert request(core_nodes=5, ORCHARD_BOOTSTRAP_ARGS="--index 'a b'") == {
-        "Name": "d r l",
+        "Name": f"d {run_slug('r')} l",
         "LogUri": "s3://lake/logs/",
         "ReleaseLabel": "emr-spark-8.1.0",
         "Applications": [{"Name": "Spark"}],
@@ -137,3 +143,34 @@ def test_the_same_run_id_on_another_lake_has_other_tags() -> None:
     assert first["orchard:run"] == second["orchard:run"]
     assert first["orchard:lake"] != second["orchard:lake"]
     assert cluster_name(first) != cluster_name(second)
+
+
+@given(st.text(max_size=28))
+@example("manual__2026-11-22T06:48:26.557022+00:00")
+@example("a=7E~%41 \n")
+@example("été/\U0001f34e@…")
+def test_a_run_id_can_be_read_back_from_its_tag(run_id: str) -> None:
+    tag = tag_of_run(run_id)
+    assert re.fullmatch(r"[A-Za-z0-9_.:/=+@-]{0,256}", tag)
+    assert run_of_tag(tag) == run_id
+
+
+@given(st.from_regex(r"[A-Za-z0-9_.~:+-]{1,85}", fullmatch=True))
+def test_the_run_ids_that_airflow_allows_fit_into_a_tag(run_id: str) -> None:
+    assert run_of_tag(tag_of_run(run_id)) == run_id
+
+
+def test_an_ordinary_run_id_is_legible_in_its_tag() -> None:
+    run_id = "scheduled__2026-11-22T02:00:00+00:00"
+    assert tag_of_run(run_id) == run_id
+
+
+def test_a_run_id_that_no_tag_holds_is_refused() -> None:
+    assert len(tag_of_run("x" * 250)) == 250  # the longest that Airflow stores
+    with pytest.raises(OrchardError, match=r"^run id ~+: it fits in a tag of 256 characters"):
+        tag_of_run("~" * 86)
+
+
+def test_no_dag_has_a_name_too_long_for_its_cluster() -> None:
+    tags = run_tags("d" * 250, "r" * 250, Settings.from_env(LEAST))
+    assert len(cluster_name(tags)) <= 256

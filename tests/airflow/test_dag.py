@@ -26,7 +26,8 @@ def test_the_tasks_follow_each_other() -> None:
         "featurize": {"reduce"},
         "reduce": {"export"},
         "export": {"publish", "terminate_cluster"},
-        "publish": set(),
+        "publish": {"compact"},
+        "compact": set(),
         "terminate_cluster": set(),
     }
 
@@ -42,8 +43,8 @@ def test_clearing_a_step_clears_the_cluster_with_it_and_clearing_the_publication
         subset = DAG.partial_subset(task_id, include_downstream=True, include_upstream=False)
         return {task.task_id for task in subset.tasks}
 
-    assert cleared("publish") == {"publish"}
-    assert cleared("export") == {"create_cluster", "export", "publish", "terminate_cluster"}
+    assert cleared("publish") == {"publish", "compact"}
+    assert cleared("export") == {"create_cluster", "export", "publish", "compact", "terminate_cluster"}
 
 
 def test_a_retry_comes_before_the_cluster_has_been_idle_for_too_long() -> None:
@@ -77,6 +78,7 @@ def test_every_task_has_an_end_and_the_run_has_none_that_would_skip_the_teardown
         "reduce": timedelta(seconds=21600 + 330 + 600),
         "export": timedelta(seconds=21600 + 330 + 600),
         "publish": timedelta(hours=1),
+        "compact": timedelta(hours=1),
         "terminate_cluster": timedelta(seconds=1800 + 600),
     }
 

@@ -8,15 +8,26 @@ from typing import Any
 import boto3
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
+from receivers import webhook
 
 from orchard.choices import params
+from orchard.events import results
 from orchard.run import Run
 from orchard.settings import Settings
 from orchard.storage import local_path
 from orchard_emr_terminate import OrchardTerminateClusterOperator
 from orchard_features import build_dag
 
-EVERY_TASK = ("sense", "create_cluster", "featurize", "reduce", "export", "publish", "terminate_cluster")
+EVERY_TASK = (
+    "sense",
+    "create_cluster",
+    "featurize",
+    "reduce",
+    "export",
+    "publish",
+    "compact",
+    "terminate_cluster",
+)
 
 pytestmark = pytest.mark.usefixtures("airflow_db", "emr")
 
@@ -68,7 +79,7 @@ def test_new_images_are_published_and_the_cluster_is_terminated(
     latest = json.loads((local_path(settings.places.lake) / "latest.json").read_text())
     assert [run["run"] for run in latest["runs"]] == [latest["run"]]
     summary = json.loads(local_path(latest["run_json"]).read_text())
-    assert summary["counts"] == {"listed": 2, "featurized": 2, "rejected": 0, "known": 0}
+    assert summary["counts"] == {"listed": 2, "featurized": 2, "rejected": 0, "known": 0, "deleted": 0}
     cluster = summary["cluster"]
     assert list(cluster) == ["id", "release", "states", "timeline"]
     assert cluster["states"][-1]["state"] in ("RUNNING", "WAITING")
@@ -95,9 +106,30 @@ def test_the_next_run_takes_only_what_is_new_and_builds_on_the_first(
     run(variance=None, components=2)
     latest = json.loads((local_path(settings.places.lake) / "latest.json").read_text())
     summary = json.loads(local_path(latest["run_json"]).read_text())
-    assert summary["counts"] == {"listed": 3, "featurized": 1, "rejected": 0, "known": 2}
-    assert summary["builds_on"] == [latest["runs"][0]["run"]]
-    assert summary["components"] == 2
+    assert summary["counts"] == {"listed": 3, "featurized": 1, "rejected": 0, "known": 2, "deleted": 0}
+    assert summary["builds_on"] == latest["runs"][0]["run"]
+    assert (summary["components"], summary["rows"]) == (2, 3)
+
+
+def test_a_changed_image_is_computed_again_and_a_deleted_one_leaves_the_next_result(
+    run: Any, settings: Settings, tmp_path: Path
+) -> None:
+    add_images(tmp_path, "apple/1.jpg", "apple/2.jpg", "apple/3.jpg")
+    run()
+    (tmp_path / "images" / "apple" / "1.jpg").write_bytes(b"another image")
+    (tmp_path / "images" / "apple" / "2.jpg").unlink()
+    run(basis="reuse")
+    latest = json.loads((local_path(settings.places.lake) / "latest.json").read_text())
+    summary = json.loads(local_path(latest["run_json"]).read_text())
+    assert summary["counts"] == {"listed": 2, "featurized": 1, "rejected": 0, "known": 1, "deleted": 1}
+    assert summary["rows"] == 2
+
+
+def test_a_night_in_which_images_were_only_deleted_is_skipped(run: Any, tmp_path: Path) -> None:
+    add_images(tmp_path, "apple/1.jpg", "apple/2.jpg")
+    run()
+    (tmp_path / "images" / "apple" / "2.jpg").unlink()
+    assert states_of(run()) == dict.fromkeys(EVERY_TASK, "skipped")
 
 
 def test_an_empty_folder_of_images_fails_instead_of_being_skipped(run: Any, tmp_path: Path) -> None:
@@ -109,6 +141,63 @@ def test_an_empty_folder_of_images_fails_instead_of_being_skipped(run: Any, tmp_
 
 def test_components_and_variance_together_fail_before_anything_is_listed(run: Any) -> None:
     assert states_of(run(components=3, variance=0.5))["sense"] == "failed"
+
+
+def events_of(settings: Settings) -> list[dict[str, Any]]:
+    """What other DAGs have been told of the lake's results."""
+    from airflow.models.asset import AssetEvent, AssetModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        events = session.query(AssetEvent).join(AssetModel, AssetModel.id == AssetEvent.asset_id)
+        of_lake = events.filter(AssetModel.uri == results(settings.places.lake).uri)
+        return [event.extra for event in of_lake]
+
+
+@pytest.fixture
+def known_lake(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow takes events only of assets that are in the DAG as it finds that in its folder."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_other_dags_are_told_of_a_published_run_and_not_of_a_skipped_one(
+    run: Any, known_lake: None, settings: Settings, tmp_path: Path
+) -> None:
+    add_images(tmp_path, "apple/1.jpg")
+    run()
+    assert states_of(run())["publish"] == "skipped"
+    latest = json.loads((local_path(settings.places.lake) / "latest.json").read_text())
+    told = {"run": latest["run"], "csv": latest["csv"], "rows": 1, "basis_id": "basis-1"}
+    assert events_of(settings) == [told]
+
+
+def test_no_dag_is_told_of_a_run_that_could_not_be_published(
+    run: Any, known_lake: None, settings: Settings, tmp_path: Path
+) -> None:
+    add_images(tmp_path, "apple/1.jpg")
+    (tmp_path / "a lake" / "ledger").write_text("in the way of the ledger's folder")
+    assert states_of(run())["publish"] == "failed"
+    assert events_of(settings) == []
+
+
+def test_a_run_that_rejects_many_images_is_published_and_told(
+    run: Any, environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_images(tmp_path, "apple/1.jpg", "apple/corrupt.jpg")
+    with webhook() as (url, told):
+        monkeypatch.setenv("AIRFLOW_CONN_TELL", json.dumps({"conn_type": "http", "host": url}))
+        environ["ORCHARD_NOTIFY_CONN_ID"] = "tell"
+        dag_run = run(max_failure_ratio=0.9)
+    assert states_of(dag_run)["publish"] == "success"
+    (text,) = [message["text"] for message in told]
+    assert "It is published, but 1 of 2 images (50.0%) were rejected: 1 corrupt." in text
+
+
+def test_a_run_id_that_no_tag_holds_fails_before_anything_is_listed(settings: Settings) -> None:
+    run = Run("orchard_features", "~" * 200, {}, None, settings)
+    with pytest.raises(AirflowFailException, match="shorter run id"):
+        run.look_for_images()
 
 
 @pytest.mark.parametrize("how", ["fail", "killed"])
@@ -123,6 +212,7 @@ def test_a_failed_step_publishes_nothing_and_leaves_no_cluster(
         "reduce": "failed",
         "export": "upstream_failed",
         "publish": "upstream_failed",
+        "compact": "upstream_failed",
     }
     assert str(dag_run.state) == "failed"
     shown = capfd.readouterr().out

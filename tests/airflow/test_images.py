@@ -1,22 +1,21 @@
-"""New is what no other published run has, by path and ETag."""
+"""What is new, changed, retried or deleted, against a model of the rules in plain Python."""
 
-import io
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchard.images import LEDGER_SCHEMA, difference, write_manifest
-from orchard.lake import Lake
+from orchard.images import Difference, difference
+from orchard.ledger import LEDGER_SCHEMA, next_ledger
 from orchard.listing import MANIFEST_SCHEMA
-from orchard.storage import FileStorage
-from orchard_jobs.contract import MANIFEST_COLUMNS
 
-KEYS = st.dictionaries(st.text("ab/é\n", max_size=3), st.sampled_from(["1", "2"]))
+PATHS = st.text("ab/é\n", max_size=3)
+ETAGS = st.sampled_from(["1", "2"])
+LISTINGS = st.dictionaries(PATHS, ETAGS)
+STATUSES = st.sampled_from(["ok", "corrupt", "unreadable", "missing"])
+LEDGERS = st.dictionaries(PATHS, st.tuples(ETAGS, STATUSES))
 
 
 def listing_of(images: dict[str, str]) -> pa.Table:
@@ -27,50 +26,82 @@ def listing_of(images: dict[str, str]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=MANIFEST_SCHEMA)
 
 
-def ledger_of(*runs: dict[str, str]) -> pa.Table:
-    return ledger_with("ok", *runs)
-
-
-def ledger_with(status: str, *runs: dict[str, str]) -> pa.Table:
-    rows = [{"path": path, "etag": etag, "status": status} for run in runs for path, etag in run.items()]
+def ledger_of(known: dict[str, tuple[str, str]]) -> pa.Table:
+    rows = [
+        {"path": path, "etag": etag, "status": status, "run": "r1"} for path, (etag, status) in known.items()
+    ]
     return pa.Table.from_pylist(rows, schema=LEDGER_SCHEMA)
 
 
-@given(images=KEYS, runs=st.lists(KEYS, max_size=3))
-def test_every_listed_image_is_either_new_or_known(
-    images: dict[str, str], runs: list[dict[str, str]]
+def new_of(found: Difference) -> dict[str, str]:
+    return dict(zip(found.new["path"].to_pylist(), found.new["etag"].to_pylist(), strict=True))
+
+
+def staying(found: Difference) -> set[str]:
+    return {row["path"] for row in found.earlier.to_pylist() if row["stays"]}
+
+
+@given(images=LISTINGS, known=LEDGERS)
+def test_new_is_what_the_ledger_has_not_with_this_etag_and_with_it_what_could_not_be_read(
+    images: dict[str, str], known: dict[str, tuple[str, str]]
 ) -> None:
-    found = difference(listing_of(images), ledger_of(*runs))
-    known = {item for run in runs for item in run.items()}
-    expected = sorted(
-        (item for item in images.items() if item not in known), key=lambda item: item[0].encode()
-    )
-    assert list(zip(found.new["path"].to_pylist(), found.new["etag"].to_pylist(), strict=True)) == expected
-    assert (found.listed, found.known) == (len(images), len(images) - len(expected))
+    found = difference(listing_of(images), ledger_of(known))
+    unseen = {path: etag for path, etag in images.items() if path not in known or known[path][0] != etag}
+    again = {
+        path: etag
+        for path, etag in images.items()
+        if unseen and path not in unseen and known[path][1] in ("unreadable", "missing")
+    }
+    assert new_of(found) == unseen | again
+    assert found.new["path"].to_pylist() == sorted(unseen | again, key=str.encode)
+    assert found.retried == len(again)
+    assert found.listed == len(images) == found.known + found.new.num_rows
 
 
-@given(images=KEYS, unreadable=KEYS, ok=KEYS, status=st.sampled_from(["unreadable", "missing"]))
-def test_what_could_not_be_read_is_tried_again_with_new_images_and_never_alone(
-    images: dict[str, str], unreadable: dict[str, str], ok: dict[str, str], status: str
+@given(images=LISTINGS, known=LEDGERS, keep_deleted=st.booleans())
+def test_a_row_stays_while_its_image_is_listed_unchanged_and_a_deleted_one_where_it_is_kept(
+    images: dict[str, str], known: dict[str, tuple[str, str]], keep_deleted: bool
 ) -> None:
-    ledger = pa.concat_tables([ledger_with(status, unreadable), ledger_with("ok", ok)])
-    found = difference(listing_of(images), ledger)
-    unseen = images.items() - unreadable.items() - ok.items()
-    again = (images.items() & unreadable.items()) - ok.items() if unseen else set()
-    computed = zip(found.new["path"].to_pylist(), found.new["etag"].to_pylist(), strict=True)
-    assert set(computed) == unseen | again
-    assert (found.retried, found.known) == (len(again), len(images) - len(unseen) - len(again))
+    found = difference(listing_of(images), ledger_of(known), keep_deleted=keep_deleted)
+    deleted = {path for path, (_, status) in known.items() if status == "ok" and path not in images}
+    unchanged = (known.keys() & images.keys()) - new_of(found).keys()
+    assert staying(found) == unchanged | (deleted if keep_deleted else set())
+    assert found.deleted == len(deleted)
+    assert found.kept == len({path for path in staying(found) if known[path][1] == "ok"})
+    assert sorted(found.earlier["path"].to_pylist()) == sorted(known)
 
 
-@pytest.mark.parametrize("status", ["ok", "corrupt", "empty", "not_an_image", "too_large", None])
-def test_an_image_that_says_itself_what_it_is_is_known_for_ever(status: Any) -> None:
-    found = difference(listing_of({"a": "1", "b": "1"}), ledger_with(status, {"a": "1"}))
-    assert (found.new["path"].to_pylist(), found.known, found.retried) == (["b"], 1, 0)
+@pytest.mark.parametrize("status", ["ok", "corrupt", "empty", "not_an_image", "too_large"])
+def test_an_image_that_says_itself_what_it_is_is_not_tried_again(status: str) -> None:
+    found = difference(listing_of({"a": "1", "b": "1"}), ledger_of({"a": ("1", status)}))
+    assert (new_of(found), found.known, found.retried) == ({"b": "1"}, 1, 0)
 
 
-def test_the_manifest_has_the_columns_of_the_contract(tmp_path: Path) -> None:
-    lake = Lake(f"file://{tmp_path}/a lake")
-    write_manifest(FileStorage(), lake.run("r").manifest, listing_of({"é/1.jpg": "1"}))
-    read = pq.read_table(io.BytesIO((tmp_path / "a lake" / "runs" / "r" / "manifest.parquet").read_bytes()))
-    assert tuple(read.column_names) == MANIFEST_COLUMNS
-    assert read.to_pylist() == [{"path": "é/1.jpg", "label": "", "etag": "1", "size": 1, "modified": None}]
+def test_an_image_that_is_changed_and_changed_back_is_computed_each_time() -> None:
+    ledger = ledger_of({})
+    for etag in ("1", "2", "1"):
+        found = difference(listing_of({"a": etag}), ledger)
+        assert new_of(found) == {"a": etag}
+        ledger = after(found, etag)
+
+
+def test_an_image_that_was_deleted_and_comes_back_is_new() -> None:
+    found = difference(listing_of({"b": "1"}), ledger_of({"a": ("1", "ok")}))
+    assert (found.deleted, found.kept) == (1, 0)
+    ledger = after(found, "r2")
+    assert ledger["path"].to_pylist() == ["b"]
+    assert new_of(difference(listing_of({"a": "1", "b": "1"}), ledger)) == {"a": "1"}
+
+
+def test_an_image_that_is_kept_though_deleted_is_known_when_it_comes_back() -> None:
+    found = difference(listing_of({"b": "1"}), ledger_of({"a": ("1", "ok")}), keep_deleted=True)
+    ledger = after(found, "r2")
+    assert ledger["run"].to_pylist() == ["r1", "r2"]
+    assert new_of(difference(listing_of({"a": "1", "b": "1"}), ledger)) == {}
+
+
+def after(found: Difference, run: str) -> Any:
+    """Return the ledger once all of ``found.new`` was computed."""
+    outcomes = found.new.select(["path", "etag"])
+    outcomes = outcomes.append_column("status", pa.array(["ok"] * outcomes.num_rows, pa.string()))
+    return next_ledger(found.earlier, outcomes, run)

@@ -5,15 +5,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from orchard.history import History
 from orchard.lake import Lake
+from orchard.ledger import EARLIER_SCHEMA, OUTCOME_SCHEMA, read_ledger, to_parquet
 from orchard.publish import Publication, publish
 from orchard.storage import ABSENT, FileStorage
 from orchard_jobs.errors import OrchardError
 
 CLUSTER = {"id": "j-1"}
+EARLIER = [
+    {"path": "a", "etag": "1", "status": "ok", "run": "r0", "stays": True},
+    {"path": "c", "etag": "1", "status": "ok", "run": "r0", "stays": False},
+]
+OUTCOMES = [
+    {"path": "c", "etag": "2", "status": "corrupt"},
+    {"path": "b", "etag": "1", "status": "ok"},
+]
 
 
 @pytest.fixture
@@ -32,25 +42,43 @@ def finish_jobs(lake: Lake, slug: str, **counts: int) -> None:
             "runtime": "openvino",
             "precision": "float32",
         },
-        "reduce": {"k": 2, "variance_kept": 0.75, "basis_id": f"basis-{slug}", "fitted_rows": 2, "rows": 2},
-        "export": {"rows": 2, "rejected": 1, "files": ["features.csv"]},
+        "reduce": {
+            "k": 2,
+            "variance_kept": 0.75,
+            "basis": "refit",
+            "basis_id": f"basis-{slug}",
+            "fitted_rows": 5,
+            "counted_rows": 5,
+            "rows": 5,
+        },
+        "export": {"rows": 5, "rejected": 1, "files": ["features.csv"]},
     }
     for job, more in facts.items():
         report = {
             "job": job,
             "state": "succeeded",
+            "listing": "l1",
             "seconds": 2.5,
             "phases": {"a": 1.5},
             "versions": {"spark": "4"},
         }
         storage.write(folder.report(job), json.dumps(report | more).encode())
     storage.write(f"{folder.basis}/basis.json", slug.encode())
-    storage.write(folder.ledger, f"ledger of {slug}".encode())
+    storage.write(folder.earlier, to_parquet(pa.Table.from_pylist(EARLIER, EARLIER_SCHEMA)))
+    storage.write(folder.outcomes, to_parquet(pa.Table.from_pylist(OUTCOMES, OUTCOME_SCHEMA)))
 
 
 def publication(slug: str, *builds_on: str, images: str = "s3://in") -> Publication:
     predecessor = builds_on[-1] if builds_on else None
-    sensed = {"listed": 4, "known": 1, "builds_on": list(builds_on), "predecessor": predecessor}
+    sensed = {
+        "listing": "l1",
+        "listed": 4,
+        "known": 1,
+        "deleted": 6,
+        "kept": 3,
+        "builds_on": predecessor,
+        "predecessor": predecessor,
+    }
     return Publication(slug, f"id of {slug}", images, sensed, CLUSTER)
 
 
@@ -71,15 +99,16 @@ def test_a_published_run_is_described_whole(lake: Lake) -> None:
         "run": "r1",
         "run_id": "id of r1",
         "published_at": published_at,
-        "counts": {"listed": 4, "featurized": 2, "rejected": 1, "known": 1},
+        "counts": {"listed": 4, "featurized": 2, "rejected": 1, "known": 1, "deleted": 6},
         "rejected": {"corrupt": 1},
         "images": "s3://in",
-        "builds_on": [],
+        "builds_on": None,
+        "basis": "refit",
         "basis_id": "basis-r1",
         "components": 2,
         "variance_kept": 0.75,
-        "fitted_rows": 2,
-        "rows": 2,
+        "fitted_rows": 5,
+        "rows": 5,
         "weights": "imagenet",
         "model": {"id": "m", "weights": "imagenet"},
         "runtime": "openvino",
@@ -92,7 +121,11 @@ def test_a_published_run_is_described_whole(lake: Lake) -> None:
         "csv": f"{lake.uri}/runs/r1/csv/features.csv",
         "files": ["features.csv"],
     }
-    assert FileStorage().read(lake.ledger_entry("r1")).data == b"ledger of r1"
+    assert read_ledger(FileStorage(), lake, "r1").to_pylist() == [
+        {"path": "a", "etag": "1", "status": "ok", "run": "r0"},
+        {"path": "b", "etag": "1", "status": "ok", "run": "r1"},
+        {"path": "c", "etag": "2", "status": "corrupt", "run": "r1"},
+    ]
     assert FileStorage().read(f"{lake.uri}/basis/basis-r1/basis.json").data == b"r1"
     assert latest_of(lake) == {
         "run": "r1",
@@ -120,13 +153,15 @@ def test_counts_that_do_not_add_up_are_not_published(lake: Lake, counts: dict[st
     assert published_runs(lake) == []
 
 
-@pytest.mark.parametrize(("job", "fact"), [("export", "rows"), ("reduce", "rows"), ("reduce", "fitted_rows")])
+@pytest.mark.parametrize(
+    ("job", "fact"), [("export", "rows"), ("reduce", "rows"), ("reduce", "counted_rows")]
+)
 def test_a_row_that_is_lost_between_the_jobs_is_not_published(lake: Lake, job: str, fact: str) -> None:
     finish_jobs(lake, "r1")
     report = lake.run("r1").report(job)
     content = json.loads(FileStorage().read(report).data)
     FileStorage().write(report, json.dumps({**content, fact: 1}).encode())
-    with pytest.raises(OrchardError, match=r"exported=\d reduced=\d fitted=\d: exported = reduced = fitted"):
+    with pytest.raises(OrchardError, match=r"exported=\d reduced=\d counted=\d kept\+featurized=5: exp"):
         publish(FileStorage(), lake, publication("r1"))
     assert published_runs(lake) == []
 
@@ -136,6 +171,10 @@ def test_a_row_that_is_lost_between_the_jobs_is_not_published(lake: Lake, job: s
     [
         (lambda path: path.unlink(), "no report at .*: 'reduce' writes one"),
         (lambda path: path.write_text('{"state": "running"}'), "has state running"),
+        (
+            lambda path: path.write_text('{"state": "succeeded", "listing": "l0"}'),
+            "of the listing l0, the run is of l1: 'sense' has been run again since",
+        ),
     ],
 )
 def test_a_job_that_has_not_succeeded_is_not_published(
@@ -194,9 +233,9 @@ def test_a_run_builds_on_runs_of_the_same_images_and_model_only(lake: Lake) -> N
     publish(FileStorage(), lake, trial)
     history = History.of_lake(FileStorage(), lake)
     assert history.latest == "trial"
-    assert history.builds_on("s3://in", "m") == ["r1"]
-    assert history.builds_on("s3://others", "m") == ["trial"]
-    assert history.builds_on("s3://in", "another model") == []
+    assert history.builds_on("s3://in", "m") == "r1"
+    assert history.builds_on("s3://others", "m") == "trial"
+    assert history.builds_on("s3://in", "another model") is None
 
 
 def test_a_run_whose_publication_stopped_before_latest_json_is_not_published_until_it_is_repeated(
@@ -205,7 +244,7 @@ def test_a_run_whose_publication_stopped_before_latest_json_is_not_published_unt
     finish_jobs(lake, "r1")
     with pytest.raises(OSError, match="crash"):
         publish(CrashingStorage(3), lake, publication("r1"))
-    assert FileStorage().read(lake.ledger_entry("r1")).data == b"ledger of r1"
+    assert read_ledger(FileStorage(), lake, "r1").num_rows == 3
     assert History.of_lake(FileStorage(), lake) == History((), None, ABSENT)
     publish(FileStorage(), lake, publication("r1"))
     assert published_runs(lake) == ["r1"]

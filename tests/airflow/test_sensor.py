@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
 from orchard_sensor import SkipAfterTimeoutSensor
@@ -15,6 +16,21 @@ def sensor(found: Any) -> SkipAfterTimeoutSensor:
 def test_time_is_over() -> None:
     with pytest.raises(AirflowSkipException):
         sensor(lambda: False).execute({})
+
+
+def test_without_any_time_it_looks_once(airflow_db: None) -> None:
+    looks = []
+    with DAG("orchard_features") as dag:  # it runs only what it also finds in its folder
+        SkipAfterTimeoutSensor(
+            task_id="sense",
+            python_callable=lambda: looks.append("once"),
+            mode="reschedule",
+            poke_interval=0.1,
+            timeout=0,
+        )
+    dag_run = dag.test()
+    assert [str(ti.state) for ti in dag_run.get_task_instances()] == ["skipped"]
+    assert looks == ["once"]
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,16 @@ def test_every_kind_of_value_is_parsed() -> None:
             "--a 'b",
             "ORCHARD_BOOTSTRAP_ARGS=--a 'b: it takes arguments with balanced",
         ),
+        ("ORCHARD_MAX_CLUSTERS", "0", "ORCHARD_MAX_CLUSTERS=0: it takes 1 or more"),
+        ("ORCHARD_MAX_CLUSTER_HOURS", "0", "ORCHARD_MAX_CLUSTER_HOURS=0.0: it takes more than 0 and at most"),
+        ("ORCHARD_MAX_CLUSTER_HOURS", "169", "ORCHARD_MAX_CLUSTER_HOURS=169.0: it takes more than 0 and at"),
+        ("ORCHARD_SWEEP_GRACE", "-1", "ORCHARD_SWEEP_GRACE=-1: it takes 0 or more"),
+        ("ORCHARD_WARNING_RATIO", "1.5", "ORCHARD_WARNING_RATIO=1.5: it takes 0 to 1"),
+        (
+            "ORCHARD_QUEUE_URL",
+            "images",
+            "ORCHARD_QUEUE_URL=images: it takes https://sqs.<region>.amazonaws.com",
+        ),
         ("ORCHARD_NODE_ENV", "venv", "ORCHARD_NODE_ENV=venv: it takes an absolute path"),
     ],
 )

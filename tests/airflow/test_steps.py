@@ -1,5 +1,8 @@
 """Steps carry a job's arguments unharmed from the DAG to the driver."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,11 +12,11 @@ from orchard.jobs import RunJobs
 from orchard.lake import run_slug
 from orchard.settings import Settings
 from orchard.steps import build_step
-from orchard_jobs.contract import ExportJob, FeaturizeJob, Precision, ReduceJob
+from orchard_jobs.contract import BasisMode, ExportJob, FeaturizeJob, Precision, ReduceJob
 from orchard_jobs.errors import OrchardError
 
 LEAST = {"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"}
-CHOICES = Choices("s3://in", None, 0.9, Precision.BFLOAT16, 2, 0.1)
+CHOICES = Choices("s3://in", None, 0.9, BasisMode.REFIT, Precision.BFLOAT16, 2, 0.1)
 
 
 def test_the_whole_step() -> None:
@@ -67,7 +70,7 @@ def test_a_step_that_emr_would_refuse_for_its_length_says_so() -> None:
 def test_the_jobs_of_a_run() -> None:
     jobs = RunJobs("new", CHOICES, Settings.from_env(LEAST))
     runs = "s3://lake/runs"
-    assert jobs.featurize({"listed": 7}) == FeaturizeJob(
+    assert jobs.featurize({"listing": "l1", "listed": 7}) == FeaturizeJob(
         images="s3://in",
         model="s3://lake/models/m",
         output=f"{runs}/new",
@@ -75,19 +78,43 @@ def test_the_jobs_of_a_run() -> None:
         precision=Precision.BFLOAT16,
         max_failure_ratio=0.1,
         listed=7,
+        listing="l1",
     )
-    assert jobs.reduce() == ReduceJob(
+    assert jobs.reduce({"listing": "l1", "builds_on": None}) == ReduceJob(
         features=(f"{runs}/new/features",),
         output=f"{runs}/new",
         variance=0.9,
-        history=f"{runs}/new/history.json",
         model="s3://lake/models/m",
+        listing="l1",
     )
-    assert jobs.export() == ExportJob(
+    assert jobs.export({"listing": "l1"}) == ExportJob(
         components=(f"{runs}/new/components",),
         features=(f"{runs}/new/features",),
         output=f"{runs}/new",
+        listing="l1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "of_the_basis"),
+    [
+        (BasisMode.REFIT, {"variance": 0.9, "signs_like": "s3://lake/runs/old/basis"}),
+        (
+            BasisMode.REUSE,
+            {"basis": "s3://lake/runs/old/basis", "projected": "s3://lake/runs/old/components"},
+        ),
+    ],
+)
+def test_a_run_that_continues_another_refits_or_reuses_its_basis(mode: BasisMode, of_the_basis: Any) -> None:
+    jobs = RunJobs("new", replace(CHOICES, basis=mode), Settings.from_env(LEAST))
+    assert jobs.reduce({"listing": "l1", "builds_on": "old"}) == ReduceJob(
+        features=("s3://lake/runs/new/features",),
+        output="s3://lake/runs/new",
+        earlier="s3://lake/runs/new/earlier.parquet",
+        statistics=("s3://lake/runs/old/statistics/statistics.npz",),
         model="s3://lake/models/m",
+        listing="l1",
+        **of_the_basis,
     )
 
 

@@ -41,6 +41,15 @@ def test_what_is_not_there_is_not_found_and_its_folder_is_empty(place: tuple[Sto
         storage.read(f"{folder}/a")
 
 
+def test_what_is_deleted_is_gone_and_deleting_it_again_is_no_error(place: tuple[Storage, str]) -> None:
+    storage, folder = place
+    storage.write(f"{folder}/a", b"1")
+    storage.write(f"{folder}/b", b"1")
+    for _ in range(2):
+        storage.delete(f"{folder}/a")
+        assert storage.names(folder) == ["b"]
+
+
 def test_a_replacement_needs_the_version_that_was_read(place: tuple[Storage, str]) -> None:
     storage, folder = place
     uri = f"{folder}/latest.json"

@@ -77,7 +77,9 @@ def test_a_killed_driver_fails_its_step(scenario: Scenario, capfd: pytest.Captur
     scenario.spark("featurize", how="real")
     with scenario.meanwhile(kill):
         assert str(scenario.run().state) == "failed"
-    assert "Running Spark version" in capfd.readouterr().out
+    shown = capfd.readouterr().out
+    assert "is FAILED" in shown
+    assert "The last lines of its stderr" in shown
     prove_next_with_warm_spark(scenario)
 
 

@@ -6,6 +6,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+# Before NumPy loads, as in cli.py: then a fit in this process has the bits of one in a driver.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import pytest
 from pyspark.sql import SparkSession
 

@@ -38,8 +38,12 @@ jobs = st.one_of(
         features=st.lists(uris, min_size=1).map(tuple),
         output=uris,
         components=st.integers(1, 1280),
+        earlier=st.none() | uris,
         statistics=st.lists(uris).map(tuple),
+        signs_like=st.none() | uris,
+        listing=st.none() | uris,
     ),
+    st.builds(ReduceJob, features=st.tuples(uris), output=uris, basis=uris, earlier=uris, projected=uris),
     st.builds(ReduceJob, features=st.tuples(uris), output=uris, variance=st.floats(0, 1, exclude_min=True)),
     st.builds(
         ExportJob, components=st.tuples(uris), features=st.tuples(uris), output=uris, shards=st.integers(1, 9)
@@ -96,6 +100,12 @@ def test_a_uri_that_spark_would_expand_is_refused(character: str) -> None:
 def test_reduce_takes_exactly_one_of_components_variance_and_basis(chosen: dict[str, object]) -> None:
     with pytest.raises(OrchardError, match="exactly one of the three"):
         ReduceJob(features=("f",), output="o", **chosen)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", [{"components": 2, "earlier": "e"}, {"basis": "b"}])
+def test_projected_rows_need_their_basis_and_the_list_of_those_that_stay(given: dict[str, object]) -> None:
+    with pytest.raises(OrchardError, match="a folder together with --basis and --earlier"):
+        ReduceJob(features=("f",), output="o", projected="p", **given)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("variance", [0.0, 1.5, float("nan")])

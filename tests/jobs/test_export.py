@@ -6,9 +6,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F  # noqa: N812
 
 from orchard_jobs import export
-from orchard_jobs.contract import LEDGER_COLUMNS, ExportJob, RunFolder
+from orchard_jobs.cli import _find_message
+from orchard_jobs.contract import OUTCOME_COLUMNS, ExportJob, RunFolder
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.featurize import FEATURES_SCHEMA
 from orchard_jobs.reduce import COMPONENTS_SCHEMA
@@ -78,11 +80,11 @@ def test_shards_hold_the_rows_in_order_each_under_a_header(spark: SparkSession, 
     assert paths == sorted(NAMES)
 
 
-def test_the_ledger_entry_names_every_image_the_rejected_ones_too(
+def test_the_outcomes_name_every_image_of_the_run_the_rejected_ones_too(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    entry = pq.read_table(export_run(spark, tmp_path).ledger.removeprefix("file://"))
-    assert tuple(entry.column_names) == LEDGER_COLUMNS
+    entry = pq.read_table(export_run(spark, tmp_path).outcomes.removeprefix("file://"))
+    assert tuple(entry.column_names) == OUTCOME_COLUMNS
     assert dict(zip(entry["path"].to_pylist(), entry["status"].to_pylist(), strict=True)) == {
         **dict.fromkeys(NAMES, "ok"),
         "+bad/é.jpg": "corrupt",
@@ -103,3 +105,30 @@ def test_rows_of_two_bases_never_share_a_csv(spark: SparkSession, tmp_path: Path
     with pytest.raises(OrchardError, match="components of 2 bases"):
         export_run(spark, tmp_path, bases=("one", "other"))
     assert not (tmp_path / "csv").exists()
+
+
+def test_two_rows_of_one_path_are_one_clear_error_and_no_file(spark: SparkSession, tmp_path: Path) -> None:
+    twins = [("a.jpg", "", [1.0], "basis"), ("b.jpg", "", [1.0], "basis"), ("a.jpg", "", [2.0], "basis")]
+    rows = spark.createDataFrame(twins, COMPONENTS_SCHEMA).repartition(3)
+    with pytest.raises(Exception, match=r"two rows of 'a\.jpg': every image has one") as caught:
+        export.write_csv(rows, f"file://{tmp_path}", ["f.csv"], ["path"], export.format_components)
+    assert str(_find_message(str(caught.value))).startswith("two rows of 'a.jpg'")
+    assert not (tmp_path / "f.csv").exists()
+
+
+def test_rows_on_both_sides_of_a_piece_are_compared_too() -> None:
+    pieces = [[{"path": "a"}, {"path": "b"}], [{"path": "b"}]]
+    with pytest.raises(OrchardError, match="two rows of 'b'"):
+        list(export._refuse_twins(pieces))
+
+
+def test_large_shards_are_cut_by_a_sample_of_paths_that_no_partition_changes(spark: SparkSession) -> None:
+    found = []
+    for partitions in (1, 5):
+        paths = spark.range(40_000).selectExpr("concat('p/', id * 7919 % 40000) as path")
+        shards = export.into_shards(paths.repartition(partitions), 4)
+        sizes = shards.groupBy(F.spark_partition_id().alias("shard")).agg(F.count("*"), F.min("path"))
+        found.append(sorted(tuple(row) for row in sizes.collect()))
+    assert found[0] == found[1]
+    assert [shard for shard, *_ in found[0]] == [0, 1, 2, 3]
+    assert all(9_000 < size < 11_000 for _, size, _ in found[0])

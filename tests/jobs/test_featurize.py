@@ -12,7 +12,7 @@ from orchard_jobs.contract import FEATURE_COLUMNS, FeaturizeJob, RunFolder, Stat
 from orchard_jobs.decode import decode_image
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.manifest import list_images
-from orchard_jobs.report import Report
+from orchard_jobs.report import Report, Seconds
 from orchard_jobs.runtimes import load_model
 from tests.bad_images import IGNORED, VANISHING, write_folder
 
@@ -152,3 +152,35 @@ def test_a_second_run_into_the_same_folder_replaces_the_first(
 )
 def test_tasks_follow_images_and_cores(images: int, cores: int, tasks: int) -> None:
     assert featurize.count_partitions(images, cores) == tasks
+
+
+def test_features_are_the_same_bits_however_the_manifest_is_partitioned(
+    spark: SparkSession, model_uri: str, bad_folder: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    """So a task that is retried, or runs on an executor with other neighbours, changes nothing."""
+    images = f"file://{bad_folder[0]}"
+    manifest = list_images(spark, images).orderBy("path").limit(40).cache()
+    found = []
+    job, context = FeaturizeJob(images=images, model=model_uri, output=""), spark.sparkContext
+    for partitions in (1, 3, 7):
+        rows = featurize.featurize(
+            manifest.repartition(partitions),
+            job,
+            partitions=partitions,
+            done=context.accumulator(0),
+            seconds=Seconds.accumulator(context),
+        )
+        found.append({row["path"]: row.asDict() for row in rows.collect()})
+    assert len(found[0]) == 40
+    assert found[0] == found[1] == found[2]
+
+
+def test_an_image_has_the_same_bits_at_any_place_of_any_batch(model_uri: str) -> None:
+    job = FeaturizeJob(images="", model=model_uri, output="")
+    model = load_model(model_uri, job.runtime, job.precision, 8)
+    pixels = np.random.default_rng(0).integers(0, 256, (11, 224, 224, 3), np.uint8)
+    whole = model.features(pixels)
+    for size in (1, 3, 7, 8):
+        parts = [model.features(pixels[start : start + size]) for start in range(0, 11, size)]
+        assert np.concatenate(parts).tobytes() == whole.tobytes()
+    assert model.features(pixels[::-1]).tobytes() == whole[::-1].tobytes()

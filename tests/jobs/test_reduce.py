@@ -1,6 +1,5 @@
 """Components of all rows, whatever the partitions and however many runs they came in."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,58 +10,13 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 from sklearn.decomposition import PCA
 
-from orchard_jobs import reduce
+from orchard_jobs import measuring
 from orchard_jobs.cli import _find_message
-from orchard_jobs.contract import COMPONENT_COLUMNS, ReduceJob, RunFolder
+from orchard_jobs.contract import RunFolder
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.featurize import FEATURES_SCHEMA
-from orchard_jobs.report import Report
-from orchard_jobs.storage import write_bytes
-
-Rows = dict[str, np.ndarray | None]  # features by path; None: rejected
-
-
-def make_rows(names: str, seed: int = 3, features: int = 8) -> Rows:
-    generator = np.random.default_rng(seed)
-    mixing = np.random.default_rng(0).normal(size=(features, features))
-    return {name: (generator.normal(size=features) @ mixing + 2).astype(np.float32) for name in names}
-
-
-def write_features(spark: SparkSession, run: Path, rows: Rows, partitions: int = 1) -> None:
-    content = [
-        (
-            path,
-            "l",
-            "e",
-            1,
-            1,
-            "corrupt" if row is None else "ok",
-            None,
-            None if row is None else row.tolist(),
-        )
-        for path, row in rows.items()
-    ]
-    spark.createDataFrame(content, FEATURES_SCHEMA).repartition(partitions).write.parquet(
-        f"file://{run}/features"
-    )
-
-
-def reduce_run(
-    spark: SparkSession, run: Path, *earlier: Path, **arguments: object
-) -> tuple[Rows, dict[str, object]]:
-    """Return the components by path and the report."""
-    job = ReduceJob(
-        features=tuple(f"file://{folder}/features" for folder in (*earlier, run)),
-        statistics=tuple(RunFolder(f"file://{folder}").statistics for folder in earlier),
-        output=f"file://{run}",
-        **arguments,  # type: ignore[arg-type]
-    )
-    report = Report("reduce", RunFolder(job.output).report("reduce"))
-    with report:
-        reduce.run(spark, job, report)
-    written = spark.read.parquet(RunFolder(job.output).components)
-    assert tuple(written.columns) == COMPONENT_COLUMNS
-    return {row["path"]: np.array(row["components"]) for row in written.collect()}, report._content
+from orchard_jobs.statistics import Statistics
+from tests.jobs.feature_rows import Rows, make_rows, reduce_run, write_features
 
 
 def assert_components_of(actual: Rows, rows: Rows, k: int) -> None:
@@ -182,26 +136,42 @@ def test_statistics_that_are_not_those_of_the_rows_fail_the_job(spark: SparkSess
         reduce_run(spark, folders[1], folders[0], components=2)
 
 
-@pytest.mark.parametrize("missing", ["features", "statistics"])
-def test_what_an_earlier_job_did_not_write_is_one_clear_error(
-    spark: SparkSession, tmp_path: Path, missing: str
+def test_features_that_an_earlier_job_did_not_write_are_one_clear_error(
+    spark: SparkSession, tmp_path: Path
 ) -> None:
-    if missing == "statistics":
-        for name in "12":
-            write_features(spark, tmp_path / name, make_rows("abc"))
-    with pytest.raises(OrchardError, match=r"no Parquet at|--statistics that cannot be read"):
+    with pytest.raises(OrchardError, match=r"no Parquet at file:.*/1/features \(PATH_NOT_FOUND\)"):
         reduce_run(spark, tmp_path / "2", tmp_path / "1", components=2)
 
 
-def test_a_basis_of_other_features_is_refused_by_the_worker_that_meets_it(
-    spark: SparkSession, tmp_path: Path
-) -> None:
+def test_a_basis_of_other_features_is_one_clear_error(spark: SparkSession, tmp_path: Path) -> None:
     write_features(spark, tmp_path / "1", make_rows("abc", features=5))
     write_features(spark, tmp_path / "2", make_rows("abc", features=8))
     reduce_run(spark, tmp_path / "1", components=2)
-    with pytest.raises(Exception, match="is one of 5 features") as caught:
+    with pytest.raises(OrchardError, match="of 5 features of the model None: the rows have 8 features"):
         reduce_run(spark, tmp_path / "2", basis=RunFolder(f"file://{tmp_path}/1").basis)
-    assert str(_find_message(str(caught.value))).startswith("rows of 8 features: the basis")
+
+
+def test_what_a_worker_refuses_reaches_the_user_as_the_one_line_that_it_is(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    rows = make_rows("abc")
+    rows["a"] = np.array([np.nan] * 8, np.float32)
+    write_features(spark, tmp_path, rows)
+    with pytest.raises(Exception, match="not finite") as caught:
+        reduce_run(spark, tmp_path, components=2)
+    assert str(_find_message(str(caught.value))).startswith("features that are not finite numbers: PCA needs")
+
+
+@pytest.mark.parametrize("parts", [1, 32])
+def test_what_many_cores_measure_is_added_up_before_it_reaches_the_driver(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: int
+) -> None:
+    monkeypatch.setattr(measuring, "PARTS", parts)  # 1: fewer than this session has cores
+    rows = make_rows("abcdefghijklmnopqrst")
+    write_features(spark, tmp_path, rows, 7)
+    reduce_run(spark, tmp_path, components=2)
+    written = (tmp_path / "statistics" / "statistics.npz").read_bytes()
+    assert written == Statistics.of(np.array(list(rows.values()))).to_bytes()
 
 
 def test_an_existing_basis_is_used_as_it_is(spark: SparkSession, tmp_path: Path) -> None:
@@ -211,17 +181,3 @@ def test_an_existing_basis_is_used_as_it_is(spark: SparkSession, tmp_path: Path)
     components, reused = reduce_run(spark, tmp_path / "2", basis=RunFolder(f"file://{tmp_path}/1").basis)
     assert reused["basis_id"] == fitted["basis_id"]
     assert set(components) == {"i", "j"}
-
-
-def test_a_history_stands_for_the_features_and_statistics_of_its_runs(
-    spark: SparkSession, tmp_path: Path
-) -> None:
-    folders = [tmp_path / name for name in "12"]
-    write_features(spark, folders[0], make_rows("abcdefgh", 1))
-    reduce_run(spark, folders[0], components=2)
-    write_features(spark, folders[1], make_rows("ij", 2))
-    history = RunFolder(f"file://{folders[1]}").history
-    write_bytes(history, json.dumps([f"file://{folders[0]}"]).encode())
-    components, report = reduce_run(spark, folders[1], components=2, history=history)
-    assert_components_of(components, {**make_rows("abcdefgh", 1), **make_rows("ij", 2)}, 2)
-    assert report["fitted_rows"] == 10

@@ -1,0 +1,81 @@
+"""A lake stays small, and its newest run is never touched."""
+
+from pathlib import Path
+
+import pytest
+
+from orchard.compact import compact
+from orchard.history import History, PublishedRun
+from orchard.lake import Lake
+from orchard.ledger import LEDGER_SCHEMA, read_ledger, to_parquet
+from orchard.publish import to_json
+from orchard.storage import FileStorage
+from orchard_jobs.errors import OrchardError
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(f"file://{tmp_path}")
+
+
+def publish_runs(lake: Lake, *runs: PublishedRun) -> None:
+    storage = FileStorage()
+    for run in runs:
+        folder = lake.run(run.run)
+        for uri in (folder.statistics, folder.earlier, f"{folder.features}/part.parquet"):
+            storage.write(uri, b"x")
+        storage.write(lake.ledger_entry(run.run), to_parquet(LEDGER_SCHEMA.empty_table()))
+    history = History(runs[:-1], None, "")
+    newest = {"run": runs[-1].run, "images": runs[-1].images, "model": {"id": runs[-1].model}}
+    storage.write(lake.latest, to_json({"run": runs[-1].run, "runs": history.with_run(newest)}))
+
+
+def test_after_hundreds_of_runs_two_keep_their_state_and_all_their_features(
+    lake: Lake, tmp_path: Path
+) -> None:
+    publish_runs(lake, *(PublishedRun(f"r{n}", "s3://in", "m") for n in range(200)))
+    assert compact(FileStorage(), lake) == [f"r{n}" for n in range(198)]
+    assert sorted(path.name for path in (tmp_path / "ledger").iterdir()) == ["r198.parquet", "r199.parquet"]
+    assert len(list(tmp_path.glob("runs/*/statistics/*.npz"))) == 2
+    assert len(list(tmp_path.glob("runs/*/features/*.parquet"))) == 200
+    assert read_ledger(FileStorage(), lake, "r199") == LEDGER_SCHEMA.empty_table()
+    assert compact(FileStorage(), lake) == []
+
+
+def test_runs_on_other_images_or_with_another_model_keep_a_state_of_their_own(lake: Lake) -> None:
+    nightly = [PublishedRun(f"r{n}", "s3://in", "m") for n in range(4)]
+    others = [PublishedRun("trial", "s3://others", "m"), PublishedRun("old", "s3://in", "old model")]
+    publish_runs(lake, *others, *nightly)
+    assert compact(FileStorage(), lake) == ["r0", "r1"]
+
+
+def test_what_no_run_has_published_is_left_alone(lake: Lake, tmp_path: Path) -> None:
+    publish_runs(lake, *(PublishedRun(f"r{n}", "s3://in", "m") for n in range(3)))
+    FileStorage().write(lake.ledger_entry("unfinished"), b"x")
+    compact(FileStorage(), lake)
+    assert (tmp_path / "ledger" / "unfinished.parquet").exists()
+
+
+class CrashingStorage(FileStorage):
+    def __init__(self, deletions: int) -> None:
+        self.left = deletions
+
+    def delete(self, uri: str) -> None:
+        if self.left == 0:
+            raise OSError("crash")
+        self.left -= 1
+        super().delete(uri)
+
+
+@pytest.mark.parametrize("deletions", range(3))
+def test_what_was_interrupted_is_finished_the_next_time(lake: Lake, tmp_path: Path, deletions: int) -> None:
+    publish_runs(lake, *(PublishedRun(f"r{n}", "s3://in", "m") for n in range(3)))
+    with pytest.raises(OSError, match="crash"):
+        compact(CrashingStorage(deletions), lake)
+    assert compact(FileStorage(), lake) == ["r0"]
+    assert not list(tmp_path.glob("runs/r0/statistics/*"))
+
+
+def test_a_ledger_entry_that_someone_removed_is_an_error_with_a_remedy(lake: Lake) -> None:
+    with pytest.raises(OrchardError, match=r"no ledger entry .*/ledger/r1.parquet: .* restore it, or"):
+        read_ledger(FileStorage(), lake, "r1")

@@ -1,0 +1,57 @@
+"""Feature rows by hand: what featurize would have written, and reduce run on it."""
+
+from pathlib import Path
+
+import numpy as np
+from pyspark.sql import SparkSession
+
+from orchard_jobs import reduce
+from orchard_jobs.contract import COMPONENT_COLUMNS, ReduceJob, RunFolder, Status, label_of
+from orchard_jobs.featurize import FEATURES_SCHEMA
+from orchard_jobs.report import Report
+
+Rows = dict[str, np.ndarray | None]
+"""Features by path; None where the image was rejected."""
+
+
+def make_rows(names: str, seed: int = 3, features: int = 8) -> Rows:
+    """Correlated features of one image per letter."""
+    generator = np.random.default_rng(seed)
+    mixing = np.random.default_rng(0).normal(size=(features, features))
+    return {name: (generator.normal(size=features) @ mixing + 2).astype(np.float32) for name in names}
+
+
+def write_features(spark: SparkSession, run: Path, rows: Rows, partitions: int = 1) -> None:
+    content = [
+        (path, label_of(path), "e", 1, 1, Status.CORRUPT.value, "bad", None)
+        if row is None
+        else (path, label_of(path), "e", 1, 1, Status.OK.value, None, row.tolist())
+        for path, row in rows.items()
+    ]
+    frame = spark.createDataFrame(content, FEATURES_SCHEMA).repartition(partitions)
+    frame.write.parquet(f"file://{run}/features")
+
+
+def reduce_run(
+    spark: SparkSession, run: Path, *before: Path, **arguments: object
+) -> tuple[Rows, dict[str, object]]:
+    """Reduce by hand, after the runs ``before``; return the components by path and the report."""
+    last = [RunFolder(f"file://{folder}").statistics for folder in before[-1:]]
+    job = ReduceJob(
+        features=tuple(f"file://{folder}/features" for folder in (*before, run)),
+        statistics=tuple(last),
+        output=f"file://{run}",
+        **arguments,  # type: ignore[arg-type]
+    )
+    return reduce_job(spark, job)
+
+
+def reduce_job(spark: SparkSession, job: ReduceJob) -> tuple[Rows, dict[str, object]]:
+    report = Report("reduce", RunFolder(job.output).report("reduce"))
+    with report:
+        reduce.run(spark, job, report)
+    written = spark.read.parquet(RunFolder(job.output).components)
+    assert tuple(written.columns) == COMPONENT_COLUMNS
+    rows = written.collect()
+    assert {row["basis_id"] for row in rows} == {report._content["basis_id"]}
+    return {row["path"]: np.array(row["components"]) for row in rows}, report._content
