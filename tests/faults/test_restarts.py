@@ -51,17 +51,20 @@ def test_a_run_survives_a_restart_of_the_triggerer(
 
 
 @pytest.mark.dag(dagrun_timeout=15)
-@pytest.mark.settings(ORCHARD_IDLE_TIMEOUT="600")
+@pytest.mark.settings(ORCHARD_SWEEP_GRACE="0")
 @pytest.mark.fault(
     "the DAG run exceeds a `dagrun_timeout` of the deployment (Orchard sets none), which skips the teardown",
-    then="the step is cancelled; EMR ends the idle cluster",
+    then="the step is cancelled; the sweeper ends the cluster",
 )
-def test_a_run_that_times_out_leaves_no_cluster(scenario: Scenario, scheduled: Trigger) -> None:
+def test_the_cluster_of_a_run_that_timed_out_is_swept(
+    scenario: Scenario, scheduled: Trigger, airflow: Airflow
+) -> None:
     scenario.spark("featurize", hold=True)
     run = scheduled()
     assert run.wait() == "failed"
     assert run.task_states()["terminate_cluster"] == "skipped"
     scenario.wait_for_step("featurize", "CANCELLED")
+    assert ScheduledRun.trigger(airflow, f"{scenario.name}-sweeper").wait() == "success"
     scenario.spark("featurize")
     prove_contained(scenario, published=False, clusters=1)
 
