@@ -14,12 +14,12 @@ import pytest
 HEAD = """\
 # What Orchard survives
 
-Each row is a test in `tests/faults`: it does what *fault* says to a real run (Airflow, the local EMR,
-the real jobs on Spark) and waits for *outcome*. *Proved* is what held afterwards: every cluster of the run is in a
-terminal state, no process of a step lives, nothing partial is published, the next run succeeds, and
-`features.csv`, `rejects.csv` and the basis are byte for byte those of an undisturbed run on the same images.
-*Result* is `passed`, `failed`, or `skipped` with the reason. `make test-faults` writes this file whenever all
-of the tests have run.
+Each row is a test in `tests/faults`: it does what *fault* says to a real run (Airflow, the local EMR, the
+real jobs on Spark) and waits for *outcome*. *Proved* is what held afterwards: every cluster of the run is
+in a terminal state, no process of a step lives, nothing partial is published, the next run succeeds, and
+`features.csv`, `rejects.csv` and the basis are byte for byte those of an undisturbed run on the same
+images. *Result* is `passed`, `failed`, or `skipped` with the reason. `make test-faults` writes this file
+whenever all of the tests have run.
 
 | fault | outcome | proved | result | test |
 |---|---|---|---|---|

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -42,6 +44,7 @@ class Scenario:
     node: Node
     reference: Any = None
     proved: list[str] = field(default_factory=list)
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __enter__(self) -> Self:
         return self
@@ -117,14 +120,15 @@ class Scenario:
 
     # What can be seen of it
 
-    @property
+    @cached_property
     def emr(self) -> Any:
         return boto3.client("emr", config=Config(retries={"total_max_attempts": 5}))
 
     def clusters(self) -> list[dict[str, Any]]:
         """Return DescribeCluster of every cluster of this lake, oldest first."""
-        found = self.emr.list_clusters()["Clusters"]
-        described = [self.emr.describe_cluster(ClusterId=cluster["Id"])["Cluster"] for cluster in found]
+        pages = self.emr.get_paginator("list_clusters").paginate(CreatedAfter=self.started)
+        found = [cluster["Id"] for page in pages for cluster in page["Clusters"]]
+        described = [self.emr.describe_cluster(ClusterId=cluster_id)["Cluster"] for cluster_id in found]
         lake = run_slug(f"file://{self.lake}")
         return [c for c in reversed(described) if {"Key": LAKE_TAG, "Value": lake} in c["Tags"]]
 

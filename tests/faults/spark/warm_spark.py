@@ -13,9 +13,8 @@ import sys
 import threading
 import traceback
 
-from pyspark.sql import SparkSession
-
-from orchard_jobs.cli import main
+# All of it from there: it says with how many threads NumPy starts, before pyspark loads it.
+from orchard_jobs.cli import SparkSession, main
 
 ONE_AT_A_TIME = threading.Lock()
 
