@@ -14,7 +14,7 @@ BUILD := build
 # Arguments of `make demo`, `make up` and others, passed on as they are: a path may hold a space or a quote.
 export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS
 
-.PHONY: help demo up down model test test-jobs test-airflow test-infra test-local test-e2e bench-listing lint format lock package setup clean preflight-%
+.PHONY: help demo up down model test test-jobs test-airflow test-infra test-local test-e2e test-faults bench-listing lint format lock package setup clean preflight-%
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ up: preflight-up setup ## Start Airflow with its UI and a local EMR [PORT=8080] 
 down: ## Stop what `make up` started
 	@if [ -x $(AIRFLOW_ENV)/bin/python ]; then $(AIRFLOW_ENV)/bin/python -m local.down; fi
 
-test: test-jobs test-airflow test-infra test-local test-e2e ## Run every test
+test: test-jobs test-airflow test-infra test-local test-e2e test-faults ## Run every test
 
 test-jobs: setup-tests ## Tests of the Spark jobs, in the node's environment
 	$(NODE_ENV)/bin/python -m pytest tests/jobs
@@ -44,6 +44,9 @@ test-local: setup-tests ## Tests of the local EMR and the command line
 
 test-e2e: setup-tests ## The real DAG with real Spark, end to end
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/e2e
+
+test-faults: setup-tests ## The fault matrix; writes docs/reliability.md
+	$(AIRFLOW_ENV)/bin/python -m pytest tests/faults --reliability docs/reliability.md
 
 bench-listing: setup ## Time and memory of the search for new images, without a network [OBJECTS=1000000]
 	@PYTHONPATH=dags:spark_jobs AIRFLOW_HOME="$(CURDIR)/.orchard/benchmarks" AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING \

@@ -1,0 +1,245 @@
+"""An Airflow of separate processes, which can be killed one by one, and its REST API as the UI uses it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+from local.airflow_env import AirflowEnv
+from local.node import ROOT
+from local.processes import stop_session
+from local.serve import COMPONENTS
+from tests.faults.waiting import wait_for
+
+START_SECONDS = 120.0
+DAG_FILE = Path(__file__).parent / "dags" / "scenario.py"
+
+# What dies is noticed within seconds, and nobody waits for the next look.
+QUICK = {
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "5",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "3",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "6",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "5",
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
+    "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+}
+
+
+@dataclass
+class Airflow:
+    """The server of all scenarios that need one.
+
+    Args:
+        home: AIRFLOW_HOME.
+        port: Of the API server, on loopback.
+        environment: Of every component.
+    """
+
+    home: Path
+    port: int
+    environment: dict[str, str]
+    processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    session: requests.Session = field(default_factory=requests.Session)
+
+    # Its processes
+
+    def start(self, component: str) -> None:
+        with (self.home / f"{component}.log").open("ab") as log:
+            self.processes[component] = subprocess.Popen(
+                [sys.executable, "-m", "airflow", *COMPONENTS[component]],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def kill(self, component: str) -> None:
+        """SIGKILL to a component and all that it has started, as when its machine is gone."""
+        process = self.processes.pop(component)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def kill_task(self, task: Mapping[str, Any], *, with_supervisor: bool = False) -> None:
+        """SIGKILL to the process of a task instance; to its supervisor, too, where nobody is to report it."""
+        process = self.find_task(task)
+        supervisor = process.parent()
+        if with_supervisor and supervisor:
+            supervisor.kill()
+        process.kill()
+
+    def find_task(self, task: Mapping[str, Any]) -> psutil.Process:
+        """Return the process that runs a task instance, as soon as there is one."""
+        return wait_for(lambda: find_worker(task["id"]), f"the process of {task['dag_id']}.{task['task_id']}")
+
+    def wait_until_left(self, task: Mapping[str, Any]) -> None:
+        """A task that is deferred has a process for a moment longer."""
+        wait_for(lambda: find_worker(task["id"]) is None, f"no process of {task['dag_id']}.{task['task_id']}")
+
+    # Its API
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        answer = self.session.request(method, f"http://127.0.0.1:{self.port}{path}", json=body, timeout=60)
+        assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def log_in(self) -> None:
+        passwords = self.home / "simple_auth_manager_passwords.json.generated"
+        user = {"username": "admin", "password": json.loads(passwords.read_text())["admin"]}
+        token = self.call("POST", "/auth/token", user)["access_token"]
+        self.session.headers["Authorization"] = f"Bearer {token}"
+
+    def is_healthy(self) -> bool:
+        try:
+            health = requests.get(f"http://127.0.0.1:{self.port}/api/v2/monitor/health", timeout=5).json()
+        except (OSError, ValueError):
+            return False
+        parts = ("scheduler", "triggerer", "dag_processor")
+        return all((health.get(part) or {}).get("status") == "healthy" for part in parts)
+
+    def has_dag(self, dag_id: str) -> bool:
+        answer = self.session.get(f"http://127.0.0.1:{self.port}/api/v2/dags/{dag_id}", timeout=60)
+        return answer.ok
+
+
+@dataclass(frozen=True)
+class ScheduledRun:
+    """A DAG run on that Airflow."""
+
+    airflow: Airflow
+    dag_id: str
+    run_id: str
+
+    @classmethod
+    def trigger(cls, airflow: Airflow, dag_id: str) -> "ScheduledRun":
+        body = {"logical_date": None, "conf": {}}
+        return cls(
+            airflow, dag_id, airflow.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"]
+        )
+
+    def state(self) -> str:
+        return str(self._call("GET")["state"])
+
+    def task(self, task_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self._call("GET", f"/taskInstances/{task_id}")
+        return found
+
+    def task_states(self) -> dict[str, str]:
+        found = self._call("GET", "/taskInstances")["task_instances"]
+        return {task["task_id"]: str(task["state"]) for task in found}
+
+    def log(self, task_id: str) -> str:
+        """Return what a task's newest try has said."""
+        number = self.task(task_id)["try_number"]
+        lines = self._call("GET", f"/taskInstances/{task_id}/logs/{number}")["content"]
+        return "\n".join(str(line) for line in lines)
+
+    def fail(self) -> None:
+        """Mark the run failed, as the UI does."""
+        self._call("PATCH", body={"state": "failed"})
+
+    def fail_task(self, task_id: str) -> None:
+        """Mark a task failed, as the UI does."""
+        self._call("PATCH", f"/taskInstances/{task_id}", {"new_state": "failed"})
+
+    def clear_task(self, task_id: str) -> None:
+        """Clear a task and what comes after it, as the UI does."""
+        body = {
+            "dry_run": False,
+            "dag_run_id": self.run_id,
+            "task_ids": [task_id],
+            "include_downstream": True,
+            "only_failed": False,
+            "reset_dag_runs": True,
+        }
+        self.airflow.call("POST", f"/api/v2/dags/{self.dag_id}/clearTaskInstances", body)
+
+    def wait_for_task(self, task_id: str, *states: str) -> dict[str, Any]:
+        def look() -> dict[str, Any] | None:
+            task = self.task(task_id)
+            return task if task["state"] in states else None
+
+        return wait_for(look, f"{self.dag_id}.{task_id} to be {' or '.join(states)}", 90.0)
+
+    def wait(self, seconds: float = 120.0) -> str:
+        """Return the run's state at its end."""
+
+        def look() -> str | None:
+            state = self.state()
+            return state if state in ("success", "failed") else None
+
+        return wait_for(look, f"the end of {self.dag_id}: {self.task_states()}", seconds)
+
+    def _call(self, method: str, more: str = "", body: dict[str, Any] | None = None) -> Any:
+        return self.airflow.call(method, f"/api/v2/dags/{self.dag_id}/dagRuns/{self.run_id}{more}", body)
+
+
+def find_worker(task_instance: str) -> psutil.Process | None:
+    """Return the process of a task instance, by the title that Airflow gives it."""
+    for process in psutil.process_iter(["cmdline"]):
+        if f"airflow worker -- {task_instance}" in " ".join(process.info["cmdline"] or []):
+            return process
+    return None
+
+
+@contextmanager
+def running_airflow(
+    home: Path, emr_url: str, dags: Mapping[str, dict[str, Any]], port: int
+) -> Iterator[Airflow]:
+    """Start Airflow with one DAG for each of ``dags``: its id, and what ``dags/scenario.py`` reads."""
+    folder = home / "dags"
+    folder.mkdir(parents=True)
+    for dag_id, given in dags.items():
+        (folder / f"{dag_id}.json").write_text(json.dumps(given))
+        shutil.copy(DAG_FILE, folder / f"{dag_id}.py")
+    airflow = Airflow(home, port, _environment(home, emr_url, port))
+    subprocess.run(
+        [sys.executable, "-m", "airflow", "db", "migrate"],
+        env=airflow.environment,
+        check=True,
+        capture_output=True,
+    )
+    try:
+        for component in COMPONENTS:
+            airflow.start(component)
+        wait_for(airflow.is_healthy, "Airflow to be healthy", START_SECONDS)
+        airflow.log_in()
+        wait_for(lambda: all(map(airflow.has_dag, dags)), "the DAGs of all scenarios", START_SECONDS)
+        yield airflow
+    finally:
+        for process in airflow.processes.values():
+            stop_session(process)
+
+
+def _environment(home: Path, emr_url: str, port: int) -> dict[str, str]:
+    nowhere = Path("/nowhere")
+    extra = {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+        "PYTHONPATH": os.pathsep.join(str(ROOT / name) for name in ("spark_jobs", "dags", "")),
+        **QUICK,
+    }
+    return AirflowEnv(
+        home, nowhere / "lake", nowhere / "images", "file:///nowhere/model", emr_url, extra
+    ).variables()
