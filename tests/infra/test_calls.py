@@ -15,6 +15,7 @@ from botocore.client import BaseClient
 from botocore.session import Session
 
 from orchard.choices import params
+from orchard.compact import KEPT
 from orchard.lake import Lake
 from orchard.ledger import LEDGER_SCHEMA, to_parquet
 from orchard.run import Run
@@ -179,7 +180,7 @@ def test_every_request_of_a_night_is_allowed(requests: list[tuple[str, dict[str,
         requests.clear()
         assert run_of(settings, "first").look_for_images().is_done
         sent = list(requests)
-        publish_runs(s3, settings, count=4)
+        publish_runs(s3, settings, count=KEPT + 2)
         requests.clear()
         assert run_of(settings, "second").look_for_images().is_done
         assert run_of(settings, "second").compact() == ["r0", "r1"]
