@@ -92,12 +92,17 @@ class OrchardStepOperator(EmrAddStepsOperator):
 
     def execute_complete(
         self,
-        context: "Context",  # noqa: ARG002 - Airflow gives it
+        context: "Context",
         event: dict[str, Any] | None = None,
     ) -> str:
         event = event or {}
         self._step_id = event["step_id"]
         step = self._describe_step()
+        if step["Name"] != self._name_in(context):
+            # Of before the task was cleared: on SQLite a new trigger may get the number of an old one that
+            # still runs, and with it its event.
+            self.log.info("Step %s is one of before the task was cleared", self._step_id)
+            return str(self.execute(context))
         if step["Status"]["State"] == "COMPLETED":
             self.log.info("Step %s completed", self._step_id)
             return str(self._step_id)
@@ -122,7 +127,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
         self._cancel_unfinished()
 
     def _attach_or_add(self, context: "Context", cluster: Mapping[str, Any]) -> str:
-        named = {**self._step, "Name": f"{self._step['Name']} #{_tries_before_clearing(context)}"}
+        named = {**self._step, "Name": self._name_in(context)}
         earlier = self._find_named()
         self._cancel(_unfinished(other for other in earlier if other["Name"] != named["Name"]))
         if reusable := _reusable(earlier, named["Name"]):
@@ -130,6 +135,10 @@ class OrchardStepOperator(EmrAddStepsOperator):
         if self._is_too_old(cluster):
             raise AirflowFailException(f"No step is added: {self._say_too_old(cluster)}")
         return self._add(named)
+
+    def _name_in(self, context: "Context") -> str:
+        """Return the name that the step has in all tries between two clearings of the task."""
+        return f"{self._step['Name']} #{_tries_before_clearing(context)}"
 
     def _find_named(self) -> list[dict[str, Any]]:
         return find_steps(self.hook.conn, str(self.job_flow_id), f"{self._step['Name']} #")

@@ -41,6 +41,17 @@ def test_a_cleared_task_cancels_what_is_left_and_runs_the_step_again(
     assert steps_of(client, cluster_id) == [("featurize r #0", "CANCELLED"), ("featurize r #1", "COMPLETED")]
 
 
+def test_what_is_told_of_a_step_of_before_the_task_was_cleared_does_not_end_the_wait(
+    step: Callable[..., Any], cluster_id: str, client: Any
+) -> None:
+    first, second = step("sleep 60", deferrable=True), step("sleep 1", deferrable=True)
+    old = deferred(first, context_of(first)).trigger
+    deferred(second, context_of(second, cleared_after=1))
+    resumed = step("sleep 1")
+    resumed.execute_complete(context_of(resumed, cleared_after=1), event_of(old))
+    assert steps_of(client, cluster_id) == [("featurize r #0", "CANCELLED"), ("featurize r #1", "COMPLETED")]
+
+
 def test_a_failed_step_shows_its_own_last_lines(step: Callable[..., Any]) -> None:
     operator = step("for n in {1..100}; do echo line $n >&2; done; echo Python spoke; kill -9 $$")
     with pytest.raises(AirflowException) as error:

@@ -13,8 +13,8 @@ _given = json.loads(Path(__file__).with_suffix(".json").read_text())
 _settings = Settings.from_env(_given["environ"])
 
 dag = build_dag(_settings, Path(__file__).stem)
-sweeper = build_sweeper(_settings, f"{Path(__file__).stem}-sweeper")
 # What Orchard's DAG does not have, and a deployment may set for all DAGs.
 if "dagrun_timeout" in _given["dag"]:
+    sweeper = build_sweeper(_settings, f"{Path(__file__).stem}-sweeper")
     dag.dagrun_timeout = timedelta(seconds=_given["dag"]["dagrun_timeout"])
 dag.max_active_runs = _given["dag"].get("max_active_runs", dag.max_active_runs)
