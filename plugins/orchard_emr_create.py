@@ -14,6 +14,7 @@ from orchard_emr_api import (
     LIVE_STATES,
     READY_STATES,
     ClusterGroup,
+    describe,
     describe_end,
     facts_of,
     find_clusters,
@@ -21,7 +22,7 @@ from orchard_emr_api import (
 )
 from orchard_emr_once import ONCE, is_unanswered, send_once
 from orchard_emr_triggers import EmrClusterStartTrigger
-from orchard_emr_waiting import PATIENT, deadline_in, persist_links, wait_for
+from orchard_emr_waiting import PATIENT, deadline_in, is_of_another, persist_links, wait_for
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -87,11 +88,12 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
                 poll_interval=self.poll_interval,
                 hook_parameters=self._hook_parameters,
             )
-            return str(wait_for(self, context, trigger, "execute_complete"))
+            return str(wait_for(self, context, trigger))
 
-    def execute_complete(self, context: "Context", event: dict[str, Any] | None = None) -> str:
-        event = event or {}
-        self._job_flow_id = event["job_flow_id"]
+    def complete(self, context: "Context", event: dict[str, Any], waited_for: dict[str, str]) -> str:
+        if is_of_another(event, waited_for):
+            return self.execute(context)
+        self._job_flow_id = waited_for["job_flow_id"]
         cluster = self._describe()
         context["ti"].xcom_push(key="cluster", value={**facts_of(cluster), "states": event["seen"]})
         if cluster["Status"]["State"] not in READY_STATES:
@@ -169,8 +171,7 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
             raise AirflowException("The task was killed while it asked for a cluster")
 
     def _describe(self) -> dict[str, Any]:
-        cluster: dict[str, Any] = self.hook.conn.describe_cluster(ClusterId=self._job_flow_id)["Cluster"]
-        return cluster
+        return describe(self.hook.conn, str(self._job_flow_id))
 
     def _explain(self, cluster: Mapping[str, Any]) -> str:
         if cluster["Status"]["State"] in LIVE_STATES:

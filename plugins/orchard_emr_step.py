@@ -13,6 +13,7 @@ from orchard_emr_api import (
     ENDED_STEP_STATES,
     UNFINISHED_STEP_STATES,
     created_at,
+    describe,
     describe_end,
     describe_failure,
     find_steps,
@@ -20,7 +21,7 @@ from orchard_emr_api import (
 from orchard_emr_logs import last_lines
 from orchard_emr_once import ONCE, send_once
 from orchard_emr_triggers import TIMED_OUT, EmrStepTrigger
-from orchard_emr_waiting import PATIENT, persist_links, wait_for
+from orchard_emr_waiting import PATIENT, is_of_another, persist_links, wait_for
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -83,26 +84,18 @@ class OrchardStepOperator(EmrAddStepsOperator):
                 hook_parameters=self._hook_parameters,
             )
             context["ti"].xcom_push(key="step_id", value=self._step_id)
-            return str(wait_for(self, context, trigger, "execute_complete"))
+            return str(wait_for(self, context, trigger))
         except TaskDeferred:
             raise
         except BaseException:
             self._cancel_unfinished()
             raise
 
-    def execute_complete(
-        self,
-        context: "Context",
-        event: dict[str, Any] | None = None,
-    ) -> str:
-        event = event or {}
-        self._step_id = event["step_id"]
-        step = self._describe_step()
-        if step["Name"] != self._name_in(context):
-            # Of before the task was cleared: on SQLite a new trigger may get the number of an old one that
-            # still runs, and with it its event.
-            self.log.info("Step %s is one of before the task was cleared", self._step_id)
+    def complete(self, context: "Context", event: dict[str, Any], waited_for: dict[str, str]) -> str:
+        if is_of_another(event, waited_for):
             return str(self.execute(context))
+        self._step_id = waited_for["step_id"]
+        step = self._describe_step()
         if step["Status"]["State"] == "COMPLETED":
             self.log.info("Step %s completed", self._step_id)
             return str(self._step_id)
@@ -127,7 +120,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
         self._cancel_unfinished()
 
     def _attach_or_add(self, context: "Context", cluster: Mapping[str, Any]) -> str:
-        named = {**self._step, "Name": self._name_in(context)}
+        named = {**self._step, "Name": f"{self._step['Name']} #{_tries_before_clearing(context)}"}
         earlier = self._find_named()
         self._cancel(_unfinished(other for other in earlier if other["Name"] != named["Name"]))
         if reusable := _reusable(earlier, named["Name"]):
@@ -135,10 +128,6 @@ class OrchardStepOperator(EmrAddStepsOperator):
         if self._is_too_old(cluster):
             raise AirflowFailException(f"No step is added: {self._say_too_old(cluster)}")
         return self._add(named)
-
-    def _name_in(self, context: "Context") -> str:
-        """Return the name that the step has in all tries between two clearings of the task."""
-        return f"{self._step['Name']} #{_tries_before_clearing(context)}"
 
     def _find_named(self) -> list[dict[str, Any]]:
         return find_steps(self.hook.conn, str(self.job_flow_id), f"{self._step['Name']} #")
@@ -206,8 +195,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
         return f"{describe_failure(step)}\n{lines}"
 
     def _describe_cluster(self) -> dict[str, Any]:
-        cluster: dict[str, Any] = self.hook.conn.describe_cluster(ClusterId=self.job_flow_id)["Cluster"]
-        return cluster
+        return describe(self.hook.conn, str(self.job_flow_id))
 
     def _cancel_unfinished(self) -> None:
         """Cancel the step; where its id is not known, because no answer came, by its name."""

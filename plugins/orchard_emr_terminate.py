@@ -7,9 +7,9 @@ from airflow.providers.amazon.aws.operators.emr import EmrTerminateJobFlowOperat
 from airflow.sdk.exceptions import AirflowException
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orchard_emr_api import ENDED_STATES, LIVE_STATES, describe_end, find_clusters
+from orchard_emr_api import ENDED_STATES, LIVE_STATES, describe, describe_end, find_clusters
 from orchard_emr_triggers import EmrClusterEndTrigger
-from orchard_emr_waiting import PATIENT, deadline_in, persist_links, wait_for
+from orchard_emr_waiting import PATIENT, deadline_in, is_of_another, persist_links, wait_for
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -57,7 +57,7 @@ class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
             return
         self.log.info("Terminating %s", ", ".join(alive))
         self.hook.conn.terminate_job_flows(JobFlowIds=alive)
-        persist_links(self, context, self._describe(alive[0]))
+        persist_links(self, context, describe(self.hook.conn, alive[0]))
         trigger = EmrClusterEndTrigger(
             job_flow_id=alive[0],
             until=ENDED_STATES,
@@ -65,16 +65,18 @@ class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
             poll_interval=self.poll_interval,
             hook_parameters=self._hook_parameters,
         )
-        wait_for(self, context, trigger, "execute_complete")
+        wait_for(self, context, trigger)
 
-    def execute_complete(self, context: "Context", event: dict[str, Any] | None = None) -> None:
-        cluster = self._describe((event or {})["job_flow_id"])
+    def complete(self, context: "Context", event: dict[str, Any], waited_for: dict[str, str]) -> None:
+        if is_of_another(event, waited_for):
+            return self.execute(context)
+        cluster = describe(self.hook.conn, waited_for["job_flow_id"])
         if cluster["Status"]["State"] not in ENDED_STATES:
             raise AirflowException(
                 f"Not ended within {self.terminate_timeout:.0f} s: {describe_end(cluster)}"
             )
         self.log.info("Ended: %s", describe_end(cluster))
-        self.execute(context)  # until none of them is alive
+        return self.execute(context)  # until none of them is alive
 
     def _terminate_known(self) -> None:
         """First of all: a search that fails must not keep the cluster alive."""
@@ -90,10 +92,10 @@ class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
         alive = list(find_clusters(self.hook.conn, self.cluster_name, self.run_tags, states))
         # The XCom is a second source: tags can be edited while a cluster lives.
         known = self.job_flow_id
-        if known and known not in alive and self._describe(known)["Status"]["State"] not in ENDED_STATES:
+        if (
+            known
+            and known not in alive
+            and describe(self.hook.conn, known)["Status"]["State"] not in ENDED_STATES
+        ):
             alive.append(known)
         return alive
-
-    def _describe(self, job_flow_id: str) -> dict[str, Any]:
-        cluster: dict[str, Any] = self.hook.conn.describe_cluster(ClusterId=job_flow_id)["Cluster"]
-        return cluster

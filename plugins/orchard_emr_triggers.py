@@ -74,10 +74,10 @@ class EmrStateTrigger(BaseTrigger):
                     state = TIMED_OUT
                     break
                 await asyncio.sleep(min(self.poll_interval, max(0.0, self.deadline - time.time())))
-        yield TriggerEvent({"state": state, "seen": seen, **self._ids})
+        yield TriggerEvent({"state": state, "seen": seen, **self.ids})
 
     @property
-    def _ids(self) -> dict[str, str]:
+    def ids(self) -> dict[str, str]:
         """What the event says of the thing that was waited for."""
         return {"job_flow_id": self.job_flow_id}
 
@@ -151,7 +151,7 @@ class EmrStepTrigger(EmrStateTrigger):
         return f"step {self.step_id} on cluster {self.job_flow_id}"
 
     @property
-    def _ids(self) -> dict[str, str]:
+    def ids(self) -> dict[str, str]:
         return {"job_flow_id": self.job_flow_id, "step_id": self.step_id}
 
     async def _state(self, client: Any) -> str:

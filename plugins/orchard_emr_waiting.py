@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.amazon.aws.hooks.emr import EmrHook
@@ -40,13 +41,25 @@ def wait_for(
     operator: "AwsBaseOperator[EmrHook]",
     context: "Context",
     trigger: EmrStateTrigger,
-    resume: str,
 ) -> Any:
-    """Defer to ``trigger``, or run it here if the operator is not deferrable; then call ``resume``."""
+    """Defer to ``trigger``, or run it here if the operator is not deferrable.
+
+    Then the operator's ``complete`` is called with the context, the event, and what was waited for: see
+    ``is_of_another``.
+    """
     if operator.deferrable:  # type: ignore[attr-defined]
-        _defer(operator, trigger, resume)
+        _defer(operator, trigger)
     event = asyncio.run(_first_event(trigger))
-    return getattr(operator, resume)(context, event)
+    return operator.complete(context, event, trigger.ids)  # type: ignore[attr-defined]
+
+
+def is_of_another(event: Mapping[str, Any], waited_for: Mapping[str, str]) -> bool:
+    """Whether an event tells of another cluster or step than this task waits for.
+
+    Airflow finds the task of an event by the number of its trigger. On SQLite a new trigger may get the
+    number of an old one, of before the task was cleared, that has not ended yet.
+    """
+    return any(event[name] != value for name, value in waited_for.items())
 
 
 def deadline_in(seconds: float) -> float:
@@ -54,9 +67,11 @@ def deadline_in(seconds: float) -> float:
     return time.time() + seconds
 
 
-def _defer(operator: "AwsBaseOperator[EmrHook]", trigger: EmrStateTrigger, resume: str) -> NoReturn:
+def _defer(operator: "AwsBaseOperator[EmrHook]", trigger: EmrStateTrigger) -> NoReturn:
     left = max(0.0, trigger.deadline - time.time())
-    operator.defer(trigger=trigger, method_name=resume, timeout=left + GRACE)
+    operator.defer(
+        trigger=trigger, method_name="complete", kwargs={"waited_for": trigger.ids}, timeout=left + GRACE
+    )
 
 
 async def _first_event(trigger: EmrStateTrigger) -> Any:

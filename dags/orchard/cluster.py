@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, unquote
 
+from orchard.cluster_settings import Fleet
 from orchard.lake import run_slug
-from orchard.settings import Fleet, Settings
+from orchard.settings import Settings
 from orchard_emr_api import ClusterGroup
 from orchard_jobs.errors import OrchardError
 

@@ -7,12 +7,13 @@ from typing import Any, TypedDict
 
 from orchard.choices import Choices
 from orchard.history import History
-from orchard.images import difference
+from orchard.images import Difference, difference
 from orchard.lake import Lake
 from orchard.ledger import read_ledger, to_parquet
 from orchard.listing import list_images
 from orchard.settings import Access, DeletedImages, Settings
-from orchard.storage import storage_for
+from orchard.storage import Storage, storage_for
+from orchard_jobs.contract import RunFolder
 from orchard_jobs.errors import OrchardError
 
 log = logging.getLogger(__name__)
@@ -23,8 +24,8 @@ MANIFEST_ROW_GROUP = 10_000
 class Sensed(TypedDict):
     """What the later tasks of a run need to know: the value of the task ``sense``."""
 
-    listing: str
-    """Id of what was found: it changes with the images, with what is known of them, and with the model."""
+    listing: str | None
+    """Id of what was found, see ``prepare``; None where nothing is new."""
     images: str
     """URI of the images."""
     model: str
@@ -47,7 +48,7 @@ class Sensed(TypedDict):
 
 
 def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
-    """List the images, compare them with the ledger, write the new ones and the history for the jobs.
+    """List the images, compare them with the ledger, write what the jobs of a run work on.
 
     Raises:
         OrchardError: if the images cannot be listed, or there never were any.
@@ -69,13 +70,8 @@ def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
     found = difference(listing, ledger, keep_deleted=keep_deleted)
     counts = (found.listed, found.known, found.new.num_rows, found.retried, found.deleted)
     log.info("%d images listed, %d known, %d to compute, of them %d once more; %d deleted", *counts)
-    manifest, earlier = to_parquet(found.new, MANIFEST_ROW_GROUP), to_parquet(found.earlier)
-    if found.new.num_rows:
-        folder = lake.run(slug)
-        storage.write(folder.manifest, manifest)
-        storage.write(folder.earlier, earlier)
     return Sensed(
-        listing=hashlib.sha256(manifest + earlier + model_id.encode()).hexdigest()[:12],
+        listing=prepare(storage, lake.run(slug), found, model_id) if found.new.num_rows else None,
         images=choices.images,
         model=settings.places.model,
         model_id=model_id,
@@ -88,6 +84,14 @@ def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
         builds_on=builds_on,
         predecessor=history.latest,
     )
+
+
+def prepare(storage: Storage, folder: RunFolder, found: Difference, model_id: str) -> str:
+    """Write the manifest and the earlier rows; return an id that changes with them, and with the model."""
+    manifest, earlier = to_parquet(found.new, MANIFEST_ROW_GROUP), to_parquet(found.earlier)
+    storage.write(folder.manifest, manifest)
+    storage.write(folder.earlier, earlier)
+    return hashlib.sha256(manifest + earlier + model_id.encode()).hexdigest()[:12]
 
 
 def read_model_id(uri: str, access: Access) -> str:

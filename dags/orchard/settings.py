@@ -4,7 +4,6 @@ What a job does is not here but in ``orchard_jobs.contract``.
 """
 
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -14,19 +13,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import croniter
 
+from orchard.cluster_settings import Fleet, Limits, Spark
 from orchard.environment import Variable, read, require, setting, variables
-from orchard.operations import Limits, Signals
 from orchard_jobs.contract import GLOB_CHARACTERS, BasisMode, Precision
 
 URI_PATTERN = r"^(s3://[^/\x00-\x1f\x7f]|file:///)[^\x00-\x1f\x7f]*(?![\s\S])"
 """After the scheme comes the plain path or key: nothing in a URI is percent-decoded. The end is said so that
 Python and JSON Schema, whose $ is another, agree that no line break follows."""
 
+QUEUE_PATTERN = r"https?://[A-Za-z0-9.:-]+/[0-9]{12}/[A-Za-z0-9_-]+(\.fifo)?"
+
 LONGEST_RETRY_DELAY = 120
 """Seconds: between two tries of a step its cluster is idle."""
-
-XLARGE = ("m6i.xlarge", "m5.xlarge", "m7i.xlarge")
-MORE_XLARGE = ("m6a.xlarge", "m5a.xlarge")
 
 
 @dataclass(frozen=True)
@@ -61,69 +59,6 @@ class Places:
         require(
             not is_inside(self.lake, self.images), "lake", self.lake, "a folder outside that of the images"
         )
-
-
-@dataclass(frozen=True)
-class Fleet:
-    """The cluster that a run creates."""
-
-    release: str = setting("EMR release", "emr-spark-8.1.0")
-    primary_types: tuple[str, ...] = setting("Instance types of the primary node", XLARGE)
-    core_types: tuple[str, ...] = setting("Instance types of the core nodes", XLARGE)
-    task_types: tuple[str, ...] = setting("Instance types of the task nodes", (*XLARGE, *MORE_XLARGE))
-    core_nodes: int = setting("On-demand core nodes, unless the run's parameters say otherwise", 2)
-    max_core_nodes: int = setting("Most core nodes that a run's parameters may ask for", 20)
-    task_nodes: int = setting("Spot task nodes, on-demand where Spot has none; 0 for no task fleet", 0)
-    ebs_gib: int = setting("EBS volume of each node, in GiB", 64)
-    subnets: tuple[str, ...] = setting("Subnets to choose from, by comma; the default VPC's where empty", ())
-    security_groups: tuple[str, ...] = setting(
-        "Security groups of the nodes and of EMR's endpoint, by comma; EMR's own where empty", ()
-    )
-    instance_profile: str = setting("Instance profile of the nodes", "EMR_EC2_DefaultRole")
-    service_role: str = setting("Service role of EMR", "EMR_DefaultRole_V2")
-    security_configuration: str | None = setting(
-        "EMR security configuration: encryption, and IMDSv2, which RunJobFlow itself cannot ask for", None
-    )
-    idle_timeout: int = setting("Seconds without work after which EMR itself ends the cluster", 900)
-    node_env: str = setting(
-        "Python environment that the bootstrap action makes on each node", "/opt/orchard/venv"
-    )
-    bootstrap_args: str = setting("More arguments of the bootstrap action, quoted as in a shell", "")
-
-    def __post_init__(self) -> None:
-        for name in ("primary_types", "core_types", "task_types"):
-            kinds = getattr(self, name)
-            require(1 <= len(kinds) <= 30, name, ",".join(kinds), "1 to 30 instance types")
-        most = self.max_core_nodes
-        require(1 <= self.core_nodes <= most, "core_nodes", self.core_nodes, f"1 to {most}")
-        require(0 <= self.task_nodes <= 1000, "task_nodes", self.task_nodes, "0 to 1000")
-        require(10 <= self.ebs_gib <= 16384, "ebs_gib", self.ebs_gib, "10 to 16384")
-        groups = ",".join(self.security_groups)
-        require(len(self.security_groups) in (0, 2), "security_groups", groups, "two groups, or none")
-        require(60 <= self.idle_timeout <= 604800, "idle_timeout", self.idle_timeout, "60 to 604800 seconds")
-        require(self.node_env.startswith("/"), "node_env", self.node_env, "an absolute path")
-        try:
-            shlex.split(self.bootstrap_args)
-        except ValueError:
-            require(False, "bootstrap_args", self.bootstrap_args, "arguments with balanced quotes")
-
-
-@dataclass(frozen=True)
-class Spark:
-    """Sizes of Spark's processes. The defaults suit 4 cores and 16 GiB, of which YARN gives out 12."""
-
-    driver_memory: str = setting("Heap of the driver, on the primary node", "6g")
-    executor_memory: str = setting("Heap of an executor", "3g")
-    executor_overhead: str = setting("Memory of an executor beside its heap: Python workers and model", "6g")
-    executor_cores: int = setting("Cores of an executor", 4)
-    batch_size: int = setting("Images per inference", 8)
-    concurrent_reads: int = setting("Images read at once, per Spark task", 16)
-
-    def __post_init__(self) -> None:
-        for name in ("driver_memory", "executor_memory", "executor_overhead"):
-            size = getattr(self, name)
-            require(re.fullmatch(r"\d+[mg]", size) is not None, name, size, "a number and m or g, as in 6g")
-        require(1 <= self.executor_cores <= 64, "executor_cores", self.executor_cores, "1 to 64")
 
 
 @dataclass(frozen=True)
@@ -180,6 +115,26 @@ class Nightly:
         require(0 <= self.max_failure_ratio <= 1, "max_failure_ratio", self.max_failure_ratio, "0 to 1")
         require(_is_cron(self.cron), "cron", self.cron, "a cron expression of five fields")
         require(_is_time_zone(self.time_zone), "time_zone", self.time_zone, "a name such as Europe/Paris")
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What Orchard tells others, and what others tell it."""
+
+    notify_conn_id: str | None = setting(
+        "Airflow connection that tells people of failures: of type aws (SNS), smtp or http (a webhook)", None
+    )
+    warning_ratio: float = setting(
+        "Share of rejected among the new images above which a run that is published is told of too", 0.01
+    )
+    queue_url: str | None = setting(
+        "URL of an SQS queue of S3's notifications of new images, which start a run beside the clock", None
+    )
+
+    def __post_init__(self) -> None:
+        require(0 <= self.warning_ratio <= 1, "warning_ratio", self.warning_ratio, "0 to 1")
+        is_queue = self.queue_url is None or re.fullmatch(QUEUE_PATTERN, self.queue_url) is not None
+        require(is_queue, "queue_url", self.queue_url, "https://sqs.<region>.amazonaws.com/<account>/<queue>")
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from airflow.providers.amazon.aws.hooks.emr import EmrHook
 from airflow.sdk.exceptions import AirflowException
 
 from orchard.cluster import DAG_TAG, RUN_TAG, clusters_of_lake, run_of_tag
+from orchard.cluster_settings import Limits
 from orchard.notices import warn_of_ended
-from orchard.operations import Limits
 from orchard.settings import Settings
 from orchard_emr_api import LIVE_STATES, ClusterGroup, created_at, describe, list_live, tags_of
 from orchard_emr_waiting import PATIENT

@@ -98,6 +98,17 @@ def test_a_failed_trigger_ends_the_cluster_though_it_says_nothing_of_it(
     assert live(client) == []
 
 
+def test_what_is_told_of_a_cluster_of_before_the_task_was_cleared_does_not_end_the_wait(
+    create: Callable[..., Any], client: Any
+) -> None:
+    first, second, resumed = create(deferrable=True), create(deferrable=True), create()
+    old = deferred(first, context_of(first)).trigger
+    client.terminate_job_flows(JobFlowIds=[old.job_flow_id])
+    new = deferred(second, context_of(second)).trigger
+    assert resumed.complete(context_of(resumed), event_of(old), new.ids) == new.job_flow_id
+    assert live(client) == [new.job_flow_id]
+
+
 # --- the ceiling
 
 
@@ -231,5 +242,5 @@ def test_a_failure_after_the_task_was_resumed_ends_the_cluster(
     faults["describe_cluster"] = [refusal("AccessDeniedException")]
     resumed = create(deferrable=True)
     with pytest.raises(ClientError, match="AccessDenied"):
-        resumed.resume_execution("execute_complete", {"event": event}, context_of(resumed))
+        resumed.resume_execution("complete", {"event": event, "waited_for": trigger.ids}, context_of(resumed))
     assert live(client) == []

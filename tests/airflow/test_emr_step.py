@@ -46,9 +46,9 @@ def test_what_is_told_of_a_step_of_before_the_task_was_cleared_does_not_end_the_
 ) -> None:
     first, second = step("sleep 60", deferrable=True), step("sleep 1", deferrable=True)
     old = deferred(first, context_of(first)).trigger
-    deferred(second, context_of(second, cleared_after=1))
+    new = deferred(second, context_of(second, cleared_after=1)).trigger
     resumed = step("sleep 1")
-    resumed.execute_complete(context_of(resumed, cleared_after=1), event_of(old))
+    resumed.complete(context_of(resumed, cleared_after=1), event_of(old), new.ids)
     assert steps_of(client, cluster_id) == [("featurize r #0", "CANCELLED"), ("featurize r #1", "COMPLETED")]
 
 
@@ -108,7 +108,7 @@ def test_a_cluster_that_ends_under_a_step_fails_it_for_good_with_the_reason(
     trigger = deferred(operator, context).trigger
     client.terminate_job_flows(JobFlowIds=[cluster_id])
     with pytest.raises(AirflowFailException, match="USER_REQUEST"):
-        operator.execute_complete(context, event_of(trigger))
+        operator.complete(context, event_of(trigger), trigger.ids)
 
 
 # --- answers that are lost

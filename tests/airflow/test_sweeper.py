@@ -12,7 +12,7 @@ from emr_operators import live
 from receivers import webhook
 
 from orchard.cluster import run_job_flow, run_tags
-from orchard.operations import Limits
+from orchard.cluster_settings import Limits
 from orchard.settings import Settings
 from orchard.sweeping import why_end
 from orchard_sweeper import build_sweeper
