@@ -90,10 +90,12 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
             )
             return str(wait_for(self, context, trigger))
 
-    def complete(self, context: "Context", event: dict[str, Any], waited_for: dict[str, str]) -> str:
+    def complete(
+        self, context: "Context", event: dict[str, Any], waited_for: dict[str, str] | None = None
+    ) -> str:
         if is_of_another(event, waited_for):
             return self.execute(context)
-        self._job_flow_id = waited_for["job_flow_id"]
+        self._job_flow_id = event["job_flow_id"]
         cluster = self._describe()
         context["ti"].xcom_push(key="cluster", value={**facts_of(cluster), "states": event["seen"]})
         if cluster["Status"]["State"] not in READY_STATES:

@@ -91,10 +91,12 @@ class OrchardStepOperator(EmrAddStepsOperator):
             self._cancel_unfinished()
             raise
 
-    def complete(self, context: "Context", event: dict[str, Any], waited_for: dict[str, str]) -> str:
+    def complete(
+        self, context: "Context", event: dict[str, Any], waited_for: dict[str, str] | None = None
+    ) -> str:
         if is_of_another(event, waited_for):
             return str(self.execute(context))
-        self._step_id = waited_for["step_id"]
+        self._step_id = event["step_id"]
         step = self._describe_step()
         if step["Status"]["State"] == "COMPLETED":
             self.log.info("Step %s completed", self._step_id)

@@ -67,10 +67,12 @@ class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
         )
         wait_for(self, context, trigger)
 
-    def complete(self, context: "Context", event: dict[str, Any], waited_for: dict[str, str]) -> None:
+    def complete(
+        self, context: "Context", event: dict[str, Any], waited_for: dict[str, str] | None = None
+    ) -> None:
         if is_of_another(event, waited_for):
             return self.execute(context)
-        cluster = describe(self.hook.conn, waited_for["job_flow_id"])
+        cluster = describe(self.hook.conn, event["job_flow_id"])
         if cluster["Status"]["State"] not in ENDED_STATES:
             raise AirflowException(
                 f"Not ended within {self.terminate_timeout:.0f} s: {describe_end(cluster)}"

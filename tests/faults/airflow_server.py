@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -183,10 +183,14 @@ class ScheduledRun:
             state = self.state()
             return state if state in ("success", "failed") else None
 
-        return wait_for(look, f"the end of {self.dag_id}: {self.task_states()}", seconds)
+        return wait_for(look, f"the end of {self.dag_id}", seconds)
 
     def _call(self, method: str, more: str = "", body: dict[str, Any] | None = None) -> Any:
         return self.airflow.call(method, f"/api/v2/dags/{self.dag_id}/dagRuns/{self.run_id}{more}", body)
+
+
+Trigger = Callable[[], ScheduledRun]
+"""Triggers the DAG of a scenario."""
 
 
 def find_worker(task_instance: str) -> psutil.Process | None:

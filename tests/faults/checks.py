@@ -46,6 +46,7 @@ def prove_contained(scenario: Scenario, *, published: bool, clusters: int | None
     assert clusters is None or len(found) == clusters, [cluster["Status"] for cluster in found]
     prove_no_process(scenario)
     prove_nothing_partial(scenario, runs=1 if published else 0)
+    scenario.undisturbed()
     prove_next_run(scenario)
     prove_same_bytes(scenario)
 

@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ os.environ.update(
 import pytest  # noqa: E402
 
 from local.emr.launcher import running_emr  # noqa: E402
-from tests.faults.airflow_server import Airflow, ScheduledRun, running_airflow  # noqa: E402
+from tests.faults.airflow_server import Airflow, ScheduledRun, Trigger, running_airflow  # noqa: E402
 from tests.faults.checks import Reference  # noqa: E402
 from tests.faults.node import Node, running_node  # noqa: E402
 from tests.faults.reliability import pytest_addoption, pytest_configure  # noqa: E402, F401
@@ -171,7 +171,7 @@ def airflow(
 
 
 @pytest.fixture
-def scheduled(airflow: Airflow, scenario: Scenario) -> Callable[[], ScheduledRun]:
+def scheduled(airflow: Airflow, scenario: Scenario) -> Trigger:
     """Trigger the scenario's DAG on that Airflow."""
     return lambda: ScheduledRun.trigger(airflow, scenario.name)
 

@@ -75,10 +75,9 @@ class Scenario:
         self.base = {**self.base, "ORCHARD_IMAGES": f"file://{folder}"}
         return folder
 
-    def run(self, dag_id: str | None = None, **changes: str) -> Any:
+    def run(self, **changes: str) -> Any:
         """Run the DAG once, in this process; return the DAG run."""
-        settings = Settings.from_env({**self.environ, **changes})
-        return build_dag(settings, dag_id or "orchard_features").test()
+        return build_dag(Settings.from_env({**self.environ, **changes})).test()
 
     def latest(self) -> dict[str, Any] | None:
         path = self.lake / "latest.json"
@@ -100,6 +99,10 @@ class Scenario:
         path = self.folder / "spark.json"
         behaviours = json.loads(path.read_text()) if path.exists() else {}
         path.write_text(json.dumps({**behaviours, job: behaviour}))
+
+    def undisturbed(self) -> None:
+        """From now on each job's spark-submit hands it to the warm Spark."""
+        (self.folder / "spark.json").unlink(missing_ok=True)
 
     def release(self) -> None:
         """Let a step go on that was told to hold."""

@@ -4,86 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.airflow_server import ScheduledRun
+from tests.faults.airflow_server import ScheduledRun, Trigger
 from tests.faults.checks import prove_contained
 from tests.faults.scenario import Scenario
 
 pytestmark = [pytest.mark.faults]
 
-Trigger = Callable[[], ScheduledRun]
-
-
-@pytest.mark.fault(
-    "a step's task is cleared while its step runs (deferred)",
-    then="the step is cancelled and runs again; the run succeeds",
-)
-def test_clearing_a_deferred_task_cancels_its_step_and_runs_it_again(
-    scenario: Scenario, scheduled: Trigger
-) -> None:
-    run = start_until_the_driver_works(scenario, scheduled)
-    scenario.spark("featurize", how="warm")
-    run.clear_task("featurize")
-    assert run.wait() == "success"
-    assert states_of_steps(scenario, "featurize") == ["CANCELLED", "COMPLETED"]
-    prove_contained(scenario, published=True)
-
-
-@pytest.mark.fault(
-    "a step's task is cleared while it adds the step (running)",
-    then="the step is cancelled and runs again; the run succeeds",
-)
-def test_clearing_a_running_task_cancels_its_step_and_runs_it_again(
-    scenario: Scenario, scheduled: Trigger
-) -> None:
-    run = start_until_the_step_is_not_known(scenario, scheduled)
-    scenario.spark("featurize", how="warm")
-    run.clear_task("featurize")
-    assert run.wait() == "success"
-    assert states_of_steps(scenario, "featurize") == ["CANCELLED", "COMPLETED"]
-    prove_contained(scenario, published=True)
-
-
-@pytest.mark.fault(
-    "a step's task is marked failed while its step runs (deferred)",
-    then="the step is cancelled; the run fails",
-)
-def test_failing_a_deferred_task_cancels_its_step(scenario: Scenario, scheduled: Trigger) -> None:
-    run = start_until_the_driver_works(scenario, scheduled)
-    run.fail_task("featurize")
-    assert run.wait() == "failed"
-    assert states_of_steps(scenario, "featurize") == ["CANCELLED"]
-    prove_next_with_warm_spark(scenario)
-
-
-@pytest.mark.fault(
-    "a step's task is marked failed while it adds the step (running)",
-    then="the step is cancelled; the run fails",
-)
-def test_failing_a_running_task_cancels_its_step(scenario: Scenario, scheduled: Trigger) -> None:
-    run = start_until_the_step_is_not_known(scenario, scheduled)
-    run.fail_task("featurize")
-    assert run.wait() == "failed"
-    assert states_of_steps(scenario, "featurize") == ["CANCELLED"]
-    prove_next_with_warm_spark(scenario)
-
-
-@pytest.mark.fault(
-    "the DAG run is marked failed while a step runs",
-    then="the step is cancelled, the teardown runs; Airflow calls the run a success: its leaves are skipped",
-)
-def test_failing_the_run_cancels_its_step_and_ends_its_cluster(
-    scenario: Scenario, scheduled: Trigger
-) -> None:
-    run = start_until_the_driver_works(scenario, scheduled)
-    run.fail()
-    run.wait()
-    assert run.task_states() == {
-        **dict.fromkeys(("sense", "create_cluster", "terminate_cluster"), "success"),
-        "featurize": "failed",
-        **dict.fromkeys(("reduce", "export", "publish", "compact"), "skipped"),
-    }
-    assert states_of_steps(scenario, "featurize") == ["CANCELLED"]
-    prove_next_with_warm_spark(scenario)
+Start = Callable[[Scenario, Trigger], ScheduledRun]
 
 
 def start_until_the_driver_works(scenario: Scenario, scheduled: Trigger) -> ScheduledRun:
@@ -104,10 +31,60 @@ def start_until_the_step_is_not_known(scenario: Scenario, scheduled: Trigger) ->
     return run
 
 
+WHENEVER = pytest.mark.parametrize(
+    ("when", "start"),
+    [
+        pytest.param("while its step runs", start_until_the_driver_works, id="deferred"),
+        pytest.param("while it adds the step", start_until_the_step_is_not_known, id="running"),
+    ],
+)
+
+
+@WHENEVER
+@pytest.mark.fault(
+    "a step's task is cleared {when}", then="the step is cancelled and runs again; the run succeeds"
+)
+def test_clearing_a_task_cancels_its_step_and_runs_it_again(
+    scenario: Scenario, scheduled: Trigger, when: str, start: Start
+) -> None:
+    run = start(scenario, scheduled)
+    scenario.undisturbed()
+    run.clear_task("featurize")
+    assert run.wait() == "success"
+    assert states_of_steps(scenario, "featurize") == ["CANCELLED", "COMPLETED"]
+    prove_contained(scenario, published=True)
+
+
+@WHENEVER
+@pytest.mark.fault("a step's task is marked failed {when}", then="the step is cancelled; the run fails")
+def test_failing_a_task_cancels_its_step(
+    scenario: Scenario, scheduled: Trigger, when: str, start: Start
+) -> None:
+    run = start(scenario, scheduled)
+    run.fail_task("featurize")
+    assert run.wait() == "failed"
+    assert states_of_steps(scenario, "featurize") == ["CANCELLED"]
+    prove_contained(scenario, published=False, clusters=1)
+
+
+@pytest.mark.fault(
+    "the DAG run is marked failed while a step runs",
+    then="the step is cancelled, the teardown runs; Airflow calls the run a success: its leaves are skipped",
+)
+def test_failing_the_run_cancels_its_step_and_ends_its_cluster(
+    scenario: Scenario, scheduled: Trigger
+) -> None:
+    run = start_until_the_driver_works(scenario, scheduled)
+    run.fail()
+    run.wait()
+    assert run.task_states() == {
+        **dict.fromkeys(("sense", "create_cluster", "terminate_cluster"), "success"),
+        "featurize": "failed",
+        **dict.fromkeys(("reduce", "export", "publish", "compact"), "skipped"),
+    }
+    assert states_of_steps(scenario, "featurize") == ["CANCELLED"]
+    prove_contained(scenario, published=False, clusters=1)
+
+
 def states_of_steps(scenario: Scenario, job: str) -> list[str]:
     return [step["Status"]["State"] for step in scenario.steps(job)]
-
-
-def prove_next_with_warm_spark(scenario: Scenario) -> None:
-    scenario.spark("featurize", how="warm")
-    prove_contained(scenario, published=False, clusters=1)

@@ -50,5 +50,4 @@ def test_a_cluster_that_is_terminated_from_outside_fails_the_run(
     with scenario.meanwhile(terminate):
         assert str(scenario.run().state) == "failed"
     assert "USER_REQUEST: Terminated by user request" in capfd.readouterr().out
-    scenario.spark("featurize", how="warm")
     prove_contained(scenario, published=False, clusters=1)

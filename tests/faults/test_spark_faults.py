@@ -62,7 +62,7 @@ def test_a_crashed_python_worker_fails_its_step(
     with scenario.meanwhile(crash):
         assert str(scenario.run().state) == "failed"
     assert "Python worker exited unexpectedly" in capfd.readouterr().out
-    prove_next_with_warm_spark(scenario)
+    prove_contained(scenario, published=False, clusters=1)
 
 
 @pytest.mark.fault(
@@ -80,7 +80,7 @@ def test_a_killed_driver_fails_its_step(scenario: Scenario, capfd: pytest.Captur
     shown = capfd.readouterr().out
     assert "is FAILED" in shown
     assert "The last lines of its stderr" in shown
-    prove_next_with_warm_spark(scenario)
+    prove_contained(scenario, published=False, clusters=1)
 
 
 @pytest.mark.fault("the driver's heap is full (OutOfMemoryError)", then="the run fails and shows the error")
@@ -92,7 +92,7 @@ def test_a_driver_without_memory_fails_its_step(
     scenario.spark("featurize", how="real", options=room)
     assert str(scenario.run().state) == "failed"
     assert "java.lang.OutOfMemoryError: Java heap space" in capfd.readouterr().out
-    prove_next_with_warm_spark(scenario)
+    prove_contained(scenario, published=False, clusters=1)
 
 
 @pytest.mark.fault(
@@ -105,7 +105,7 @@ def test_a_step_that_takes_too_long_is_cancelled(
     assert str(scenario.run(ORCHARD_STEP_TIMEOUT="3").state) == "failed"
     assert "Cancelled after 3 s" in capfd.readouterr().out
     assert [step["Status"]["State"] for step in scenario.steps("featurize")] == ["CANCELLED"]
-    prove_next_with_warm_spark(scenario)
+    prove_contained(scenario, published=False, clusters=1)
 
 
 def on_cluster(scenario: Scenario, standalone: Standalone) -> None:
@@ -117,8 +117,3 @@ def step_log(scenario: Scenario, job: str) -> str:
     (step,) = scenario.steps(job)
     (log,) = scenario.lake.glob(f"logs/*/steps/{step['Id']}/stderr.gz")
     return gzip.decompress(log.read_bytes()).decode(errors="replace")
-
-
-def prove_next_with_warm_spark(scenario: Scenario) -> None:
-    scenario.spark("featurize", how="warm")
-    prove_contained(scenario, published=False, clusters=1)

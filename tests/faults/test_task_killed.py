@@ -1,10 +1,8 @@
 """SIGKILL to the process of a task, at the worst of times: the next try takes over; nothing is made twice."""
 
-from collections.abc import Callable
-
 import pytest
 
-from tests.faults.airflow_server import Airflow, ScheduledRun
+from tests.faults.airflow_server import Airflow, ScheduledRun, Trigger
 from tests.faults.checks import prove_contained
 from tests.faults.scenario import Scenario
 from tests.faults.waiting import wait_for
@@ -18,7 +16,7 @@ pytestmark = [pytest.mark.faults]
     then="the next try finds the cluster by its tags; the run succeeds",
 )
 def test_a_killed_creation_is_taken_over_by_its_next_try(
-    scenario: Scenario, scheduled: Callable[[], ScheduledRun], airflow: Airflow
+    scenario: Scenario, scheduled: Trigger, airflow: Airflow
 ) -> None:
     run = start_until_the_cluster_is_not_known(scenario, scheduled)
     airflow.kill_task(run.task("create_cluster"), with_supervisor=True)
@@ -33,7 +31,7 @@ def test_a_killed_creation_is_taken_over_by_its_next_try(
     then="the run fails; EMR ends the idle cluster, of which nobody knows",
 )
 def test_a_cluster_that_nobody_knows_of_is_ended_by_its_idle_timeout(
-    scenario: Scenario, scheduled: Callable[[], ScheduledRun], airflow: Airflow
+    scenario: Scenario, scheduled: Trigger, airflow: Airflow
 ) -> None:
     run = start_until_the_cluster_is_not_known(scenario, scheduled)
     airflow.kill_task(run.task("create_cluster"))
@@ -47,7 +45,7 @@ def test_a_cluster_that_nobody_knows_of_is_ended_by_its_idle_timeout(
     then="the next try attaches to the step, which runs once; the run succeeds",
 )
 def test_a_step_whose_task_was_killed_while_it_was_added_runs_once(
-    scenario: Scenario, scheduled: Callable[[], ScheduledRun], airflow: Airflow
+    scenario: Scenario, scheduled: Trigger, airflow: Airflow
 ) -> None:
     scenario.fault("AddJobFlowSteps", "timeout", when="after", seconds=60, times=1)
     run = scheduled()
@@ -65,7 +63,7 @@ def test_a_step_whose_task_was_killed_while_it_was_added_runs_once(
     then="the next try finds the step completed; the run succeeds",
 )
 def test_a_completed_step_whose_task_was_killed_does_not_run_again(
-    scenario: Scenario, scheduled: Callable[[], ScheduledRun], airflow: Airflow
+    scenario: Scenario, scheduled: Trigger, airflow: Airflow
 ) -> None:
     scenario.spark("featurize", hold=True)
     run = scheduled()
@@ -79,9 +77,7 @@ def test_a_completed_step_whose_task_was_killed_does_not_run_again(
     prove_contained(scenario, published=True, clusters=1)
 
 
-def start_until_the_cluster_is_not_known(
-    scenario: Scenario, scheduled: Callable[[], ScheduledRun]
-) -> ScheduledRun:
+def start_until_the_cluster_is_not_known(scenario: Scenario, scheduled: Trigger) -> ScheduledRun:
     """Trigger a run; return it when it has a cluster and EMR has not answered yet."""
     scenario.fault("RunJobFlow", "timeout", when="after", seconds=60, times=1)
     run = scheduled()
