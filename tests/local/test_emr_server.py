@@ -12,9 +12,10 @@ from typing import Any
 
 import psutil
 import pytest
-from emr_driver import ROOT, a_cluster, bash_step, eventually, make_client, node_python
+from emr_driver import ROOT, a_cluster, bash_step, make_client, node_python
 
 from local.emr.launcher import EmrDidNotStartError, running_emr
+from tests.waiting import wait_for
 
 OPTIONS = ["--stop-grace-seconds", "1"]
 
@@ -26,7 +27,7 @@ def start_stubborn_step(url: str, folder: Path) -> psutil.Process:
     )
     request = a_cluster(Steps=[bash_step(script)], Instances={"TerminationProtected": True})
     make_client(url).run_job_flow(**request)
-    eventually((folder / "pid").exists, "the step to be up")
+    wait_for((folder / "pid").exists, "the step to be up")
     return psutil.Process(int((folder / "pid").read_text()))
 
 
@@ -49,7 +50,7 @@ def serve(
         arguments = [sys.executable, *command, *server, *OPTIONS, "--ready-file", str(ready)]
         process = subprocess.Popen(arguments, cwd=ROOT)
         started.append(process)
-        eventually(ready.exists, "the server to listen")
+        wait_for(ready.exists, "the server to listen")
         return process, ready.read_text()
 
     yield start
@@ -84,7 +85,7 @@ def test_the_server_goes_when_its_parent_is_killed(serve: Any, tmp_path: Path) -
     step = start_stubborn_step(url, tmp_path)
     parent.kill()
     parent.wait()
-    eventually(lambda: is_gone(server), "the server to go")
+    wait_for(lambda: is_gone(server), "the server to go")
     assert is_gone(step)
 
 
