@@ -5,13 +5,14 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 NODE_PYTHON = ROOT / ".venv-node" / "bin" / "python"
@@ -48,19 +49,22 @@ class Demo:
 
     def find_driver(self, job: str) -> psutil.Process:
         """Return the JVM of a job's Spark driver, as soon as it works on images."""
-        return self._wait_for(
-            lambda: next(
-                (
-                    process
-                    for process in psutil.process_iter(["cmdline"])
-                    if "org.apache.spark.deploy.SparkSubmit" in (process.info["cmdline"] or [])
-                    and job in process.info["cmdline"]
-                    and any(str(self.lake) in argument for argument in process.info["cmdline"])
-                    and list(self.lake.glob(f"runs/*/reports/{job}.json"))
-                ),
-                None,
-            )
-        )
+
+        def look() -> psutil.Process | None:
+            assert self.process.poll() is None, f"the demo ended first: {self.process.communicate()[0]}"
+            if not any(self.lake.glob(f"runs/*/reports/{job}.json")):
+                return None
+            return next(filter(self._is_driver_of(job), psutil.process_iter(["cmdline"])), None)
+
+        return wait_for(look, f"the driver of {job}", RUN_SECONDS)
+
+    def _is_driver_of(self, job: str) -> Callable[[psutil.Process], bool]:
+        def is_driver(process: psutil.Process) -> bool:
+            command = process.info["cmdline"] or []
+            starts = "org.apache.spark.deploy.SparkSubmit" in command and job in command
+            return starts and any(str(self.lake) in argument for argument in command)
+
+        return is_driver
 
     def latest(self) -> dict[str, object] | None:
         path = self.lake / "latest.json"
@@ -71,20 +75,6 @@ class Demo:
         latest = self.latest()
         assert latest is not None
         return read_rows(Path(str(latest["csv"]).removeprefix("file://")))[1:]
-
-    def airflow_log(self) -> str:
-        return (self.state / "demo" / "airflow.log").read_text(errors="replace")
-
-    def _wait_for(self, look: "Callable[[], psutil.Process | None]") -> psutil.Process:
-        deadline = time.monotonic() + RUN_SECONDS
-        while time.monotonic() < deadline:
-            found = look()
-            if found:
-                return found
-            if self.process.poll() is not None:
-                raise AssertionError(f"the demo ended first: {self.process.communicate()[0]}")
-            time.sleep(0.1)
-        raise AssertionError("it never came")
 
 
 StartDemo = Callable[..., Demo]
