@@ -40,7 +40,7 @@ test-infra: setup-tests ## Tests of the CloudFormation template: cfn-lint, moto,
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/infra
 
 test-local: setup-tests ## Tests of the local EMR and the command line
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/local
+	$(AIRFLOW_ENV)/bin/python -m pytest tests/local tests/cli
 
 test-e2e: setup-tests ## The real DAG with real Spark, end to end
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/e2e
@@ -55,7 +55,7 @@ bench-listing: setup ## Time and memory of the search for new images, without a 
 lint: setup-tests ## Ruff and mypy
 	$(AIRFLOW_ENV)/bin/ruff check .
 	$(AIRFLOW_ENV)/bin/ruff format --check .
-	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local/sample_images.py dags plugins local bootstrap benchmarks
+	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local/sample_images.py dags plugins local bootstrap benchmarks cli
 	MYPYPATH=spark_jobs $(NODE_ENV)/bin/mypy spark_jobs local/sample_images.py
 
 format: setup-tests ## Let ruff mend what it can
