@@ -26,6 +26,7 @@ from tests.s3a.s3_server import S3Server
 
 NIGHTLY = f"s3://{IMAGES}/every night/1+1 #2"
 ORCHARD = f"s3://{LAKE}/obst ü 100%"
+STEP_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -138,12 +139,12 @@ def killed_while_it_writes(s3: S3Server, job: str) -> Iterator[None]:
 
     def hold_images(method: str, path: str) -> bool:
         if method == "GET" and path.startswith(f"/{IMAGES}/") and path.endswith(".jpg"):
-            dead.wait(120)
+            dead.wait(STEP_SECONDS)
         return False
 
     def kill() -> None:
         try:
-            wait_for(lambda: incomplete_uploads(ORCHARD), f"{job} to write", 120)
+            wait_for(lambda: incomplete_uploads(ORCHARD), f"{job} to write", STEP_SECONDS)
             driver_of(job).kill()
         finally:
             dead.set()
