@@ -12,10 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.ingredients import NODE_PYTHON, ROOT, draw_images, export_untrained
 from tests.waiting import wait_for
 
-ROOT = Path(__file__).resolve().parents[2]
-NODE_PYTHON = ROOT / ".venv-node" / "bin" / "python"
 RUN_SECONDS = 420.0
 
 
@@ -83,11 +82,7 @@ StartDemo = Callable[..., Demo]
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A .keras file: with it no demo asks the internet for weights."""
-    folder = tmp_path_factory.mktemp("weights")
-    export = ["-m", "orchard_jobs.model_export", "--weights=untrained", f"--output=file://{folder}"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "spark_jobs"), "CUDA_VISIBLE_DEVICES": "-1"}
-    subprocess.run([NODE_PYTHON, *export], env=environment, check=True, capture_output=True)
-    return next(folder.glob("*/model.keras"))
+    return export_untrained(tmp_path_factory.mktemp("weights")) / "model.keras"
 
 
 @pytest.fixture
@@ -127,8 +122,7 @@ def start_demo(tmp_path: Path, weights: Path) -> Iterator[StartDemo]:
 def sample_images(tmp_path: Path) -> Path:
     """Drawn images of three classes."""
     folder = tmp_path / "images"
-    command = [NODE_PYTHON, ROOT / "local" / "sample_images.py", folder, "--classes", "3", "--per-class", "8"]
-    subprocess.run(command, check=True)
+    draw_images(folder, per_class=8)
     return folder
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import NODE_PYTHON, ROOT
+from tests.ingredients import ROOT, export_untrained
 
 pytestmark = pytest.mark.e2e
 
@@ -22,11 +22,7 @@ def orchard(lake: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     """URI of an artefact with untrained weights."""
-    folder = tmp_path_factory.mktemp("models")
-    export = ["-m", "orchard_jobs.model_export", "--weights=untrained", f"--output=file://{folder}"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "spark_jobs"), "CUDA_VISIBLE_DEVICES": "-1"}
-    subprocess.run([NODE_PYTHON, *export], env=environment, check=True, capture_output=True)
-    return f"file://{next(folder.glob('*/card.json')).parent}"
+    return f"file://{export_untrained(tmp_path_factory.mktemp('models'))}"
 
 
 def test_a_job_that_fails_is_one_line_and_a_run_that_succeeds_is_published(

@@ -7,7 +7,6 @@ from tests.airflow_in_process import ROOT, airflow_db, airflow_home  # noqa: F40
 import os
 import re
 import socket
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from tests.faults.checks import Reference
 from tests.faults.node import Node, running_node
 from tests.faults.reliability import pytest_addoption, pytest_configure  # noqa: F401
 from tests.faults.scenario import Scenario
+from tests.ingredients import draw_images, export_untrained, package_code
 
 NODE_ENV = ROOT / ".venv-node"
 NEVER = "0 0 29 2 *"  # no scenario is started by the clock
@@ -30,20 +30,14 @@ IDLE_SPEEDUP = 60  # a minute of EMR's idle timeout is a second
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     """URI of an artefact with untrained weights."""
-    folder = tmp_path_factory.mktemp("models")
-    export = ["-m", "orchard_jobs.model_export", "--weights=untrained", f"--output=file://{folder}"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "spark_jobs"), "CUDA_VISIBLE_DEVICES": "-1"}
-    command = [NODE_ENV / "bin" / "python", *export]
-    subprocess.run(command, env=environment, check=True, capture_output=True)
-    return f"file://{next(folder.glob('*/card.json')).parent}"
+    return f"file://{export_untrained(tmp_path_factory.mktemp('models'))}"
 
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Drawn images of three classes. Every scenario reads these same files; none changes them."""
     folder = tmp_path_factory.mktemp("images")
-    command = [NODE_ENV / "bin" / "python", ROOT / "local" / "sample_images.py", folder]
-    subprocess.run([*command, "--classes", "3", "--per-class", "8"], check=True, capture_output=True)
+    draw_images(folder, per_class=8)
     (folder / "broken.jpg").write_bytes(b"no image")  # so that rejects.csv has a row
     return folder
 
@@ -52,7 +46,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `make package` makes."""
     folder = tmp_path_factory.mktemp("code")
-    subprocess.run(["python3", ROOT / "bootstrap" / "package.py", folder], check=True)
+    package_code(folder)
     return folder
 
 

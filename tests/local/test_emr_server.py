@@ -118,3 +118,30 @@ def test_a_taken_port_is_one_clear_line(serve: Any, tmp_path: Path) -> None:
     ):
         pass
     assert log.read_text() == f"local EMR: port {port} on 127.0.0.1 cannot be had: Address already in use\n"
+
+
+def test_a_clusters_spark_properties_count_before_the_nodes_own(
+    tmp_path: Path, aws_environment: None
+) -> None:
+    own = tmp_path / "own.conf"
+    own.write_text("spark.own 1\nspark.both node")
+    asked = {"Classification": "spark-defaults", "Properties": {"spark.both": "cluster"}}
+    options = [*OPTIONS, "--spark-defaults", str(own)]
+    with running_emr(node_python(), tmp_path / "work", options=options) as url:
+        copy = 'cp "$SPARK_CONF_DIR/spark-defaults.conf" "$0.part" && mv "$0.part" "$0"'
+        step = bash_step(copy, str(tmp_path / "seen"))
+        make_client(url).run_job_flow(**a_cluster(Steps=[step], Configurations=[asked]))
+        wait_for((tmp_path / "seen").exists, "the step to run")
+    lines = (tmp_path / "seen").read_text().splitlines()
+    assert lines[:3] == ["spark.own 1", "spark.both node", "spark.both cluster"]
+
+
+def test_spark_defaults_that_are_not_there_are_one_clear_line(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    options = ["--spark-defaults", str(tmp_path / "absent")]
+    with (
+        pytest.raises(EmrDidNotStartError),
+        running_emr(node_python(), tmp_path / "work", log_file=log, options=options),
+    ):
+        pass
+    assert log.read_text() == f"local EMR: spark_defaults is {tmp_path / 'absent'}: there is no such file\n"
