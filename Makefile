@@ -28,7 +28,7 @@ up: preflight-up setup ## Start Airflow with its UI and a local EMR [PORT=8080] 
 down: ## Stop what `make up` started
 	@if [ -x $(AIRFLOW_ENV)/bin/python ]; then $(AIRFLOW_ENV)/bin/python -m local.down; fi
 
-test: test-jobs test-airflow test-infra test-local test-e2e test-faults ## Run every test
+test: test-jobs test-airflow test-infra test-local test-e2e test-faults test-s3a ## Run every test
 
 test-jobs: setup-tests ## Tests of the Spark jobs, in the node's environment
 	$(NODE_ENV)/bin/python -m pytest tests/jobs
