@@ -14,7 +14,6 @@ from typing import Any
 import boto3
 import psutil
 import pytest
-from tests.faults.waiting import wait_for
 
 from orchard.lake import run_slug
 from orchard.settings import Settings
@@ -23,6 +22,7 @@ from orchard_features import build_dag
 from tests.s3a.buckets import IMAGES, LAKE, incomplete_uploads, keys_below, read, success_of, upload
 from tests.s3a.conftest import CORRUPT
 from tests.s3a.s3_server import S3Server
+from tests.waiting import wait_for
 
 NIGHTLY = f"s3://{IMAGES}/every night/1+1 #2"
 ORCHARD = f"s3://{LAKE}/obst ü 100%"

@@ -11,7 +11,6 @@ from typing import Any
 import boto3
 import pyarrow.dataset
 import pytest
-from tests.faults.waiting import wait_for
 
 from orchard.cluster import run_job_flow, run_tags
 from orchard.settings import Settings
@@ -31,6 +30,7 @@ from tests.s3a.buckets import (
 from tests.s3a.conftest import CORRUPT, HARD_NAMES
 from tests.s3a.jobs import start_on_files, three_jobs
 from tests.s3a.s3_server import S3Server
+from tests.waiting import wait_for
 
 FRUIT = f"s3://{IMAGES}/50% ü/#1 + more"
 RUN = f"s3://{LAKE}/a läke #1 50%25 +/runs/by hand"
