@@ -12,9 +12,9 @@ UV := $(AIRFLOW_ENV)/bin/uv
 BUILD := build
 
 # Arguments of `make demo`, `make up` and others, passed on as they are: a path may hold a space or a quote.
-export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS
+export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS MODEL N MANY ROUNDS PARTS RESULTS
 
-.PHONY: help demo up down model test test-jobs test-airflow test-infra test-local test-e2e test-faults bench-listing lint format lock package setup clean preflight-%
+.PHONY: help demo up down model test test-jobs test-airflow test-infra test-local test-e2e test-faults bench-listing bench bench-check bench-sizing lint format lock package setup clean preflight-%
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,11 +52,22 @@ bench-listing: setup ## Time and memory of the search for new images, without a 
 	@PYTHONPATH=dags:spark_jobs AIRFLOW_HOME="$(CURDIR)/.orchard/benchmarks" AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING \
 		$(AIRFLOW_ENV)/bin/python -m benchmarks.listing
 
+bench: setup ## Orchard, the notebook pipeline and the bare runtime, interleaved [N=3000] [MANY=10000] [ROUNDS=3] [IMAGES=dir] [WEIGHTS=file|MODEL=dir]
+	@PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks
+
+bench-check: setup ## Measure again, and say which ratio moved by more than 15 % [as for bench]
+	@mkdir -p .orchard/benchmarks
+	@RESULTS=.orchard/benchmarks/results.json PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks
+	@PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks.check benchmarks/results.json .orchard/benchmarks/results.json
+
+bench-sizing: setup ## Hours and dollars on clusters, estimated from benchmarks/results.json
+	@PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks.sizing benchmarks/results.json
+
 lint: setup-tests ## Ruff and mypy
 	$(AIRFLOW_ENV)/bin/ruff check .
 	$(AIRFLOW_ENV)/bin/ruff format --check .
-	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local/sample_images.py dags plugins local bootstrap benchmarks
-	MYPYPATH=spark_jobs $(NODE_ENV)/bin/mypy spark_jobs local/sample_images.py
+	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local/sample_images.py dags plugins local bootstrap benchmarks/listing.py
+	MYPYPATH=spark_jobs:. $(NODE_ENV)/bin/mypy --exclude benchmarks/listing.py spark_jobs local/sample_images.py benchmarks
 
 format: setup-tests ## Let ruff mend what it can
 	$(AIRFLOW_ENV)/bin/ruff check --fix .
