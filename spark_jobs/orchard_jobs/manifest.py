@@ -22,20 +22,21 @@ SCHEMA = pa.schema(
 )
 
 
-def read_manifest(spark: SparkSession, job: FeaturizeJob) -> DataFrame:
-    """Return one row per image; by hand, without a manifest, of every image below ``job.images``.
+def read_manifest(spark: SparkSession, job: FeaturizeJob) -> tuple[DataFrame, int]:
+    """Return one row per image, and their number; without a manifest, of every image below ``job.images``.
 
     Raises:
         OrchardError: when there is not one row.
     """
     rows = read_parquet(spark, job.manifest) if job.manifest else list_images(spark, job.images)
-    if rows.isEmpty():
+    count = rows.count()
+    if not count:
         raise OrchardError(
             f"no images in {job.manifest or job.images}",
             rule="there must be one at least",
             remedy="check the URI: it names the folder that holds the <label>/<image> folders",
         )
-    return rows
+    return rows, count
 
 
 def list_images(spark: SparkSession, images: str) -> DataFrame:

@@ -148,7 +148,7 @@ def test_a_second_run_into_the_same_folder_replaces_the_first(
 
 
 @pytest.mark.parametrize(
-    ("images", "cores", "tasks"), [(1, 4, 1), (3, 4, 3), (300, 2, 2), (10332, 2, 42), (10**6, 16, 3920)]
+    ("images", "cores", "tasks"), [(1, 4, 1), (3, 4, 3), (300, 2, 2), (10332, 2, 12), (10**6, 16, 992)]
 )
 def test_tasks_follow_images_and_cores(images: int, cores: int, tasks: int) -> None:
     assert featurize.count_partitions(images, cores) == tasks
