@@ -58,6 +58,8 @@ FIGURES = (
         4,
     ),
     Figure("featurize / the limit, float32", "featurize float32", "limit float32", "≥", 0.80),
+    Figure("featurize / Daft", "featurize beside peers", "daft", "≥", 1.05),
+    Figure("featurize / Ray Data", "featurize beside peers", "ray", "≥", 1.30),
     Figure("ml.PCA / reduce, both write", "ml.PCA", "reduce", "≥", 15),
     Figure("refit with 1 % new / first fit", "refit", "first fit", "≤", 0.10),
     Figure("time per image, many / few", "seconds per image, many", "seconds per image, few", "≤", 1.05),

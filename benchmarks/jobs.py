@@ -13,6 +13,7 @@ from orchard_jobs.contract import JAVA_OPTIONS, ExportJob, FeaturizeJob, Precisi
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"  # what `make package` made: what a cluster gets
+PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 SPARK_SUBMIT = Path(sys.executable).with_name("spark-submit")
 LEFT_OUT = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH")  # without bytecode, imports take seconds per worker
 COMPONENTS = 15
@@ -81,6 +82,19 @@ def run_notebook(place: Place, **arguments: object) -> tuple[Cost, Mapping[str, 
     return cost, json.loads((place.folder / "timings.json").read_bytes())
 
 
+def run_peer(place: Place, peer: str, images: Path, model: Path) -> float:
+    """Run one of the peers, in their own environment; return its seconds from images to Parquet.
+
+    Raises:
+        CommandError: when it fails.
+    """
+    command = [str(PEERS_PYTHON), "-m", "benchmarks.peers", peer, f"--images={images}", f"--model={model}"]
+    environment = _inherited() | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'spark_jobs'}"}
+    log = place.folder / "logs" / f"{peer}.log"
+    run_watched([*command, f"--output={place.folder}", f"--cores={place.cores}"], environment, log)
+    return float(json.loads((place.folder / "timings.json").read_bytes())["features"])
+
+
 def _submit(place: Place, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Cost:
     settings = {
         "spark.master": f"local[{place.cores}]",
@@ -94,6 +108,9 @@ def _submit(place: Place, name: str, command: Sequence[str], environment: Mappin
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "-1",
     }
-    inherited = {key: value for key, value in os.environ.items() if key not in LEFT_OUT}
     log = place.folder / "logs" / f"{name}.log"
-    return run_watched([str(SPARK_SUBMIT), *options, *command], {**inherited, **local, **environment}, log)
+    return run_watched([str(SPARK_SUBMIT), *options, *command], {**_inherited(), **local, **environment}, log)
+
+
+def _inherited() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if key not in LEFT_OUT}

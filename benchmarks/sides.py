@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from benchmarks import slow_store
 from benchmarks.agreement import require_agreement
-from benchmarks.jobs import COMPONENTS, JobRun, Place, run_job, run_notebook, run_three_jobs
+from benchmarks.jobs import COMPONENTS, JobRun, Place, run_job, run_notebook, run_peer, run_three_jobs
 from benchmarks.limit import Limit
 from benchmarks.machine import load_average
 from benchmarks.pictures import find_images, write_manifest
@@ -20,6 +20,7 @@ from orchard_jobs.contract import ExportJob, FeaturizeJob, Precision, ReduceJob
 
 DELAY = 0.03  # seconds, of every GET
 KNOWN_SHARE = 0.99  # of the features, for the refit
+PEERS = ("daft", "ray")
 STORE_ENVIRONMENT = {
     "AWS_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "none",  # the store on loopback asks for no credentials, its client does
@@ -58,6 +59,7 @@ class Bench:
             "limit": self.compare_with_limit,
             "reduce": self.compare_reduce,
             "stores": self.compare_stores,
+            "peers": self.compare_peers,
         }
 
     def compare_pipelines(self) -> Measured:
@@ -145,6 +147,24 @@ class Bench:
             with slow_store.serve(self.images, delay) as endpoint, _say(f"featurize from a {name}"):
                 run = run_job(place, job, **STORE_ENVIRONMENT, AWS_ENDPOINT_URL_S3=endpoint)
             measured[name] = int(run.report["total"]) / run.phase("featurize")
+        return measured
+
+    def compare_peers(self) -> Measured:
+        """Many images to Parquet of their features: featurize, and each of the peers.
+
+        Raises:
+            DisagreementError: where they computed different features.
+        """
+        ours, precision = self._place("many-float32"), Precision.FLOAT32
+        run, count = self._featurize(ours, self.many, precision)
+        measured = {"featurize beside peers": count / run.phase("featurize")}
+        for peer in PEERS:
+            place = self._place(peer)
+            with _say(peer):
+                measured[peer] = count / run_peer(place, peer, self.many, self.model)
+            require_agreement(
+                place.folder / "features", ours.folder / "features", self.many, Precision.FLOAT32
+            )
         return measured
 
     def _features_of_many(self) -> Path:
