@@ -35,7 +35,8 @@ PIXELS = 128  # prepared for the limit
 LIMIT_IMAGES = 2000
 FEW = 2000
 PARTS = "pipelines limit reduce stores"  # the peers have a target of their own
-QUICK = 1000  # below it, MANY is N: a look at whether everything works
+QUICK = 1000  # below it, MANY is N, and QUICK_PARTS are all: a look at whether everything works
+QUICK_PARTS = "pipelines limit"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Request:
             count=count,
             many=int(environment.get("MANY") or (10_000 if count >= QUICK else count)),
             rounds=int(environment.get("ROUNDS") or 3),
-            parts=tuple((environment.get("PARTS") or PARTS).split()),
+            parts=tuple((environment.get("PARTS") or (PARTS if count >= QUICK else QUICK_PARTS)).split()),
             results=_to_path(environment.get("RESULTS")) or COMMITTED,
         )
 
