@@ -27,6 +27,8 @@ from benchmarks.processes import CommandError
 from benchmarks.sides import Bench
 from local.node import NodeError, provide_model
 from orchard_jobs.contract import Precision
+from orchard_jobs.errors import OrchardError
+from orchard_jobs.model_card import read_card
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".orchard" / "benchmarks"
@@ -54,17 +56,38 @@ class Request:
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Self:
-        count = int(environment.get("N") or 3000)
+        """Read the variables that ``make`` passes on.
+
+        Raises:
+            OrchardError: for a number that is none, or an unknown part.
+        """
+        count = _to_count(environment, "N", 3000)
         return cls(
             images=_to_path(environment.get("IMAGES")),
             weights=_to_path(environment.get("WEIGHTS")),
             model=_to_path((environment.get("MODEL") or "").removeprefix("file://")),
             count=count,
-            many=int(environment.get("MANY") or (10_000 if count >= QUICK else count)),
-            rounds=int(environment.get("ROUNDS") or 3),
-            parts=tuple((environment.get("PARTS") or (PARTS if count >= QUICK else QUICK_PARTS)).split()),
+            many=_to_count(environment, "MANY", 10_000 if count >= QUICK else count),
+            rounds=_to_count(environment, "ROUNDS", 3),
+            parts=_to_parts(environment.get("PARTS") or (PARTS if count >= QUICK else QUICK_PARTS)),
             results=_to_path(environment.get("RESULTS")) or COMMITTED,
         )
+
+
+def _to_count(environment: Mapping[str, str], name: str, default: int) -> int:
+    given = environment.get(name) or str(default)
+    if not given.isascii() or not given.isdigit() or int(given) < 1:
+        raise OrchardError(f"{name}={given}", rule="it takes a whole number from 1", remedy="correct it")
+    return int(given)
+
+
+def _to_parts(given: str) -> tuple[str, ...]:
+    parts = tuple(given.split())
+    if not parts or not set(parts) <= set(Bench.PARTS):
+        raise OrchardError(
+            f"PARTS={given}", rule=f"the parts are {' '.join(Bench.PARTS)}", remedy="name some of them"
+        )
+    return parts
 
 
 def _to_path(given: str | None) -> Path | None:
@@ -75,7 +98,7 @@ def _to_path(given: str | None) -> Path | None:
 def main() -> int:
     try:
         run(Request.from_env(os.environ))
-    except (NodeError, NotEnoughImagesError, CommandError, DisagreementError) as error:
+    except (OrchardError, NodeError, NotEnoughImagesError, CommandError, DisagreementError) as error:
         print(f"\norchard: {error}", file=sys.stderr)
         return 2
     return 0
@@ -85,12 +108,11 @@ def run(request: Request) -> None:
     """Measure round after round, and write the results after each: an end before time loses one round."""
     bench = _prepare(request)
     rounds: list[Round] = []
-    parts = {name: part for name, part in bench.parts().items() if name in request.parts}
     for number in range(1, request.rounds + 1):
         print(f"round {number} of {request.rounds}, load {load_average()}", flush=True)
         measured: dict[str, float] = measure_node()
-        for part in parts.values():
-            measured |= part()
+        for part in request.parts:
+            measured |= bench.run(part)
         rounds.append(measured)
         _write(request, bench, rounds)
     print(f"\n{to_table(summarize(rounds))}\n\nresults: {request.results}")
@@ -99,6 +121,7 @@ def run(request: Request) -> None:
 def _prepare(request: Request) -> Bench:
     cores, most = usable_cores(), max(request.count, request.many)
     model = request.model or _local(provide_model(request.weights, STATE).uri)
+    read_card(f"file://{model}")  # before anything is measured with it
     source = request.images or draw_images(STATE / "drawn", most)
     print(f"{cores} cores; {request.count} and {request.many} images", flush=True)
     images = copy_images(source, request.count, STATE / "images")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -52,15 +53,18 @@ class Bench:
     few: Path | None
     limits: Mapping[Precision, Limit]
 
-    def parts(self) -> dict[str, Callable[[], Measured]]:
-        """Return the parts of a round, by name, in their order."""
-        return {
+    PARTS: ClassVar[tuple[str, ...]] = ("pipelines", "limit", "reduce", "stores", "peers")
+
+    def run(self, part: str) -> Measured:
+        """Run one of PARTS; return what it measured, by name."""
+        compare: dict[str, Callable[[], Measured]] = {
             "pipelines": self.compare_pipelines,
             "limit": self.compare_with_limit,
             "reduce": self.compare_reduce,
             "stores": self.compare_stores,
             "peers": self.compare_peers,
         }
+        return compare[part]()
 
     def compare_pipelines(self) -> Measured:
         """Images to CSV: the notebook pipeline, and Orchard in each precision.

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import check, slow_store
+from benchmarks.__main__ import Request
 from benchmarks.agreement import DisagreementError, require_agreement
 from benchmarks.figures import FIGURES, Figure, find_moved, medians, summarize, to_table
 from benchmarks.pictures import NotEnoughImagesError, choose, copy_images, write_manifest
@@ -18,6 +19,7 @@ from benchmarks.processes import CommandError, run_watched
 from benchmarks.sides import split_features
 from benchmarks.sizing import CLUSTER_START, NODE_PRICE, Line, Point, estimate, fit_line
 from orchard_jobs.contract import MANIFEST_COLUMNS, Precision
+from orchard_jobs.errors import OrchardError
 from orchard_jobs.storage import open_folder
 
 SPEED = Figure("theirs / ours", "theirs", "ours", "≥", 7)
@@ -187,3 +189,27 @@ def test_a_phase_that_took_less_for_more_images_takes_the_same_for_any_number() 
 def test_an_estimate_counts_the_cluster_start_and_the_primary_node() -> None:
     hours, dollars = estimate([Line(3600 - CLUSTER_START, 0.0, spread=False)], 10**6, cores=16)
     assert (hours, dollars) == (1.0, pytest.approx(5 * NODE_PRICE))
+
+
+def test_a_quick_bench_is_of_few_images_and_parts() -> None:
+    quick, whole = Request.from_env({"N": "300", "ROUNDS": "1"}), Request.from_env({})
+    assert (quick.count, quick.many, quick.rounds, quick.parts) == (300, 300, 1, ("pipelines", "limit"))
+    assert (whole.count, whole.many, whole.rounds) == (3000, 10_000, 3)
+    assert whole.parts == ("pipelines", "limit", "reduce", "stores")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"N": "many"}, "N=many: it takes a whole number from 1. correct it."),
+        ({"ROUNDS": "0"}, "ROUNDS=0: it takes a whole number from 1. correct it."),
+        (
+            {"PARTS": "limit all"},
+            "PARTS=limit all: the parts are pipelines limit reduce stores peers. name some of them.",
+        ),
+    ],
+)
+def test_what_cannot_be_run_is_refused_in_one_line(given: dict[str, str], message: str) -> None:
+    with pytest.raises(OrchardError) as caught:
+        Request.from_env(given)
+    assert str(caught.value) == message
