@@ -72,11 +72,20 @@ def test_the_check_fails_and_names_what_became_worse(
 ) -> None:
     for name, theirs in (("before", 100.0), ("now", 50.0)):
         figures = summarize([{"theirs": theirs, "ours": 10.0, "peak": 600.0}], [SPEED, MEMORY])
-        (tmp_path / name).write_text(json.dumps({"figures": figures}))
+        (tmp_path / name).write_text(json.dumps({"figures": figures, "images": 300, "many": 300}))
     files = [str(tmp_path / "before"), str(tmp_path / "now")]
     assert check.main(files) == 1
     assert "WORSE   theirs / ours: 10 → 5 (-50%; target ≥ 7)" in capsys.readouterr().out
     assert check.main(files[::-1]) == 0
+
+
+def test_the_check_compares_no_ratios_of_different_numbers_of_images(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, images in (("before", 3000), ("now", 300)):
+        (tmp_path / name).write_text(json.dumps({"figures": {}, "images": images, "many": 10_000}))
+    assert check.main([str(tmp_path / "before"), str(tmp_path / "now")]) == 2
+    assert "images: 300, and 3000 in" in capsys.readouterr().out
 
 
 def write_features(folder: Path, rows: dict[str, list[float]]) -> Path:
