@@ -14,6 +14,7 @@ from orchard.cluster_settings import Fleet
 from orchard.lake import run_slug
 from orchard.settings import Settings
 from orchard_emr_api import ClusterGroup
+from orchard_jobs.contract import JAVA_OPTIONS
 from orchard_jobs.errors import OrchardError
 
 DAG_TAG = "orchard:dag"
@@ -185,6 +186,8 @@ def _configurations(core_nodes: int, settings: Settings) -> list[dict[str, Any]]
                 "spark.driver.memory": spark.driver_memory,
                 "spark.executor.memory": spark.executor_memory,
                 "spark.executor.memoryOverhead": spark.executor_overhead,
+                "spark.driver.extraJavaOptions": JAVA_OPTIONS,
+                "spark.executor.extraJavaOptions": JAVA_OPTIONS,
                 "spark.executor.cores": str(spark.executor_cores),
                 # To start with, one on each node; Spark asks for more where there is room.
                 "spark.executor.instances": str(core_nodes + fleet.task_nodes),

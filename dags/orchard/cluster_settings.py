@@ -63,7 +63,7 @@ class Spark:
     executor_memory: str = setting("Heap of an executor", "3g")
     executor_overhead: str = setting("Memory of an executor beside its heap: Python workers and model", "6g")
     executor_cores: int = setting("Cores of an executor", 4)
-    batch_size: int = setting("Images per inference", 8)
+    batch_size: int = setting("Images per inference", 2)
     concurrent_reads: int = setting("Images read at once, per Spark task", 16)
 
     def __post_init__(self) -> None:

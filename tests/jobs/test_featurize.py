@@ -148,7 +148,7 @@ def test_a_second_run_into_the_same_folder_replaces_the_first(
 
 
 @pytest.mark.parametrize(
-    ("images", "cores", "tasks"), [(1, 4, 1), (3, 4, 3), (300, 2, 2), (10332, 2, 42), (10**6, 16, 3920)]
+    ("images", "cores", "tasks"), [(1, 4, 1), (3, 4, 3), (300, 2, 2), (10332, 2, 12), (10**6, 16, 992)]
 )
 def test_tasks_follow_images_and_cores(images: int, cores: int, tasks: int) -> None:
     assert featurize.count_partitions(images, cores) == tasks
@@ -180,7 +180,7 @@ def test_an_image_has_the_same_bits_at_any_place_of_any_batch(model_uri: str) ->
     model = load_model(model_uri, job.runtime, job.precision, 8)
     pixels = np.random.default_rng(0).integers(0, 256, (11, 224, 224, 3), np.uint8)
     whole = model.features(pixels)
-    for size in (1, 3, 7, 8):
+    for size in (1, 2, 7, 8):
         parts = [model.features(pixels[start : start + size]) for start in range(0, 11, size)]
         assert np.concatenate(parts).tobytes() == whole.tobytes()
     assert model.features(pixels[::-1]).tobytes() == whole[::-1].tobytes()
