@@ -26,7 +26,7 @@ from orchard_jobs.storage import open_folder
 
 FEATURES_SCHEMA = (
     "path string, label string, etag string, width int, height int, "
-    "status string, error string, features array<float>"
+    "status string, error string, features array<float>, thumbnail binary"
 )
 REJECTED_EXAMPLES = 20
 IMAGES_PER_TASK = 256  # a few seconds: what a lost executor costs, and how often progress moves
@@ -181,6 +181,7 @@ def _to_arrow(rows: pa.RecordBatch, loaded: list[LoadedImage], features: np.ndar
             ),
             "error": pa.array([getattr(outcome, "error", None) for outcome in outcomes], pa.string()),
             "features": _list_array(good, features),
+            "thumbnail": pa.array([image.thumbnail for image in loaded], pa.binary()),
         }
     )
 
