@@ -10,14 +10,14 @@ SIZE = 32
 """Width and height, in pixels. Square, as what the model sees is."""
 
 QUALITY = 50
-"""Of lossy WebP: 260 bytes on average for Fruits-360 (JPEG: 650, most of them tables)."""
+"""Of lossy WebP: 260 bytes on average for Fruits-360, beside 3.8 kB of features."""
 
 
 def make_thumbnail(pixels: npt.NDArray[np.uint8]) -> bytes:
     """Return RGB pixels, shape (height, width, 3), as a WebP of SIZE x SIZE.
 
-    From the pixels that the model gets, because they are small already: 0.24 ms of a core (a tenth of
-    the decoding). The same bytes for the same pixels.
+    From the pixels that the model gets, because they are small already: 0.25 ms of a core, 3 % of what an
+    image takes. The same bytes for the same pixels.
     """
     height, width, _ = pixels.shape
     image = Image.fromarray(pixels)

@@ -171,7 +171,7 @@ def test_the_first_stop_of_the_keyboard_skips_to_the_report_and_every_stop_is_se
     skip = seen.page.get_by_text("Skip to the report")
     expect(skip).to_be_focused()
     expect(skip).to_be_in_viewport()
-    outline = "(({outlineStyle, outlineWidth}) => outlineStyle + outlineWidth)(getComputedStyle(document.activeElement))"
+    outline = "(style => style.outlineStyle + style.outlineWidth)(getComputedStyle(document.activeElement))"
     stops = []
     for _ in range(14):
         assert seen.page.evaluate(outline) == "solid3px"

@@ -151,14 +151,22 @@ def variance_curve(basis: Basis, height: int = 240) -> Spec:
             {"mark": {"type": "line", "stroke": "var(--soft)", "strokeWidth": 2}},
             {
                 "data": {"values": points},
-                "mark": {"type": "point", "size": 70, "opacity": 1},
+                "mark": {"type": "point", "size": 70, "opacity": 1, "strokeWidth": 0},
                 "encoding": {"fill": fill},
             },
-            {
-                "data": {"values": points},
-                "mark": {"type": "text", "align": "left", "dx": 8, "dy": 12, "fontWeight": "bold"},
-                "encoding": {"text": {"field": "text"}, "fill": fill},
-            },
+            *(
+                {
+                    "data": {"values": [point for point in points if (point["k"] > last / 2) is at_right]},
+                    # Below the curve, and never beyond the chart.
+                    "mark": {"type": "text", "fontWeight": "bold", **where},
+                    "encoding": {"text": {"field": "text"}, "fill": fill},
+                }
+                for at_right, where in (
+                    (False, {"align": "left", "dx": 8, "dy": 12}),
+                    (True, {"align": "right", "dx": 6, "dy": 18}),
+                )
+                if any((point["k"] > last / 2) is at_right for point in points)
+            ),
         ],
     )
 

@@ -18,7 +18,7 @@ SHOWN = 5000
 COMPONENTS = 20
 """Most components that are shown: the first ones."""
 
-CANDIDATES = 512
+CANDIDATES = 1024
 """Rows that are remembered at each end of a component, so that several labels are among them."""
 
 Matrix = npt.NDArray[np.float64]
