@@ -134,13 +134,14 @@ def fit_basis(
 def write_basis(uri: str, basis: Basis) -> None:
     """Write ``basis.npz`` and ``basis.json`` into the folder ``uri``."""
     buffer = io.BytesIO()
+    more: dict[str, Any] = {} if basis.spectrum is None else {"spectrum": basis.spectrum}
     np.savez(
         buffer,
         mean=basis.mean,
         components=basis.components,
         explained_variance=basis.explained_variance,
         explained_variance_ratio=basis.explained_variance_ratio,
-        **({} if basis.spectrum is None else {"spectrum": basis.spectrum}),
+        **more,
     )
     write_bytes(f"{uri}/basis.npz", buffer.getvalue())
     write_bytes(f"{uri}/basis.json", json.dumps(basis.describe(), indent=2, sort_keys=True).encode() + b"\n")

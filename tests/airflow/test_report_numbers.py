@@ -165,4 +165,8 @@ def test_numbers_are_written_as_people_read_them() -> None:
     assert percent(0.56845) == "56.8\N{NO-BREAK SPACE}%"
     assert moment("2026-11-02T05:06:07+00:00") == "2 November 2026, 05:06 UTC"
     assert shorten("a/" + "x" * 40 + "/end.jpg", 20) == "a/xxxx…xxxxx/end.jpg"
-    assert [cost(value) for value in (1.234, 0, None, "1", True)] == ["$1.23", "$0.00", None, None, None]
+    assert [cost(value) for value in ({"dollars": 1234.567}, {"dollars": None}, None)] == [
+        "$1,234.57",
+        None,
+        None,
+    ]

@@ -132,7 +132,7 @@ def test_it_says_what_it_is_about(text: str) -> None:
 
 
 def test_a_cost_is_shown_where_there_is_one(tmp_path: Path) -> None:
-    assert "<dt>cost</dt><dd>$0.42</dd>" in make_page(tmp_path, cost=0.42)
+    assert "<dt>cost</dt><dd>$0.42</dd>" in make_page(tmp_path, cost={"dollars": 0.42})
 
 
 def test_headings_have_an_order_and_controls_a_name(page: Page, text: str) -> None:

@@ -118,7 +118,7 @@ def variance_curve(basis: Basis, height: int = 240) -> Spec:
     marks += [(k, f"{share:.0%}: {k}", "mark") for share, k in marks_of(basis).items() if k and k != kept]
     last = min(len(ratio), max(round(max(k for k, _, _ in marks) * 1.25), 10))
     rows = [{"k": k, "share": rounded(together[k - 1])} for k in range(1, last + 1)]
-    points = [
+    points: list[Spec] = [
         {"k": k, "share": rounded(together[k - 1]), "text": text, "is": kind} for k, text, kind in marks
     ]
     position = {

@@ -1,5 +1,6 @@
 """Numbers, times and names as people read them. Pure; nothing here escapes, the template does."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -49,8 +50,9 @@ def plural(number: int, noun: str) -> str:
 
 
 def cost(value: Any) -> str | None:
-    """Return dollars as run.json has them, None where it has none."""
-    return f"${value:,.2f}" if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """Return the ``dollars`` of run.json's ``cost``, None where it has none or they are not known."""
+    dollars = value.get("dollars") if isinstance(value, Mapping) else None
+    return None if dollars is None else f"${dollars:,.2f}"
 
 
 def rounded(value: float) -> float:
