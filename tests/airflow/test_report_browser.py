@@ -274,3 +274,4 @@ def test_on_paper_there_are_the_charts_and_no_controls(visit: Callable[..., Seen
         expect(page.locator(gone)).to_be_hidden()
     expect(page.locator("#map svg")).to_be_visible()
     assert luminance(page, "body", "backgroundColor") == 1
+    assert luminance(page, "#map .role-axis-label text", "fill") < 0.15

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from orchard.lake import Lake
 from orchard.report.facts import Basis, Changes
-from orchard.report.rows import Matrix, read_file
+from orchard.report.neighbours import Matrix
+from orchard.report.rows import read_file
 from orchard.report.spectrum import principal_angles, turned
 from orchard.storage import Storage
 from orchard_jobs.contract import RunFolder

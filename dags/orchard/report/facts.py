@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from orchard.report.neighbours import Separation
-
-Matrix = npt.NDArray[np.float64]
+from orchard.report.neighbours import Matrix, Separation
 
 STEADY = 15.0
 """Degrees: what has turned less still means much the same; its cosine is 0.97."""

@@ -44,7 +44,8 @@ def render(facts: Facts) -> str:
 
 
 def _render(facts: Facts, data: Mapping[str, Any]) -> str:
-    style, script, vega = (HERE / "style.css").read_text(), (HERE / "script.js").read_text(), vega_bundle()
+    style, script = ((HERE / name).read_text("utf-8") for name in ("style.css", "script.js"))
+    vega = vega_bundle()
     page: str = (
         _environment()
         .get_template("page.html")

@@ -3,18 +3,16 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from orchard.report.neighbours import Matrix
 from orchard.storage import Storage
 from orchard_jobs.errors import OrchardError
 
 ROWS_AT_ONCE = 4096
 READ_AT_ONCE = 4 * 2**20  # bytes of a column, with one request to S3
-
-Matrix = npt.NDArray[np.float64]
 
 
 def read_folder(storage: Storage, uri: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:

@@ -1,9 +1,8 @@
 """What components explain, and how a basis has turned since the one before. Pure."""
 
 import numpy as np
-import numpy.typing as npt
 
-Matrix = npt.NDArray[np.float64]
+from orchard.report.neighbours import Matrix
 
 
 def components_for(ratio: Matrix, share: float) -> int | None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
+from orchard.report.neighbours import Matrix
 from orchard.report.rows import read_folder, to_matrix
 from orchard.report.sampling import choose_rows, hash_paths
 from orchard.storage import Storage
@@ -20,8 +22,6 @@ COMPONENTS = 20
 
 CANDIDATES = 1024
 """Rows that are remembered at each end of a component, so that several labels are among them."""
-
-Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,8 @@ class _Ends:
         self._rows = np.empty((0, 0), np.int64)
         self._paths: dict[int, str] = {}
 
-    def add(self, values: Matrix, start: int, paths: "object") -> None:
+    def add(self, values: Matrix, start: int, paths: pa.StringArray) -> None:
+        """Look at ``values`` (rows, components) of the rows from ``start`` on, whose paths are ``paths``."""
         rows = np.broadcast_to(np.arange(start, start + len(values))[:, np.newaxis], values.shape)
         if len(self._rows):
             values, rows = np.concatenate([self._values, values]), np.concatenate([self._rows, rows])
@@ -112,7 +113,7 @@ class _Ends:
         kept = set(np.unique(self._rows).tolist())
         self._paths = {row: path for row, path in self._paths.items() if row in kept}
         for row in kept - set(self._paths):
-            self._paths[row] = paths[row - start].as_py()  # type: ignore[index]
+            self._paths[row] = paths[row - start].as_py()
 
     def pick(
         self, labels: npt.NDArray[np.int32], names: list[str], ends: int
@@ -125,6 +126,7 @@ class _Ends:
 
 
 def _of_different(rows: list[int], labels: npt.NDArray[np.int32], ends: int) -> list[int]:
+    """Return ``ends`` of the rows in their order: the first of each label, then others."""
     first: dict[int, int] = {}
     for row in rows:
         first.setdefault(int(labels[row]), row)
