@@ -135,6 +135,11 @@ def test_a_cost_is_shown_where_there_is_one(tmp_path: Path) -> None:
     assert "<dt>cost</dt><dd>$0.42</dd>" in make_page(tmp_path, cost={"dollars": 0.42})
 
 
+def test_a_run_that_had_no_cluster_of_its_own_has_a_report(tmp_path: Path) -> None:
+    page = make_page(tmp_path, cluster={"id": "local[*]"}, versions={}, images_per_second=None)
+    assert '<dt>cluster</dt><dd><span class="mono">local[*]</span></dd>' in page
+
+
 def test_headings_have_an_order_and_controls_a_name(page: Page, text: str) -> None:
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
     assert levels.count(1) == 1
