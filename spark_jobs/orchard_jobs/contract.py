@@ -57,9 +57,10 @@ MANIFEST_COLUMNS = ("path", "label", "etag", "size", "modified")
 """One row per image to featurize. ``path`` is relative to the images URI, with ``/``; ``label`` is
 its parent folder's name ('' at the root); ``size`` is in bytes; ``modified`` is a UTC timestamp."""
 
-FEATURE_COLUMNS = ("path", "label", "etag", "width", "height", "status", "error", "features")
-"""One row per manifest row. ``features`` is null unless ``status`` is ok; ``width`` and ``height``
-are those of the stored image, in pixels, null where they are not known."""
+FEATURE_COLUMNS = ("path", "label", "etag", "width", "height", "status", "error", "features", "thumbnail")
+"""One row per manifest row. ``features`` and ``thumbnail``, a WebP of 32x32, are null unless ``status`` is
+ok; ``width`` and ``height`` are those of the stored image, in pixels, null where they are not known. Features
+of before there were thumbnails lack that column, and are as good as any."""
 
 COMPONENT_COLUMNS = ("path", "label", "components", "basis_id")
 
@@ -133,6 +134,11 @@ class RunFolder:
     @property
     def run_json(self) -> str:
         return f"{self.uri}/run.json"
+
+    @property
+    def page(self) -> str:
+        """What people look at: one HTML file, made after the run is published."""
+        return f"{self.uri}/report.html"
 
 
 class Job:

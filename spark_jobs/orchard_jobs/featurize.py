@@ -27,7 +27,7 @@ from orchard_jobs.storage import open_folder
 
 FEATURES_SCHEMA = (
     "path string, label string, etag string, width int, height int, "
-    "status string, error string, features array<float>"
+    "status string, error string, features array<float>, thumbnail binary"
 )
 Item = TypeVar("Item")
 
@@ -189,6 +189,7 @@ def _to_arrow(rows: pa.RecordBatch, loaded: list[LoadedImage], features: np.ndar
             ),
             "error": pa.array([getattr(outcome, "error", None) for outcome in outcomes], pa.string()),
             "features": _list_array(good, features),
+            "thumbnail": pa.array([image.thumbnail for image in loaded], pa.binary()),
         }
     )
 

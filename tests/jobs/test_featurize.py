@@ -14,6 +14,7 @@ from orchard_jobs.errors import OrchardError
 from orchard_jobs.manifest import list_images
 from orchard_jobs.report import Report, Seconds
 from orchard_jobs.runtimes import load_model
+from orchard_jobs.thumbnail import make_thumbnail
 from tests.bad_images import IGNORED, VANISHING, write_folder
 
 
@@ -65,9 +66,10 @@ def test_a_rejected_row_has_a_message_and_no_features(bad_rows: dict[object, dic
     rejected = [row for row in bad_rows.values() if row["status"] != Status.OK]
     assert len(rejected) > 10
     assert all(row["error"] and "\n" not in str(row["error"]) and row["features"] is None for row in rejected)
+    assert all(row["thumbnail"] is None for row in rejected)
 
 
-def test_a_good_row_has_the_features_of_its_own_image_whatever_stands_beside_it(
+def test_a_good_row_has_the_features_and_thumbnail_of_its_own_image_whatever_stands_beside_it(
     bad_rows: dict[object, dict[str, object]], bad_folder: tuple[Path, dict[str, str]], model_uri: str
 ) -> None:
     root, _ = bad_folder
@@ -79,6 +81,7 @@ def test_a_good_row_has_the_features_of_its_own_image_whatever_stands_beside_it(
         decoded = decode_image((root / str(row["path"])).read_bytes())
         expected = model.features(decoded.pixels[np.newaxis])[0]  # type: ignore[union-attr]
         np.testing.assert_allclose(np.array(row["features"]), expected, atol=1e-4)
+        assert row["thumbnail"] == make_thumbnail(decoded.pixels)  # type: ignore[union-attr]
         assert (row["width"], row["height"], row["error"]) == (decoded.width, decoded.height, None)  # type: ignore[union-attr]
 
 
