@@ -72,6 +72,11 @@ model: setup ## Export a model artefact [WEIGHTS=file.h5|.keras, else Keras's Im
 	@PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m orchard_jobs.model_export \
 		--weights="$${WEIGHTS:-imagenet}" --output="$$MODELS"
 
+.PHONY: purge
+purge: setup ## Delete what a lake holds of a run or an image; lists it first [LAKE=] [IMAGES=] RUN=…|IMAGE=…|ALL=1 [CONFIRM=1]
+	@PYTHONPATH=dags:spark_jobs AIRFLOW_HOME="$(CURDIR)/.orchard/purge" AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING \
+		$(AIRFLOW_ENV)/bin/python -m purge
+
 package: ## Collect what a cluster needs into build/
 	@$(PYTHON) bootstrap/package.py $(BUILD)
 

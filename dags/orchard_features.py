@@ -15,8 +15,8 @@ an EMR cluster that exists only for this run.
 - `export` writes the CSV, the rejected images and what became of each new image.
 - `publish` checks that every listed image is accounted for. From here the run exists for readers, and DAGs
   that wait for the asset of `latest.json` start; where it fails, nothing is published. It needs no cluster.
-- `compact` removes from the lake what newer runs have superseded: results and features stay. Where it
-  fails, the run is published all the same.
+- `compact` removes from the lake what newer runs have superseded, and what is older than
+  `ORCHARD_RETENTION_DAYS`, if that is set. Where it fails, the run is published all the same.
 - `terminate_cluster` ends the cluster once no step is left, whatever happened before. Where it fails, so
   does the run: **look at EMR's console**; EMR ends an idle cluster by itself.
 

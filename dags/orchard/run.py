@@ -15,6 +15,7 @@ from orchard.jobs import RunJobs
 from orchard.lake import Lake, run_slug
 from orchard.notices import warn_of_rejected
 from orchard.publish import Publication, publish
+from orchard.retention import retain
 from orchard.sensing import sense
 from orchard.settings import Settings
 from orchard.steps import build_step
@@ -107,8 +108,18 @@ class Run:
         return summary
 
     def compact(self) -> list[str]:
-        """Remove what newer runs have superseded; return the runs that it was of."""
-        return compact(self._storage(), Lake(self.settings.places.lake))
+        """Remove what newer runs have superseded, or what is too old; return the runs that it was of.
+
+        Raises:
+            AirflowFailException: where nobody can say what is to stay.
+        """
+        storage, lake = self._storage(), Lake(self.settings.places.lake)
+        compacted, days = compact(storage, lake), self.settings.nightly.retention_days
+        try:
+            expired = retain(storage, lake, days) if days else []
+        except OrchardError as error:
+            raise AirflowFailException(str(error)) from None
+        return [*compacted, *(slug for slug in expired if slug not in compacted)]
 
     def _choices(self) -> Choices:
         return Choices.of_run(self.params, self.settings)

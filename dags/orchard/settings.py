@@ -108,10 +108,15 @@ class Nightly:
     deleted_images: DeletedImages = setting(  # noqa: RUF009 - it makes a field
         "Whether the next run's results remove or keep the rows of deleted images", DeletedImages.REMOVE
     )
+    retention_days: int = setting(
+        "Days after which results of superseded and unfinished runs are deleted; 0: never", 0
+    )
     max_failure_ratio: float = setting("Largest allowed share of rejected images", 0.05)
 
     def __post_init__(self) -> None:
         require(1 <= self.components <= 1280, "components", self.components, "1 to 1280")
+        days = self.retention_days
+        require(0 <= days <= 36500, "retention_days", days, "0 to 36500 days")
         require(0 <= self.max_failure_ratio <= 1, "max_failure_ratio", self.max_failure_ratio, "0 to 1")
         require(_is_cron(self.cron), "cron", self.cron, "a cron expression of five fields")
         require(_is_time_zone(self.time_zone), "time_zone", self.time_zone, "a name such as Europe/Paris")

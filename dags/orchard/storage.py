@@ -7,9 +7,11 @@ does not decode either and both must name the same file.
 import fcntl
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -30,6 +32,14 @@ class Versioned(NamedTuple):
     version: str
 
 
+class Stored(NamedTuple):
+    """An object below a folder: its path in there, its bytes, and when it was written."""
+
+    name: str
+    size: int
+    modified: datetime
+
+
 class Storage(Protocol):
     """Reads raise FileNotFoundError; writes are seen whole or not at all."""
 
@@ -42,6 +52,15 @@ class Storage(Protocol):
 
     def delete(self, uri: str) -> None:
         """Delete an object; one that is not there is no error."""
+
+    def delete_folder(self, uri: str) -> None:
+        """Delete every object below the folder ``uri``; one that is not there is no error."""
+
+    def objects(self, uri: str) -> list[Stored]:
+        """Return every object below the folder ``uri``, however deep, hidden ones too."""
+
+    def folders(self, uri: str) -> list[str]:
+        """Return the names of the folders directly in the folder ``uri``, sorted."""
 
     def names(self, uri: str) -> list[str]:
         """Return the names of the objects directly in the folder ``uri``, sorted; none if it is absent."""
@@ -97,6 +116,19 @@ class FileStorage:
     def delete(self, uri: str) -> None:
         local_path(uri).unlink(missing_ok=True)
 
+    def delete_folder(self, uri: str) -> None:
+        if local_path(uri).exists():
+            shutil.rmtree(local_path(uri))
+
+    def objects(self, uri: str) -> list[Stored]:
+        root = local_path(uri)
+        files = (Path(folder) / name for folder, _, names in os.walk(root) for name in names)
+        return sorted(_describe(path, root) for path in files)
+
+    def folders(self, uri: str) -> list[str]:
+        folder = local_path(uri)
+        return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
     def names(self, uri: str) -> list[str]:
         folder = local_path(uri)
         if not folder.is_dir():
@@ -147,13 +179,38 @@ class S3Storage:
         bucket, key = bucket_and_key(uri)
         self._client.delete_object(Bucket=bucket, Key=key)
 
+    def delete_folder(self, uri: str) -> None:
+        for found in self.objects(uri):
+            self.delete(f"{uri}/{found.name}")
+
+    def objects(self, uri: str) -> list[Stored]:
+        prefix, pages = self._list(uri)
+        found = (item for page in pages for item in page.get("Contents", ()))
+        return [Stored(i["Key"].removeprefix(prefix), i["Size"], i["LastModified"]) for i in found]
+
+    def folders(self, uri: str) -> list[str]:
+        prefix, pages = self._list(uri, Delimiter="/")
+        found = (item["Prefix"] for page in pages for item in page.get("CommonPrefixes", ()))
+        return sorted(name.removeprefix(prefix).rstrip("/") for name in found)
+
     def names(self, uri: str) -> list[str]:
+        prefix, pages = self._list(uri, Delimiter="/")
+        keys = (item["Key"] for page in pages for item in page.get("Contents", ()))
+        return sorted(name for name in (key.removeprefix(prefix) for key in keys) if name)
+
+    def _list(self, uri: str, **request: str) -> tuple[str, Iterator[dict[str, Any]]]:
+        """Return what the keys in the folder ``uri`` begin with, and the pages of a listing of them."""
         bucket, key = bucket_and_key(uri)
         prefix = f"{key}/" if key else ""
         paginator = self._client.get_paginator("list_objects_v2")
-        pages = paginator.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
-        keys = (item["Key"] for page in pages for item in page.get("Contents", ()))
-        return sorted(name for name in (key.removeprefix(prefix) for key in keys) if name)
+        return prefix, paginator.paginate(Bucket=bucket, Prefix=prefix, **request)
+
+
+def _describe(path: Path, root: Path) -> Stored:
+    found = path.lstat()
+    return Stored(
+        path.relative_to(root).as_posix(), found.st_size, datetime.fromtimestamp(found.st_mtime, UTC)
+    )
 
 
 def _changed(uri: str) -> OrchardError:
