@@ -17,6 +17,7 @@ an EMR cluster that exists only for this run.
   that wait for the asset of `latest.json` start; where it fails, nothing is published. It needs no cluster.
 - `compact` removes from the lake what newer runs have superseded, and what is older than
   `ORCHARD_RETENTION_DAYS`, if that is set. Where it fails, the run is published all the same.
+- `register`, with `ORCHARD_GLUE_DATABASE`, tells Glue of the run; the next one makes up for what has failed.
 - `terminate_cluster` ends the cluster once no step is left, whatever happened before. Where it fails, so
   does the run: **look at EMR's console**; EMR ends an idle cluster by itself.
 
@@ -118,6 +119,10 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
         def compact(**context: Any) -> list[str]:
             return fields.run(context).compact()
 
+        @task(execution_timeout=timedelta(hours=1))
+        def register(**context: Any) -> list[str]:
+            return fields.run(context).register()
+
         terminate_cluster = OrchardTerminateClusterOperator(
             task_id="terminate_cluster",
             job_flow_id=CLUSTER_ID,
@@ -132,7 +137,7 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
         # Beside the teardown, not before it: the cluster does not wait for the publication, and clearing
         # the publication creates no cluster.
         chain(sense, create_cluster, *steps, [publication := publish(), terminate_cluster])
-        chain(publication, compact())
+        chain(publication, [compact(), *([register()] if settings.signals.glue_database else [])])
     return dag
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from orchard.cells import text_of
 from orchard.environment import read
 from orchard.settings import Access, Places
 from orchard_jobs.errors import OrchardError
-from purge.rows import path_of
 
 WHAT = ("RUN", "IMAGE", "ALL")
 
@@ -50,7 +50,7 @@ class Request:
         settings = {**environ, **{f"ORCHARD_{name}": uri for name, uri in names.items()}}
         if not settings.get("ORCHARD_MODEL"):
             settings["ORCHARD_MODEL"] = f"{settings.get('ORCHARD_LAKE', '')}/models"
-        name = {"RUN": environ.get("RUN", ""), "IMAGE": path_of(environ.get("IMAGE", "")), "ALL": ""}[what]
+        name = {"RUN": environ.get("RUN", ""), "IMAGE": text_of(environ.get("IMAGE", "")), "ALL": ""}[what]
         access = Access(region=read(Access, environ).region)
         return cls(read(Places, settings), access, what, name, environ.get("CONFIRM", ""))
 

@@ -10,8 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""How cells begin to which the export adds a ' in front, so that no spreadsheet runs them."""
+from orchard.cells import cell_of
 
 
 def without(name: str, data: bytes, path: str) -> bytes | None:
@@ -29,16 +28,6 @@ def without(name: str, data: bytes, path: str) -> bytes | None:
         if name.endswith(suffix):
             return filter_rows(data, path)
     return None
-
-
-def cell_of(path: str) -> str:
-    """Return how a path is written in a CSV."""
-    return f"'{path}" if path.startswith(FORMULA_STARTS) else path
-
-
-def path_of(cell: str) -> str:
-    """Return the path that a cell of a CSV is of."""
-    return cell[1:] if cell[:1] == "'" and cell[1:].startswith(FORMULA_STARTS) else cell
 
 
 def _without_row(data: bytes, path: str) -> bytes | None:

@@ -4,17 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from airflow.providers.amazon.aws.hooks.glue_catalog import GlueCatalogHook
 from airflow.sdk import PokeReturnValue
 from airflow.sdk.exceptions import AirflowFailException
 
 from orchard.choices import Choices
 from orchard.cluster import cluster_name, run_job_flow, run_tags
 from orchard.compact import compact
+from orchard.glue import Catalog
 from orchard.history import History
 from orchard.jobs import RunJobs
 from orchard.lake import Lake, run_slug
 from orchard.notices import warn_of_rejected
 from orchard.publish import Publication, publish
+from orchard.register import register
 from orchard.retention import retain
 from orchard.sensing import sense
 from orchard.settings import Settings
@@ -54,7 +57,7 @@ class Run:
             error = OrchardError(
                 f"run {self.slug} is published: {lake.latest} names it",
                 rule="a published run is never rewritten",
-                remedy="trigger a new run; of this one, only 'publish' and 'compact' can be cleared",
+                remedy="trigger a new run; of this one, only 'publish' and what follows it can be cleared",
             )
             raise AirflowFailException(str(error))
 
@@ -120,6 +123,19 @@ class Run:
         except OrchardError as error:
             raise AirflowFailException(str(error)) from None
         return [*compacted, *(slug for slug in expired if slug not in compacted)]
+
+    def register(self) -> list[str]:
+        """Tell Glue of the published runs; return those that are new to it.
+
+        Raises:
+            AirflowFailException: where the tables are not this lake's.
+        """
+        lake, access = Lake(self.settings.places.lake), self.settings.access
+        client, database = GlueCatalogHook(**access.hook).conn, self.settings.signals.glue_database or ""
+        try:
+            return register(Catalog(client, database), self._storage(), lake)
+        except OrchardError as error:
+            raise AirflowFailException(str(error)) from None
 
     def _choices(self) -> Choices:
         return Choices.of_run(self.params, self.settings)

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from moto import mock_aws
 
+from orchard.cells import cell_of, text_of
 from orchard.history import History, PublishedRun
 from orchard.lake import Lake
 from orchard.ledger import LEDGER_SCHEMA, to_parquet
@@ -26,7 +27,7 @@ from purge.__main__ import main, make_plan
 from purge.holdings import FileHoldings, Holdings, S3Holdings
 from purge.plan import Plan
 from purge.request import Request
-from purge.rows import cell_of, path_of, without
+from purge.rows import without
 
 OLD = datetime.now(UTC) - timedelta(days=3)
 
@@ -386,7 +387,7 @@ def test_a_line_goes_and_all_other_bytes_stay(path: str) -> None:
     )
     assert without("x.csv", whole, path) == expected
     assert without("x.csv", expected, path) is None
-    assert path_of(cell_of(path)) == path
+    assert text_of(cell_of(path)) == path
 
 
 def test_a_row_goes_and_all_other_columns_types_and_groups_stay() -> None:

@@ -172,3 +172,16 @@ def test_it_uses_the_topic_and_the_queue_where_they_are_made_only(plain: Stack, 
         assert is_allowed(airflow(stack), "sqs:DeleteMessage", queue) is is_made
         assert not is_allowed(airflow(stack), "sns:Publish", f"{topic}-2")
         assert not is_allowed(airflow(stack), "sqs:SendMessage", queue)
+
+
+def test_it_uses_tables_of_its_own_glue_database_only_and_drops_none(plain: Stack, given: Stack) -> None:
+    glue, actions = f"arn:aws:glue:{REGION}:{ACCOUNT}", ("GetTable", "CreateTable", "BatchCreatePartition")
+    for stack, is_made in ((plain, False), (given, True)):
+        for resource in ("catalog", "database/orchard", "table/orchard/components_latest"):
+            for action in actions:
+                assert is_allowed(airflow(stack), f"glue:{action}", f"{glue}:{resource}") is is_made
+    for action in actions_of("glue"):
+        assert not is_allowed(airflow(given), action, f"{glue}:table/orchard2/features"), action
+        assert not is_allowed(airflow(given), action, f"{glue}:database/default"), action
+    for action in ("DeleteTable", "BatchDeleteTable", "DeleteDatabase", "CreateDatabase", "GetTables"):
+        assert not is_allowed(airflow(given), f"glue:{action}", f"{glue}:table/orchard/features"), action

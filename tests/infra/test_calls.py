@@ -56,6 +56,14 @@ HIDDEN: dict[str, set[str]] = {
     "emr": set(),
     "s3": set(),
     "base_aws": set(),
+    "glue_catalog": {
+        "glue:BatchCreatePartition",
+        "glue:BatchDeletePartition",
+        "glue:CreateTable",
+        "glue:GetPartitions",
+        "glue:GetTable",
+        "glue:UpdateTable",
+    },
     "sns": {"sns:Publish"},
     "sqs": {"sqs:DeleteMessage", "sqs:ReceiveMessage"},
 }

@@ -37,7 +37,7 @@ MADE_WITH = {
     "retention": {"AirflowRetentionPolicy"},
     "alarm": {"Budget"},
     "topic": {"Topic", "AirflowTopicPolicy"},
-    "database": {"Database"},
+    "database": {"Database", "AirflowGluePolicy"},
 }
 NETWORK = {"Vpc", "Subnet", "RouteTable", "SubnetRoutes", "S3Endpoint", "EmrEndpoint", "EmrEndpointGroup"}
 NETWORK |= {"NodeGroup", "NodeTcp", "NodeUdp", "NodeIcmp"}

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from pyspark.sql import SparkSession
 
+from orchard.cells import cell_of, text_of
+from orchard_jobs.export import defuse
 from tests.jobs.conftest import ROOT
 from tests.jobs.feature_rows import make_rows
 from tests.jobs.test_incremental import K, Nights, results, second_night, third_night
@@ -85,3 +88,9 @@ def test_later_nights_give_the_same_bytes_without_what_was_erased(
     once = again.at_once("once", components=K, signs_like=again.folder(0).basis)
     assert results(again.path(-1)) == results(once)
     assert report["statistics"] == "measured"
+
+
+@pytest.mark.parametrize("text", ["a", "=1+1", "+x", "-x", "@x", "\tx", "\rx", "'x", ""])
+def test_a_cell_is_read_back_as_the_export_has_written_it(text: str) -> None:
+    assert cell_of(text) == defuse(text)
+    assert text_of(defuse(text)) == text
