@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import webbrowser
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from cli.progress import JobBars
 from cli.published import LATEST, Published
 from cli.tables import list_runs, show_runs
 from local.node import NodeError
+from orchard.storage import local_path
 from orchard_jobs.contract import BasisMode, Precision
 from orchard_jobs.errors import OrchardError
 
@@ -98,6 +100,22 @@ def compare(first: Name, second: Name = LATEST, lake: Lake = "lake", as_json: As
     """Show two runs side by side; what differs is bold."""
     published = Published.of_lake(to_uri(lake))
     _print([published.read(name) for name in (first, second)], as_json=as_json)
+
+
+@app.command()
+def report(
+    name: Name = LATEST,
+    lake: Lake = "lake",
+    should_open: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Make the report of a run anew, and print where it is."""
+    from orchard.report.write import write_report  # noqa: PLC0415 - what draws takes a while to load
+
+    published = Published.of_lake(to_uri(lake))
+    uri = write_report(published.storage, published.lake, published.find(name))
+    print(uri)
+    if should_open:
+        webbrowser.open(local_path(uri).as_uri() if uri.startswith("file://") else uri)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from orchard.compact import compact
 from orchard.jobs import RunJobs
 from orchard.lake import Lake, run_slug
 from orchard.publish import Publication, publish
+from orchard.report.write import write_report
 from orchard.sensing import sense
 from orchard.settings import Settings
 from orchard.storage import Storage, storage_for
@@ -42,6 +43,7 @@ def compute(settings: Settings, choices: Choices, master: str, tell: Progress) -
     publication = Publication(slug=slug, run_id=run_id, sensed=sensed, cluster={"id": master})
     summary = publish(storage, lake, publication)
     compact(storage, lake)
+    write_report(storage, lake, slug)
     return summary
 
 

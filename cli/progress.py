@@ -27,7 +27,8 @@ class JobBars:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if self._bars:
+            self._progress.stop()
 
     def show(self, job: str, report: dict[str, Any]) -> None:
         """Show the report of a job as far as it is; an empty one is a job that starts."""

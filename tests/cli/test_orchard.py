@@ -131,7 +131,8 @@ def test_images_that_are_not_there_are_one_line(tmp_path: Path, said: Said) -> N
     assert error.strip().count("\n") == 0
 
 
-def test_a_lake_on_s3_needs_a_model(said: Said) -> None:
+def test_a_lake_on_s3_needs_a_model(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ORCHARD_MODEL", raising=False)
     code, _, error = said.by("run", "s3://in", "--lake", "s3://lake")
     assert code == 2
     assert "make model" in error
