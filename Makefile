@@ -75,6 +75,11 @@ model: setup ## Export a model artefact [WEIGHTS=file.h5|.keras, else Keras's Im
 package: ## Collect what a cluster needs into build/
 	@$(PYTHON) bootstrap/package.py $(BUILD)
 
+.PHONY: deploy
+export BUCKET MODEL REVISION REGION DRY_RUN
+deploy: $(AIRFLOW_ENV)/.ready ## Upload a git revision BUCKET=name [MODEL=dir|s3://…] [REVISION=hash] [REGION=…] [DRY_RUN=1]
+	@$(AIRFLOW_ENV)/bin/python -m deploy
+
 lock: $(AIRFLOW_ENV)/.ready ## Resolve the pinned requirements anew
 	$(LOCK) requirements.in -o requirements.txt
 	cd bootstrap && $(LOCK) --generate-hashes requirements-tensorflow.in -o requirements-tensorflow.txt

@@ -68,6 +68,7 @@ def summarize(publication: Publication, reports: Reports, folder: RunFolder) -> 
         "counts": counts_of(publication.sensed, reports),
         "rejected": reports.rejected,
         "images": publication.sensed["images"],
+        "code": publication.sensed["code"],
         "builds_on": publication.sensed["builds_on"],
         "basis": reduce["basis"],
         "basis_id": reduce["basis_id"],

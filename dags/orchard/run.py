@@ -1,7 +1,7 @@
 """One DAG run: what Airflow's context says, turned into what its tasks do."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from airflow.sdk import PokeReturnValue
@@ -25,7 +25,7 @@ from orchard_jobs.errors import OrchardError
 @dataclass(frozen=True)
 class Run:
     """A DAG run and its settings. Everything is computed anew for each task, so that what is mended
-    in the settings takes effect when a task is cleared.
+    in the settings takes effect when a task is cleared: but for images, model and code, see ``Sensed``.
     """
 
     dag_id: str
@@ -78,13 +78,13 @@ class Run:
         return cluster_name(self.tags())
 
     def cluster_request(self) -> dict[str, Any]:
-        return run_job_flow(self.tags(), self._choices().core_nodes, self.settings)
+        return run_job_flow(self.tags(), self._choices().core_nodes, self._settings_of_run())
 
     def step(self, job: str) -> dict[str, Any]:
         """Return the step of ``featurize``, ``reduce`` or ``export``."""
         jobs = RunJobs(self.slug, self._choices(), self.settings)
         made = {"featurize": jobs.featurize, "reduce": jobs.reduce, "export": jobs.export}[job]
-        return build_step(made(self._sensed()), self.slug, self.settings.places.code)
+        return build_step(made(self._sensed()), self.slug, self._settings_of_run().places.code)
 
     def publish(self) -> dict[str, Any]:
         """Publish the run; return what run.json says.
@@ -112,6 +112,11 @@ class Run:
 
     def _choices(self) -> Choices:
         return Choices.of_run(self.params, self.settings)
+
+    def _settings_of_run(self) -> Settings:
+        """The settings as of now, but with the code that ``sense`` saw: a deployment is for later runs."""
+        places = replace(self.settings.places, code=self._sensed()["code"])
+        return replace(self.settings, places=places)
 
     def _sensed(self) -> Mapping[str, Any]:
         sensed: Mapping[str, Any] = self.ti.xcom_pull(task_ids="sense")

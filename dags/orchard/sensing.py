@@ -31,6 +31,8 @@ class Sensed(TypedDict):
     model: str
     """URI of the model artefact. Later tasks use this one, whatever the settings say by then."""
     model_id: str
+    code: str
+    """URI of the code, likewise: a deployment in the middle of a run changes nothing of it."""
     listed: int
     known: int
     new: int
@@ -75,6 +77,7 @@ def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
         images=choices.images,
         model=settings.places.model,
         model_id=model_id,
+        code=settings.places.code,
         listed=found.listed,
         known=found.known,
         new=found.new.num_rows,

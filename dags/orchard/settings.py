@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from croniter import croniter
 
 from orchard.cluster_settings import Fleet, Limits, Spark
+from orchard.deployed import deployed_environment
 from orchard.environment import Variable, read, require, setting, variables
 from orchard_jobs.contract import GLOB_CHARACTERS, BasisMode, Precision
 
@@ -33,11 +34,14 @@ class Places:
 
     lake: str = setting("URI of the lake: where every run, the ledger and the newest result are written")
     model: str = setting(
-        "URI of the model artefact's folder: `make model` makes one, `<lake>/models/<id>` is where it belongs"
+        "URI of the model artefact's folder: `make model` makes one, `<lake>/models/<id>` is its place",
+        shown="required, unless `make deploy` gave it",
     )
     images: str = setting("URI of the folder of `<label>/<image>`", "", shown="`<lake>/images`")
     code: str = setting(
-        "URI of the folder that `make package` fills for the nodes", "", shown="`<lake>/code`"
+        "URI of the folder with what the nodes need, of which a run keeps what it began with",
+        "",
+        shown="`<lake>/code`, unless `make deploy` gave it",
     )
     logs: str = setting("URI under which EMR writes its logs", "", shown="`<lake>/logs`")
 
@@ -181,11 +185,12 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Build the settings from ``ORCHARD_*`` variables.
+        """Build the settings from ``ORCHARD_*`` variables; those of ``make deploy`` where they are not set.
 
         Raises:
             OrchardError: for the first variable that is missing or breaks its rule.
         """
+        environ = {**deployed_environment(), **{name: text for name, text in environ.items() if text.strip()}}
         return cls(
             places=read(Places, environ),
             fleet=read(Fleet, environ),

@@ -25,6 +25,7 @@ os.environ.update(
 )
 
 import pytest  # noqa: E402
+from deployments import deploy, index, model, repository, s3, wheels  # noqa: E402, F401 - fixtures
 from emr_operators import (  # noqa: E402, F401 - fixtures
     client,
     cluster_id,
