@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from orchard.choices import Choices
 from orchard.history import History
@@ -47,6 +47,8 @@ class Sensed(TypedDict):
     """The published run that this one continues."""
     predecessor: str | None
     """The newest published run, whatever it is of."""
+    estimate: NotRequired[dict[str, Any]]
+    """What the run is going to cost, see ``estimate.py``; only where something is new."""
 
 
 def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:

@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import croniter
 
-from orchard.cluster_settings import Fleet, Limits, Spark
+from orchard.cluster_settings import Cost, Fleet, Limits, Spark
 from orchard.deployed import deployed_environment
 from orchard.environment import Variable, read, require, setting, variables
+from orchard.sizes import spark_sizes
 from orchard_jobs.contract import GLOB_CHARACTERS, BasisMode, Precision
 
 URI_PATTERN = r"^(s3://[^/\x00-\x1f\x7f]|file:///)[^\x00-\x1f\x7f]*(?![\s\S])"
@@ -169,6 +170,7 @@ class Settings:
     places: Places
     fleet: Fleet
     spark: Spark
+    cost: Cost
     waits: Waits
     nightly: Nightly
     access: Access
@@ -182,6 +184,9 @@ class Settings:
         rule = f"more than {pause} s, or EMR would end the cluster before a step is retried"
         given = f"{self.fleet.idle_timeout} with ORCHARD_LOG_TIMEOUT={self.waits.log_timeout}"
         require(self.fleet.idle_timeout > pause, "idle_timeout", given, rule)
+        spark_sizes(
+            self.fleet, self.spark
+        )  # a size that is missing is told now, not when the cluster is made
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -195,6 +200,7 @@ class Settings:
             places=read(Places, environ),
             fleet=read(Fleet, environ),
             spark=read(Spark, environ),
+            cost=read(Cost, environ),
             waits=read(Waits, environ),
             nightly=read(Nightly, environ),
             access=read(Access, environ),
@@ -205,7 +211,7 @@ class Settings:
 
 def table() -> list[Variable]:
     """Return every variable with its default and meaning, for the README."""
-    groups = (Places, Fleet, Spark, Waits, Nightly, Access, Limits, Signals)
+    groups = (Places, Fleet, Spark, Cost, Waits, Nightly, Access, Limits, Signals)
     return [variable for group in groups for variable in variables(group)]
 
 

@@ -129,6 +129,11 @@ class RunFolder:
     def run_json(self) -> str:
         return f"{self.uri}/run.json"
 
+    @property
+    def cost(self) -> str:
+        """What the run's cluster has cost, written once it has ended."""
+        return f"{self.uri}/cost.json"
+
 
 class Job:
     """One job's arguments, as a frozen dataclass that travels as ``--key=value`` tokens."""

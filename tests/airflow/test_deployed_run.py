@@ -131,6 +131,7 @@ def test_a_run_that_has_begun_keeps_its_code(settings: Settings) -> None:
         "model": "s3://m",
         "listing": "l",
         "listed": 1,
+        "new": 1,
         "builds_on": None,
     }
     chosen = {name: param.value for name, param in params(settings).items()}

@@ -83,8 +83,9 @@ def publication(slug: str, *builds_on: str, images: str = "s3://in", model: str 
         "kept": 3,
         "builds_on": predecessor,
         "predecessor": predecessor,
+        "estimate": {"dollars": 1.5},
     }
-    return Publication(slug, f"id of {slug}", sensed, CLUSTER)
+    return Publication(slug, f"id of {slug}", sensed, CLUSTER, cost={"dollars": 1.25})
 
 
 def published_runs(lake: Lake) -> list[str]:
@@ -124,6 +125,8 @@ def test_a_published_run_is_described_whole(lake: Lake) -> None:
         "phases": {"featurize": {"a": 1.5}, "reduce": {"a": 1.5}, "export": {"a": 1.5}},
         "versions": {"spark": "4"},
         "cluster": CLUSTER,
+        "estimate": {"dollars": 1.5},
+        "cost": {"dollars": 1.25},
         "csv": f"{lake.uri}/runs/r1/csv/features.csv",
         "files": ["features.csv"],
     }
