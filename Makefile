@@ -14,7 +14,7 @@ BUILD := build
 # Arguments of `make demo`, `make up` and others, passed on as they are: a path may hold a space or a quote.
 export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS
 
-.PHONY: help demo up down model test test-jobs test-airflow test-infra test-local test-e2e test-faults bench-listing lint format lock package setup clean preflight-%
+.PHONY: help demo up down model test test-jobs test-airflow test-infra test-local test-e2e test-faults test-s3a s3a-jars bench-listing lint format lock package setup clean preflight-%
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ up: preflight-up setup ## Start Airflow with its UI and a local EMR [PORT=8080] 
 down: ## Stop what `make up` started
 	@if [ -x $(AIRFLOW_ENV)/bin/python ]; then $(AIRFLOW_ENV)/bin/python -m local.down; fi
 
-test: test-jobs test-airflow test-infra test-local test-e2e test-faults ## Run every test
+test: test-jobs test-airflow test-infra test-local test-e2e test-faults test-s3a ## Run every test
 
 test-jobs: setup-tests ## Tests of the Spark jobs, in the node's environment
 	$(NODE_ENV)/bin/python -m pytest tests/jobs
@@ -40,13 +40,18 @@ test-infra: setup-tests ## Tests of the CloudFormation template: cfn-lint, moto,
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/infra
 
 test-local: setup-tests ## Tests of the local EMR and the command line
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/local
+	$(AIRFLOW_ENV)/bin/python -m pytest tests/local tests/cli
 
 test-e2e: setup-tests ## The real DAG with real Spark, end to end
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/e2e
 
 test-faults: setup-tests ## The fault matrix; writes docs/reliability.md
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/faults --reliability docs/reliability.md
+
+test-s3a: setup-tests ## The jobs and the DAG on an S3 of this machine, through S3A; skips without `make s3a-jars`
+	$(AIRFLOW_ENV)/bin/python -m pytest tests/s3a
+
+s3a-jars: .orchard/s3a-jars/.ready ## Fetch what test-s3a needs from Maven Central: 13 MB, with Maven
 
 bench-listing: setup ## Time and memory of the search for new images, without a network [OBJECTS=1000000]
 	@PYTHONPATH=dags:spark_jobs AIRFLOW_HOME="$(CURDIR)/.orchard/benchmarks" AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING \
@@ -55,7 +60,7 @@ bench-listing: setup ## Time and memory of the search for new images, without a 
 lint: setup-tests ## Ruff and mypy
 	$(AIRFLOW_ENV)/bin/ruff check .
 	$(AIRFLOW_ENV)/bin/ruff format --check .
-	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local/sample_images.py dags plugins local bootstrap benchmarks
+	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local/sample_images.py dags plugins local bootstrap benchmarks cli
 	MYPYPATH=spark_jobs $(NODE_ENV)/bin/mypy spark_jobs local/sample_images.py
 
 format: setup-tests ## Let ruff mend what it can
@@ -116,4 +121,12 @@ $(AIRFLOW_ENV)/.tests-ready: tests/requirements-airflow.txt $(AIRFLOW_ENV)/.read
 
 $(NODE_ENV)/.tests-ready: tests/requirements-node.txt $(NODE_ENV)/.ready
 	@$(UV) pip install --quiet --python $(NODE_ENV)/bin/python -r tests/requirements-node.txt
+	@touch $@
+
+.orchard/s3a-jars/.ready: tests/s3a/pom.xml tests/s3a/jars.sha256
+	@command -v mvn >/dev/null || { echo "orchard: no mvn on the PATH: Maven fetches the jars of S3A. Install it (Debian: apt-get install maven)." >&2; exit 2; }
+	@rm -rf $(@D)
+	@mvn --batch-mode --quiet --strict-checksums --file tests/s3a/pom.xml \
+		dependency:copy-dependencies -DoutputDirectory="$(CURDIR)/$(@D)"
+	@$(PYTHON) tests/s3a/jars.py
 	@touch $@

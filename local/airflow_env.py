@@ -78,3 +78,17 @@ class AirflowEnv:
             "ORCHARD_LOG_TIMEOUT": "10",
             "ORCHARD_DRIVER_MEMORY": "2g",
         }
+
+
+def serving_at(port: int) -> dict[str, str]:
+    """Return what Airflow's processes need when they are started one by one: where on loopback to meet."""
+    url = f"http://127.0.0.1:{port}"
+    return {
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+    }

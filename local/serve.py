@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from local.airflow_env import AirflowEnv
+from local.airflow_env import AirflowEnv, serving_at
 from local.emr.launcher import running_emr
 from local.node import NODE_PYTHON
 from local.processes import stop_session
@@ -48,7 +48,6 @@ def main() -> None:
 
 def serving_environment(home: Path, emr_url: str) -> dict[str, str]:
     """Return the environment of every component."""
-    port = os.environ["SERVE_PORT"]
     return AirflowEnv(
         home=home,
         lake=Path(os.environ["SERVE_LAKE"]),
@@ -56,13 +55,7 @@ def serving_environment(home: Path, emr_url: str) -> dict[str, str]:
         model=os.environ["SERVE_MODEL"],
         emr_url=emr_url,
         extra={
-            "AIRFLOW__API__HOST": "127.0.0.1",
-            "AIRFLOW__API__PORT": port,
-            "AIRFLOW__API__WORKERS": "1",
-            "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
-            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-            "AIRFLOW__CORE__PARALLELISM": "4",
+            **serving_at(int(os.environ["SERVE_PORT"])),
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
             "ORCHARD_RETRY_DELAY": "5",
         },

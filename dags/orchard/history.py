@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from orchard.lake import Lake
 from orchard.storage import ABSENT, Storage
+from orchard_jobs.errors import OrchardError
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,24 @@ class History:
 
     @classmethod
     def of_lake(cls, storage: Storage, lake: Lake) -> Self:
-        """Read it, with one request."""
+        """Read it, with one request.
+
+        Raises:
+            OrchardError: if ``latest.json`` is not as ``publish`` writes it.
+        """
         try:
             found = storage.read(lake.latest)
         except FileNotFoundError:
             return cls((), None, ABSENT)
-        latest = json.loads(found.data)
-        return cls(tuple(PublishedRun(**run) for run in latest["runs"]), latest["run"], found.version)
+        try:
+            latest = json.loads(found.data)
+            return cls(tuple(PublishedRun(**run) for run in latest["runs"]), latest["run"], found.version)
+        except (ValueError, KeyError, TypeError):
+            raise OrchardError(
+                f"{lake.latest} is not as a published run leaves it",
+                rule="it names every published run with its images and its model",
+                remedy="put an earlier version of it back",
+            ) from None
 
     def names(self, slug: str) -> bool:
         """Whether the run ``slug`` is published."""

@@ -38,8 +38,8 @@ def build_step(job: Job, slug: str, code: str) -> dict[str, Any]:
 
 
 def _for_spark_submit(uri: str) -> str:
-    """Quote a local path: spark-submit, unlike Hadoop's ``Path``, decodes the URIs of what it is to run."""
-    return uri if uri.startswith("s3://") else quote(uri, safe="/:")
+    """Percent-encode: spark-submit, unlike Hadoop's ``Path``, decodes the URIs of what it is to run."""
+    return quote(uri, safe="/:")
 
 
 def _refuse_too_long(arguments: list[str], name: str) -> None:

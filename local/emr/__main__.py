@@ -56,6 +56,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         work_dir=options.work_dir.absolute(),
         port=options.port,
         spark_master=options.spark_master,
+        spark_defaults=options.spark_defaults,
         cores=options.cores or os.cpu_count() or 1,
         provisioning_seconds=options.provisioning_seconds,
         stop_grace_seconds=options.stop_grace_seconds,
@@ -74,6 +75,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add("--port", type=int, default=0, help="port on 127.0.0.1; 0: any free one (default)")
     add("--spark-master", metavar="URL", help="a Spark master; without it Spark runs in local mode")
+    add(
+        "--spark-defaults",
+        type=Path,
+        metavar="FILE",
+        help="a spark-defaults.conf of the node's own; a cluster's properties count before it",
+    )
     add("--cores", type=int, help="cores of Spark in local mode (default: all)")
     add("--ready-file", type=Path, help="gets the URL as soon as the server listens")
     add("--exit-with-parent", action="store_true", help="stop when the process that started this one is gone")

@@ -57,7 +57,11 @@ class Node:
         asked = properties_of(self._configurations, "spark-defaults")
         master = self._settings.spark_master or f"local[{self._settings.cores}]"
         defaults, self.notes = build_defaults(asked, master, self.temporary, self.makes_its_python)
-        (self.conf_dir / "spark-defaults.conf").write_text(render_properties(defaults), encoding="utf-8")
+        own = self._settings.spark_defaults
+        # Of a key that is there twice, the last counts.
+        content = f"{own.read_text(encoding='utf-8')}\n" if own else ""
+        content += render_properties(defaults)
+        (self.conf_dir / "spark-defaults.conf").write_text(content, encoding="utf-8")
 
     def remove(self) -> None:
         """Nothing of the cluster stays on the disk; its logs are under LogUri."""

@@ -28,6 +28,8 @@ class Settings:
     """EMR's own timeouts (idle, Spot provisioning) pass this many times faster."""
     page_size: int = 50
     """Items in one page of a List… action."""
+    spark_defaults: Path | None = None
+    """Spark properties that the node has of its own, as EMR's release has; a cluster's count before them."""
     pass_env: tuple[str, ...] = ()
     """Further variables of the server that bootstrap actions and steps see."""
 
@@ -37,3 +39,5 @@ class Settings:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be greater than 0")
         if not self.work_dir.is_absolute() or not self.node_python.is_absolute():
             raise ValueError(f"paths must be absolute: {self.work_dir}, {self.node_python}")
+        if self.spark_defaults is not None and not self.spark_defaults.is_file():
+            raise ValueError(f"spark_defaults is {self.spark_defaults}: there is no such file")

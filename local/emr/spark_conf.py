@@ -23,6 +23,7 @@ _NEED_YARN = (
     "spark.history.",
 )
 _MEMORY = ("spark.driver.memory", "spark.executor.memory")
+_COMMITTER = "spark.hadoop.fs.s3a.committer.name"
 PYTHON_PROPERTIES = ("spark.pyspark.python", "spark.pyspark.driver.python")
 PYTHON_VARIABLES = ("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON")
 
@@ -43,6 +44,8 @@ def adapt_property(key: str, value: str, keeps_python: bool = False) -> Adapted:
     """
     if key.startswith(_NEED_YARN):
         return Adapted(None, f"{key}={value} is left out: there is no YARN here")
+    if (key, value) == (_COMMITTER, "magicv2"):
+        return Adapted("magic", f"{key}=magicv2 is EMR's own: the magic committer of Hadoop instead")
     if value.startswith("org.apache.spark.internal.io.cloud."):
         return Adapted(None, f"{key}={value} is left out: pyspark's jars do not have it")
     if key in PYTHON_PROPERTIES and not keeps_python and shutil.which(value) is None:

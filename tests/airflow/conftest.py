@@ -1,32 +1,17 @@
 """An Airflow of its own for the tests, and a local EMR whose Spark is ``fake_spark_submit.py``."""
 
+from tests.airflow_in_process import ROOT, airflow_db, airflow_home  # noqa: F401 - fixtures
+
+# isort: split
+
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-HOME = tempfile.mkdtemp(prefix="orchard-airflow-")
-
-# Airflow reads these when it is first imported.
-os.environ.update(
-    AIRFLOW_HOME=HOME,
-    AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "dags"),
-    AIRFLOW__CORE__PLUGINS_FOLDER=str(ROOT / "plugins"),
-    AIRFLOW__CORE__LOAD_EXAMPLES="False",
-    AIRFLOW__CORE__UNIT_TEST_MODE="False",
-    AWS_ACCESS_KEY_ID="testing",
-    AWS_SECRET_ACCESS_KEY="testing",
-    AWS_DEFAULT_REGION="us-east-1",
-    # What the DAG file needs to be imported; each test builds the DAG from settings of its own.
-    ORCHARD_LAKE="file:///nowhere/lake",
-    ORCHARD_MODEL="file:///nowhere/lake/models/m",
-)
-
-import pytest  # noqa: E402
-from deployments import deploy, index, model, repository, s3, wheels  # noqa: E402, F401 - fixtures
-from emr_operators import (  # noqa: E402, F401 - fixtures
+import pytest
+from deployments import deploy, index, model, repository, s3, wheels  # noqa: F401 - fixtures
+from emr_operators import (  # noqa: F401 - fixtures
     client,
     cluster_id,
     create,
@@ -36,22 +21,7 @@ from emr_operators import (  # noqa: E402, F401 - fixtures
     tags,
 )
 
-from orchard.settings import Settings  # noqa: E402
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _remove_home() -> Iterator[None]:
-    import shutil
-
-    yield
-    shutil.rmtree(HOME, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def airflow_db() -> None:
-    from airflow.utils.db import initdb
-
-    initdb()
+from orchard.settings import Settings
 
 
 @pytest.fixture

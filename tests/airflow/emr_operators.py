@@ -1,7 +1,6 @@
 """The operators on a local EMR: fixtures that make them, and what to ask of the clusters."""
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +17,7 @@ from orchard.settings import Settings
 from orchard_emr_create import OrchardCreateClusterOperator
 from orchard_emr_once import send_once
 from orchard_emr_step import OrchardStepOperator
+from tests.waiting import wait_for
 
 make_client: Any = EmrHook.__dict__.get("conn", AwsGenericHook.__dict__["conn"]).func
 
@@ -112,11 +112,9 @@ def steps_of(client: Any, cluster_id: str) -> list[tuple[str, str]]:
     return [(step["Name"], step["Status"]["State"]) for step in reversed(steps)]
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+def wait_for_the_step_to_be_cancelled(client: Any, cluster_id: str) -> None:
+    cancelled = [("featurize r #0", "CANCELLED")]
+    wait_for(lambda: steps_of(client, cluster_id) == cancelled, "the step to be cancelled")
 
 
 def deferred(operator: Any, context: Any) -> Any:

@@ -101,11 +101,15 @@ def test_the_whole_request() -> None:
                     "spark.executor.memoryOverhead": "6g",
                     "spark.executor.cores": "4",
                     "spark.executor.instances": "5",
+                    "spark.hadoop.mapreduce.outputcommitter.factory.scheme.s3": (
+                        "org.apache.hadoop.fs.s3a.commit.S3ACommitterFactory"
+                    ),
                     "spark.hadoop.mapreduce.outputcommitter.factory.scheme.s3a": (
                         "org.apache.hadoop.fs.s3a.commit.S3ACommitterFactory"
                     ),
                     "spark.hadoop.fs.s3a.committer.name": "magicv2",
                     "spark.hadoop.fs.s3a.committer.magic.enabled": "true",
+                    "spark.hadoop.fs.s3a.committer.magic.track.commits.in.memory.enabled": "true",
                 },
             },
             {

@@ -167,6 +167,25 @@ def test_a_changed_image_is_computed_again_and_a_deleted_one_leaves_the_next_res
     assert summary["rows"] == 2
 
 
+def test_a_run_that_is_taken_back_is_as_if_it_had_not_been(
+    run: Any, settings: Settings, tmp_path: Path
+) -> None:
+    latest_json = local_path(settings.places.lake) / "latest.json"
+    add_images(tmp_path, "apple/1.jpg")
+    run()
+    before = latest_json.read_text()
+    add_images(tmp_path, "apple/2.jpg")
+    run()
+    latest_json.write_text(before)
+    add_images(tmp_path, "apple/3.jpg")
+    run()
+    latest = json.loads(latest_json.read_text())
+    summary = json.loads(local_path(latest["run_json"]).read_text())
+    assert summary["counts"] == {"listed": 3, "featurized": 2, "rejected": 0, "known": 1, "deleted": 0}
+    assert summary["builds_on"] == json.loads(before)["run"]
+    assert [run["run"] for run in latest["runs"]] == [json.loads(before)["run"], latest["run"]]
+
+
 def test_a_night_in_which_images_were_only_deleted_is_skipped(run: Any, tmp_path: Path) -> None:
     add_images(tmp_path, "apple/1.jpg", "apple/2.jpg")
     run()

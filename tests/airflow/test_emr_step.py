@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 from airflow.exceptions import AirflowException
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferralError
-from emr_operators import context_of, deferred, event_of, lose_answer, refusal, steps_of, wait_until
+from emr_operators import (
+    context_of,
+    deferred,
+    event_of,
+    lose_answer,
+    refusal,
+    steps_of,
+    wait_for_the_step_to_be_cancelled,
+)
 
 pytestmark = pytest.mark.usefixtures("emr")
 
@@ -70,7 +78,7 @@ def test_killing_the_task_cancels_the_step(step: Callable[..., Any], cluster_id:
     operator = step("sleep 60", deferrable=True)
     deferred(operator, context_of(operator))
     operator.on_kill()
-    wait_until(lambda: steps_of(client, cluster_id) == [("featurize r #0", "CANCELLED")])
+    wait_for_the_step_to_be_cancelled(client, cluster_id)
 
 
 def test_killing_the_task_while_it_is_deferred_cancels_the_step(
@@ -79,7 +87,7 @@ def test_killing_the_task_while_it_is_deferred_cancels_the_step(
     operator = step("sleep 60", deferrable=True)
     trigger = deferred(operator, context_of(operator)).trigger
     asyncio.run(trigger.on_kill())
-    wait_until(lambda: steps_of(client, cluster_id) == [("featurize r #0", "CANCELLED")])
+    wait_for_the_step_to_be_cancelled(client, cluster_id)
 
 
 def test_a_failed_trigger_cancels_the_step(step: Callable[..., Any], cluster_id: str, client: Any) -> None:
@@ -88,7 +96,7 @@ def test_a_failed_trigger_cancels_the_step(step: Callable[..., Any], cluster_id:
     resumed = step("sleep 60")
     with pytest.raises(TaskDeferralError):
         resumed.resume_execution("__fail__", {"error": "Trigger failure"}, context_of(resumed))
-    wait_until(lambda: steps_of(client, cluster_id) == [("featurize r #0", "CANCELLED")])
+    wait_for_the_step_to_be_cancelled(client, cluster_id)
 
 
 def test_a_step_on_a_cluster_that_has_ended_fails_for_good_with_the_reason(
@@ -141,7 +149,7 @@ def test_a_step_that_takes_too_long_is_cancelled_and_fails_for_good(
     operator = step("sleep 60", step_timeout=1)
     with pytest.raises(AirflowFailException, match="Cancelled after 1 s"):
         operator.execute(context_of(operator))
-    wait_until(lambda: steps_of(client, cluster_id) == [("featurize r #0", "CANCELLED")])
+    wait_for_the_step_to_be_cancelled(client, cluster_id)
 
 
 def test_the_time_of_a_step_counts_from_its_addition_whichever_try_added_it(
@@ -176,7 +184,7 @@ def test_a_step_is_cancelled_when_its_cluster_has_become_too_old(
     operator = step("sleep 60", max_cluster_hours=hours)
     with pytest.raises(AirflowFailException, match=r"Cancelled because cluster .* is older"):
         operator.execute(context_of(operator))
-    wait_until(lambda: steps_of(client, cluster_id) == [("featurize r #0", "CANCELLED")])
+    wait_for_the_step_to_be_cancelled(client, cluster_id)
 
 
 def test_a_step_that_completed_on_a_cluster_that_is_too_old_by_now_is_not_lost(

@@ -46,11 +46,13 @@ def test_the_whole_step() -> None:
     }
 
 
-def test_code_in_a_folder_with_a_space_is_quoted_for_spark_submit_alone() -> None:
-    job = FeaturizeJob(images="file:///an image", model="file:///m", output="file:///a lake")
-    arguments = build_step(job, "r", "file:///100% code")["HadoopJarStep"]["Args"]
-    assert arguments[6:8] == ["file:///100%25%20code/orchard_jobs.zip", "file:///100%25%20code/run.py"]
-    assert "--images=file:///an image" in arguments
+@pytest.mark.parametrize("root", ["file://", "s3://lake"])
+def test_code_in_a_folder_with_a_space_is_quoted_for_spark_submit_alone(root: str) -> None:
+    job = FeaturizeJob(images=f"{root}/an image", model=f"{root}/m", output=f"{root}/a lake")
+    arguments = build_step(job, "r", f"{root}/100% #ü")["HadoopJarStep"]["Args"]
+    quoted = f"{root}/100%25%20%23%C3%BC"
+    assert arguments[6:8] == [f"{quoted}/orchard_jobs.zip", f"{quoted}/run.py"]
+    assert f"--images={root}/an image" in arguments
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs", "Cc"])), ratio=st.floats(0, 1))

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-NODE_PYTHON = ROOT / ".venv-node" / "bin" / "python"
+from tests.ingredients import NODE_PYTHON, ROOT, draw_images, export_untrained
+from tests.waiting import wait_for
+
 RUN_SECONDS = 420.0
 
 
@@ -48,19 +48,22 @@ class Demo:
 
     def find_driver(self, job: str) -> psutil.Process:
         """Return the JVM of a job's Spark driver, as soon as it works on images."""
-        return self._wait_for(
-            lambda: next(
-                (
-                    process
-                    for process in psutil.process_iter(["cmdline"])
-                    if "org.apache.spark.deploy.SparkSubmit" in (process.info["cmdline"] or [])
-                    and job in process.info["cmdline"]
-                    and any(str(self.lake) in argument for argument in process.info["cmdline"])
-                    and list(self.lake.glob(f"runs/*/reports/{job}.json"))
-                ),
-                None,
-            )
-        )
+
+        def look() -> psutil.Process | None:
+            assert self.process.poll() is None, f"the demo ended first: {self.process.communicate()[0]}"
+            if not any(self.lake.glob(f"runs/*/reports/{job}.json")):
+                return None
+            return next(filter(self._is_driver_of(job), psutil.process_iter(["cmdline"])), None)
+
+        return wait_for(look, f"the driver of {job}", RUN_SECONDS)
+
+    def _is_driver_of(self, job: str) -> Callable[[psutil.Process], bool]:
+        def is_driver(process: psutil.Process) -> bool:
+            command = process.info["cmdline"] or []
+            starts = "org.apache.spark.deploy.SparkSubmit" in command and job in command
+            return starts and any(str(self.lake) in argument for argument in command)
+
+        return is_driver
 
     def latest(self) -> dict[str, object] | None:
         path = self.lake / "latest.json"
@@ -72,20 +75,6 @@ class Demo:
         assert latest is not None
         return read_rows(Path(str(latest["csv"]).removeprefix("file://")))[1:]
 
-    def airflow_log(self) -> str:
-        return (self.state / "demo" / "airflow.log").read_text(errors="replace")
-
-    def _wait_for(self, look: "Callable[[], psutil.Process | None]") -> psutil.Process:
-        deadline = time.monotonic() + RUN_SECONDS
-        while time.monotonic() < deadline:
-            found = look()
-            if found:
-                return found
-            if self.process.poll() is not None:
-                raise AssertionError(f"the demo ended first: {self.process.communicate()[0]}")
-            time.sleep(0.1)
-        raise AssertionError("it never came")
-
 
 StartDemo = Callable[..., Demo]
 
@@ -93,11 +82,7 @@ StartDemo = Callable[..., Demo]
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A .keras file: with it no demo asks the internet for weights."""
-    folder = tmp_path_factory.mktemp("weights")
-    export = ["-m", "orchard_jobs.model_export", "--weights=untrained", f"--output=file://{folder}"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "spark_jobs"), "CUDA_VISIBLE_DEVICES": "-1"}
-    subprocess.run([NODE_PYTHON, *export], env=environment, check=True, capture_output=True)
-    return next(folder.glob("*/model.keras"))
+    return export_untrained(tmp_path_factory.mktemp("weights")) / "model.keras"
 
 
 @pytest.fixture
@@ -137,8 +122,7 @@ def start_demo(tmp_path: Path, weights: Path) -> Iterator[StartDemo]:
 def sample_images(tmp_path: Path) -> Path:
     """Drawn images of three classes."""
     folder = tmp_path / "images"
-    command = [NODE_PYTHON, ROOT / "local" / "sample_images.py", folder, "--classes", "3", "--per-class", "8"]
-    subprocess.run(command, check=True)
+    draw_images(folder, per_class=8)
     return folder
 
 

@@ -15,11 +15,11 @@ from typing import Any
 import psutil
 import requests
 
-from local.airflow_env import AirflowEnv
+from local.airflow_env import AirflowEnv, serving_at
 from local.node import ROOT
 from local.processes import stop_session
 from local.serve import COMPONENTS
-from tests.faults.waiting import wait_for
+from tests.waiting import wait_for
 
 START_SECONDS = 120.0
 DAG_FILE = Path(__file__).parent / "dags" / "scenario.py"
@@ -234,13 +234,7 @@ def _environment(home: Path, emr_url: str, port: int) -> dict[str, str]:
     nowhere = Path("/nowhere")
     extra = {
         "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": "4",
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
-        "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__API__PORT": str(port),
-        "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+        **serving_at(port),
         "PYTHONPATH": os.pathsep.join(str(ROOT / name) for name in ("spark_jobs", "dags", "")),
         **QUICK,
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 from orchard.storage import local_path
 from tests.faults.scenario import ENDED, Scenario
-from tests.faults.waiting import wait_for
+from tests.waiting import wait_for
 
 END_SECONDS = 60.0
 

@@ -1,81 +1,43 @@
 """One artefact, one folder of images, one local EMR and one Airflow for all scenarios; a lake for each."""
 
+from tests.airflow_in_process import ROOT, airflow_db, airflow_home  # noqa: F401 - fixtures
+
+# isort: split
+
 import os
 import re
-import shutil
 import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-HOME = tempfile.mkdtemp(prefix="orchard-faults-")
+import pytest
+
+from local.emr.launcher import running_emr
+from tests.faults.airflow_server import Airflow, ScheduledRun, Trigger, running_airflow
+from tests.faults.checks import Reference
+from tests.faults.node import Node, running_node
+from tests.faults.reliability import pytest_addoption, pytest_configure  # noqa: F401
+from tests.faults.scenario import Scenario
+from tests.ingredients import draw_images, export_untrained, package_code
+
 NODE_ENV = ROOT / ".venv-node"
 NEVER = "0 0 29 2 *"  # no scenario is started by the clock
-
-# Airflow reads these when it is first imported.
-os.environ.update(
-    AIRFLOW_HOME=f"{HOME}/in-process",
-    AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "dags"),
-    AIRFLOW__CORE__PLUGINS_FOLDER=str(ROOT / "plugins"),
-    AIRFLOW__CORE__LOAD_EXAMPLES="False",
-    AIRFLOW__CORE__UNIT_TEST_MODE="False",
-    AWS_ACCESS_KEY_ID="testing",
-    AWS_SECRET_ACCESS_KEY="testing",
-    AWS_DEFAULT_REGION="us-east-1",
-    AWS_EC2_METADATA_DISABLED="true",
-    # What the DAG file needs to be imported; each scenario has settings of its own.
-    ORCHARD_LAKE="file:///nowhere/lake",
-    ORCHARD_MODEL="file:///nowhere/lake/models/m",
-    ORCHARD_CRON=NEVER,
-)
-
-import pytest  # noqa: E402
-
-from local.emr.launcher import running_emr  # noqa: E402
-from tests.faults.airflow_server import Airflow, ScheduledRun, Trigger, running_airflow  # noqa: E402
-from tests.faults.checks import Reference  # noqa: E402
-from tests.faults.node import Node, running_node  # noqa: E402
-from tests.faults.reliability import pytest_addoption, pytest_configure  # noqa: E402, F401
-from tests.faults.scenario import Scenario  # noqa: E402
-
 IDLE_SPEEDUP = 60  # a minute of EMR's idle timeout is a second
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _remove_home() -> Iterator[None]:
-    yield
-    shutil.rmtree(HOME, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def airflow_db() -> None:
-    """The database of the runs in this process."""
-    from airflow.utils.db import initdb
-
-    initdb()
 
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     """URI of an artefact with untrained weights."""
-    folder = tmp_path_factory.mktemp("models")
-    export = ["-m", "orchard_jobs.model_export", "--weights=untrained", f"--output=file://{folder}"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "spark_jobs"), "CUDA_VISIBLE_DEVICES": "-1"}
-    command = [NODE_ENV / "bin" / "python", *export]
-    subprocess.run(command, env=environment, check=True, capture_output=True)
-    return f"file://{next(folder.glob('*/card.json')).parent}"
+    return f"file://{export_untrained(tmp_path_factory.mktemp('models'))}"
 
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Drawn images of three classes. Every scenario reads these same files; none changes them."""
     folder = tmp_path_factory.mktemp("images")
-    command = [NODE_ENV / "bin" / "python", ROOT / "local" / "sample_images.py", folder]
-    subprocess.run([*command, "--classes", "3", "--per-class", "8"], check=True, capture_output=True)
+    draw_images(folder, per_class=8)
     (folder / "broken.jpg").write_bytes(b"no image")  # so that rejects.csv has a row
     return folder
 
@@ -84,7 +46,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `make package` makes."""
     folder = tmp_path_factory.mktemp("code")
-    subprocess.run(["python3", ROOT / "bootstrap" / "package.py", folder], check=True)
+    package_code(folder)
     return folder
 
 
@@ -128,7 +90,10 @@ def base_environ(model: str, images: Path, code: Path, emr_url: str) -> dict[str
 
 @pytest.fixture(scope="session")
 def reference(
-    airflow_db: None, base_environ: dict[str, str], node: Node, tmp_path_factory: pytest.TempPathFactory
+    airflow_db: None,  # noqa: F811
+    base_environ: dict[str, str],
+    node: Node,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Reference:
     """What a run publishes that nothing disturbs, with Spark's own spark-submit."""
     undisturbed = Scenario("undisturbed", tmp_path_factory.mktemp("undisturbed"), base_environ, node)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.emr.node import find_spark_home
+from tests.faults.spark.spark_submit import QUICK_JVM
+from tests.spark_cluster import spark_environment
 
-# Less to compile, and one thread to collect garbage: it is busy for seconds only.
-QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 SPARK = Path(__file__).parent / "spark"
 
 
@@ -37,15 +37,10 @@ def running_node(node_env: Path, code: Path, folder: Path) -> Iterator[Node]:
                 [
                     *(node.spark_home / "bin" / "spark-submit", "--master", "local[2]"),
                     *("--driver-memory", "1g", "--conf", "spark.ui.enabled=false"),
-                    *(
-                        "--conf",
-                        "spark.driver.bindAddress=127.0.0.1",
-                        "--conf",
-                        "spark.driver.host=127.0.0.1",
-                    ),
+                    *("--conf", "spark.driver.host=127.0.0.1"),
                     *("--py-files", code / "orchard_jobs.zip", SPARK / "warm_spark.py", socket),
                 ],
-                env=spark_environment(node),
+                env={**spark_environment(node.spark_home, node.python), "JAVA_TOOL_OPTIONS": QUICK_JVM},
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -74,14 +69,3 @@ def _make(node_env: Path, folder: Path, socket: Path) -> Node:
     spark_home = find_spark_home(python)
     assert spark_home, f"{node_env} has no pyspark"
     return Node(python, spark_home)
-
-
-def spark_environment(node: Node) -> dict[str, str]:
-    passed = {name: os.environ[name] for name in ("PATH", "HOME", "JAVA_HOME") if name in os.environ}
-    return {
-        **passed,
-        "SPARK_HOME": str(node.spark_home),
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "PYSPARK_PYTHON": str(node.python),
-        "JAVA_TOOL_OPTIONS": QUICK_JVM,
-    }

@@ -21,7 +21,7 @@ from orchard.lake import run_slug
 from orchard.settings import Settings
 from orchard_features import build_dag
 from tests.faults.node import Node
-from tests.faults.waiting import wait_for
+from tests.waiting import wait_for
 
 ENDED = ("TERMINATED", "TERMINATED_WITH_ERRORS")
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.faults.checks import prove_contained
 from tests.faults.scenario import Scenario
-from tests.faults.waiting import wait_for
+from tests.waiting import wait_for
 
 
 @pytest.mark.fault(

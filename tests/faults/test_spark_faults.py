@@ -10,7 +10,7 @@ from tests.faults.checks import prove_contained
 from tests.faults.node import Node
 from tests.faults.scenario import Scenario
 from tests.faults.standalone import Standalone, python_workers, running_standalone
-from tests.faults.waiting import wait_for
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.faults]
 

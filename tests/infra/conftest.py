@@ -1,13 +1,11 @@
 """The template, deployed on moto: with nothing given, and with everything."""
 
-import os
-import shutil
-import tempfile
+from tests.airflow_in_process import airflow_home  # noqa: F401 - a fixture
+
+# isort: split
+
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-# Airflow reads this when it is first imported.
-HOME = os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="orchard-airflow-")
 
 import boto3
 import pytest
@@ -23,12 +21,6 @@ def account() -> Iterator[None]:
     with mock_aws():
         boto3.client("iam", REGION).create_role(RoleName="airflow", AssumeRolePolicyDocument="{}")
         yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _remove_home() -> Iterator[None]:
-    yield
-    shutil.rmtree(HOME, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,8 @@
 """The jobs on a Spark cluster of separate processes: nothing may rely on the driver's memory or folder."""
 
-import os
-import re
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pyspark
@@ -19,9 +14,9 @@ from orchard_jobs.contract import ExportJob, FeaturizeJob, Job, ReduceJob, RunFo
 from orchard_jobs.report import Report
 from tests.bad_images import write_folder
 from tests.jobs.conftest import ROOT
+from tests.spark_cluster import running_spark_cluster, spark_environment
 
 SPARK_HOME = Path(pyspark.__file__).parent
-START_SECONDS = 60.0
 
 pytestmark = pytest.mark.e2e
 
@@ -37,21 +32,9 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a standalone cluster with two workers of one core each."""
-    logs = tmp_path_factory.mktemp("cluster")
-    with ExitStack() as running:
-        deploy = "org.apache.spark.deploy"
-        arguments = ["--host", "127.0.0.1", "--port", "0", "--webui-port", "0"]
-        running.enter_context(_spark_class(f"{deploy}.master.Master", arguments, logs, "master"))
-        url = _wait_for(logs / "master", r"Starting Spark master at (spark://\S+)")
-        for name in ("worker-1", "worker-2"):
-            size = ["--host", "127.0.0.1", "--webui-port", "0", "--cores", "1", "--memory", "1g"]
-            running.enter_context(
-                _spark_class(
-                    f"{deploy}.worker.Worker", [*size, "--work-dir", str(logs / f"{name}.d"), url], logs, name
-                )
-            )
-            _wait_for(logs / name, r"Successfully registered with master")
-        yield url
+    folder = tmp_path_factory.mktemp("cluster")
+    with running_spark_cluster(SPARK_HOME, Path(sys.executable), folder) as cluster:
+        yield cluster.url
 
 
 def test_two_worker_processes_compute_what_one_process_computes(
@@ -84,42 +67,8 @@ def _submit(job: Job, master: str, code: Path, folder: Path) -> None:
     command = [str(SPARK_HOME / "bin" / "spark-submit"), "--master", master, "--executor-memory", "1g"]
     command += ["--conf", "spark.ui.enabled=false", "--conf", "spark.driver.host=127.0.0.1"]
     command += ["--py-files", str(code / "orchard_jobs.zip"), str(code / "run.py"), job.NAME, *job.to_argv()]
+    environment = spark_environment(SPARK_HOME, Path(sys.executable))
     done = subprocess.run(
-        command, env=_environment(), cwd=folder, capture_output=True, text=True, check=False, timeout=300
+        command, env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stderr[-4000:]
-
-
-@contextmanager
-def _spark_class(name: str, arguments: list[str], logs: Path, log: str) -> Iterator[None]:
-    command = [str(SPARK_HOME / "bin" / "spark-class"), name, *arguments]
-    with (logs / log).open("wb") as output:
-        process = subprocess.Popen(
-            command, env=_environment(), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
-        try:
-            yield
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(30)
-
-
-def _environment() -> dict[str, str]:
-    """No PYTHONPATH: executors have our code from --py-files only."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "JAVA_HOME") if name in os.environ}
-    return {
-        **kept,
-        "SPARK_HOME": str(SPARK_HOME),
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "PYSPARK_PYTHON": sys.executable,
-    }
-
-
-def _wait_for(log: Path, pattern: str) -> str:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        found = re.search(f"{pattern}", log.read_text(errors="replace"))
-        if found:
-            return found.group(found.lastindex or 0)
-        time.sleep(0.2)
-    raise AssertionError(f"{log.name} did not say {pattern!r}: {log.read_text(errors='replace')[-2000:]}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from emr_driver import ENDED, a_cluster, make_client, node_python, state_of, wait_for
+from emr_driver import ENDED, a_cluster, make_client, node_python, state_of, wait_for_cluster
 
 from local.emr.server import EmrServer
 from local.emr.settings import Settings
@@ -70,4 +70,4 @@ def run(emr: Any) -> Iterator[Callable[..., str]]:
             emr.set_termination_protection(JobFlowIds=[cluster_id], TerminationProtected=False)
         emr.terminate_job_flows(JobFlowIds=[cluster_id])
     for cluster_id in started:
-        wait_for(emr, cluster_id, *ENDED)
+        wait_for_cluster(emr, cluster_id, *ENDED)

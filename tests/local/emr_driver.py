@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import boto3
 from botocore.config import Config
 
+from tests.waiting import wait_for
+
 ROOT = Path(__file__).resolve().parents[2]
 ENDED = ("TERMINATED", "TERMINATED_WITH_ERRORS")
 Json = dict[str, Any]
-T = TypeVar("T")
 
 
 def node_python() -> Path:
@@ -81,7 +80,7 @@ def state_of(emr: Any, cluster_id: str) -> str:
     return str(describe(emr, cluster_id)["Status"]["State"])
 
 
-def wait_for(emr: Any, cluster_id: str, *states: str) -> Json:
+def wait_for_cluster(emr: Any, cluster_id: str, *states: str) -> Json:
     """The cluster's status when it has come to one of the states."""
 
     def status() -> Json | None:
@@ -90,7 +89,7 @@ def wait_for(emr: Any, cluster_id: str, *states: str) -> Json:
             raise AssertionError(f"{cluster_id} ended: {now}")
         return now if now["State"] in states else None
 
-    return eventually(status, f"{cluster_id} to be {states}")
+    return wait_for(status, f"{cluster_id} to be {states}")
 
 
 def step_status(emr: Any, cluster_id: str, step_id: str) -> Json:
@@ -107,7 +106,7 @@ def wait_for_step(emr: Any, cluster_id: str, step_id: str, *states: str) -> Json
             raise AssertionError(f"{step_id} ended: {now}")
         return now if now["State"] in states else None
 
-    return eventually(status, f"{step_id} to be {states}")
+    return wait_for(status, f"{step_id} to be {states}")
 
 
 def step_states(emr: Any, cluster_id: str) -> dict[str, str]:
@@ -115,14 +114,3 @@ def step_states(emr: Any, cluster_id: str) -> dict[str, str]:
     pages = emr.get_paginator("list_steps").paginate(ClusterId=cluster_id)
     steps = [step for page in pages for step in page["Steps"]]
     return {step["Name"]: step["Status"]["State"] for step in reversed(steps)}
-
-
-def eventually(probe: Callable[[], T | None], what: str, seconds: float = 60.0) -> T:
-    """The first result that is not None or False."""
-    deadline = time.monotonic() + seconds
-    while True:
-        result = probe()
-        if result:
-            return result
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
-        time.sleep(0.05)

@@ -15,14 +15,14 @@ from emr_driver import (
     a_cluster,
     bash_step,
     describe,
-    eventually,
     state_of,
     step_states,
-    wait_for,
+    wait_for_cluster,
 )
 
 from local.emr.faults import Fault
 from local.emr.server import EmrServer
+from tests.waiting import wait_for
 
 Run = Callable[..., str]
 
@@ -37,12 +37,12 @@ def bootstrap(script: Path, *args: str) -> Json:
 
 def test_a_cluster_without_steps_waits_and_is_terminated_on_request(emr: Any, run: Run) -> None:
     cluster_id = run()
-    assert reason(wait_for(emr, cluster_id, "WAITING")) == {
+    assert reason(wait_for_cluster(emr, cluster_id, "WAITING")) == {
         "State": "WAITING",
         "Message": "Cluster ready to run steps.",
     }
     emr.terminate_job_flows(JobFlowIds=[cluster_id])
-    status = wait_for(emr, cluster_id, "TERMINATED")
+    status = wait_for_cluster(emr, cluster_id, "TERMINATED")
     assert reason(status) == {
         "State": "TERMINATED",
         "Code": "USER_REQUEST",
@@ -63,7 +63,7 @@ def test_a_cluster_is_described_as_it_was_asked_for(emr: Any, run: Run) -> None:
         StepConcurrencyLevel=2,
         Instances={"Ec2SubnetId": "subnet-1"},
     )
-    wait_for(emr, cluster_id, "WAITING")
+    wait_for_cluster(emr, cluster_id, "WAITING")
     cluster = describe(emr, cluster_id)
     del cluster["Status"]
     assert cluster == {
@@ -96,7 +96,7 @@ def test_a_cluster_that_is_not_kept_alive_ends_after_its_last_step(emr: Any, run
         Steps=[bash_step("exit 0", name="good"), bash_step("exit 1", name="bad")],
         Instances={"KeepJobFlowAliveWhenNoSteps": False},
     )
-    assert reason(wait_for(emr, cluster_id, *ENDED)) == {
+    assert reason(wait_for_cluster(emr, cluster_id, *ENDED)) == {
         "State": "TERMINATED",
         "Code": "ALL_STEPS_COMPLETED",
         "Message": "Steps completed with errors",
@@ -106,9 +106,9 @@ def test_a_cluster_that_is_not_kept_alive_ends_after_its_last_step(emr: Any, run
 
 def test_keeping_alive_may_be_switched_off_later(emr: Any, run: Run) -> None:
     cluster_id = run()
-    wait_for(emr, cluster_id, "WAITING")
+    wait_for_cluster(emr, cluster_id, "WAITING")
     emr.set_keep_job_flow_alive_when_no_steps(JobFlowIds=[cluster_id], KeepJobFlowAliveWhenNoSteps=False)
-    assert reason(wait_for(emr, cluster_id, *ENDED))["Code"] == "ALL_STEPS_COMPLETED"
+    assert reason(wait_for_cluster(emr, cluster_id, *ENDED))["Code"] == "ALL_STEPS_COMPLETED"
 
 
 def test_bootstrap_actions_run_in_order_with_their_arguments_before_any_step(
@@ -121,7 +121,7 @@ def test_bootstrap_actions_run_in_order_with_their_arguments_before_any_step(
         BootstrapActions=[bootstrap(script, str(trace), "one two"), bootstrap(script, str(trace), "$HOME")],
         Steps=[bash_step(f"echo step >> {trace}")],
     )
-    wait_for(emr, cluster_id, "WAITING")
+    wait_for_cluster(emr, cluster_id, "WAITING")
     assert trace.read_text().splitlines() == ["one two", "$HOME", "step"]
     assert emr.list_bootstrap_actions(ClusterId=cluster_id)["BootstrapActions"] == [
         {"Name": "append", "ScriptPath": script.as_uri(), "Args": [str(trace), "one two"]},
@@ -137,7 +137,7 @@ def test_a_failed_bootstrap_action_terminates_the_cluster_with_errors(
     if exists:
         script.write_text("exit 3")
     cluster_id = run(BootstrapActions=[bootstrap(script)], Steps=[bash_step("exit 0", name="never")])
-    status = wait_for(emr, cluster_id, *ENDED)
+    status = wait_for_cluster(emr, cluster_id, *ENDED)
     master = emr.list_instances(ClusterId=cluster_id, InstanceFleetType="MASTER")["Instances"][0]
     assert reason(status) == {
         "State": "TERMINATED_WITH_ERRORS",
@@ -153,9 +153,9 @@ def test_a_cluster_can_be_terminated_while_it_bootstraps(emr: Any, run: Run, tmp
     script = tmp_path / "slow.sh"
     script.write_text("sleep 300")
     cluster_id = run(BootstrapActions=[bootstrap(script)])
-    wait_for(emr, cluster_id, "BOOTSTRAPPING")
+    wait_for_cluster(emr, cluster_id, "BOOTSTRAPPING")
     emr.terminate_job_flows(JobFlowIds=[cluster_id])
-    assert reason(wait_for(emr, cluster_id, *ENDED))["Code"] == "USER_REQUEST"
+    assert reason(wait_for_cluster(emr, cluster_id, *ENDED))["Code"] == "USER_REQUEST"
 
 
 def test_a_protected_cluster_is_not_terminated_until_it_is_unlocked(emr: Any, run: Run) -> None:
@@ -166,15 +166,15 @@ def test_a_protected_cluster_is_not_terminated_until_it_is_unlocked(emr: Any, ru
         "Code": "ValidationException",
         "Message": "Could not shut down one or more job flows since they are termination protected.",
     }
-    assert wait_for(emr, other, "WAITING")
+    assert wait_for_cluster(emr, other, "WAITING")
     emr.set_termination_protection(JobFlowIds=[protected], TerminationProtected=False)
     emr.terminate_job_flows(JobFlowIds=[other, protected])
-    assert wait_for(emr, protected, "TERMINATED")
+    assert wait_for_cluster(emr, protected, "TERMINATED")
 
 
 def test_an_idle_cluster_terminates_itself(emr: Any, run: Run) -> None:
     cluster_id = run(AutoTerminationPolicy={"IdleTimeout": 60}, Steps=[bash_step("sleep 1.5", name="busy")])
-    status = wait_for(emr, cluster_id, *ENDED)
+    status = wait_for_cluster(emr, cluster_id, *ENDED)
     assert status["State"] == "TERMINATED"
     assert step_states(emr, cluster_id) == {"busy": "COMPLETED"}
     # The server's minute is a second here.
@@ -190,9 +190,9 @@ def test_an_auto_termination_policy_is_put_read_and_removed(emr: Any, run: Run) 
     assert policy == {"IdleTimeout": 3600}
     emr.remove_auto_termination_policy(ClusterId=cluster_id)
     assert "AutoTerminationPolicy" not in emr.get_auto_termination_policy(ClusterId=cluster_id)
-    wait_for(emr, cluster_id, "WAITING")
+    wait_for_cluster(emr, cluster_id, "WAITING")
     emr.put_auto_termination_policy(ClusterId=cluster_id, AutoTerminationPolicy={"IdleTimeout": 60})
-    assert wait_for(emr, cluster_id, "TERMINATED")
+    assert wait_for_cluster(emr, cluster_id, "TERMINATED")
 
 
 def test_a_cluster_without_capacity_stays_starting_and_ends_with_errors(
@@ -200,9 +200,9 @@ def test_a_cluster_without_capacity_stays_starting_and_ends_with_errors(
 ) -> None:
     server.faults.add(Fault(kind="no_capacity", times=1))
     cluster_id, lucky = run(Steps=[bash_step("exit 0", name="never")]), run()
-    assert wait_for(emr, lucky, "WAITING")
+    assert wait_for_cluster(emr, lucky, "WAITING")
     assert state_of(emr, cluster_id) == "STARTING"
-    assert reason(wait_for(emr, cluster_id, *ENDED)) == {
+    assert reason(wait_for_cluster(emr, cluster_id, *ENDED)) == {
         "State": "TERMINATED_WITH_ERRORS",
         "Code": "INSTANCE_FLEET_TIMEOUT",
         "Message": "The instance fleets could not be provisioned: no capacity",
@@ -211,7 +211,7 @@ def test_a_cluster_without_capacity_stays_starting_and_ends_with_errors(
 
 def test_instances_answer_what_the_fleets_ask_for(emr: Any, run: Run) -> None:
     cluster_id = run()
-    wait_for(emr, cluster_id, "WAITING")
+    wait_for_cluster(emr, cluster_id, "WAITING")
     fleets = emr.list_instance_fleets(ClusterId=cluster_id)["InstanceFleets"]
     columns = ("InstanceFleetType", "ProvisionedOnDemandCapacity", "ProvisionedSpotCapacity")
     assert [tuple(fleet[column] for column in columns) for fleet in fleets] == [
@@ -233,7 +233,7 @@ def test_instance_groups_and_the_short_form_are_listed_as_groups(emr: Any, run: 
     asked = a_cluster()
     asked["Instances"] = {**short, "KeepJobFlowAliveWhenNoSteps": True}
     cluster_id = emr.run_job_flow(**asked)["JobFlowId"]
-    wait_for(emr, cluster_id, "WAITING")
+    wait_for_cluster(emr, cluster_id, "WAITING")
     groups = emr.list_instance_groups(ClusterId=cluster_id)["InstanceGroups"]
     assert [(g["InstanceGroupType"], g["InstanceType"], g["RunningInstanceCount"]) for g in groups] == [
         ("MASTER", "m5.xlarge", 1),
@@ -248,7 +248,7 @@ def test_clusters_are_listed_by_time_and_state_over_several_pages(emr: Any, run:
     before = dt.datetime.now(dt.UTC)
     ids = [run(Name=f"cluster {number}") for number in range(5)]
     emr.terminate_job_flows(JobFlowIds=[ids[2]])
-    wait_for(emr, ids[2], "TERMINATED")
+    wait_for_cluster(emr, ids[2], "TERMINATED")
 
     def listed(**filters: Any) -> list[str]:
         pages = list(emr.get_paginator("list_clusters").paginate(CreatedAfter=before, **filters))
@@ -274,7 +274,7 @@ def test_tags_are_added_replaced_and_removed(emr: Any, run: Run) -> None:
 
 def test_nothing_of_a_cluster_stays_on_the_disk(emr: Any, run: Run, work_dir: Path) -> None:
     cluster_id = run(Steps=[bash_step("echo x > here; sleep 300")])
-    eventually(lambda: list((work_dir / cluster_id).glob("steps/*/here")), "the step to write")
+    wait_for(lambda: list((work_dir / cluster_id).glob("steps/*/here")), "the step to write")
     emr.terminate_job_flows(JobFlowIds=[cluster_id])
-    wait_for(emr, cluster_id, "TERMINATED")
+    wait_for_cluster(emr, cluster_id, "TERMINATED")
     assert not (work_dir / cluster_id).exists()

@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
-from emr_driver import ENDED, bash_step, wait_for, wait_for_step
+from emr_driver import ENDED, bash_step, wait_for_cluster, wait_for_step
 from moto.server import ThreadedMotoServer
 
 from local.emr import storage
@@ -48,7 +48,7 @@ def test_logs_of_steps_and_bootstrap_actions_lie_where_emr_puts_them(
         BootstrapActions=[action],
         Steps=[bash_step("echo out; echo err >&2; exit 7")],
     )
-    wait_for(emr, cluster_id, "WAITING")
+    wait_for_cluster(emr, cluster_id, "WAITING")
     step_id = emr.list_steps(ClusterId=cluster_id)["Steps"][0]["Id"]
     master = emr.list_instances(ClusterId=cluster_id, InstanceFleetType="MASTER")["Instances"][0][
         "Ec2InstanceId"
@@ -75,7 +75,7 @@ def test_scripts_come_from_s3_and_logs_go_there(bucket: Any, emr: Any, run: Run)
         "ScriptBootstrapAction": {"Path": "s3://orchard/bootstrap/bad #1.sh", "Args": ["numpy"]},
     }
     cluster_id = run(LogUri="s3://orchard/logs", BootstrapActions=[action])
-    wait_for(emr, cluster_id, "TERMINATED_WITH_ERRORS")
+    wait_for_cluster(emr, cluster_id, "TERMINATED_WITH_ERRORS")
     master = emr.list_instances(ClusterId=cluster_id, InstanceFleetType="MASTER")["Instances"][0][
         "Ec2InstanceId"
     ]
@@ -92,7 +92,7 @@ def test_a_script_that_s3_does_not_have_fails_the_bootstrap(
 ) -> None:
     action = {"Name": "install", "ScriptBootstrapAction": {"Path": "s3://orchard/none.sh"}}
     cluster_id = run(LogUri=tmp_path.as_uri(), BootstrapActions=[action])
-    assert wait_for(emr, cluster_id, *ENDED)["StateChangeReason"]["Code"] == "BOOTSTRAP_FAILURE"
+    assert wait_for_cluster(emr, cluster_id, *ENDED)["StateChangeReason"]["Code"] == "BOOTSTRAP_FAILURE"
     controller = next(text for name, text in read(tmp_path).items() if name.endswith("controller.gz"))
     assert "Failed to fetch s3://orchard/none.sh" in controller
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
-from emr_driver import Json, a_cluster, bash_step, wait_for
+from emr_driver import Json, a_cluster, bash_step, wait_for_cluster
 
 from local.emr.protocol import service_model
 from local.emr.server import EmrServer
@@ -206,7 +206,7 @@ def test_a_parameter_that_emr_does_not_know_is_refused(server: EmrServer) -> Non
 
 
 def test_the_request_that_the_refused_ones_were_made_from_is_accepted(emr: Any, run: Run) -> None:
-    assert wait_for(emr, run(), "WAITING")
+    assert wait_for_cluster(emr, run(), "WAITING")
 
 
 @pytest.mark.parametrize("timeout", [None, 0, 59, 604_801])

@@ -12,9 +12,10 @@ from typing import Any
 
 import psutil
 import pytest
-from emr_driver import ROOT, a_cluster, bash_step, eventually, make_client, node_python
+from emr_driver import ROOT, a_cluster, bash_step, make_client, node_python
 
 from local.emr.launcher import EmrDidNotStartError, running_emr
+from tests.waiting import wait_for
 
 OPTIONS = ["--stop-grace-seconds", "1"]
 
@@ -26,7 +27,7 @@ def start_stubborn_step(url: str, folder: Path) -> psutil.Process:
     )
     request = a_cluster(Steps=[bash_step(script)], Instances={"TerminationProtected": True})
     make_client(url).run_job_flow(**request)
-    eventually((folder / "pid").exists, "the step to be up")
+    wait_for((folder / "pid").exists, "the step to be up")
     return psutil.Process(int((folder / "pid").read_text()))
 
 
@@ -49,7 +50,7 @@ def serve(
         arguments = [sys.executable, *command, *server, *OPTIONS, "--ready-file", str(ready)]
         process = subprocess.Popen(arguments, cwd=ROOT)
         started.append(process)
-        eventually(ready.exists, "the server to listen")
+        wait_for(ready.exists, "the server to listen")
         return process, ready.read_text()
 
     yield start
@@ -84,7 +85,7 @@ def test_the_server_goes_when_its_parent_is_killed(serve: Any, tmp_path: Path) -
     step = start_stubborn_step(url, tmp_path)
     parent.kill()
     parent.wait()
-    eventually(lambda: is_gone(server), "the server to go")
+    wait_for(lambda: is_gone(server), "the server to go")
     assert is_gone(step)
 
 
@@ -117,3 +118,30 @@ def test_a_taken_port_is_one_clear_line(serve: Any, tmp_path: Path) -> None:
     ):
         pass
     assert log.read_text() == f"local EMR: port {port} on 127.0.0.1 cannot be had: Address already in use\n"
+
+
+def test_a_clusters_spark_properties_count_before_the_nodes_own(
+    tmp_path: Path, aws_environment: None
+) -> None:
+    own = tmp_path / "own.conf"
+    own.write_text("spark.own 1\nspark.both node")
+    asked = {"Classification": "spark-defaults", "Properties": {"spark.both": "cluster"}}
+    options = [*OPTIONS, "--spark-defaults", str(own)]
+    with running_emr(node_python(), tmp_path / "work", options=options) as url:
+        copy = 'cp "$SPARK_CONF_DIR/spark-defaults.conf" "$0.part" && mv "$0.part" "$0"'
+        step = bash_step(copy, str(tmp_path / "seen"))
+        make_client(url).run_job_flow(**a_cluster(Steps=[step], Configurations=[asked]))
+        wait_for((tmp_path / "seen").exists, "the step to run")
+    lines = (tmp_path / "seen").read_text().splitlines()
+    assert lines[:3] == ["spark.own 1", "spark.both node", "spark.both cluster"]
+
+
+def test_spark_defaults_that_are_not_there_are_one_clear_line(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    options = ["--spark-defaults", str(tmp_path / "absent")]
+    with (
+        pytest.raises(EmrDidNotStartError),
+        running_emr(node_python(), tmp_path / "work", log_file=log, options=options),
+    ):
+        pass
+    assert log.read_text() == f"local EMR: spark_defaults is {tmp_path / 'absent'}: there is no such file\n"

@@ -9,9 +9,10 @@ from typing import Any
 
 import psutil
 import pytest
-from emr_driver import bash_step, eventually, node_python, wait_for_step
+from emr_driver import bash_step, node_python, wait_for_step
 
 from local.emr.node import find_spark_home
+from tests.waiting import wait_for
 
 Run = Callable[..., str]
 
@@ -86,7 +87,7 @@ def test_cancelling_a_spark_step_ends_the_python_workers_inside_a_udf(
     """Workers leave the process group of spark-submit (pyspark/daemon.py), and sleep in the UDF."""
     cluster_id = run(Steps=[spark_step(job, str(tmp_path), "slow")])
     step_id = emr.list_steps(ClusterId=cluster_id)["Steps"][0]["Id"]
-    markers = eventually(lambda: list(tmp_path.glob("worker-*")), "a Python worker to be in the UDF")
+    markers = wait_for(lambda: list(tmp_path.glob("worker-*")), "a Python worker to be in the UDF")
     workers = [psutil.Process(int(marker.name.removeprefix("worker-"))) for marker in markers]
     family = [ancestor for worker in workers for ancestor in (worker, *worker.parents()[:3])]
     names = {process.name() for process in family}

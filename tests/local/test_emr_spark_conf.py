@@ -61,6 +61,13 @@ def test_memory_within_the_machine_and_what_is_no_memory_pass(size: str) -> None
     assert adapt_property("spark.driver.memory", size) == Adapted(size)
 
 
+def test_the_committer_that_only_emr_has_gives_way_to_hadoops() -> None:
+    name = "spark.hadoop.fs.s3a.committer.name"
+    note = f"{name}=magicv2 is EMR's own: the magic committer of Hadoop instead"
+    assert adapt_property(name, "magicv2") == Adapted("magic", note)
+    assert adapt_property(name, "directory") == Adapted("directory")
+
+
 def test_a_python_of_emr_nodes_gives_way_to_the_nodes_own() -> None:
     assert adapt_property("spark.pyspark.python", "/opt/orchard/no/such/python").value is None
     assert adapt_property("spark.pyspark.python", sys.executable) == Adapted(sys.executable)

@@ -15,13 +15,14 @@ from emr_driver import (
     ENDED,
     Json,
     bash_step,
-    eventually,
     state_of,
     step_states,
     step_status,
-    wait_for,
+    wait_for_cluster,
     wait_for_step,
 )
+
+from tests.waiting import wait_for
 
 Run = Callable[..., str]
 
@@ -136,7 +137,7 @@ def test_action_on_failure_decides_what_a_failure_does(
     cluster_id = run(
         Steps=[bash_step("exit 1", name="bad", on_failure=on_failure), bash_step("", name="next")]
     )
-    status = wait_for(emr, cluster_id, cluster_state)
+    status = wait_for_cluster(emr, cluster_id, cluster_state)
     assert step_states(emr, cluster_id) == states
     if cluster_state != "WAITING":
         assert status["StateChangeReason"] == {"Code": "STEP_FAILURE", "Message": "Shut down as step failed"}
@@ -145,7 +146,7 @@ def test_action_on_failure_decides_what_a_failure_does(
 def test_a_protected_cluster_outlives_a_step_that_would_terminate_it(emr: Any, run: Run) -> None:
     bad = bash_step("exit 1", name="bad", on_failure="TERMINATE_CLUSTER")
     cluster_id = run(Steps=[bad, bash_step("", name="next")], Instances={"TerminationProtected": True})
-    wait_for(emr, cluster_id, "WAITING")
+    wait_for_cluster(emr, cluster_id, "WAITING")
     assert step_states(emr, cluster_id) == {"bad": "FAILED", "next": "CANCELLED"}
 
 
@@ -156,7 +157,7 @@ def test_steps_run_one_after_the_other_unless_concurrency_is_asked_for(
     meet = f"touch {tmp_path}/$1; {wait}"
     steps = [bash_step(meet, "bash", "a", "b", name="a"), bash_step(meet, "bash", "b", "a", name="b")]
     cluster_id = run(StepConcurrencyLevel=2, Steps=steps)
-    wait_for(emr, cluster_id, "WAITING")
+    wait_for_cluster(emr, cluster_id, "WAITING")
     assert step_states(emr, cluster_id) == {"a": "COMPLETED", "b": "COMPLETED"}
     assert emr.modify_cluster(ClusterId=cluster_id, StepConcurrencyLevel=1)["StepConcurrencyLevel"] == 1
     (tmp_path / "b").unlink()
@@ -184,7 +185,7 @@ def test_cancelling_ends_a_running_step_with_its_descendants_and_pending_ones_at
     cluster_id = run(Steps=[bash_step(script, name="running"), bash_step("", name="pending")])
     steps = {step["Name"]: step["Id"] for step in emr.list_steps(ClusterId=cluster_id)["Steps"]}
     wait_for_step(emr, cluster_id, steps["running"], "RUNNING")
-    descendants = eventually(lambda: _tree(steps["running"], size=5), "the step's processes")
+    descendants = wait_for(lambda: _tree(steps["running"], size=5), "the step's processes")
     answer = emr.cancel_steps(ClusterId=cluster_id, StepIds=[steps["pending"], steps["running"]])
     assert answer["CancelStepsInfoList"] == [
         {"StepId": steps["pending"], "Status": "SUBMITTED"},
@@ -193,7 +194,7 @@ def test_cancelling_ends_a_running_step_with_its_descendants_and_pending_ones_at
     assert step_status(emr, cluster_id, steps["pending"])["State"] == "CANCELLED"
     wait_for_step(emr, cluster_id, steps["running"], "CANCELLED")
     assert [process for process in descendants if process.is_running() and process.status() != "zombie"] == []
-    assert wait_for(emr, cluster_id, "WAITING")
+    assert wait_for_cluster(emr, cluster_id, "WAITING")
 
 
 def _tree(step_id: str, size: int) -> list[psutil.Process] | None:
@@ -207,7 +208,7 @@ def test_terminate_process_leaves_a_step_no_time(emr: Any, run: Run, tmp_path: P
     cluster_id = run()
     for option, asked in (("SEND_INTERRUPT", True), ("TERMINATE_PROCESS", False)):
         step_id = add_step(emr, cluster_id, bash_step(script))
-        eventually((tmp_path / "up").exists, "the step to be up")
+        wait_for((tmp_path / "up").exists, "the step to be up")
         emr.cancel_steps(ClusterId=cluster_id, StepIds=[step_id], StepCancellationOption=option)
         wait_for_step(emr, cluster_id, step_id, "CANCELLED")
         assert (tmp_path / "asked").exists() is asked
@@ -227,9 +228,9 @@ def test_an_ended_step_cannot_be_cancelled(emr: Any, run: Run) -> None:
 def test_terminating_a_cluster_cancels_its_steps(emr: Any, run: Run) -> None:
     cluster_id = run(Steps=[bash_step("sleep 300", name="running"), bash_step("", name="pending")])
     running = emr.list_steps(ClusterId=cluster_id, StepStates=["PENDING", "RUNNING"])["Steps"][-1]["Id"]
-    processes = eventually(lambda: processes_of(running), "the step's process")
+    processes = wait_for(lambda: processes_of(running), "the step's process")
     emr.terminate_job_flows(JobFlowIds=[cluster_id])
-    wait_for(emr, cluster_id, "TERMINATED")
+    wait_for_cluster(emr, cluster_id, "TERMINATED")
     assert step_states(emr, cluster_id) == {"running": "CANCELLED", "pending": "CANCELLED"}
     assert [process for process in processes if process.is_running() and process.status() != "zombie"] == []
 
@@ -237,7 +238,7 @@ def test_terminating_a_cluster_cancels_its_steps(emr: Any, run: Run) -> None:
 def test_a_step_whose_process_is_killed_fails_and_the_cluster_goes_on(emr: Any, run: Run) -> None:
     cluster_id = run()
     step_id = add_step(emr, cluster_id, bash_step("sleep 300"))
-    for process in eventually(lambda: processes_of(step_id), "the step's process"):
+    for process in wait_for(lambda: processes_of(step_id), "the step's process"):
         os.kill(process.pid, signal.SIGKILL)
     wait_for_step(emr, cluster_id, step_id, "FAILED")
     after = add_step(emr, cluster_id, bash_step("exit 0"))
@@ -247,7 +248,7 @@ def test_a_step_whose_process_is_killed_fails_and_the_cluster_goes_on(emr: Any, 
 
 def test_an_ended_cluster_takes_no_steps(emr: Any, run: Run) -> None:
     cluster_id = run(Instances={"KeepJobFlowAliveWhenNoSteps": False})
-    wait_for(emr, cluster_id, *ENDED)
+    wait_for_cluster(emr, cluster_id, *ENDED)
     with pytest.raises(ClientError) as refused:
         add_step(emr, cluster_id, bash_step(""))
     assert refused.value.response["Error"] == {

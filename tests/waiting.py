@@ -9,7 +9,7 @@ T = TypeVar("T")
 LOOK_INTERVAL = 0.05  # seconds
 
 
-def wait_for(look: Callable[[], T | None], what: str, seconds: float = 60.0) -> T:
+def wait_for(look: Callable[[], T | None], what: str, seconds: float = 180.0) -> T:
     """Return the first result that is not false.
 
     Raises:

@@ -1,0 +1,5 @@
+"""``python -m cli``: the command ``orchard``."""
+
+from cli.app import main
+
+main()

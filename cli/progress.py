@@ -1,0 +1,49 @@
+"""A bar for each job, on a terminal; a line for each elsewhere."""
+
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+COLUMNS = (
+    TextColumn("{task.description:<10}"),
+    BarColumn(),
+    TextColumn("{task.fields[said]}"),
+    TimeElapsedColumn(),
+)
+
+
+class JobBars:
+    """Shows what the jobs' reports say."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(*COLUMNS, console=console)
+        self._bars: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        return self  # nothing is drawn before there is a job
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, job: str, report: dict[str, Any]) -> None:
+        """Show the report of a job as far as it is; an empty one is a job that starts."""
+        if job not in self._bars:
+            self._progress.start()
+            self._bars[job] = self._progress.add_task(job, total=None, said="starting Spark")
+        if not report:
+            return
+        done, total = report.get("done"), report.get("total")
+        said = f"{done:,} of {total:,} images, {report['images_per_second']} images/s" if total else ""
+        has_ended = report["state"] != "running"
+        self._progress.update(
+            self._bars[job],
+            completed=(total or 1) if has_ended else (done or 0),
+            total=total or (1 if has_ended else None),
+            said=said or report["state"],
+        )
+        if has_ended:
+            self._progress.stop_task(self._bars[job])

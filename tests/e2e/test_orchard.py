@@ -1,0 +1,46 @@
+"""`orchard run`: the three jobs without Airflow and EMR, on the same lake."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.ingredients import ROOT, export_untrained
+
+pytestmark = pytest.mark.e2e
+
+
+def orchard(lake: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command as a user does."""
+    environment = {**os.environ, "ORCHARD_LAKE": str(lake)}
+    command = [str(ROOT / "bin" / "orchard"), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """URI of an artefact with untrained weights."""
+    return f"file://{export_untrained(tmp_path_factory.mktemp('models'))}"
+
+
+def test_a_job_that_fails_is_one_line_and_a_run_that_succeeds_is_published(
+    sample_images: Path, model: str, tmp_path: Path
+) -> None:
+    lake = tmp_path / "a lake"
+    (sample_images / "broken.jpg").write_bytes(b"no image")
+    given = ["run", str(sample_images), "--model", model, "--components", "3"]
+    failed = orchard(lake, *given, "--max-failure-ratio", "0")
+    assert failed.returncode == 2, failed.stderr
+    assert "orchard: featurize failed: 1 of 25 images rejected" in failed.stderr
+    assert not (lake / "latest.json").exists()
+    done = orchard(lake, *given, "--json")
+    assert done.returncode == 0, done.stderr
+    run = json.loads(done.stdout)
+    assert run["counts"] == {"listed": 25, "featurized": 24, "rejected": 1, "known": 0, "deleted": 0}
+    assert Path(run["csv"].removeprefix("file://")).read_text().count("\n") == 25
+    assert json.loads(orchard(lake, "show", "--json").stdout) == run
+    again = orchard(lake, *given)
+    assert again.returncode == 0, again.stderr
+    assert "No new images" in again.stderr

@@ -1,0 +1,152 @@
+"""An S3 on loopback and a local EMR whose node reads s3:// through S3A, as EMR's nodes do."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HOME = tempfile.mkdtemp(prefix="orchard-s3a-")
+
+# Nothing of an account that the machine may have.
+for name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[name]
+# Airflow reads these when it is first imported.
+os.environ.update(
+    AIRFLOW_HOME=HOME,
+    AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "dags"),
+    AIRFLOW__CORE__PLUGINS_FOLDER=str(ROOT / "plugins"),
+    AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    AIRFLOW__CORE__UNIT_TEST_MODE="False",
+    AWS_ACCESS_KEY_ID="testing",
+    AWS_SECRET_ACCESS_KEY="testing",
+    AWS_DEFAULT_REGION="us-east-1",
+    AWS_EC2_METADATA_DISABLED="true",
+    # What the DAG file needs to be imported; the tests' lakes have settings of their own.
+    ORCHARD_LAKE="file:///nowhere/lake",
+    ORCHARD_MODEL="file:///nowhere/lake/models/m",
+)
+
+import boto3  # noqa: E402
+import pytest  # noqa: E402
+
+from local.emr.launcher import running_emr  # noqa: E402
+from local.emr.spark_conf import render_properties  # noqa: E402
+from tests.faults.node import QUICK_JVM  # noqa: E402
+from tests.ingredients import NODE_PYTHON, draw_images, export_untrained, package_code  # noqa: E402
+from tests.s3a.buckets import CODE, IMAGES, LAKE, upload  # noqa: E402
+from tests.s3a.jars import FOLDER, UnfitError, check_jars  # noqa: E402
+from tests.s3a.s3_server import S3Server  # noqa: E402
+
+HARD_NAMES = ("a b/two  spaces.jpg", "a b/#1.jpg", "50%/100%.jpg", "50%/%20.jpg", "ü/é.jpg", "a+b/1+1 &=.jpg")
+CORRUPT = "a b/corrupt #1.jpg"
+
+
+@pytest.fixture(scope="session")
+def _needs_jars() -> None:
+    """Skip where `make s3a-jars` has not run; fail where ORCHARD_REQUIRE_S3A says that it has."""
+    try:
+        check_jars()
+    except UnfitError as unfit:
+        if os.environ.get("ORCHARD_REQUIRE_S3A"):
+            pytest.fail(f"ORCHARD_REQUIRE_S3A is set, and {unfit}", pytrace=False)
+        pytest.skip(str(unfit))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _remove_home() -> Iterator[None]:
+    yield
+    shutil.rmtree(HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def s3(_needs_jars: None) -> Iterator[S3Server]:
+    """An S3 with empty buckets; AWS_ENDPOINT_URL_S3 points to it."""
+    server = S3Server()
+    with server.running():
+        os.environ["AWS_ENDPOINT_URL_S3"] = server.url
+        for bucket in (IMAGES, LAKE):
+            boto3.client("s3").create_bucket(Bucket=bucket)
+        yield server
+        del os.environ["AWS_ENDPOINT_URL_S3"]
+
+
+@pytest.fixture(scope="session")
+def images(_needs_jars: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawn images, some of them under names that URIs and shells would take apart, and a corrupt one."""
+    folder = tmp_path_factory.mktemp("images")
+    draw_images(folder, per_class=6)
+    drawn = sorted(folder.glob("*/*.jpg"))
+    for path, name in zip(drawn, HARD_NAMES, strict=False):
+        (folder / name).parent.mkdir(exist_ok=True)
+        path.rename(folder / name)
+    (folder / CORRUPT).write_bytes(drawn[-1].read_bytes()[:500])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def code(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """URI of what `make package` makes. It is in S3, too; but there a bootstrap action needs the AWS CLI."""
+    folder = tmp_path_factory.mktemp("code")
+    package_code(folder)
+    upload(folder, CODE)
+    return f"file://{folder}"
+
+
+@pytest.fixture(scope="session")
+def artefact(_needs_jars: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an untrained model."""
+    return export_untrained(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def model(s3: S3Server, artefact: Path) -> str:
+    """URI of the artefact in S3."""
+    upload(artefact, f"s3://{LAKE}/models/{artefact.name}")
+    return f"s3://{LAKE}/models/{artefact.name}"
+
+
+@pytest.fixture(scope="session")
+def emr_url(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The endpoint of the local EMR; AWS_ENDPOINT_URL_EMR points to it."""
+    folder = tmp_path_factory.mktemp("emr")
+    defaults = folder / "spark-defaults.conf"
+    defaults.write_text(render_properties(node_defaults(s3.url)))
+    options = ["--spark-defaults", str(defaults), "--cores", "2", "--stop-grace-seconds", "2"]
+    with running_emr(NODE_PYTHON, folder / "work", log_file=folder / "log", options=options) as url:
+        os.environ["AWS_ENDPOINT_URL_EMR"] = url
+        yield url
+        del os.environ["AWS_ENDPOINT_URL_EMR"]
+
+
+def node_defaults(s3_url: str) -> dict[str, str]:
+    """Return the Spark properties that a node of EMR has of itself: S3A, under s3://, and where S3 is."""
+    return {
+        "spark.driver.extraClassPath": f"{FOLDER}/*",
+        "spark.executor.extraClassPath": f"{FOLDER}/*",
+        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        "spark.hadoop.fs.s3a.endpoint": s3_url,
+        "spark.hadoop.fs.s3a.endpoint.region": "us-east-1",
+        "spark.hadoop.fs.s3a.path.style.access": "true",
+        "spark.driver.extraJavaOptions": QUICK_JVM,
+    }
+
+
+@pytest.fixture(scope="session")
+def environ(model: str, code: str) -> dict[str, str]:
+    """Settings of the tests, but for lake and images."""
+    return {
+        "ORCHARD_MODEL": model,
+        "ORCHARD_CODE": code,
+        "ORCHARD_NODE_ENV": str(NODE_PYTHON.parents[1]),
+        "ORCHARD_BOOTSTRAP_ARGS": "--with-tensorflow",
+        "ORCHARD_COMPONENTS": "5",
+        "ORCHARD_DRIVER_MEMORY": "1g",
+        "ORCHARD_MAX_FAILURE_RATIO": "0.2",
+        "ORCHARD_SENSE_TIMEOUT": "0",
+        "ORCHARD_POLL_INTERVAL": "1",
+        "ORCHARD_LOG_TIMEOUT": "5",
+        "ORCHARD_RETRIES": "0",
+        "ORCHARD_RETRY_DELAY": "0",
+    }
