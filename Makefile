@@ -8,13 +8,14 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 AIRFLOW_ENV := .venv
 NODE_ENV := .venv-node
+PEERS_ENV := .venv-peers
 UV := $(AIRFLOW_ENV)/bin/uv
 BUILD := build
 
 # Arguments of `make demo`, `make up` and others, passed on as they are: a path may hold a space or a quote.
-export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS
+export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS MODEL N MANY ROUNDS PARTS RESULTS
 
-.PHONY: help demo up down model test test-jobs test-airflow test-infra test-local test-e2e test-faults test-s3a s3a-jars bench-listing lint format lock package setup clean preflight-%
+.PHONY: help demo up down model test test-jobs test-airflow test-infra test-local test-e2e test-faults test-s3a s3a-jars bench-listing bench bench-check bench-peers bench-sizing lint format lock package setup clean preflight-%
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,11 +58,25 @@ bench-listing: setup ## Time and memory of the search for new images, without a 
 	@PYTHONPATH=dags:spark_jobs AIRFLOW_HOME="$(CURDIR)/.orchard/benchmarks" AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING \
 		$(AIRFLOW_ENV)/bin/python -m benchmarks.listing
 
+bench: setup ## Orchard, the notebook pipeline and the bare runtime, interleaved [N=3000] [MANY=10000] [ROUNDS=3] [IMAGES=dir] [WEIGHTS=file|MODEL=dir]
+	@PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks
+
+bench-check: setup ## Measure again, and say which ratio moved by more than 15 % [as for bench]
+	@mkdir -p .orchard/benchmarks
+	@RESULTS=.orchard/benchmarks/results.json PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks
+	@PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks.check benchmarks/results.json .orchard/benchmarks/results.json
+
+bench-peers: setup $(PEERS_ENV)/.ready ## featurize, Daft and Ray Data, interleaved [as for bench]
+	@PARTS=peers RESULTS=$${RESULTS:-benchmarks/results-peers.json} PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks
+
+bench-sizing: setup ## Hours and dollars on clusters, estimated from benchmarks/results.json
+	@PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks.sizing benchmarks/results.json
+
 lint: setup-tests ## Ruff and mypy
 	$(AIRFLOW_ENV)/bin/ruff check .
 	$(AIRFLOW_ENV)/bin/ruff format --check .
-	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local/sample_images.py dags plugins local bootstrap benchmarks cli
-	MYPYPATH=spark_jobs $(NODE_ENV)/bin/mypy spark_jobs local/sample_images.py
+	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local/sample_images.py dags plugins local bootstrap benchmarks/listing.py cli
+	MYPYPATH=spark_jobs:. $(NODE_ENV)/bin/mypy --exclude benchmarks/listing.py spark_jobs local/sample_images.py benchmarks
 
 format: setup-tests ## Let ruff mend what it can
 	$(AIRFLOW_ENV)/bin/ruff check --fix .
@@ -90,12 +105,13 @@ lock: $(AIRFLOW_ENV)/.ready ## Resolve the pinned requirements anew
 	cd bootstrap && $(LOCK) --generate-hashes requirements-tensorflow.in -o requirements-tensorflow.txt
 	cd bootstrap && $(LOCK) --generate-hashes -c requirements-tensorflow.txt requirements.in -o requirements.txt
 	cd local && $(LOCK) --generate-hashes requirements-pyspark.in -o requirements-pyspark.txt
+	cd benchmarks && $(LOCK) requirements-peers.in -o requirements-peers.txt
 	cd tests && $(LOCK) requirements-airflow.in -o requirements-airflow.txt
 	cd tests && $(LOCK) requirements-node.in -o requirements-node.txt
 LOCK := $(CURDIR)/$(UV) pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header
 
 clean: down ## Remove the environments and what they made; never the lake
-	rm -rf $(AIRFLOW_ENV) $(NODE_ENV) $(BUILD) .orchard
+	rm -rf $(AIRFLOW_ENV) $(NODE_ENV) $(PEERS_ENV) $(BUILD) .orchard
 
 preflight-%:
 	@$(PYTHON) local/preflight.py $*
@@ -113,6 +129,12 @@ $(NODE_ENV)/.ready: bootstrap/install_node.sh bootstrap/requirements-tensorflow.
 	@$(PYTHON) bootstrap/package.py $(BUILD)
 	@bash $(BUILD)/install_node.sh --target "$(CURDIR)/$(NODE_ENV)" --source "file://$(CURDIR)/$(BUILD)" --with-tensorflow
 	@$(UV) pip install --quiet --python $(NODE_ENV)/bin/python --require-hashes -r local/requirements-pyspark.txt
+	@touch $@
+
+$(PEERS_ENV)/.ready: benchmarks/requirements-peers.txt $(AIRFLOW_ENV)/.ready
+	@echo "Making the peers' environment in $(PEERS_ENV) …"
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(PEERS_ENV)
+	@$(UV) pip install --quiet --compile-bytecode --python $(PEERS_ENV)/bin/python -r benchmarks/requirements-peers.txt
 	@touch $@
 
 $(AIRFLOW_ENV)/.tests-ready: tests/requirements-airflow.txt $(AIRFLOW_ENV)/.ready

@@ -18,6 +18,8 @@ an EMR cluster that exists only for this run.
   that wait for the asset of `latest.json` start; where it fails, nothing is published. It needs no cluster.
 - `compact` removes from the lake what newer runs have superseded: results and features stay. Where it
   fails, the run is published all the same.
+- `report` makes `report.html` in the run's folder, for people to look at. Where it fails, the run is
+  published all the same; clear it to have it made again.
 - `terminate_cluster` ends the cluster once no step is left, whatever happened before; its log says what
   the cluster has cost. Where it fails, so
   does the run: **look at EMR's console**; EMR ends an idle cluster by itself.
@@ -26,7 +28,8 @@ an EMR cluster that exists only for this run.
 
 **To run a part again**: clear the task with its downstream tasks; Airflow clears the creation and the end of
 the cluster with it. Clearing or failing a running task cancels its step. A published run is never
-rewritten: its tasks refuse to run again, but for `publish`, which then has nothing to do. Trigger a new run.
+rewritten: its tasks refuse to run again, but for `report` and `publish`, which then has nothing to do.
+Trigger a new run.
 
 **Results**: `<lake>/latest.json` names the newest run's `csv` and `run.json`, and all published runs. What
 is in `<lake>/runs/`, `ledger/` and `basis/` for a run that it does not name is unfinished.
@@ -120,6 +123,10 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
         def compact(**context: Any) -> list[str]:
             return fields.run(context).compact()
 
+        @task(execution_timeout=timedelta(hours=1))
+        def report(**context: Any) -> str:
+            return fields.run(context).report()
+
         terminate_cluster = OrchardTerminateClusterOperator(
             task_id="terminate_cluster",
             job_flow_id=CLUSTER_ID,
@@ -135,7 +142,7 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
         # Beside the teardown, not before it: the cluster does not wait for the publication, and clearing
         # the publication creates no cluster.
         chain(sense, create_cluster, *steps, [publication := publish(), terminate_cluster])
-        chain(publication, compact())
+        chain(publication, [compact(), report()])
     return dag
 
 

@@ -111,7 +111,8 @@ def report_outcome(lake: Path, watch: Watch, model: Model, *, succeeded: bool, l
     """Print what came of it; return the exit code."""
     latest = read_json(lake / "latest.json")
     folder = watch.run_folder
-    if succeeded and folder and latest.get("run") == folder.name:
+    is_published = folder is not None and latest.get("run") == folder.name
+    if succeeded and folder and is_published:
         run = read_json(folder / "run.json")
         print(f"\n{summarize(run, latest['run_json'], watch.cluster_states(), model.warning)}")
         return 0
@@ -119,7 +120,8 @@ def report_outcome(lake: Path, watch: Watch, model: Model, *, succeeded: bool, l
         print(f"\nNo new images: no cluster was created. The newest result is {latest['csv']}")
         return 0
     print(
-        f"\norchard: the run failed, nothing was published. {_last_error(log)}\nThe whole log: {log}",
+        f"\norchard: the run failed, {'though it is' if is_published else 'nothing was'} published. "
+        f"{_last_error(log)}\nThe whole log: {log}",
         file=sys.stderr,
     )
     return 1

@@ -27,6 +27,7 @@ def summarize(
         "cost": describe_cost(run["cost"], run["estimate"]),
         "csv": run["csv"],
         "run.json": run_json,
+        "report": f"{run_json.removesuffix('run.json')}report.html",
     }
     lines = [f"{name:<16} {value}" for name, value in rows.items()]
     return "\n".join([*lines, *([f"\nWARNING  {warning}"] if warning else [])])

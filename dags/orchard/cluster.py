@@ -15,6 +15,7 @@ from orchard.lake import run_slug
 from orchard.settings import Settings
 from orchard.sizes import spark_sizes
 from orchard_emr_api import ClusterGroup
+from orchard_jobs.contract import JAVA_OPTIONS
 from orchard_jobs.errors import OrchardError
 
 DAG_TAG = "orchard:dag"
@@ -187,6 +188,8 @@ def _configurations(core_nodes: int, settings: Settings) -> list[dict[str, Any]]
                 "spark.driver.memory": spark.driver_memory,
                 "spark.executor.memory": spark.executor_memory,
                 "spark.executor.memoryOverhead": spark.executor_overhead,
+                "spark.driver.extraJavaOptions": JAVA_OPTIONS,
+                "spark.executor.extraJavaOptions": JAVA_OPTIONS,
                 "spark.executor.cores": str(spark.executor_cores),
                 # To start with, one on each node; Spark asks for more where there is room.
                 "spark.executor.instances": str(core_nodes + fleet.task_nodes),

@@ -75,7 +75,7 @@ class Spark:
         "Memory of an executor beside its heap: Python workers and model", None, shown=BY_TYPE
     )
     executor_cores: int | None = setting("Cores of an executor", None, shown=BY_TYPE)
-    batch_size: int = setting("Images per inference", 8)
+    batch_size: int = setting("Images per inference", 2)
     concurrent_reads: int = setting("Images read at once, per Spark task", 16)
 
     def __post_init__(self) -> None:

@@ -59,7 +59,7 @@ class Run:
             error = OrchardError(
                 f"run {self.slug} is published: {lake.latest} names it",
                 rule="a published run is never rewritten",
-                remedy="trigger a new run; of this one, only 'publish' and 'compact' can be cleared",
+                remedy="trigger a new run; of this one, clear only 'publish', 'compact' or 'report'",
             )
             raise AirflowFailException(str(error))
 
@@ -127,6 +127,20 @@ class Run:
     def compact(self) -> list[str]:
         """Remove what newer runs have superseded; return the runs that it was of."""
         return compact(self._storage(), Lake(self.settings.places.lake))
+
+    def report(self) -> str:
+        """Make the report of the run, once it is published; return its URI.
+
+        Raises:
+            AirflowFailException: where what it is made from is not there.
+        """
+        # Only here: what draws takes a while to load, and neither DAG processor nor other tasks need it.
+        from orchard.report.write import write_report  # noqa: PLC0415
+
+        try:
+            return write_report(self._storage(), Lake(self.settings.places.lake), self.slug)
+        except OrchardError as error:
+            raise AirflowFailException(str(error)) from None
 
     def _estimate(self, sensed: Sensed) -> dict[str, Any]:
         """Say what the run is going to cost. Raises OrchardError where that is too much."""

@@ -6,12 +6,14 @@ does not decode either and both must name the same file.
 
 import fcntl
 import hashlib
+import io
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol, cast
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from botocore.exceptions import ClientError
@@ -34,6 +36,9 @@ class Storage(Protocol):
     """Reads raise FileNotFoundError; writes are seen whole or not at all."""
 
     def read(self, uri: str) -> Versioned: ...
+
+    def open(self, uri: str) -> BinaryIO:
+        """Return an object to read parts of, without the rest of it."""
 
     def write(self, uri: str, data: bytes) -> None: ...
 
@@ -69,6 +74,9 @@ class FileStorage:
     def read(self, uri: str) -> Versioned:
         data = local_path(uri).read_bytes()
         return Versioned(data, hashlib.sha256(data).hexdigest())
+
+    def open(self, uri: str) -> BinaryIO:
+        return local_path(uri).open("rb")
 
     def write(self, uri: str, data: bytes) -> None:
         path = local_path(uri)
@@ -120,6 +128,16 @@ class S3Storage:
             raise
         return Versioned(response["Body"].read(), response["ETag"])
 
+    def open(self, uri: str) -> BinaryIO:
+        bucket, key = bucket_and_key(uri)
+        try:
+            found = self._client.head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                raise FileNotFoundError(uri) from error
+            raise
+        return cast(BinaryIO, _S3Object(self._client, bucket, key, found["ETag"], found["ContentLength"]))
+
     def write(self, uri: str, data: bytes) -> None:
         bucket, key = bucket_and_key(uri)
         self._client.put_object(Bucket=bucket, Key=key, Body=data)
@@ -154,6 +172,39 @@ class S3Storage:
         pages = paginator.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
         keys = (item["Key"] for page in pages for item in page.get("Contents", ()))
         return sorted(name for name in (key.removeprefix(prefix) for key in keys) if name)
+
+
+class _S3Object(io.RawIOBase):
+    """One version of an object; each read is a GET of that range."""
+
+    def __init__(self, client: Any, bucket: str, key: str, etag: str, size: int) -> None:
+        super().__init__()
+        self._get = partial(client.get_object, Bucket=bucket, Key=key, IfMatch=etag)
+        self._size = size
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = max(0, start + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        end = min(self._at + len(buffer), self._size)
+        if end <= self._at:
+            return 0
+        data = self._get(Range=f"bytes={self._at}-{end - 1}")["Body"].read()
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
 
 
 def _changed(uri: str) -> OrchardError:

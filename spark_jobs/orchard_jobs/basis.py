@@ -28,6 +28,8 @@ class Basis:
         explained_variance_ratio: (k,), of the variance of all d features; zeros where there is none.
         fitted_rows: Number of rows behind it.
         model_id: Id of the model artefact whose features it was fitted on, where known.
+        spectrum: (d,), explained variance of all d directions, kept or not: what more components would
+            explain. None in a basis that was stored before it was kept.
     """
 
     mean: Matrix
@@ -36,6 +38,7 @@ class Basis:
     explained_variance_ratio: Matrix
     fitted_rows: int
     model_id: str | None = None
+    spectrum: Matrix | None = None
 
     @property
     def id(self) -> str:
@@ -124,18 +127,21 @@ def fit_basis(
         explained_variance_ratio=ratio[:kept],
         fitted_rows=statistics.count,
         model_id=model_id,
+        spectrum=explained,
     )
 
 
 def write_basis(uri: str, basis: Basis) -> None:
     """Write ``basis.npz`` and ``basis.json`` into the folder ``uri``."""
     buffer = io.BytesIO()
+    more: dict[str, Any] = {} if basis.spectrum is None else {"spectrum": basis.spectrum}
     np.savez(
         buffer,
         mean=basis.mean,
         components=basis.components,
         explained_variance=basis.explained_variance,
         explained_variance_ratio=basis.explained_variance_ratio,
+        **more,
     )
     write_bytes(f"{uri}/basis.npz", buffer.getvalue())
     write_bytes(f"{uri}/basis.json", json.dumps(basis.describe(), indent=2, sort_keys=True).encode() + b"\n")

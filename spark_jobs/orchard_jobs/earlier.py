@@ -78,7 +78,13 @@ def _one_after_the_other(spark: SparkSession, features: tuple[str, ...]) -> Feat
     """By hand, without a list: of a path in several folders, the last one's row counts."""
     rows = fold(
         DataFrame.unionByName,
-        (read_parquet(spark, uri).withColumn("place", F.lit(place)) for place, uri in enumerate(features)),
+        (
+            # By name: features of before there were thumbnails have a column less.
+            read_parquet(spark, uri)
+            .select("path", "label", "status", "features")
+            .withColumn("place", F.lit(place))
+            for place, uri in enumerate(features)
+        ),
     )
     is_new = F.col("place") == len(features) - 1
     touched, before = rows.where(is_new).select("path"), rows.where(~is_new)

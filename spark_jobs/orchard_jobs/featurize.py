@@ -7,6 +7,7 @@ infers batch after batch. Only paths enter the worker and only features leave it
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -26,10 +27,14 @@ from orchard_jobs.storage import open_folder
 
 FEATURES_SCHEMA = (
     "path string, label string, etag string, width int, height int, "
-    "status string, error string, features array<float>"
+    "status string, error string, features array<float>, thumbnail binary"
 )
+Item = TypeVar("Item")
+
 REJECTED_EXAMPLES = 20
-IMAGES_PER_TASK = 256  # a few seconds: what a lost executor costs, and how often progress moves
+ROWS_AT_ONCE = 64  # on their way to the JVM: a batch of Arrow costs more than the few rows of an inference
+# Seven seconds of a core: what a lost executor costs. A task costs a quarter of a second by itself.
+IMAGES_PER_TASK = 1024
 
 
 def run(spark: SparkSession, job: FeaturizeJob, report: Report) -> None:
@@ -41,8 +46,8 @@ def run(spark: SparkSession, job: FeaturizeJob, report: Report) -> None:
     """
     folder = RunFolder(job.output)
     card = read_card(job.model)
-    manifest = read_manifest(spark, job)
-    total = manifest.count()
+    with report.phase("list"):
+        manifest, total = read_manifest(spark, job)
     report.describe(
         model={
             "id": card.id,
@@ -63,7 +68,8 @@ def run(spark: SparkSession, job: FeaturizeJob, report: Report) -> None:
     report.describe(worker_seconds=seconds.value)
     written = spark.read.parquet(folder.features)
     counts = count_statuses(written)
-    report.describe(counts=counts, rejected_examples=sample_rejected(written))
+    rejected = sum(counts.values()) - counts[Status.OK]
+    report.describe(counts=counts, rejected_examples=sample_rejected(written) if rejected else [])
     _refuse_failures(counts, job.listed or total, job.max_failure_ratio)
 
 
@@ -128,22 +134,24 @@ class _FeaturizeRows:
     seconds: "Accumulator[dict[str, float]]"
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        job = self.job
+        job, spent = self.job, Seconds.clock()
         model = load_model(job.model, job.runtime, job.precision, job.batch_size)
+        self.seconds.add({"loading the model": spent()})
         read = open_folder(job.images, MAX_ENCODED_BYTES)
         for rows in batches:
             images = load_images(rows["path"].to_pylist(), read, model.card.image_size, job.concurrent_reads)
             start = 0
-            for loaded in _in_batches(images, job.batch_size):
-                yield self._featurize_batch(rows.slice(start, len(loaded)), loaded, model)
+            for loaded in _in_batches(images, ROWS_AT_ONCE):
+                yield self._featurize_rows(rows.slice(start, len(loaded)), loaded, model)
                 start += len(loaded)
 
-    def _featurize_batch(
+    def _featurize_rows(
         self, rows: pa.RecordBatch, loaded: list[LoadedImage], model: FeatureModel
     ) -> pa.RecordBatch:
-        decoded = [image.outcome for image in loaded if isinstance(image.outcome, Decoded)]
+        pixels = [image.outcome.pixels for image in loaded if isinstance(image.outcome, Decoded)]
         spent = Seconds.clock()
-        features = model.features(np.stack([image.pixels for image in decoded])) if decoded else None
+        inferred = [model.features(np.stack(batch)) for batch in _in_batches(pixels, self.job.batch_size)]
+        features = np.concatenate(inferred) if inferred else None
         self.seconds.add(
             {
                 "reading": sum(image.seconds_reading for image in loaded),
@@ -155,10 +163,10 @@ class _FeaturizeRows:
         return _to_arrow(rows, loaded, features)
 
 
-def _in_batches(images: Iterable[LoadedImage], size: int) -> Iterator[list[LoadedImage]]:
-    batch: list[LoadedImage] = []
-    for image in images:
-        batch.append(image)
+def _in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    batch: list[Item] = []
+    for item in items:
+        batch.append(item)
         if len(batch) == size:
             yield batch
             batch = []
@@ -181,6 +189,7 @@ def _to_arrow(rows: pa.RecordBatch, loaded: list[LoadedImage], features: np.ndar
             ),
             "error": pa.array([getattr(outcome, "error", None) for outcome in outcomes], pa.string()),
             "features": _list_array(good, features),
+            "thumbnail": pa.array([image.thumbnail for image in loaded], pa.binary()),
         }
     )
 

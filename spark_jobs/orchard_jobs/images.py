@@ -13,16 +13,21 @@ from dataclasses import dataclass
 from orchard_jobs.contract import Status
 from orchard_jobs.decode import Decoded, Rejected, decode_image
 from orchard_jobs.storage import FileTooLargeError, Reader
+from orchard_jobs.thumbnail import make_thumbnail
 
 LOOK_AHEAD = 4  # images in flight or waiting, per thread: enough that a slow one holds up no batch
 
 
 @dataclass(frozen=True)
 class LoadedImage:
-    """One image, or why there is none, with the seconds that reading and decoding took."""
+    """One image, or why there is none, with the seconds that reading and decoding took.
+
+    ``thumbnail`` is a WebP, None where there is no image.
+    """
 
     path: str
     outcome: Decoded | Rejected
+    thumbnail: bytes | None
     seconds_reading: float
     seconds_decoding: float
 
@@ -45,12 +50,13 @@ def load_images(
 
 
 def load_image(path: str, read: Reader, size: int) -> LoadedImage:
-    """Read and decode one image to (size, size, 3)."""
+    """Read and decode one image to (size, size, 3), and make its thumbnail."""
     started = time.perf_counter()
     data = _read(path, read)
     fetched = time.perf_counter()
     outcome = data if isinstance(data, Rejected) else decode_image(data, size)
-    return LoadedImage(path, outcome, fetched - started, time.perf_counter() - fetched)
+    thumbnail = make_thumbnail(outcome.pixels) if isinstance(outcome, Decoded) else None
+    return LoadedImage(path, outcome, thumbnail, fetched - started, time.perf_counter() - fetched)
 
 
 def _read(path: str, read: Reader) -> bytes | Rejected:

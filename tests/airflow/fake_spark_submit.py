@@ -1,7 +1,7 @@
 """Stands in for spark-submit: takes a job's arguments as the real one does, and writes what the job would.
 
 What is to go wrong comes from a file ``behaviour.json`` beside this script, so that a test can say it
-after the cluster has started: ``{"featurize": "fail" | "killed" | "hang"}``.
+after the cluster has started: ``{"featurize": "fail" | "killed" | "hang", "reduce": "lose the basis"}``.
 """
 
 import io
@@ -14,6 +14,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -24,8 +25,13 @@ def main(arguments: list[str]) -> None:
     application = next(i for i, argument in enumerate(arguments) if argument.endswith("/run.py"))
     name, tokens = arguments[application + 1], arguments[application + 2 :]
     print(f"fake driver of {name}", file=sys.stderr, flush=True)
-    misbehave(json.loads(Path(__file__).with_name("behaviour.json").read_text()).get(name))
+    misbehave(behaviour(name))
     {"featurize": featurize, "reduce": reduce, "export": export}[name](tokens)
+
+
+def behaviour(name: str) -> str | None:
+    how: str | None = json.loads(Path(__file__).with_name("behaviour.json").read_text()).get(name)
+    return how
 
 
 def misbehave(how: str | None) -> None:
@@ -40,17 +46,27 @@ def misbehave(how: str | None) -> None:
 def featurize(tokens: list[str]) -> None:
     job = FeaturizeJob.from_argv(tokens)
     manifest = pq.read_table(local(job.manifest or ""))
-    write_table(f"{job.output}/features/part-0.parquet", manifest)
+    rows = manifest.select(["path", "label", "etag"])
+    rows = rows.append_column("status", pa.array(statuses(manifest)))
+    rows = rows.append_column("error", pa.array([None] * len(rows), pa.string()))
+    write_table(f"{job.output}/features/part-0.parquet", rows)
     counts = Counter(statuses(manifest))
     report(job, counts=counts, model={"id": "m", "weights": "untrained"})
 
 
 def reduce(tokens: list[str]) -> None:
     job = ReduceJob.from_argv(tokens)
-    write(f"{RunFolder(job.output).basis}/basis.json", b"{}")
-    rows = statuses(pq.read_table(local(job.features[0]))).count("ok")
+    folder = RunFolder(job.output)
+    write(f"{folder.basis}/basis.json", b"{}")
+    if behaviour("reduce") != "lose the basis":
+        write(f"{folder.basis}/basis.npz", basis())
+    features = pq.read_table(local(job.features[0])).to_pylist()
+    good = [row["path"] for row in features if row["status"] == "ok"]
     if job.earlier:
-        rows += sum(pq.read_table(local(job.earlier))["stays"].to_pylist())
+        earlier = pq.read_table(local(job.earlier)).to_pylist()
+        good += [row["path"] for row in earlier if row["stays"]]
+    rows = len(good)
+    write_table(f"{folder.components}/part-0.parquet", components(good))
     facts = {"k": job.components, "variance_kept": 0.5, "basis_id": "basis-1", "basis": "refit"}
     report(job, **facts, rows=rows, fitted_rows=rows, counted_rows=rows)
 
@@ -63,6 +79,19 @@ def export(tokens: list[str]) -> None:
     write(f"{RunFolder(job.output).csv}/features.csv", b"path,label\n")
     rows = json.loads(local(RunFolder(job.output).report("reduce")).read_text())["rows"]
     report(job, rows=rows, rejected=0, files=["features.csv"])
+
+
+def components(paths: list[str]) -> pa.Table:
+    columns = {"path": sorted(paths), "label": [path.rpartition("/")[0] for path in sorted(paths)]}
+    values = [[float(place), 1.0] for place in range(len(paths))]
+    return pa.table({**columns, "components": values, "basis_id": ["basis-1"] * len(paths)})
+
+
+def basis() -> bytes:
+    buffer, ratio = io.BytesIO(), np.array([0.5, 0.25])
+    arrays = {"explained_variance": ratio, "explained_variance_ratio": ratio}
+    np.savez(buffer, mean=np.zeros(4), components=np.eye(2, 4), **arrays)
+    return buffer.getvalue()
 
 
 def statuses(images: pa.Table) -> list[str]:

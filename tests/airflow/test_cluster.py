@@ -99,6 +99,8 @@ def test_the_whole_request() -> None:
                     "spark.driver.memory": "6g",
                     "spark.executor.memory": "3g",
                     "spark.executor.memoryOverhead": "6g",
+                    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+                    "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1",
                     "spark.executor.cores": "4",
                     "spark.executor.instances": "5",
                     "spark.hadoop.mapreduce.outputcommitter.factory.scheme.s3": (

@@ -26,8 +26,9 @@ def test_the_tasks_follow_each_other() -> None:
         "featurize": {"reduce"},
         "reduce": {"export"},
         "export": {"publish", "terminate_cluster"},
-        "publish": {"compact"},
+        "publish": {"compact", "report"},
         "compact": set(),
+        "report": set(),
         "terminate_cluster": set(),
     }
 
@@ -43,8 +44,10 @@ def test_clearing_a_step_clears_the_cluster_with_it_and_clearing_the_publication
         subset = DAG.partial_subset(task_id, include_downstream=True, include_upstream=False)
         return {task.task_id for task in subset.tasks}
 
-    assert cleared("publish") == {"publish", "compact"}
-    assert cleared("export") == {"create_cluster", "export", "publish", "compact", "terminate_cluster"}
+    published = {"publish", "compact", "report"}
+    assert cleared("publish") == published
+    assert cleared("report") == {"report"}
+    assert cleared("export") == {"create_cluster", "export", "terminate_cluster"} | published
 
 
 def test_a_retry_comes_before_the_cluster_has_been_idle_for_too_long() -> None:
@@ -79,6 +82,7 @@ def test_every_task_has_an_end_and_the_run_has_none_that_would_skip_the_teardown
         "export": timedelta(seconds=21600 + 330 + 600),
         "publish": timedelta(hours=1),
         "compact": timedelta(hours=1),
+        "report": timedelta(hours=1),
         "terminate_cluster": timedelta(seconds=1800 + 600),
     }
 

@@ -12,6 +12,7 @@ from receivers import webhook
 
 from orchard.choices import params
 from orchard.events import results
+from orchard.lake import Lake
 from orchard.run import Run
 from orchard.settings import Settings
 from orchard.storage import local_path
@@ -26,6 +27,7 @@ EVERY_TASK = (
     "export",
     "publish",
     "compact",
+    "report",
     "terminate_cluster",
 )
 
@@ -84,6 +86,8 @@ def test_new_images_are_published_and_the_cluster_is_terminated(
     assert list(cluster) == ["id", "release", "states", "timeline"]
     assert cluster["states"][-1]["state"] in ("RUNNING", "WAITING")
     assert set(cluster["timeline"]) == {"CreationDateTime", "ReadyDateTime"}
+    page = local_path(Lake(settings.places.lake).run(latest["run"]).page).read_text()
+    assert "2 listed = <strong>2</strong> featurized" in page
     assert live_clusters() == []
 
 
@@ -127,6 +131,18 @@ def test_a_cost_that_nobody_tells_is_no_reason_to_fail(
     add_images(tmp_path, "apple/1.jpg")
     monkeypatch.setattr(Run, "bill", fail)
     assert states_of(run()) == dict.fromkeys(EVERY_TASK, "success")
+
+
+def test_a_report_that_cannot_be_made_fails_the_run_but_not_the_publication(
+    run: Any, settings: Settings, node: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    add_images(tmp_path, "apple/1.jpg")
+    behave(node, reduce="lose the basis")
+    dag_run = run()
+    assert states_of(dag_run) == {**dict.fromkeys(EVERY_TASK, "success"), "report": "failed"}
+    assert str(dag_run.state) == "failed"
+    assert "basis.npz: a published run has one" in capfd.readouterr().out
+    assert (local_path(settings.places.lake) / "latest.json").exists()
 
 
 def test_a_night_without_new_images_is_skipped_and_creates_no_cluster(run: Any, tmp_path: Path) -> None:
@@ -274,6 +290,7 @@ def test_a_failed_step_publishes_nothing_and_leaves_no_cluster(
         "export": "upstream_failed",
         "publish": "upstream_failed",
         "compact": "upstream_failed",
+        "report": "upstream_failed",
     }
     assert str(dag_run.state) == "failed"
     shown = capfd.readouterr().out
@@ -321,6 +338,7 @@ def test_a_published_run_computes_nothing_again_but_may_publish_again(
         with pytest.raises(AirflowFailException, match=r"names it: .* never rewritten\. trigger a new run"):
             refused(context)
     again.publish()
+    again.report()
     assert content_of(local_path(settings.places.lake)) == written
     assert boto3.client("emr").list_clusters()["Clusters"] == clusters
 

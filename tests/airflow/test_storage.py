@@ -41,6 +41,30 @@ def test_what_is_not_there_is_not_found_and_its_folder_is_empty(place: tuple[Sto
         storage.read(f"{folder}/a")
 
 
+def test_parts_of_an_object_are_read_without_the_rest(place: tuple[Storage, str]) -> None:
+    storage, folder = place
+    storage.write(f"{folder}/a", b"0123456789")
+    with storage.open(f"{folder}/a") as file:
+        assert (file.seek(-4, 2), file.read(2), file.tell()) == (6, b"67", 8)
+        assert (file.seek(1), file.seek(2, 1), file.read(3)) == (1, 3, b"345")
+        assert (file.read(100), file.read(1)) == (b"6789", b"")
+    with pytest.raises(FileNotFoundError):
+        storage.open(f"{folder}/b")
+
+
+def test_an_object_that_is_replaced_while_it_is_read_is_an_error_and_no_mixture() -> None:
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="orchard")
+        storage = S3Storage(client)
+        storage.write("s3://orchard/a", b"0123456789")
+        with storage.open("s3://orchard/a") as file:
+            assert file.read(2) == b"01"
+            storage.write("s3://orchard/a", b"abcdefghij")
+            with pytest.raises(ClientError, match="PreconditionFailed"):
+                file.read(2)
+
+
 def test_what_is_deleted_is_gone_and_deleting_it_again_is_no_error(place: tuple[Storage, str]) -> None:
     storage, folder = place
     storage.write(f"{folder}/a", b"1")

@@ -80,7 +80,7 @@ def test_failing_the_run_cancels_its_step_and_ends_its_cluster(
     assert run.task_states() == {
         **dict.fromkeys(("sense", "create_cluster", "terminate_cluster"), "success"),
         "featurize": "failed",
-        **dict.fromkeys(("reduce", "export", "publish", "compact"), "skipped"),
+        **dict.fromkeys(("reduce", "export", "publish", "compact", "report"), "skipped"),
     }
     assert states_of_steps(scenario, "featurize") == ["CANCELLED"]
     prove_contained(scenario, published=False, clusters=1)

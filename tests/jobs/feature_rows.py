@@ -23,9 +23,9 @@ def make_rows(names: str, seed: int = 3, features: int = 8) -> Rows:
 
 def write_features(spark: SparkSession, run: Path, rows: Rows, partitions: int = 1) -> None:
     content = [
-        (path, label_of(path), "e", 1, 1, Status.CORRUPT.value, "bad", None)
+        (path, label_of(path), "e", 1, 1, Status.CORRUPT.value, "bad", None, None)
         if row is None
-        else (path, label_of(path), "e", 1, 1, Status.OK.value, None, row.tolist())
+        else (path, label_of(path), "e", 1, 1, Status.OK.value, None, row.tolist(), None)
         for path, row in rows.items()
     ]
     frame = spark.createDataFrame(content, FEATURES_SCHEMA).repartition(partitions)

@@ -118,7 +118,26 @@ def test_a_basis_from_storage_projects_to_the_same_bits_as_the_one_that_was_fitt
 def test_a_basis_comes_back_from_storage_unchanged(tmp_path: object) -> None:
     basis = fit_basis(Statistics.of(rows_of(20)), components=4, model_id="m")
     write_basis(f"file://{tmp_path}/a b", basis)
-    assert read_basis(f"file://{tmp_path}/a b").describe() == basis.describe()
+    found = read_basis(f"file://{tmp_path}/a b")
+    assert found.describe() == basis.describe()
+    assert found.spectrum is not None
+    np.testing.assert_array_equal(found.spectrum, basis.spectrum)
+
+
+def test_a_basis_knows_what_the_directions_that_were_left_out_explain() -> None:
+    rows = rows_of(100)
+    basis = fit_basis(Statistics.of(rows), components=3)
+    expected = PCA().fit(rows.astype(np.float64)).explained_variance_
+    np.testing.assert_allclose(basis.spectrum, expected, rtol=1e-6)
+    np.testing.assert_array_equal(basis.spectrum[:3], basis.explained_variance)  # type: ignore[index]
+
+
+def test_a_basis_of_before_the_spectrum_was_kept_is_as_good_as_any(tmp_path: object) -> None:
+    basis = replace(fit_basis(Statistics.of(rows_of(20)), components=4), spectrum=None)
+    write_basis(f"file://{tmp_path}", basis)
+    assert "spectrum" not in np.load(f"{tmp_path}/basis.npz")
+    found = read_basis(f"file://{tmp_path}")
+    assert (found.id, found.spectrum) == (basis.id, None)
 
 
 def test_a_folder_without_a_basis_is_one_clear_error(tmp_path: object) -> None:

@@ -23,8 +23,8 @@ def export_run(
     spark: SparkSession, run: Path, shards: int = 1, bases: tuple[str, ...] = ("basis",)
 ) -> RunFolder:
     folder = RunFolder(f"file://{run}")
-    features = [(path, path.split("/")[0], "e", 1, 1, "ok", None, [1.0]) for path in NAMES]
-    features.append(("+bad/é.jpg", "+bad", "e", None, None, "corrupt", '=truncated, "half"', None))
+    features = [(path, path.split("/")[0], "e", 1, 1, "ok", None, [1.0], None) for path in NAMES]
+    features.append(("+bad/é.jpg", "+bad", "e", None, None, "corrupt", '=truncated, "half"', None, None))
     spark.createDataFrame(features, FEATURES_SCHEMA).write.parquet(folder.features)
     components = [
         (path, path.split("/")[0], [-1.5, 1 / 3, -0.0], bases[place % len(bases)])

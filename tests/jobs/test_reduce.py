@@ -129,7 +129,7 @@ def test_statistics_that_are_not_those_of_the_rows_fail_the_job(spark: SparkSess
     for folder, names in zip(folders, ("abcdefgh", "ij"), strict=True):
         write_features(spark, folder, make_rows(names))
     reduce_run(spark, folders[0], components=2)
-    spark.createDataFrame([("x", "l", "e", 1, 1, "ok", None, [1.0] * 8)], FEATURES_SCHEMA).write.mode(
+    spark.createDataFrame([("x", "l", "e", 1, 1, "ok", None, [1.0] * 8, None)], FEATURES_SCHEMA).write.mode(
         "append"
     ).parquet(f"file://{folders[0]}/features")
     with pytest.raises(OrchardError, match="statistics of 10 rows for 11 rows"):

@@ -1,43 +1,23 @@
 """An S3 on loopback and a local EMR whose node reads s3:// through S3A, as EMR's nodes do."""
 
+from tests.airflow_in_process import airflow_db, airflow_home  # noqa: F401 - fixtures
+
+# isort: split
+
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-HOME = tempfile.mkdtemp(prefix="orchard-s3a-")
+import boto3
+import pytest
 
-# Nothing of an account that the machine may have.
-for name in [name for name in os.environ if name.startswith("AWS_")]:
-    del os.environ[name]
-# Airflow reads these when it is first imported.
-os.environ.update(
-    AIRFLOW_HOME=HOME,
-    AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "dags"),
-    AIRFLOW__CORE__PLUGINS_FOLDER=str(ROOT / "plugins"),
-    AIRFLOW__CORE__LOAD_EXAMPLES="False",
-    AIRFLOW__CORE__UNIT_TEST_MODE="False",
-    AWS_ACCESS_KEY_ID="testing",
-    AWS_SECRET_ACCESS_KEY="testing",
-    AWS_DEFAULT_REGION="us-east-1",
-    AWS_EC2_METADATA_DISABLED="true",
-    # What the DAG file needs to be imported; the tests' lakes have settings of their own.
-    ORCHARD_LAKE="file:///nowhere/lake",
-    ORCHARD_MODEL="file:///nowhere/lake/models/m",
-)
-
-import boto3  # noqa: E402
-import pytest  # noqa: E402
-
-from local.emr.launcher import running_emr  # noqa: E402
-from local.emr.spark_conf import render_properties  # noqa: E402
-from tests.faults.node import QUICK_JVM  # noqa: E402
-from tests.ingredients import NODE_PYTHON, draw_images, export_untrained, package_code  # noqa: E402
-from tests.s3a.buckets import CODE, IMAGES, LAKE, upload  # noqa: E402
-from tests.s3a.jars import FOLDER, UnfitError, check_jars  # noqa: E402
-from tests.s3a.s3_server import S3Server  # noqa: E402
+from local.emr.launcher import running_emr
+from local.emr.spark_conf import render_properties
+from tests.faults.node import QUICK_JVM
+from tests.ingredients import NODE_PYTHON, draw_images, export_untrained, package_code
+from tests.s3a.buckets import CODE, IMAGES, LAKE, upload
+from tests.s3a.jars import FOLDER, UnfitError, check_jars
+from tests.s3a.s3_server import S3Server
 
 HARD_NAMES = ("a b/two  spaces.jpg", "a b/#1.jpg", "50%/100%.jpg", "50%/%20.jpg", "ü/é.jpg", "a+b/1+1 &=.jpg")
 CORRUPT = "a b/corrupt #1.jpg"
@@ -52,12 +32,6 @@ def _needs_jars() -> None:
         if os.environ.get("ORCHARD_REQUIRE_S3A"):
             pytest.fail(f"ORCHARD_REQUIRE_S3A is set, and {unfit}", pytrace=False)
         pytest.skip(str(unfit))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _remove_home() -> Iterator[None]:
-    yield
-    shutil.rmtree(HOME, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

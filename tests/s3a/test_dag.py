@@ -58,10 +58,7 @@ class Lake:
 
 
 @pytest.fixture
-def lake(emr_url: str, environ: dict[str, str], images: Path) -> Lake:
-    from airflow.utils.db import initdb
-
-    initdb()
+def lake(airflow_db: None, emr_url: str, environ: dict[str, str], images: Path) -> Lake:
     upload(images, NIGHTLY)
     return Lake(ORCHARD, Settings.from_env({**environ, "ORCHARD_LAKE": ORCHARD, "ORCHARD_IMAGES": NIGHTLY}))
 

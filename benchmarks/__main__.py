@@ -1,0 +1,166 @@
+"""``make bench``: Orchard, the notebook pipeline and the bare runtime, interleaved; a table and results.json.
+
+Everything is a ratio of two sides of the same round. Absolute seconds are in ``measures``, to see where the
+time goes; on a shared machine they say nothing from one day to the next.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from benchmarks.agreement import DisagreementError
+from benchmarks.figures import Round, medians, summarize, to_table
+from benchmarks.limit import Limit
+from benchmarks.machine import describe_machine, has_fast_bfloat16, load_average, measure_node
+from benchmarks.pictures import (
+    NotEnoughImagesError,
+    copy_images,
+    draw_images,
+    load_pixels,
+    usable_cores,
+)
+from benchmarks.processes import CommandError
+from benchmarks.sides import Bench
+from local.node import NodeError, provide_model
+from orchard_jobs.contract import Precision
+from orchard_jobs.errors import OrchardError
+from orchard_jobs.model_card import read_card
+
+ROOT = Path(__file__).resolve().parent.parent
+STATE = ROOT / ".orchard" / "benchmarks"
+COMMITTED = ROOT / "benchmarks" / "results.json"
+PIXELS = 128  # prepared for the limit
+LIMIT_IMAGES = 2000
+FEW = 2000
+PARTS = "pipelines limit reduce stores"  # the peers have a target of their own
+QUICK = 1000  # below it, MANY is N, and QUICK_PARTS are all: a look at whether everything works
+QUICK_PARTS = "pipelines limit"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, in variables of the environment."""
+
+    images: Path | None
+    weights: Path | None
+    model: Path | None
+    count: int
+    many: int
+    rounds: int
+    parts: tuple[str, ...]
+    results: Path
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str]) -> Self:
+        """Read the variables that ``make`` passes on.
+
+        Raises:
+            OrchardError: for a number that is none, or an unknown part.
+        """
+        count = _to_count(environment, "N", 3000)
+        return cls(
+            images=_to_path(environment.get("IMAGES")),
+            weights=_to_path(environment.get("WEIGHTS")),
+            model=_to_path((environment.get("MODEL") or "").removeprefix("file://")),
+            count=count,
+            many=_to_count(environment, "MANY", 10_000 if count >= QUICK else count),
+            rounds=_to_count(environment, "ROUNDS", 3),
+            parts=_to_parts(environment.get("PARTS") or (PARTS if count >= QUICK else QUICK_PARTS)),
+            results=_to_path(environment.get("RESULTS")) or COMMITTED,
+        )
+
+
+def _to_count(environment: Mapping[str, str], name: str, default: int) -> int:
+    given = environment.get(name) or str(default)
+    if not given.isascii() or not given.isdigit() or int(given) < 1:
+        raise OrchardError(f"{name}={given}", rule="it takes a whole number from 1", remedy="correct it")
+    return int(given)
+
+
+def _to_parts(given: str) -> tuple[str, ...]:
+    parts = tuple(given.split())
+    if not parts or not set(parts) <= set(Bench.PARTS):
+        raise OrchardError(
+            f"PARTS={given}", rule=f"the parts are {' '.join(Bench.PARTS)}", remedy="name some of them"
+        )
+    return parts
+
+
+def _to_path(given: str | None) -> Path | None:
+    """No shell expands the ~ in ``make bench IMAGES=~/fruits``."""
+    return Path(given).expanduser().absolute() if given else None
+
+
+def main() -> int:
+    try:
+        run(Request.from_env(os.environ))
+    except (OrchardError, NodeError, NotEnoughImagesError, CommandError, DisagreementError) as error:
+        print(f"\norchard: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(request: Request) -> None:
+    """Measure round after round, and write the results after each: an end before time loses one round."""
+    bench = _prepare(request)
+    rounds: list[Round] = []
+    for number in range(1, request.rounds + 1):
+        print(f"round {number} of {request.rounds}, load {load_average()}", flush=True)
+        measured: dict[str, float] = measure_node()
+        for part in request.parts:
+            measured |= bench.run(part)
+        rounds.append(measured)
+        _write(request, bench, rounds)
+    print(f"\n{to_table(summarize(rounds))}\n\nresults: {request.results}")
+
+
+def _prepare(request: Request) -> Bench:
+    cores, most = usable_cores(), max(request.count, request.many)
+    model = request.model or _local(provide_model(request.weights, STATE).uri)
+    read_card(f"file://{model}")  # before anything is measured with it
+    source = request.images or draw_images(STATE / "drawn", most)
+    print(f"{cores} cores; {request.count} and {request.many} images", flush=True)
+    images = copy_images(source, request.count, STATE / "images")
+    pixels = load_pixels(images, PIXELS)
+    precisions = [Precision.FLOAT32, *([Precision.BFLOAT16] if has_fast_bfloat16() else [])]
+    limits = {
+        precision: Limit(model, precision, pixels, cores, min(LIMIT_IMAGES, request.many))
+        for precision in precisions
+    }
+    for precision, limit in limits.items():
+        print(f"the limit, {precision}: {limit.batch_size} images per inference are fastest", flush=True)
+    return Bench(
+        folder=STATE / "round",
+        cores=cores,
+        model=model,
+        images=images,
+        many=copy_images(source, request.many, STATE / "many"),
+        few=copy_images(source, FEW, STATE / "few") if request.many >= 2 * FEW else None,
+        limits=limits,
+    )
+
+
+def _local(uri: str) -> Path:
+    return Path(uri.removeprefix("file://"))
+
+
+def _write(request: Request, bench: Bench, rounds: list[Round]) -> None:
+    content: dict[str, Any] = {
+        "machine": describe_machine(bench.cores),
+        "images": request.count,
+        "many": request.many,
+        "rounds": len(rounds),
+        "load": load_average(),
+        "batch sizes of the limit": {name: limit.batch_size for name, limit in bench.limits.items()},
+        "figures": summarize(rounds),
+        "measures": medians(rounds),
+    }
+    request.results.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

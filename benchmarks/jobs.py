@@ -1,0 +1,116 @@
+"""Runs Orchard's jobs, as they are, and the notebook pipeline: each in processes of its own."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.processes import Cost, run_watched
+from orchard_jobs.contract import JAVA_OPTIONS, ExportJob, FeaturizeJob, Precision, ReduceJob
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"  # what `make package` made: what a cluster gets
+PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
+SPARK_SUBMIT = Path(sys.executable).with_name("spark-submit")
+LEFT_OUT = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH")  # without bytecode, imports take seconds per worker
+COMPONENTS = 15
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder for results and logs, and the number of cores to run on."""
+
+    folder: Path
+    cores: int
+
+    @property
+    def uri(self) -> str:
+        return f"file://{self.folder}"
+
+
+@dataclass(frozen=True)
+class JobRun:
+    """What one job's process cost, and the job's own report."""
+
+    cost: Cost
+    report: Mapping[str, Any]
+
+    @property
+    def seconds(self) -> float:
+        """Without the start of the session, up to which nobody writes a report."""
+        return float(self.report["seconds"])
+
+    def phase(self, name: str) -> float:
+        return float(self.report["phases"][name])
+
+
+def run_job(place: Place, job: FeaturizeJob | ReduceJob | ExportJob, **environment: str) -> JobRun:
+    """Run one job as a step of a cluster does.
+
+    Raises:
+        CommandError: when it fails.
+    """
+    options = [f"--conf=spark.driver.extraJavaOptions={JAVA_OPTIONS}", f"--py-files={BUILD}/orchard_jobs.zip"]
+    command = [*options, f"{BUILD}/run.py", job.NAME, *job.to_argv()]
+    cost = _submit(place, job.NAME, command, environment)
+    return JobRun(cost, json.loads((place.folder / "reports" / f"{job.NAME}.json").read_bytes()))
+
+
+def run_three_jobs(place: Place, images: Path, model: Path, precision: Precision) -> dict[str, JobRun]:
+    """Images to CSV, as the DAG's three steps; return what each did, by name."""
+    features, components = f"{place.uri}/features", f"{place.uri}/components"
+    jobs = (
+        FeaturizeJob(f"file://{images}", f"file://{model}", place.uri, precision=precision),
+        ReduceJob((features,), place.uri, components=COMPONENTS),
+        ExportJob((components,), (features,), place.uri),
+    )
+    return {job.NAME: run_job(place, job) for job in jobs}
+
+
+def run_notebook(place: Place, **arguments: object) -> tuple[Cost, Mapping[str, float]]:
+    """Run the notebook pipeline; return its cost and the seconds of its parts.
+
+    Raises:
+        CommandError: when it fails.
+    """
+    script = str(ROOT / "benchmarks" / "notebook_pipeline.py")
+    given = [f"--{name}={value}" for name, value in arguments.items()]
+    cost = _submit(place, "notebook", [script, *given, f"--output={place.folder}"], {})
+    return cost, json.loads((place.folder / "timings.json").read_bytes())
+
+
+def run_peer(place: Place, peer: str, images: Path, model: Path) -> float:
+    """Run one of the peers, in their own environment; return its seconds from images to Parquet.
+
+    Raises:
+        CommandError: when it fails.
+    """
+    command = [str(PEERS_PYTHON), "-m", "benchmarks.peers", peer, f"--images={images}", f"--model={model}"]
+    environment = _inherited() | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'spark_jobs'}"}
+    log = place.folder / "logs" / f"{peer}.log"
+    run_watched([*command, f"--output={place.folder}", f"--cores={place.cores}"], environment, log)
+    return float(json.loads((place.folder / "timings.json").read_bytes())["features"])
+
+
+def _submit(place: Place, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Cost:
+    settings = {
+        "spark.master": f"local[{place.cores}]",
+        "spark.driver.memory": "4g",
+        "spark.ui.enabled": "false",
+    }
+    options = [f"--conf={name}={value}" for name, value in settings.items()]
+    local = {
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_LOCAL_IP": "127.0.0.1",  # nothing listens beyond loopback
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "CUDA_VISIBLE_DEVICES": "-1",
+    }
+    log = place.folder / "logs" / f"{name}.log"
+    return run_watched([str(SPARK_SUBMIT), *options, *command], {**_inherited(), **local, **environment}, log)
+
+
+def _inherited() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if key not in LEFT_OUT}

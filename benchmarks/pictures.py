@@ -1,0 +1,94 @@
+"""The images of a benchmark: the same number of the same ones for every side, in a folder of their own."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from orchard_jobs.decode import Decoded, decode_image
+
+ENDINGS = (".jpg", ".jpeg", ".png")
+DRAW = Path(__file__).resolve().parent.parent / "local" / "sample_images.py"
+DRAWN_CLASSES = 12
+
+
+class NotEnoughImagesError(Exception):
+    """A folder with fewer images than were asked for."""
+
+
+def find_images(folder: Path) -> list[Path]:
+    """All image files below ``folder``, in order."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
+
+
+def draw_images(folder: Path, count: int) -> Path:
+    """Draw at least ``count`` images, where none are given."""
+    per_class = -(-count // DRAWN_CLASSES)
+    command = [
+        sys.executable,
+        str(DRAW),
+        str(folder),
+        f"--classes={DRAWN_CLASSES}",
+        f"--per-class={per_class}",
+    ]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return folder
+
+
+def choose(found: Sequence[Path], count: int) -> list[Path]:
+    """Take ``count`` of ``found``, evenly, so that every class is in it.
+
+    Raises:
+        NotEnoughImagesError: where there are fewer.
+    """
+    if len(found) < count:
+        raise NotEnoughImagesError(
+            f"{len(found)} images, and {count} are asked for: give more, or a smaller N and MANY"
+        )
+    return [found[place * len(found) // count] for place in range(count)]
+
+
+def copy_images(source: Path, count: int, target: Path) -> Path:
+    """Put ``count`` of the images below ``source`` into ``target``, which then holds nothing else."""
+    shutil.rmtree(target, ignore_errors=True)
+    for path in choose(find_images(source), count):
+        copy = target / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    return target
+
+
+def load_pixels(folder: Path, count: int) -> npt.NDArray[np.uint8]:
+    """Decode up to ``count`` images, as featurize does: (n, 224, 224, 3)."""
+    found = find_images(folder)
+    outcomes = [decode_image(path.read_bytes()) for path in choose(found, min(count, len(found)))]
+    return np.stack([outcome.pixels for outcome in outcomes if isinstance(outcome, Decoded)])
+
+
+def write_manifest(folder: Path, target: Path) -> Path:
+    """Write the manifest of ``folder`` as Airflow does for a run."""
+    rows = [
+        {
+            "path": path.relative_to(folder).as_posix(),
+            "label": path.parent.name,
+            "etag": "",
+            "size": path.stat().st_size,
+            "modified": datetime.fromtimestamp(path.stat().st_mtime, UTC),
+        }
+        for path in find_images(folder)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), target)
+    return target
+
+
+def usable_cores() -> int:
+    """Cores that this process, and so all that it starts, may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

@@ -1,0 +1,228 @@
+"""One round: every side once, one after the other, on the same images and cores. Each says what it does."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks import slow_store
+from benchmarks.agreement import require_agreement
+from benchmarks.jobs import COMPONENTS, JobRun, Place, run_job, run_notebook, run_peer, run_three_jobs
+from benchmarks.limit import Limit
+from benchmarks.machine import load_average
+from benchmarks.pictures import find_images, write_manifest
+from orchard_jobs.contract import ExportJob, FeaturizeJob, Precision, ReduceJob
+
+DELAY = 0.03  # seconds, of every GET
+KNOWN_SHARE = 0.99  # of the features, for the refit
+PEERS = ("daft", "ray")
+STORE_ENVIRONMENT = {
+    "AWS_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "none",  # the store on loopback asks for no credentials, its client does
+    "AWS_SECRET_ACCESS_KEY": "none",
+}
+
+Measured = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What is run on what.
+
+    Args:
+        folder: For results and logs.
+        cores: That every side uses.
+        model: Folder of the model artefact.
+        images: Folder of the images of the comparison from images to CSV.
+        many: Folder of more images: for featurize alone, and reduce.
+        few: Folder of fewer, for the cost per image; None where ``many`` are too few to tell.
+        limits: The bare runtime, by precision; Orchard runs in these precisions.
+    """
+
+    folder: Path
+    cores: int
+    model: Path
+    images: Path
+    many: Path
+    few: Path | None
+    limits: Mapping[Precision, Limit]
+
+    PARTS: ClassVar[tuple[str, ...]] = ("pipelines", "limit", "reduce", "stores", "peers")
+
+    def run(self, part: str) -> Measured:
+        """Run one of PARTS; return what it measured, by name."""
+        compare: dict[str, Callable[[], Measured]] = {
+            "pipelines": self.compare_pipelines,
+            "limit": self.compare_with_limit,
+            "reduce": self.compare_reduce,
+            "stores": self.compare_stores,
+            "peers": self.compare_peers,
+        }
+        return compare[part]()
+
+    def compare_pipelines(self) -> Measured:
+        """Images to CSV: the notebook pipeline, and Orchard in each precision.
+
+        Raises:
+            DisagreementError: where they computed different features.
+        """
+        place = self._place("notebook")
+        with _say("the notebook pipeline"):
+            cost, parts = run_notebook(place, images=self.images, model=self.model)
+        measured = {f"notebook {part}": seconds for part, seconds in parts.items()}
+        measured["notebook"] = sum(parts.values()) - parts["session"]
+        measured["notebook with start-up"] = cost.seconds
+        for precision in self.limits:
+            ours, name = self._place(f"orchard-{precision}"), f"orchard {precision}"
+            with _say(f"Orchard, {precision}"):
+                runs = run_three_jobs(ours, self.images, self.model, precision)
+            require_agreement(place.folder / "features", ours.folder / "features", self.images, precision)
+            measured[name] = sum(run.seconds for run in runs.values())
+            measured[f"{name} with start-up"] = sum(run.cost.seconds for run in runs.values())
+            measured |= _phases(name, runs)
+        return measured
+
+    def compare_with_limit(self) -> Measured:
+        """Featurize many images and few, and the bare runtime before and after."""
+        measured: Measured = {}
+        for precision, limit in self.limits.items():
+            with _say(f"the limit, {precision}"):
+                before = limit.measure()
+            run, count = self._featurize(self._place(f"many-{precision}"), self.many, precision)
+            with _say(f"the limit, {precision}"):
+                after = limit.measure()
+            measured[f"limit {precision}"] = (before + after) / 2
+            measured[f"featurize {precision}"] = count / run.phase("featurize")
+            for role in run.cost.memory:
+                measured[f"peak MB of a {role}, {precision}"] = run.cost.memory[role]
+                measured[f"CPU ms per image of the {role}, {precision}"] = 1000 * run.cost.cpu[role] / count
+            if precision is Precision.FLOAT32:
+                measured["seconds per image, many"] = run.phase("featurize") / count
+                measured |= _phases("many", {"featurize": run})
+        if self.few:
+            run, count = self._featurize(self._place("few"), self.few, Precision.FLOAT32)
+            measured["seconds per image, few"] = run.phase("featurize") / count
+        return measured
+
+    def compare_reduce(self) -> Measured:
+        """On the features of the many: ``ml.PCA``, reduce, export, and a refit with one new in a hundred."""
+        features = self._features_of_many()
+        with _say("ml.PCA"):
+            _, parts = run_notebook(self._place("ml-pca"), features=features)
+        place = self._place("reduce")
+        with _say("reduce"):
+            first = run_job(place, ReduceJob((f"file://{features}",), place.uri, components=COMPONENTS))
+        with _say("export"):
+            exported = run_job(
+                place, ExportJob((f"{place.uri}/components",), (f"file://{features}",), place.uri)
+            )
+        known, new = split_features(features, self._place("parts").folder)
+        place = self._place("known")
+        with _say("reduce, 99 % of them"):
+            run_job(place, ReduceJob((known,), place.uri, components=COMPONENTS))
+        statistics, place = f"{place.uri}/statistics/statistics.npz", self._place("refit")
+        refit = ReduceJob((known, new), place.uri, components=COMPONENTS, statistics=(statistics,))
+        with _say("reduce, with 1 % as new"):
+            again = run_job(place, refit)
+        return {
+            "ml.PCA": parts["components"],
+            "reduce": first.seconds,
+            "peak MB of a driver, reduce": first.cost.memory.get("driver", 0.0),
+            "first fit": first.phase("statistics") + first.phase("fit"),
+            "refit": again.phase("statistics") + again.phase("fit"),
+            **_phases("many", {"reduce": first, "export": exported}),
+        }
+
+    def compare_stores(self) -> Measured:
+        """Featurize from a store on loopback, without and with a delay of every GET."""
+        measured: Measured = {}
+        for name, delay in (("store", 0.0), ("slow store", DELAY)):
+            place = self._place(name.replace(" ", "-"))
+            manifest = write_manifest(self.images, place.folder / "manifest.parquet")
+            job = FeaturizeJob(
+                f"s3://{slow_store.BUCKET}", f"file://{self.model}", place.uri, f"file://{manifest}"
+            )
+            with slow_store.serve(self.images, delay) as endpoint, _say(f"featurize from a {name}"):
+                run = run_job(place, job, **STORE_ENVIRONMENT, AWS_ENDPOINT_URL_S3=endpoint)
+            measured[name] = int(run.report["total"]) / run.phase("featurize")
+        return measured
+
+    def compare_peers(self) -> Measured:
+        """Many images to Parquet of their features: featurize, and each of the peers.
+
+        Raises:
+            DisagreementError: where they computed different features.
+        """
+        ours, precision = self._place("many-float32"), Precision.FLOAT32
+        run, count = self._featurize(ours, self.many, precision)
+        measured = {"featurize beside peers": count / run.phase("featurize")}
+        for peer in PEERS:
+            place = self._place(peer)
+            with _say(peer):
+                measured[peer] = count / run_peer(place, peer, self.many, self.model)
+            require_agreement(
+                place.folder / "features", ours.folder / "features", self.many, Precision.FLOAT32
+            )
+        return measured
+
+    def _features_of_many(self) -> Path:
+        """As the part before left them, or made now."""
+        folder = self.folder / f"many-{Precision.FLOAT32}"
+        if not (folder / "features" / "_SUCCESS").exists():
+            self._featurize(self._place(folder.name), self.many, Precision.FLOAT32)
+        return folder / "features"
+
+    def _featurize(self, place: Place, images: Path, precision: Precision) -> tuple[JobRun, int]:
+        job = FeaturizeJob(f"file://{images}", f"file://{self.model}", place.uri, precision=precision)
+        with _say(f"featurize, {len(find_images(images))} images, {precision}"):
+            run = run_job(place, job)
+        return run, int(run.report["total"])
+
+    def _place(self, name: str) -> Place:
+        """An empty folder: no side finds what a round before has left."""
+        folder = self.folder / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return Place(folder, self.cores)
+
+
+def split_features(features: Path, target: Path) -> tuple[str, str]:
+    """Write a feature folder as two, KNOWN_SHARE of its rows and the rest; return their URIs."""
+    rows = pq.read_table(features)
+    known = int(rows.num_rows * KNOWN_SHARE)
+    return (
+        _write_rows(rows.slice(0, known), target / "known"),
+        _write_rows(rows.slice(known), target / "new"),
+    )
+
+
+def _write_rows(rows: pa.Table, folder: Path) -> str:
+    folder.mkdir()
+    pq.write_table(rows, folder / "part-0.parquet", row_group_size=2048)
+    return f"file://{folder}"
+
+
+def _phases(name: str, runs: Mapping[str, JobRun]) -> Measured:
+    """Wall-clock seconds of each job's phases, its start-up, and the seconds of all workers together."""
+    measured: Measured = {}
+    for job, run in runs.items():
+        measured[f"{name}: start-up of {job}"] = run.cost.seconds - run.seconds
+        measured |= {f"{name}: {phase}": seconds for phase, seconds in run.report["phases"].items()}
+        workers = run.report.get("worker_seconds", {})
+        measured |= {f"{name}: {part}, workers": seconds for part, seconds in workers.items()}
+    return measured
+
+
+@contextmanager
+def _say(what: str) -> Iterator[None]:
+    """Say what is measured, how long it took, and how busy the machine was."""
+    print(f"  {what:<44}", end="", flush=True)
+    started = time.perf_counter()
+    yield
+    print(f"{time.perf_counter() - started:7.1f} s   load {load_average()}", flush=True)

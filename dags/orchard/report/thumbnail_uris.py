@@ -1,0 +1,22 @@
+"""Thumbnails as text for a page."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+
+
+def to_uri(thumbnail: bytes) -> str:
+    """Return a ``data:`` URI of a WebP."""
+    return f"data:image/webp;base64,{b64encode(thumbnail).decode()}"
+
+
+def to_base64(thumbnails: Sequence[bytes | None], limit: int) -> list[str]:
+    """Return each as base64, '' for none.
+
+    Where all of them have more than ``limit`` characters, only every second one is there, or every third, and
+    so on.
+    """
+    texts = [b64encode(thumbnail).decode() if thumbnail else "" for thumbnail in thumbnails]
+    step = 1
+    while sum(map(len, texts[::step])) > limit:
+        step += 1
+    return [text if place % step == 0 else "" for place, text in enumerate(texts)]

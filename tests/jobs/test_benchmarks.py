@@ -1,0 +1,224 @@
+"""The benchmark's arithmetic, and that what it compares is comparable."""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from benchmarks import check, slow_store
+from benchmarks.__main__ import Request
+from benchmarks.agreement import DisagreementError, require_agreement
+from benchmarks.figures import FIGURES, Figure, find_moved, medians, summarize, to_table
+from benchmarks.pictures import NotEnoughImagesError, choose, copy_images, write_manifest
+from benchmarks.processes import CommandError, run_watched
+from benchmarks.sides import split_features
+from benchmarks.sizing import CLUSTER_START, NODE_PRICE, Line, Point, estimate, fit_line
+from orchard_jobs.contract import MANIFEST_COLUMNS, Precision
+from orchard_jobs.errors import OrchardError
+from orchard_jobs.storage import open_folder
+
+SPEED = Figure("theirs / ours", "theirs", "ours", "≥", 7)
+MEMORY = Figure("peak MB", "peak", None, "≤", 700)
+
+
+def test_a_ratio_is_taken_within_each_round_and_the_median_of_them_counts() -> None:
+    rounds = [{"theirs": 80.0, "ours": 10.0}, {"theirs": 300.0, "ours": 30.0}, {"theirs": 12.0, "ours": 4.0}]
+    assert summarize(rounds, [SPEED]) == {
+        "theirs / ours": {"median": 8.0, "rounds": [8.0, 10.0, 3.0], "target": "≥ 7", "reached": True}
+    }
+
+
+def test_a_figure_of_one_measure_is_that_measure() -> None:
+    (found,) = summarize([{"peak": 650.0}, {"peak": 701.0}, {"peak": 800.0}], [MEMORY]).values()
+    assert (found["median"], found["reached"]) == (701.0, False)
+
+
+def test_what_no_round_measured_is_left_out() -> None:
+    assert summarize([{"theirs": 1.0}], [SPEED, MEMORY]) == {}
+    assert medians([{"a": 1.0}, {"a": 3.0, "b": 5.0}]) == {"a": 2.0, "b": 5.0}
+
+
+def test_every_figure_has_a_name_of_its_own() -> None:
+    assert len({figure.name for figure in FIGURES}) == len(FIGURES)
+
+
+def test_the_table_says_what_was_reached() -> None:
+    assert to_table(summarize([{"theirs": 80.0, "ours": 10.0}], [SPEED])).splitlines()[-1] == (
+        "| theirs / ours | 8 | 8 | ≥ 7 | reached |"
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "worse", "better"),
+    [(10.0, 0, 0), (8.6, 0, 0), (8.4, 1, 0), (11.4, 0, 0), (11.6, 0, 1)],
+)
+def test_a_ratio_has_moved_beyond_15_percent(now: float, worse: int, better: int) -> None:
+    before, after = ({"f": {"median": value, "target": "≥ 7"}} for value in (10.0, now))
+    assert tuple(map(len, find_moved(after, before))) == (worse, better)
+
+
+def test_where_less_is_better_more_is_worse() -> None:
+    before, after = ({"f": {"median": value, "target": "≤ 700"}} for value in (500.0, 600.0))
+    assert find_moved(after, before) == (["f: 500 → 600 (+20%; target ≤ 700)"], [])
+
+
+def test_the_check_fails_and_names_what_became_worse(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, theirs in (("before", 100.0), ("now", 50.0)):
+        figures = summarize([{"theirs": theirs, "ours": 10.0, "peak": 600.0}], [SPEED, MEMORY])
+        (tmp_path / name).write_text(json.dumps({"figures": figures, "images": 300, "many": 300}))
+    files = [str(tmp_path / "before"), str(tmp_path / "now")]
+    assert check.main(files) == 1
+    assert "WORSE   theirs / ours: 10 → 5 (-50%; target ≥ 7)" in capsys.readouterr().out
+    assert check.main(files[::-1]) == 0
+
+
+def test_the_check_compares_no_ratios_of_different_numbers_of_images(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, images in (("before", 3000), ("now", 300)):
+        (tmp_path / name).write_text(json.dumps({"figures": {}, "images": images, "many": 10_000}))
+    assert check.main([str(tmp_path / "before"), str(tmp_path / "now")]) == 2
+    assert "images: 300, and 3000 in" in capsys.readouterr().out
+
+
+def write_features(folder: Path, rows: dict[str, list[float]]) -> Path:
+    folder.mkdir()
+    features = pa.array(list(rows.values()), pa.list_(pa.float32()))
+    pq.write_table(pa.table({"path": list(rows), "features": features}), folder / "part.parquet")
+    return folder
+
+
+def test_features_agree_whatever_prefix_their_paths_have(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    theirs = write_features(tmp_path / "theirs", {f"file:{images}/a/1.jpg": [1, 2, 3]})
+    ours = write_features(tmp_path / "ours", {"a/1.jpg": [1, 2, 3.001]})
+    assert 0.9999 < require_agreement(theirs, ours, images, Precision.FLOAT32) < 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"a/1.jpg": [1.0, 2.0, 3.2]}, "features of a/1.jpg"),
+        ({"a/1.jpg": [0.0, 0.0, 0.0]}, "features of a/1.jpg"),
+        ({"a/2.jpg": [1.0, 2.0, 3.0]}, "not the same ones"),
+    ],
+)
+def test_sides_that_computed_different_features_are_not_compared(
+    rows: dict[str, list[float]], message: str, tmp_path: Path
+) -> None:
+    theirs = write_features(tmp_path / "theirs", {"a/1.jpg": [1, 2, 3]})
+    ours = write_features(tmp_path / "ours", rows)
+    with pytest.raises(DisagreementError, match=message):
+        require_agreement(theirs, ours, tmp_path / "images", Precision.FLOAT32)
+
+
+def test_images_are_chosen_evenly_and_never_fewer_than_asked_for() -> None:
+    found = [Path(str(number)) for number in range(10)]
+    assert [path.name for path in choose(found, 3)] == ["0", "3", "6"]
+    with pytest.raises(NotEnoughImagesError, match="10 images, and 11"):
+        choose(found, 11)
+
+
+def test_a_copy_of_images_has_nothing_of_the_copy_before(tmp_path: Path) -> None:
+    for name in ("a/1.jpg", "a/2.jpg", "b/1.jpg"):
+        (tmp_path / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "source" / name).write_bytes(b"12345")
+    for count in (3, 1):
+        copy = copy_images(tmp_path / "source", count, tmp_path / "copy")
+    assert [path.name for path in copy.rglob("*.jpg")] == ["1.jpg"]
+    table = pq.read_table(write_manifest(copy, tmp_path / "manifest.parquet"))
+    assert tuple(table.column_names) == MANIFEST_COLUMNS
+    assert table.drop(["etag", "modified"]).to_pylist() == [{"path": "a/1.jpg", "label": "a", "size": 5}]
+
+
+def test_split_features_lose_no_row(tmp_path: Path) -> None:
+    rows = {f"{number:03d}.jpg": [float(number)] for number in range(200)}
+    known, new = split_features(write_features(tmp_path / "all", rows), tmp_path)
+    paths = [pq.read_table(uri.removeprefix("file://"))["path"].to_pylist() for uri in (known, new)]
+    assert [len(part) for part in paths] == [198, 2]
+    assert paths[0] + paths[1] == list(rows)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="CPU and memory are read from /proc")
+def test_the_cost_of_a_command_has_the_cpu_and_memory_of_what_it_started(tmp_path: Path) -> None:
+    inner = "import time; kept = bytearray(80_000_000)\nwhile time.process_time() < 0.5: pass"
+    outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"
+    cost = run_watched([sys.executable, "-c", outer], os.environ, tmp_path / "log")
+    assert cost.seconds > 0.5
+    assert cost.cpu["driver"] > 0.35
+    assert 80 < cost.memory["driver"] < 160
+
+
+def test_a_command_that_fails_says_its_last_words(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "print('no such thing'); raise SystemExit(3)"]
+    with pytest.raises(CommandError, match=r"(?s)ended with 3.*no such thing"):
+        run_watched(command, os.environ, tmp_path / "log")
+
+
+def test_the_slow_store_answers_late_and_only_with_what_is_in_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "images" / "a").mkdir(parents=True)
+    (tmp_path / "images" / "a" / "ä 1.jpg").write_bytes(b"pixels")
+    (tmp_path / "secret").write_bytes(b"outside")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+    with slow_store.serve(tmp_path / "images", delay=0.2) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
+        read = open_folder(f"s3://{slow_store.BUCKET}")
+        started = time.perf_counter()
+        assert read("a/ä 1.jpg") == b"pixels"
+        assert time.perf_counter() - started > 0.2
+        for path in ("a/2.jpg", "%2e%2e/secret"):
+            with pytest.raises(OSError, match=r"no object|cannot read"):
+                read(path)
+
+
+@pytest.mark.parametrize("spread", [True, False])
+@pytest.mark.parametrize("images", [1000, 3000, 10_000])
+def test_an_estimate_gives_back_what_it_was_made_from(images: int, spread: bool) -> None:
+    """On the cores of the measurement; 2 s and 4 ms an image."""
+    line = fit_line(Point(1000, 6.0), Point(10_000, 42.0), 2, spread=spread)
+    assert line.seconds(images, cores=2) == pytest.approx(2 + 0.004 * images)
+    assert line.seconds(images, cores=8) == pytest.approx(2 + 0.004 * images / (4 if spread else 1))
+
+
+def test_a_phase_that_took_less_for_more_images_takes_the_same_for_any_number() -> None:
+    line = fit_line(Point(1000, 6.0), Point(10_000, 5.0), 2, spread=True)
+    assert (line.fixed, line.per_image) == (6.0, 0.0)
+
+
+def test_an_estimate_counts_the_cluster_start_and_the_primary_node() -> None:
+    hours, dollars = estimate([Line(3600 - CLUSTER_START, 0.0, spread=False)], 10**6, cores=16)
+    assert (hours, dollars) == (1.0, pytest.approx(5 * NODE_PRICE))
+
+
+def test_a_quick_bench_is_of_few_images_and_parts() -> None:
+    quick, whole = Request.from_env({"N": "300", "ROUNDS": "1"}), Request.from_env({})
+    assert (quick.count, quick.many, quick.rounds, quick.parts) == (300, 300, 1, ("pipelines", "limit"))
+    assert (whole.count, whole.many, whole.rounds) == (3000, 10_000, 3)
+    assert whole.parts == ("pipelines", "limit", "reduce", "stores")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"N": "many"}, "N=many: it takes a whole number from 1. correct it."),
+        ({"ROUNDS": "0"}, "ROUNDS=0: it takes a whole number from 1. correct it."),
+        (
+            {"PARTS": "limit all"},
+            "PARTS=limit all: the parts are pipelines limit reduce stores peers. name some of them.",
+        ),
+    ],
+)
+def test_what_cannot_be_run_is_refused_in_one_line(given: dict[str, str], message: str) -> None:
+    with pytest.raises(OrchardError) as caught:
+        Request.from_env(given)
+    assert str(caught.value) == message
