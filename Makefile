@@ -75,7 +75,7 @@ bench-sizing: setup ## Hours and dollars on clusters, estimated from benchmarks/
 lint: setup-tests ## Ruff and mypy
 	$(AIRFLOW_ENV)/bin/ruff check .
 	$(AIRFLOW_ENV)/bin/ruff format --check .
-	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local/sample_images.py dags plugins local bootstrap benchmarks/listing.py cli
+	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local/sample_images.py dags plugins local bootstrap benchmarks/listing.py cli purge
 	MYPYPATH=spark_jobs:. $(NODE_ENV)/bin/mypy --exclude benchmarks/listing.py spark_jobs local/sample_images.py benchmarks
 
 format: setup-tests ## Let ruff mend what it can
@@ -91,6 +91,11 @@ model: setup ## Export a model artefact [WEIGHTS=file.h5|.keras, else Keras's Im
 	@test -n "$$MODELS" || { echo "orchard: MODELS is not set. Give the URI of a folder of models." >&2; exit 2; }
 	@PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m orchard_jobs.model_export \
 		--weights="$${WEIGHTS:-imagenet}" --output="$$MODELS"
+
+.PHONY: purge
+purge: setup ## Delete what a lake holds of a run or an image; lists it first [LAKE=] [IMAGES=] RUN=…|IMAGE=…|ALL=1 [CONFIRM=1]
+	@PYTHONPATH=dags:spark_jobs AIRFLOW_HOME="$(CURDIR)/.orchard/purge" AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING \
+		$(AIRFLOW_ENV)/bin/python -m purge
 
 package: ## Collect what a cluster needs into build/
 	@$(PYTHON) bootstrap/package.py $(BUILD)

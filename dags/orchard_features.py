@@ -16,10 +16,11 @@ an EMR cluster that exists only for this run.
 - `export` writes the CSV, the rejected images and what became of each new image.
 - `publish` checks that every listed image is accounted for. From here the run exists for readers, and DAGs
   that wait for the asset of `latest.json` start; where it fails, nothing is published. It needs no cluster.
-- `compact` removes from the lake what newer runs have superseded: results and features stay. Where it
-  fails, the run is published all the same.
+- `compact` removes from the lake what newer runs have superseded, and what is older than
+  `ORCHARD_RETENTION_DAYS`, if that is set. Where it fails, the run is published all the same.
 - `report` makes `report.html` in the run's folder, for people to look at. Where it fails, the run is
   published all the same; clear it to have it made again.
+- `register`, with `ORCHARD_GLUE_DATABASE`, tells Glue of the run; the next one makes up for what has failed.
 - `terminate_cluster` ends the cluster once no step is left, whatever happened before; its log says what
   the cluster has cost. Where it fails, so
   does the run: **look at EMR's console**; EMR ends an idle cluster by itself.
@@ -39,6 +40,7 @@ README.
 """
 
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -49,6 +51,7 @@ from orchard.cluster import clusters_of_lake
 from orchard.defaults import default_args
 from orchard.events import event_of, results, schedule
 from orchard.fields import Fields
+from orchard.run import Run
 from orchard.settings import Settings
 from orchard_emr_create import OrchardCreateClusterOperator
 from orchard_emr_step import OrchardStepOperator
@@ -119,13 +122,10 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
             context["outlet_events"][published].extra = event_of(summary)
             return summary
 
-        @task(execution_timeout=timedelta(hours=1))
-        def compact(**context: Any) -> list[str]:
-            return fields.run(context).compact()
-
-        @task(execution_timeout=timedelta(hours=1))
-        def report(**context: Any) -> str:
-            return fields.run(context).report()
+        def after(what: Callable[[Run], Any]) -> Any:
+            """Whatever becomes of it, the run is published."""
+            call = task(task_id=what.__name__, execution_timeout=timedelta(hours=1))
+            return call(lambda **context: what(fields.run(context)))()
 
         terminate_cluster = OrchardTerminateClusterOperator(
             task_id="terminate_cluster",
@@ -142,7 +142,8 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
         # Beside the teardown, not before it: the cluster does not wait for the publication, and clearing
         # the publication creates no cluster.
         chain(sense, create_cluster, *steps, [publication := publish(), terminate_cluster])
-        chain(publication, [compact(), report()])
+        whats = (Run.compact, Run.report, *([Run.register] if settings.signals.glue_database else []))
+        chain(publication, [after(what) for what in whats])
     return dag
 
 

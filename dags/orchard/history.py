@@ -71,6 +71,11 @@ class History:
         """Return the run that a new run continues: the newest of the same images and model."""
         return next((run.run for run in reversed(self.runs) if run.is_of(images, model)), None)
 
+    def newest(self) -> set[str]:
+        """Return the newest run of each folder of images, and the one that readers find."""
+        newest = {run.images: run.run for run in self.runs}
+        return {slug for slug in (self.latest, *newest.values()) if slug is not None}
+
     def superseded(self, keep: int) -> list[str]:
         """Return the runs, oldest first, that ``keep`` newer ones of the same images and model follow."""
         places = defaultdict[tuple[str, str], list[str]](list)

@@ -16,14 +16,23 @@ def run_slug(run_id: str, dag_id: str = "") -> str:
     return f"{re.sub(r'[^A-Za-z0-9._-]', '-', run_id)[:100].lstrip('.')}-{digest}"
 
 
+def is_slug(name: str) -> bool:
+    """Whether a name can be that of a run's folder; nothing else is ever deleted as one."""
+    return re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", name) is not None
+
+
 @dataclass(frozen=True)
 class Lake:
     """The places of one lake."""
 
     uri: str
 
+    @property
+    def runs(self) -> str:
+        return f"{self.uri}/runs"
+
     def run(self, slug: str) -> RunFolder:
-        return RunFolder(f"{self.uri}/runs/{slug}")
+        return RunFolder(f"{self.runs}/{slug}")
 
     @property
     def ledger(self) -> str:
@@ -33,8 +42,12 @@ class Lake:
         """What is known of every image after one run; it counts once latest.json names the run."""
         return f"{self.ledger}/{slug}.parquet"
 
+    @property
+    def bases(self) -> str:
+        return f"{self.uri}/basis"
+
     def basis(self, basis_id: str) -> str:
-        return f"{self.uri}/basis/{basis_id}"
+        return f"{self.bases}/{basis_id}"
 
     @property
     def latest(self) -> str:

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 from xml.etree import ElementTree
 
-from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from orchard.hooks import s3_hook
 from orchard.key_ranges import FolderSearch, KeyRanges, Range
 from orchard.settings import Access
 from orchard.storage import bucket_and_key
@@ -77,7 +77,7 @@ def bucket_and_prefix(uri: str) -> tuple[str, str]:
 
 def open_client(access: Access) -> Any:
     """Return a client of S3 for many requests at once."""
-    hook = S3Hook(**access.hook)
+    hook = s3_hook(access)
     client = hook.get_client_type(hook.region_name, hook.config.merge(MANY_REQUESTS))
     client.meta.events.register("before-parse.s3.ListObjectsV2", _parse_objects)
     return client

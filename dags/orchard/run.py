@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from airflow.providers.amazon.aws.hooks.glue_catalog import GlueCatalogHook
 from airflow.sdk import PokeReturnValue
 from airflow.sdk.exceptions import AirflowFailException
 
@@ -13,11 +14,14 @@ from orchard.choices import Choices
 from orchard.cluster import cluster_name, run_job_flow, run_tags
 from orchard.compact import compact
 from orchard.estimate import Work, estimate, refuse_too_dear, say
+from orchard.glue import Catalog
 from orchard.history import History
 from orchard.jobs import RunJobs
 from orchard.lake import Lake, run_slug
 from orchard.notices import warn_of_rejected
 from orchard.publish import Publication, publish, to_json
+from orchard.register import register
+from orchard.retention import retain
 from orchard.sensing import Sensed, sense
 from orchard.settings import Settings
 from orchard.sizes import core_nodes_for
@@ -59,7 +63,7 @@ class Run:
             error = OrchardError(
                 f"run {self.slug} is published: {lake.latest} names it",
                 rule="a published run is never rewritten",
-                remedy="trigger a new run; of this one, clear only 'publish', 'compact' or 'report'",
+                remedy="trigger a new run; of this one, only 'publish' and what follows it can be cleared",
             )
             raise AirflowFailException(str(error))
 
@@ -125,8 +129,31 @@ class Run:
             self._storage().write(folder.cost, to_json(cost))
 
     def compact(self) -> list[str]:
-        """Remove what newer runs have superseded; return the runs that it was of."""
-        return compact(self._storage(), Lake(self.settings.places.lake))
+        """Remove what newer runs have superseded, or what is too old; return the runs that it was of.
+
+        Raises:
+            AirflowFailException: where nobody can say what is to stay.
+        """
+        storage, lake = self._storage(), Lake(self.settings.places.lake)
+        compacted, days = compact(storage, lake), self.settings.nightly.retention_days
+        try:
+            expired = retain(storage, lake, days) if days else []
+        except OrchardError as error:
+            raise AirflowFailException(str(error)) from None
+        return [*compacted, *(slug for slug in expired if slug not in compacted)]
+
+    def register(self) -> list[str]:
+        """Tell Glue of the published runs; return those that are new to it.
+
+        Raises:
+            AirflowFailException: where the tables are not this lake's.
+        """
+        lake, access = Lake(self.settings.places.lake), self.settings.access
+        client, database = GlueCatalogHook(**access.hook).conn, self.settings.signals.glue_database or ""
+        try:
+            return register(Catalog(client, database), self._storage(), lake)
+        except OrchardError as error:
+            raise AirflowFailException(str(error)) from None
 
     def report(self) -> str:
         """Make the report of the run, once it is published; return its URI.

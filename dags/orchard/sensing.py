@@ -11,6 +11,7 @@ from orchard.images import Difference, difference
 from orchard.lake import Lake
 from orchard.ledger import read_ledger, to_parquet
 from orchard.listing import list_images
+from orchard.regions import check_regions
 from orchard.settings import Access, DeletedImages, Settings
 from orchard.storage import Storage, storage_for
 from orchard_jobs.contract import RunFolder
@@ -55,8 +56,9 @@ def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
     """List the images, compare them with the ledger, write what the jobs of a run work on.
 
     Raises:
-        OrchardError: if the images cannot be listed, or there never were any.
+        OrchardError: if a bucket is in another region, the images cannot be listed, or there never were any.
     """
+    check_regions(settings.access, settings.places.lake, choices.images)
     lake = Lake(settings.places.lake)
     storage = storage_for(lake.uri, settings.access)
     model_id = read_model_id(settings.places.model, settings.access)

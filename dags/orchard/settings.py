@@ -113,10 +113,15 @@ class Nightly:
     deleted_images: DeletedImages = setting(  # noqa: RUF009 - it makes a field
         "Whether the next run's results remove or keep the rows of deleted images", DeletedImages.REMOVE
     )
+    retention_days: int = setting(
+        "Days after which results of superseded and unfinished runs are deleted; 0: never", 0
+    )
     max_failure_ratio: float = setting("Largest allowed share of rejected images", 0.05)
 
     def __post_init__(self) -> None:
         require(1 <= self.components <= 1280, "components", self.components, "1 to 1280")
+        days = self.retention_days
+        require(0 <= days <= 36500, "retention_days", days, "0 to 36500 days")
         require(0 <= self.max_failure_ratio <= 1, "max_failure_ratio", self.max_failure_ratio, "0 to 1")
         require(_is_cron(self.cron), "cron", self.cron, "a cron expression of five fields")
         require(_is_time_zone(self.time_zone), "time_zone", self.time_zone, "a name such as Europe/Paris")
@@ -135,11 +140,18 @@ class Signals:
     queue_url: str | None = setting(
         "URL of an SQS queue of S3's notifications of new images, which start a run beside the clock", None
     )
+    glue_database: str | None = setting(
+        "Glue database in which each published run is registered, for Athena", None
+    )
 
     def __post_init__(self) -> None:
         require(0 <= self.warning_ratio <= 1, "warning_ratio", self.warning_ratio, "0 to 1")
         is_queue = self.queue_url is None or re.fullmatch(QUEUE_PATTERN, self.queue_url) is not None
         require(is_queue, "queue_url", self.queue_url, "https://sqs.<region>.amazonaws.com/<account>/<queue>")
+        is_name = (
+            self.glue_database is None or re.fullmatch("[a-z0-9_]{1,255}", self.glue_database) is not None
+        )
+        require(is_name, "glue_database", self.glue_database, "a name of lower-case letters, digits and _")
 
 
 @dataclass(frozen=True)
@@ -178,6 +190,9 @@ class Settings:
     signals: Signals
 
     def __post_init__(self) -> None:
+        database, lake = self.signals.glue_database, self.places.lake
+        is_queryable = database is None or lake.startswith("s3://")
+        require(is_queryable, "glue_database", f"{database} with ORCHARD_LAKE={lake}", "a lake in S3")
         # From a step's end to its next try: seen at the next look, its log waited for, the delay, and a
         # minute for Airflow to start the task.
         pause = self.waits.poll_interval + self.waits.log_timeout + LONGEST_RETRY_DELAY + 60

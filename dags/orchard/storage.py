@@ -6,17 +6,14 @@ does not decode either and both must name the same file.
 
 import fcntl
 import hashlib
-import io
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Protocol, cast
-
-from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-from botocore.exceptions import ClientError
+from typing import BinaryIO, NamedTuple, Protocol
 
 from orchard.settings import Access
 from orchard_jobs.errors import OrchardError
@@ -30,6 +27,14 @@ class Versioned(NamedTuple):
 
     data: bytes
     version: str
+
+
+class Stored(NamedTuple):
+    """An object below a folder: its path in there, its bytes, and when it was written."""
+
+    name: str
+    size: int
+    modified: datetime
 
 
 class Storage(Protocol):
@@ -48,13 +53,26 @@ class Storage(Protocol):
     def delete(self, uri: str) -> None:
         """Delete an object; one that is not there is no error."""
 
+    def delete_folder(self, uri: str) -> None:
+        """Delete every object below the folder ``uri``; one that is not there is no error."""
+
+    def objects(self, uri: str) -> list[Stored]:
+        """Return every object below the folder ``uri``, however deep, hidden ones too."""
+
+    def folders(self, uri: str) -> list[str]:
+        """Return the names of the folders directly in the folder ``uri``, sorted."""
+
     def names(self, uri: str) -> list[str]:
         """Return the names of the objects directly in the folder ``uri``, sorted; none if it is absent."""
 
 
 def storage_for(uri: str, access: Access) -> Storage:
     """Return the storage of ``uri``'s scheme."""
-    return S3Storage(S3Hook(**access.hook).conn) if uri.startswith("s3://") else FileStorage()
+    if not uri.startswith("s3://"):
+        return FileStorage()
+    from orchard.storage_s3 import S3Storage  # noqa: PLC0415 - which is made of what is here
+
+    return S3Storage.of(access)
 
 
 def local_path(uri: str) -> Path:
@@ -99,11 +117,24 @@ class FileStorage:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(path.parent):
             if (self.read(uri).version if path.exists() else ABSENT) != version:
-                raise _changed(uri)
+                raise changed(uri)
             self.write(uri, data)
 
     def delete(self, uri: str) -> None:
         local_path(uri).unlink(missing_ok=True)
+
+    def delete_folder(self, uri: str) -> None:
+        if local_path(uri).exists():
+            shutil.rmtree(local_path(uri))
+
+    def objects(self, uri: str) -> list[Stored]:
+        root = local_path(uri)
+        files = (Path(folder) / name for folder, _, names in os.walk(root) for name in names)
+        return sorted(_describe(path, root) for path in files)
+
+    def folders(self, uri: str) -> list[str]:
+        folder = local_path(uri)
+        return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
 
     def names(self, uri: str) -> list[str]:
         folder = local_path(uri)
@@ -112,102 +143,14 @@ class FileStorage:
         return sorted(p.name for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
 
 
-class S3Storage:
-    """Objects in S3. One PUT is atomic, and conditional by ETag."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    def read(self, uri: str) -> Versioned:
-        bucket, key = bucket_and_key(uri)
-        try:
-            response = self._client.get_object(Bucket=bucket, Key=key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-                raise FileNotFoundError(uri) from error
-            raise
-        return Versioned(response["Body"].read(), response["ETag"])
-
-    def open(self, uri: str) -> BinaryIO:
-        bucket, key = bucket_and_key(uri)
-        try:
-            found = self._client.head_object(Bucket=bucket, Key=key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-                raise FileNotFoundError(uri) from error
-            raise
-        return cast(BinaryIO, _S3Object(self._client, bucket, key, found["ETag"], found["ContentLength"]))
-
-    def write(self, uri: str, data: bytes) -> None:
-        bucket, key = bucket_and_key(uri)
-        self._client.put_object(Bucket=bucket, Key=key, Body=data)
-
-    def replace(self, uri: str, data: bytes, version: str) -> None:
-        bucket, key = bucket_and_key(uri)
-        condition = {"IfNoneMatch": "*"} if version == ABSENT else {"IfMatch": version}
-        try:
-            self._client.put_object(Bucket=bucket, Key=key, Body=data, **condition)
-        except ClientError as error:
-            # 409 is the answer while another conditional PUT of the same key is under way.
-            if error.response["Error"]["Code"] not in ("PreconditionFailed", "ConditionalRequestConflict"):
-                raise
-            if not self._has(uri, data):
-                raise _changed(uri) from error
-
-    def _has(self, uri: str, data: bytes) -> bool:
-        """Whether it is as we wrote it: boto3 repeats a PUT whose answer was lost, and then is refused."""
-        try:
-            return self.read(uri).data == data
-        except FileNotFoundError:
-            return False
-
-    def delete(self, uri: str) -> None:
-        bucket, key = bucket_and_key(uri)
-        self._client.delete_object(Bucket=bucket, Key=key)
-
-    def names(self, uri: str) -> list[str]:
-        bucket, key = bucket_and_key(uri)
-        prefix = f"{key}/" if key else ""
-        paginator = self._client.get_paginator("list_objects_v2")
-        pages = paginator.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
-        keys = (item["Key"] for page in pages for item in page.get("Contents", ()))
-        return sorted(name for name in (key.removeprefix(prefix) for key in keys) if name)
+def _describe(path: Path, root: Path) -> Stored:
+    found = path.lstat()
+    return Stored(
+        path.relative_to(root).as_posix(), found.st_size, datetime.fromtimestamp(found.st_mtime, UTC)
+    )
 
 
-class _S3Object(io.RawIOBase):
-    """One version of an object; each read is a GET of that range."""
-
-    def __init__(self, client: Any, bucket: str, key: str, etag: str, size: int) -> None:
-        super().__init__()
-        self._get = partial(client.get_object, Bucket=bucket, Key=key, IfMatch=etag)
-        self._size = size
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        self._at = max(0, start + offset)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        end = min(self._at + len(buffer), self._size)
-        if end <= self._at:
-            return 0
-        data = self._get(Range=f"bytes={self._at}-{end - 1}")["Body"].read()
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
-
-
-def _changed(uri: str) -> OrchardError:
+def changed(uri: str) -> OrchardError:
     return OrchardError(
         f"{uri} has changed since it was read",
         rule="one run publishes at a time",

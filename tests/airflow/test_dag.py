@@ -33,6 +33,13 @@ def test_the_tasks_follow_each_other() -> None:
     }
 
 
+def test_with_a_glue_database_a_run_is_registered_once_it_is_published_and_nothing_waits_for_it() -> None:
+    dag = build_dag(Settings.from_env({**LEAST, "ORCHARD_GLUE_DATABASE": "orchard"}))
+    assert dag.get_task("publish").downstream_task_ids == {"compact", "register"}
+    assert dag.get_task("register").downstream_task_ids == set()
+    assert "`register`" in str(dag.doc_md)
+
+
 def test_the_cluster_is_set_up_and_torn_down() -> None:
     assert [task.task_id for task in DAG.tasks if task.is_setup] == ["create_cluster"]
     assert [task.task_id for task in DAG.tasks if task.is_teardown] == ["terminate_cluster"]

@@ -9,7 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from orchard.storage import ABSENT, FileStorage, S3Storage, Storage
+from orchard.storage import ABSENT, FileStorage, Storage
+from orchard.storage_s3 import S3Storage
 from orchard_jobs.errors import OrchardError
 
 
@@ -117,3 +118,23 @@ def test_a_local_write_that_fails_leaves_the_old_bytes_and_no_other_file(
     with pytest.raises(OSError, match="No space left"):
         storage.write(uri, b"new")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"old")]
+
+
+def test_a_folder_is_listed_whole_and_deleted_whole_and_nothing_beside_it(
+    place: tuple[Storage, str],
+) -> None:
+    storage, folder = place
+    for name in ("run/a", "run/below/.b.crc", "run/below/c", "run-2/a"):
+        storage.write(f"{folder}/{name}", b"12")
+    assert [(found.name, found.size) for found in storage.objects(f"{folder}/run")] == [
+        ("a", 2),
+        ("below/.b.crc", 2),
+        ("below/c", 2),
+    ]
+    assert all(found.modified.tzinfo for found in storage.objects(folder))
+    assert storage.folders(folder) == ["run", "run-2"]
+    for _ in range(2):
+        storage.delete_folder(f"{folder}/run")
+        assert storage.folders(folder) == ["run-2"]
+        assert storage.objects(f"{folder}/run") == storage.folders(f"{folder}/run") == []
+    assert storage.read(f"{folder}/run-2/a").data == b"12"

@@ -43,6 +43,6 @@ def settings(plain: Stack) -> Settings:
     return settings_of(plain)
 
 
-def settings_of(stack: Stack) -> Settings:
+def settings_of(stack: Stack, **environ: str) -> Settings:
     model = f"{stack.environ['ORCHARD_LAKE']}/models/4b8fe23a20cd"
-    return Settings.from_env({**stack.environ, "ORCHARD_MODEL": model})
+    return Settings.from_env({**stack.environ, "ORCHARD_MODEL": model, **environ})

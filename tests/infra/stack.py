@@ -27,6 +27,7 @@ GIVEN = {
     "AirflowRole": "airflow",
     "KmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0f1e2d3c-aaaa-bbbb-cccc-0123456789ab",
     "TlsCertificates": "s3://secrets/emr/certificates.zip",
+    "Retention": "yes",
     "AlarmEmail": "nobody@example.org",
     "NotificationTopic": "yes",
     "ImagesQueue": "yes",

@@ -151,6 +151,20 @@ def test_it_deletes_no_result_and_nothing_that_results_are_made_from(key: str, p
     assert not is_allowed(airflow(plain), "s3:DeleteObject", f"{BUCKET}/{key}")
 
 
+def test_with_retention_it_deletes_runs_but_neither_what_is_published_nor_an_old_version(
+    plain: Stack, given: Stack
+) -> None:
+    """What retention calls for a run; of which run it is, IAM cannot tell."""
+    lake = Lake(f"s3://{LAKE}")
+    run, basis = lake.run("r"), f"{lake.basis('b')}/basis.npz"
+    for uri in (f"{run.csv}/features.csv", f"{run.features}/part-0.parquet", run.run_json, basis):
+        assert is_allowed(airflow(given), "s3:DeleteObject", arn_of(uri)), uri
+        assert not is_allowed(airflow(plain), "s3:DeleteObject", arn_of(uri)), uri
+        assert not is_allowed(airflow(given), "s3:DeleteObjectVersion", arn_of(uri)), uri
+    for key in ("latest.json", "models/m/card.json", "images/apple/1.jpg", "code/run.py", "logs/j-1/x"):
+        assert not is_allowed(airflow(given), "s3:DeleteObject", f"{BUCKET}/{key}"), key
+
+
 @pytest.mark.parametrize("key", ["code/run.py", "models/m/card.json", "images/apple/1.jpg", "logs/j-1/x"])
 def test_it_changes_neither_code_nor_model_nor_images(key: str, plain: Stack) -> None:
     assert not is_allowed(airflow(plain), "s3:PutObject", f"{BUCKET}/{key}")
@@ -164,3 +178,16 @@ def test_it_uses_the_topic_and_the_queue_where_they_are_made_only(plain: Stack, 
         assert is_allowed(airflow(stack), "sqs:DeleteMessage", queue) is is_made
         assert not is_allowed(airflow(stack), "sns:Publish", f"{topic}-2")
         assert not is_allowed(airflow(stack), "sqs:SendMessage", queue)
+
+
+def test_it_uses_tables_of_its_own_glue_database_only_and_drops_none(plain: Stack, given: Stack) -> None:
+    glue, actions = f"arn:aws:glue:{REGION}:{ACCOUNT}", ("GetTable", "CreateTable", "BatchCreatePartition")
+    for stack, is_made in ((plain, False), (given, True)):
+        for resource in ("catalog", "database/orchard", "table/orchard/components_latest"):
+            for action in actions:
+                assert is_allowed(airflow(stack), f"glue:{action}", f"{glue}:{resource}") is is_made
+    for action in actions_of("glue"):
+        assert not is_allowed(airflow(given), action, f"{glue}:table/orchard2/features"), action
+        assert not is_allowed(airflow(given), action, f"{glue}:database/default"), action
+    for action in ("DeleteTable", "BatchDeleteTable", "DeleteDatabase", "CreateDatabase", "GetTables"):
+        assert not is_allowed(airflow(given), f"glue:{action}", f"{glue}:table/orchard/features"), action

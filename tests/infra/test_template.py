@@ -22,6 +22,7 @@ SWITCHES = {
     "key": ("KmsKeyArn",),
     "certificates": ("TlsCertificates",),
     "queue": ("ImagesQueue",),
+    "retention": ("Retention",),
     "alarm": ("AlarmEmail",),
     "topic": ("NotificationTopic",),
     "database": ("GlueDatabase",),
@@ -33,16 +34,17 @@ MADE_WITH = {
     "key": {"NodeKeyPolicy", "ServiceKeyPolicy", "AirflowKeyPolicy"},
     "certificates": {"NodeCertificatesPolicy"},
     "queue": {"ImagesEvents", "ImagesQueuePolicy", "AirflowQueuePolicy"},
+    "retention": {"AirflowRetentionPolicy"},
     "alarm": {"Budget"},
     "topic": {"Topic", "AirflowTopicPolicy"},
-    "database": {"Database"},
+    "database": {"Database", "AirflowGluePolicy"},
 }
 NETWORK = {"Vpc", "Subnet", "RouteTable", "SubnetRoutes", "S3Endpoint", "EmrEndpoint", "EmrEndpointGroup"}
 NETWORK |= {"NodeGroup", "NodeTcp", "NodeUdp", "NodeIcmp"}
 ALWAYS = {"Lake", "LakePolicy", "NodeRole", "NodeProfile", "ServiceRole", "Security", "AirflowPolicy"}
 
 INTERPLAY = ("network", "images", "role", "key", "certificates", "queue")
-"""Switches that some resource has in common; what each of the other three makes nothing else refers to."""
+"""Switches that some resource has in common; what each of the others makes nothing else refers to."""
 
 
 def combinations() -> list[frozenset[str]]:

@@ -1,0 +1,13 @@
+"""Cells of the CSVs: what a spreadsheet would run as a formula has a ' in front, see the job ``export``."""
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def cell_of(text: str) -> str:
+    """Return the cell of a text."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def text_of(cell: str) -> str:
+    """Return what a cell was made of. A text that itself begins with ' and one of these loses the '."""
+    return cell[1:] if cell[:1] == "'" and cell[1:].startswith(FORMULA_STARTS) else cell

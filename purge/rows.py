@@ -1,0 +1,94 @@
+"""The files of a lake without one image: the bytes of a file in, those without its rows out. Pure."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from orchard.cells import cell_of
+
+
+def without(name: str, data: bytes, path: str) -> bytes | None:
+    """Return a file without the image ``path``; None where it holds nothing of it.
+
+    All other rows, in their order, all columns, whatever they are, and the compression stay as they are.
+
+    Args:
+        name: Of the file; how it ends says what it is. What is none of .parquet, .csv and .json has no rows.
+
+    Raises:
+        ValueError: where the file is not what its name says.
+    """
+    for suffix, filter_rows in _KINDS.items():
+        if name.endswith(suffix):
+            return filter_rows(data, path)
+    return None
+
+
+def _without_row(data: bytes, path: str) -> bytes | None:
+    file = pq.ParquetFile(io.BytesIO(data))
+    if "path" not in file.schema_arrow.names:
+        return None
+    paths = file.read(columns=["path"])["path"]
+    if not pc.any(pc.equal(paths, path)).as_py():
+        return None
+    table = file.read()
+    left = table.filter(pc.fill_null(pc.not_equal(table["path"], path), fill_value=True))
+    buffer = io.BytesIO()
+    group = file.metadata.row_group(0)
+    codec = group.column(0).compression
+    pq.write_table(
+        left,
+        buffer,
+        compression="NONE" if codec == "UNCOMPRESSED" else codec,
+        row_group_size=max(1, group.num_rows),
+    )
+    return buffer.getvalue()
+
+
+def _without_line(data: bytes, path: str) -> bytes | None:
+    """Line by line, as RFC 4180 has it: a cell may hold line breaks."""
+    rows = list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
+    left = [row for row in rows if row[:1] != [cell_of(path)]]
+    if len(left) == len(rows):
+        return None
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows(left)
+    return buffer.getvalue().encode()
+
+
+def _without_mention(data: bytes, path: str) -> bytes | None:
+    """Of a report: the examples that are of the image, and its name in the message of an error."""
+    content = json.loads(data)
+    left = _forget(content, path)
+    return None if left == content else json.dumps(left, indent=2).encode() + b"\n"
+
+
+def _forget(content: Any, path: str) -> Any:
+    if isinstance(content, list):
+        return [_forget(item, path) for item in content if not _is_of(item, path)]
+    if isinstance(content, dict):
+        found = {name: _forget(value, path) for name, value in content.items()}
+        if path in str(found.get("error", "")):
+            found["error"] = str(found["error"]).replace(path, "(an image that was erased)")
+        return found
+    return content
+
+
+def _is_of(item: Any, path: str) -> bool:
+    return isinstance(item, dict) and item.get("path") == path
+
+
+_KINDS: dict[str, Callable[[bytes, str], bytes | None]] = {
+    ".parquet": _without_row,
+    ".csv": _without_line,
+    ".json": _without_mention,
+}
+
+UNREADABLE = (ValueError, csv.Error, pa.ArrowException)
+"""What ``without`` may raise of a file that is damaged."""

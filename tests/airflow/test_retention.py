@@ -1,0 +1,185 @@
+"""What is too old goes, and nothing that a reader or a later run needs."""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from orchard.history import History
+from orchard.lake import Lake
+from orchard.ledger import LEDGER_SCHEMA, to_parquet
+from orchard.publish import to_json
+from orchard.retention import expired_runs, retain
+from orchard.storage import ABSENT, FileStorage, local_path
+from orchard_jobs.errors import OrchardError
+
+NOW = datetime(2026, 11, 22, 2, tzinfo=UTC)
+STATE = {"run.json", "features", "components", "csv", "reports", "basis", "statistics", "earlier.parquet"}
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(f"file://{tmp_path}/lake")
+
+
+def write_run(
+    lake: Lake, slug: str, age: float, needs: Mapping[str, str] = {}, images: str = "s3://in"
+) -> None:
+    """Publish a run ``age`` days ago, whose ledger has ``needs``: paths, and the run of their features."""
+    storage, folder = FileStorage(), lake.run(slug)
+    published_at = (NOW - timedelta(days=age)).isoformat(timespec="seconds")
+    for uri in (folder.features, folder.components, f"{folder.csv}/a", folder.basis):
+        storage.write(f"{uri}/part-0", b"x")
+    for uri in (folder.report("reduce"), folder.statistics, folder.earlier):
+        storage.write(uri, b"x")
+    storage.write(folder.run_json, to_json({"published_at": published_at, "basis_id": f"b-{slug}"}))
+    storage.write(f"{lake.basis(f'b-{slug}')}/basis.npz", b"x")
+    rows = [{"path": path, "etag": "e", "status": "ok", "run": run} for path, run in needs.items()]
+    storage.write(lake.ledger_entry(slug), to_parquet(pa.Table.from_pylist(rows, LEDGER_SCHEMA)))
+    history = History.of_lake(storage, lake)
+    runs = history.with_run({"run": slug, "images": images, "model": {"id": "m"}})
+    storage.replace(lake.latest, to_json({"run": slug, "runs": runs}), history.version)
+    set_age(lake, f"runs/{slug}", age)
+    set_age(lake, f"basis/b-{slug}", age)
+
+
+def set_age(lake: Lake, folder: str, days: float) -> None:
+    written = (NOW - timedelta(days=days)).timestamp()
+    for path in (local_path(lake.uri) / folder).rglob("*"):
+        os.utime(path, (written, written))
+
+
+def left_of(lake: Lake, slug: str) -> set[str]:
+    folder = local_path(lake.run(slug).uri)
+    return {path.name for path in folder.iterdir()} if folder.exists() else set()
+
+
+def runs_of(lake: Lake) -> list[str]:
+    return [run["run"] for run in json.loads(local_path(lake.latest).read_text())["runs"]]
+
+
+def test_what_is_older_goes_but_for_features_that_the_newest_run_needs(lake: Lake) -> None:
+    write_run(lake, "r1", 40, {"a": "r1", "b": "r1"})
+    write_run(lake, "r2", 35, {"a": "r1", "b": "r2"})
+    write_run(lake, "r3", 20, {"a": "r1", "b": "r3"})
+    write_run(lake, "r4", 0, {"a": "r1", "b": "r3", "c": "r4"})
+    assert retain(FileStorage(), lake, 30, NOW) == ["r2", "r1"]
+    assert left_of(lake, "r1") == {"run.json", "features"}
+    assert left_of(lake, "r2") == set()
+    assert left_of(lake, "r3") == left_of(lake, "r4") == STATE
+    assert runs_of(lake) == ["r1", "r3", "r4"]
+    assert FileStorage().names(lake.ledger) == ["r3.parquet", "r4.parquet"]
+    assert FileStorage().folders(lake.bases) == ["b-r3", "b-r4"]
+    assert retain(FileStorage(), lake, 30, NOW) == []
+
+
+def test_features_go_once_no_run_needs_them_any_more(lake: Lake) -> None:
+    write_run(lake, "r1", 40, {"a": "r1"})
+    write_run(lake, "r2", 35, {"a": "r1", "b": "r2"})
+    assert retain(FileStorage(), lake, 30, NOW) == ["r1"]
+    write_run(lake, "r3", 0, {"a": "r3", "b": "r2"})
+    assert retain(FileStorage(), lake, 30, NOW) == ["r1", "r2"]
+    assert (left_of(lake, "r1"), left_of(lake, "r2")) == (set(), {"run.json", "features"})
+
+
+def test_the_newest_run_of_each_folder_of_images_stays_whole_however_old(lake: Lake) -> None:
+    write_run(lake, "trial", 400, {"x": "trial"}, images="s3://others")
+    write_run(lake, "r1", 300, {"a": "r1"})
+    write_run(lake, "r2", 200, {"b": "r2"})
+    assert retain(FileStorage(), lake, 30, NOW) == ["r1"]
+    assert left_of(lake, "trial") == left_of(lake, "r2") == STATE
+
+
+def test_an_unfinished_run_goes_only_if_it_has_long_written_nothing(lake: Lake) -> None:
+    write_run(lake, "r1", 0)
+    for slug, age in (("at-work", 1.9), ("failed", 2.1), ("waiting", 2.1)):
+        FileStorage().write(lake.run(slug).manifest, b"x")
+        set_age(lake, f"runs/{slug}", age)
+    FileStorage().write(lake.run("waiting").report("reduce"), b"x")
+    set_age(lake, "runs/waiting/reports", 0.1)
+    assert retain(FileStorage(), lake, 1, NOW) == ["failed"]
+    assert FileStorage().folders(lake.runs) == ["at-work", "r1", "waiting"]
+    assert retain(FileStorage(), lake, 30, NOW + timedelta(days=20)) == []
+
+
+def test_nothing_goes_while_latest_json_is_lost(lake: Lake) -> None:
+    write_run(lake, "r1", 40)
+    FileStorage().delete(lake.latest)
+    assert retain(FileStorage(), lake, 1, NOW) == []
+    assert left_of(lake, "r1") == STATE
+
+
+def test_nothing_goes_where_nobody_knows_what_the_newest_run_needs(lake: Lake) -> None:
+    write_run(lake, "r1", 40, {"a": "r1"})
+    write_run(lake, "r2", 0, {"a": "r1"})
+    FileStorage().delete(lake.ledger_entry("r2"))
+    with pytest.raises(OrchardError, match=r"no ledger entry .*/ledger/r2\.parquet"):
+        retain(FileStorage(), lake, 1, NOW)
+    assert left_of(lake, "r1") == STATE
+
+
+def test_a_run_of_which_nobody_knows_the_age_stays(lake: Lake) -> None:
+    write_run(lake, "r1", 40)
+    write_run(lake, "r2", 0)
+    FileStorage().delete(lake.run("r1").run_json)
+    assert retain(FileStorage(), lake, 1, NOW) == []
+
+
+class OvertakenStorage(FileStorage):
+    """A run is published between the look at latest.json and its replacement."""
+
+    def replace(self, uri: str, data: bytes, version: str) -> None:
+        write_run(Lake(uri.removesuffix("/latest.json")), "r3", 0)
+        super().replace(uri, data, version)
+
+
+def test_of_a_publication_and_retention_at_once_the_publication_wins(lake: Lake) -> None:
+    write_run(lake, "r1", 40)
+    write_run(lake, "r2", 0)
+    with pytest.raises(
+        OrchardError, match=r"latest\.json has changed .* try again: nothing has been deleted"
+    ):
+        retain(OvertakenStorage(), lake, 1, NOW)
+    assert runs_of(lake) == ["r1", "r2", "r3"]
+    assert left_of(lake, "r1") == STATE
+
+
+class CrashingStorage(FileStorage):
+    """Crashes before the deletion with the given number."""
+
+    def __init__(self, deletions: int) -> None:
+        self.left = deletions
+
+    def count(self) -> None:
+        if self.left == 0:
+            raise OSError("crash")
+        self.left -= 1
+
+    def delete(self, uri: str) -> None:
+        self.count()
+        super().delete(uri)
+
+    def delete_folder(self, uri: str) -> None:
+        self.count()
+        super().delete_folder(uri)
+
+
+@pytest.mark.parametrize("deletions", range(9))
+def test_what_was_interrupted_is_finished_the_next_time(lake: Lake, deletions: int) -> None:
+    write_run(lake, "r1", 40, {"a": "r1"})
+    write_run(lake, "r2", 35, {"a": "r1"})
+    write_run(lake, "r3", 0, {"a": "r1"})
+    with pytest.raises(OSError, match="crash"):
+        retain(CrashingStorage(deletions), lake, 30, NOW)
+    retain(FileStorage(), lake, 30, NOW)
+    assert (left_of(lake, "r1"), left_of(lake, "r2")) == ({"run.json", "features"}, set())
+    assert FileStorage().folders(lake.bases) == ["b-r3"]
+    assert FileStorage().names(lake.ledger) == ["r3.parquet"]
+
+
+def test_without_a_published_run_nothing_has_expired() -> None:
+    assert expired_runs(History((), None, ABSENT), {}, NOW) == []
