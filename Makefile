@@ -100,6 +100,11 @@ purge: setup ## Delete what a lake holds of a run or an image; lists it first [L
 package: ## Collect what a cluster needs into build/
 	@$(PYTHON) bootstrap/package.py $(BUILD)
 
+.PHONY: deploy
+export BUCKET MODEL REVISION REGION DRY_RUN
+deploy: $(AIRFLOW_ENV)/.ready ## Upload a git revision BUCKET=name [MODEL=dir|s3://…] [REVISION=hash] [REGION=…] [DRY_RUN=1]
+	@$(AIRFLOW_ENV)/bin/python -m deploy
+
 lock: $(AIRFLOW_ENV)/.ready ## Resolve the pinned requirements anew
 	$(LOCK) requirements.in -o requirements.txt
 	cd bootstrap && $(LOCK) --generate-hashes requirements-tensorflow.in -o requirements-tensorflow.txt

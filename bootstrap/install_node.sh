@@ -5,64 +5,85 @@
 #   install_node.sh --target DIR --source URI [--with-tensorflow]
 #
 # --target  the virtual environment to make, e.g. /opt/orchard/venv
-# --source  the folder (file:///… or s3://…) with requirements.txt and, where the nodes have no way
-#           to PyPI, wheelhouse/: `pip download --require-hashes -r requirements.txt -d wheelhouse`
-# --with-tensorflow  also what --runtime=tensorflow and exporting a model need (2 GB)
+# --source  the folder (file:///… or s3://…) with requirements.txt and, where `make deploy` made it,
+#           wheelhouse.txt: the URI of a folder of wheels. With it nothing but that folder is asked.
+# --with-tensorflow  also what --runtime=tensorflow and exporting a model need (2 GB, from PyPI)
 #
-# Every wheel is checked against its hash. Running it again with the same requirements does nothing.
+# Every wheel is checked against its hash. Running it again with the same requirements does nothing. It
+# ends with 2 and the reason where anything is not as it must be.
 # PYTHON names the interpreter; without it, python3.11 (EMR's) or else python3.
 set -euo pipefail
 
+say() { echo "install_node.sh: $1"; }
 fail() { echo "install_node.sh: $1" >&2; exit 2; }
 
 target="" source="" requirements=requirements.txt
 while [ $# -gt 0 ]; do
   case "$1" in
-    --target) target="${2:?--target takes a folder}"; shift 2 ;;
-    --source) source="${2:?--source takes a URI}"; shift 2 ;;
-    --with-tensorflow) requirements=requirements-tensorflow.txt; shift ;;
+    --target | --source)
+      [ -n "${2:-}" ] || fail "$1 takes a value: the arguments are --target DIR --source URI [--with-tensorflow]"
+      if [ "$1" = --target ]; then target="$2"; else source="$2"; fi
+      shift 2 ;;
+    --with-tensorflow) requirements="requirements-tensorflow.txt"; shift ;;
     *) fail "unknown argument $1: the arguments are --target DIR --source URI [--with-tensorflow]" ;;
   esac
 done
-[ -n "$target" ] && [ -n "$source" ] || fail "--target and --source are both needed"
+if [ -z "$target" ] || [ -z "$source" ]; then fail "--target and --source are both needed"; fi
 
 scratch=""
-case "$source" in
-  file:///*) folder="${source#file://}" ;;
-  s3://*)
-    scratch="$(mktemp -d)"
-    trap 'rm -rf "$scratch"' EXIT
-    folder="$scratch"
-    for file in requirements.txt "$requirements"; do
-      aws s3 cp --only-show-errors "${source%/}/$file" "$folder/$file"
-    done
-    aws s3 sync --only-show-errors "${source%/}/wheelhouse" "$folder/wheelhouse"
-    ;;
-  *) fail "--source $source: it takes file:///folder or s3://bucket/folder" ;;
-esac
-[ -f "$folder/$requirements" ] || fail "--source $source: it has no $requirements; make one with \`make package\`"
+trap 'rm -rf "$scratch"' EXIT
+
+# Sets $folder to the folder that holds the files of a URI: itself, or a copy of what matches the patterns.
+# Of a prefix that is not there the copy is empty.
+fetch() { # name URI pattern…
+  local name="$1" uri="$2" pattern
+  local only=(--exclude '*')
+  case "$uri" in
+    file:///*) folder="${uri#file://}" ;;
+    s3://*)
+      for pattern in "${@:3}"; do only+=(--include "$pattern"); done
+      if [ -z "$scratch" ]; then scratch="$(mktemp -d)"; fi
+      folder="$scratch/$name"
+      mkdir -p "$folder"
+      aws s3 sync --only-show-errors "${only[@]}" "${uri%/}" "$folder" ||
+        fail "cannot read $uri (above is why): the node's role must be allowed to list and get it"
+      ;;
+    *) fail "--source $source: it takes file:///folder or s3://bucket/folder, and so does its wheelhouse.txt" ;;
+  esac
+}
+
+fetch source "$source" 'requirements*.txt' wheelhouse.txt
+code="$folder"
+[ -f "$code/$requirements" ] || fail "--source $source: it has no $requirements; make one with \`make package\`"
 
 # The stamp is written last: an environment without its line is unfinished, or of other pins.
 stamp="$target/.orchard-node"
-pins() { cksum < "$folder/$1"; }
+pins() { cksum < "$code/$1"; }
 if [ -f "$stamp" ] && grep -qxF "$(pins "$requirements")" "$stamp"; then
-  echo "install_node.sh: $target is up to date"
+  say "$target is up to date"
   exit 0
 fi
 
-python="${PYTHON:-$(command -v python3.11 || command -v python3)}" || fail "no python3 on this machine: install Python 3.11""$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' ||
-  fail "$python is $("$python" --version): it must be Python 3.11, 3.12 or 3.13; name one with PYTHON"
+python="${PYTHON:-$(command -v python3.11 || command -v python3)}" ||
+  fail "no python3 on this machine: install Python 3.11"
+"$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' ||
+  fail "$python is $("$python" --version 2>&1): it must be Python 3.11, 3.12 or 3.13; name one with PYTHON"
+
+set -- --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r "$code/$requirements"
+if [ -f "$code/wheelhouse.txt" ]; then
+  wheelhouse="$(< "$code/wheelhouse.txt")"
+  fetch wheelhouse "$wheelhouse" '*-any.whl' "*_$(uname -m).whl"
+  say "installing from $wheelhouse, of which $(find "$folder" -name '*.whl' | wc -l) wheels are for $(uname -m)"
+  set -- --no-index --find-links "$folder" "$@"
+fi
 
 if ! mkdir -p "$target" 2>/dev/null || ! [ -w "$target" ]; then
-  sudo mkdir -p "$target"
-  sudo chown "$(id -u):$(id -g)" "$target"
+  { sudo mkdir -p "$target" && sudo chown "$(id -u):$(id -g)" "$target"; } ||
+    fail "$(id -un) may neither make $target nor become root with sudo: give another --target"
 fi
-"$python" -m venv --clear "$target"
-
-set -- --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r "$folder/$requirements"
-# Not [ -d … ]: `aws s3 sync` of a prefix that is not there makes an empty folder.
-[ -n "$(ls -A "$folder/wheelhouse" 2>/dev/null)" ] && set -- --no-index --find-links "$folder/wheelhouse" "$@"
-"$target/bin/python" -m pip install "$@"
+"$python" -m venv --clear "$target" || fail "$python cannot make a virtual environment in $target (above is why)"
+"$target/bin/python" -m pip install "$@" ||
+  fail "pip could not install $requirements with $("$python" --version 2>&1) on $(uname -m) (above is why)"
 # requirements-tensorflow.txt holds the same pins as requirements.txt, and more: it serves both.
 { pins requirements.txt; pins "$requirements"; } > "$stamp"
-echo "install_node.sh: made $target"
+say "made $target"

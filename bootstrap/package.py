@@ -1,41 +1,53 @@
 """Collects what a cluster needs into one folder: ``python bootstrap/package.py build``.
 
-The folder is the *code URI* of the settings: as it is for local runs, or copied to S3 with
-``aws s3 sync build s3://<bucket>/orchard``. The zip is byte-identical for identical sources.
+The folder is the *code URI* of the settings for local runs; ``make deploy`` puts the same files of a git
+revision into a bucket. The zip is byte-identical for identical sources, and on every machine.
 """
 
 import io
 import os
 import sys
 import zipfile
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ROOT / "spark_jobs"
+SOURCES = "spark_jobs/"
+JOBS = "spark_jobs/orchard_jobs/"
 LOOSE_FILES = (
-    SOURCES / "run.py",
-    ROOT / "bootstrap" / "install_node.sh",
-    ROOT / "bootstrap" / "requirements.txt",
-    ROOT / "bootstrap" / "requirements-tensorflow.txt",
+    "spark_jobs/run.py",
+    "bootstrap/install_node.sh",
+    "bootstrap/requirements.txt",
+    "bootstrap/requirements-tensorflow.txt",
 )
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time a zip can hold
 
 
 def main(folder: Path) -> None:
     """Write ``run.py``, ``orchard_jobs.zip`` and the bootstrap files into ``folder``."""
+    jobs = [path.relative_to(ROOT).as_posix() for path in (ROOT / JOBS).rglob("*.py")]
+    files = {path: (ROOT / path).read_bytes() for path in [*LOOSE_FILES, *jobs]}
     folder.mkdir(parents=True, exist_ok=True)
-    for path in LOOSE_FILES:
-        _replace(folder / path.name, path.read_bytes())
-    _replace(folder / "orchard_jobs.zip", zip_jobs())
+    for name, data in code_files(files).items():
+        _replace(folder / name, data)
 
 
-def zip_jobs() -> bytes:
+def code_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return what a cluster needs, by name, of the project's files, by path."""
+    return {
+        **{PurePosixPath(path).name: files[path] for path in LOOSE_FILES},
+        "orchard_jobs.zip": zip_jobs(files),
+    }
+
+
+def zip_jobs(files: Mapping[str, bytes]) -> bytes:
     """Return the package of the jobs as a zip for --py-files."""
     buffer = io.BytesIO()
+    # Not compressed: what deflate makes differs from zlib to zlib.
     with zipfile.ZipFile(buffer, "w") as archive:
-        for path in sorted((SOURCES / "orchard_jobs").rglob("*.py")):
-            entry = zipfile.ZipInfo(path.relative_to(SOURCES).as_posix(), EPOCH)
-            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+        for path in sorted(files):
+            if path.startswith(JOBS) and path.endswith(".py"):
+                archive.writestr(zipfile.ZipInfo(path.removeprefix(SOURCES), EPOCH), files[path])
     return buffer.getvalue()
 
 

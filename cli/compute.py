@@ -15,6 +15,7 @@ from orchard.publish import Publication, publish
 from orchard.report.write import write_report
 from orchard.sensing import sense
 from orchard.settings import Settings
+from orchard.sizes import spark_sizes
 from orchard.storage import Storage, storage_for
 from orchard_jobs.contract import Job
 
@@ -35,7 +36,7 @@ def compute(settings: Settings, choices: Choices, master: str, tell: Progress) -
     if not sensed["new"]:
         return None
     jobs = RunJobs(slug, choices, settings)
-    spark = Spark(master, settings.spark.driver_memory)
+    spark = Spark(master, spark_sizes(settings.fleet, settings.spark).driver_memory)
     for make in (jobs.featurize, jobs.reduce, jobs.export):
         job: Job = make(sensed)
         report = jobs.folder.report(job.NAME)

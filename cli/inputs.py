@@ -60,6 +60,7 @@ class RunRequest:
             "precision": self.precision.value,
             "core_nodes": settings.fleet.core_nodes,
             "max_failure_ratio": self.max_failure_ratio,
+            "cost_ceiling": None,  # nothing is paid for here
         }
         return settings, Choices.of_run(params, settings)
 

@@ -5,8 +5,9 @@ Turns the images that have arrived since the last run into features, principal c
 an EMR cluster that exists only for this run.
 
 - `sense` lists the images and writes those that are new or changed to the run's manifest. Where there are
-  none the run is skipped (after `ORCHARD_SENSE_TIMEOUT`, if that is set), and no cluster is created. Where it
-  fails, the message names the folder and the remedy.
+  none the run is skipped (after `ORCHARD_SENSE_TIMEOUT`, if that is set), and no cluster is created. Its log
+  estimates the cost of the run. Where it fails, the message names the folder, or the estimate that is above
+  the ceiling, and the remedy.
 - `create_cluster` creates this run's cluster, or attaches to it. Where it fails, its log has the reason and
   the place of EMR's logs.
 - `featurize` makes 1280 features of each image; what is no image becomes a rejected row. Where this task or
@@ -20,7 +21,8 @@ an EMR cluster that exists only for this run.
 - `report` makes `report.html` in the run's folder, for people to look at. Where it fails, the run is
   published all the same; clear it to have it made again.
 - `register`, with `ORCHARD_GLUE_DATABASE`, tells Glue of the run; the next one makes up for what has failed.
-- `terminate_cluster` ends the cluster once no step is left, whatever happened before. Where it fails, so
+- `terminate_cluster` ends the cluster once no step is left, whatever happened before; its log says what
+  the cluster has cost. Where it fails, so
   does the run: **look at EMR's console**; EMR ends an idle cluster by itself.
 
 **To run it by hand**: *Trigger*, with the parameters of the form.
@@ -131,6 +133,7 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
             cluster_name=fields.cluster_name,
             run_tags=fields.tags,
             terminate_timeout=waits.terminate_timeout,
+            ended=fields.bill,
             execution_timeout=timedelta(seconds=waits.terminate_timeout + 600),
             **emr,
         ).as_teardown(setups=create_cluster, on_failure_fail_dagrun=True)

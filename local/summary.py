@@ -24,9 +24,21 @@ def summarize(
         "seconds": seconds,
         "images/s": run["images_per_second"],
         "cluster": f"{run['cluster']['id']}: {' → '.join(cluster_states)}",
+        "cost": describe_cost(run["cost"], run["estimate"]),
         "csv": run["csv"],
         "run.json": run_json,
         "report": f"{run_json.removesuffix('run.json')}report.html",
     }
     lines = [f"{name:<16} {value}" for name, value in rows.items()]
     return "\n".join([*lines, *([f"\nWARNING  {warning}"] if warning else [])])
+
+
+def describe_cost(cost: Mapping[str, Any] | None, estimate: Mapping[str, Any] | None) -> str:
+    """Say what the local EMR costs, and what the instances that it stands for would have."""
+    if not cost or cost["dollars"] is None or cost["per_1000_images"] is None:
+        return "nothing here; on AWS unknown"
+    per_1000, by = cost["per_1000_images"], f"{cost['region']}'s list prices of {cost['prices_of']}"
+    known = estimate["dollars"] if estimate else None
+    estimated = f"; estimated, with the start of a real cluster, {known:.2f} $" if known is not None else ""
+    billed = f"{cost['dollars']:.4f} $ ({per_1000:.4f} $ per 1,000 images)"
+    return f"nothing here; for as long on AWS {billed} by {by}{estimated}"

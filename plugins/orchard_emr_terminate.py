@@ -1,6 +1,6 @@
 """End every cluster of a run, and wait until it has ended."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.operators.emr import EmrTerminateJobFlowOperator
@@ -26,6 +26,7 @@ class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
         run_tags: Tags that only this run's clusters have. Templated.
         terminate_timeout: Longest wait for the end, in seconds.
         poll_interval: Seconds between two looks.
+        ended: Called with the context once none of them is alive. Where it fails, the log says so.
     """
 
     template_fields: Sequence[str] = (
@@ -41,6 +42,7 @@ class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
         run_tags: Any,
         terminate_timeout: float,
         poll_interval: float,
+        ended: Callable[[Any], None] = lambda _: None,
         **kwargs: Any,
     ) -> None:
         super().__init__(botocore_config=PATIENT, **kwargs)
@@ -48,12 +50,14 @@ class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
         self.run_tags = run_tags
         self.terminate_timeout = terminate_timeout
         self.poll_interval = poll_interval
+        self.ended = ended
 
     def execute(self, context: "Context") -> None:
         self._terminate_known()
         alive = self._find_alive()
         if not alive:
             self.log.info("No cluster of this run is alive")
+            self._tell_ended(context)
             return
         self.log.info("Terminating %s", ", ".join(alive))
         self.hook.conn.terminate_job_flows(JobFlowIds=alive)
@@ -79,6 +83,13 @@ class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
             )
         self.log.info("Ended: %s", describe_end(cluster))
         return self.execute(context)  # until none of them is alive
+
+    def _tell_ended(self, context: "Context") -> None:
+        try:
+            self.ended(context)
+        except Exception:
+            # The clusters have ended, which is what the task is for.
+            self.log.exception("What was to be done after the end of the cluster has failed")
 
     def _terminate_known(self) -> None:
         """First of all: a search that fails must not keep the cluster alive."""

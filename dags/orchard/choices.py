@@ -59,8 +59,8 @@ def params(settings: Settings) -> dict[str, Param]:
         "core_nodes": Param(
             fleet.core_nodes,
             title="Cluster size",
-            description="Core nodes, beside the primary node.",
-            type="integer",
+            description="Core nodes, beside the primary node; as the number of new images asks for if empty.",
+            type=["null", "integer"],
             minimum=1,
             maximum=fleet.max_core_nodes,
         ),
@@ -71,6 +71,13 @@ def params(settings: Settings) -> dict[str, Param]:
             type="number",
             minimum=0,
             maximum=1,
+        ),
+        "cost_ceiling": Param(
+            settings.cost.cost_ceiling,
+            title="Cost ceiling",
+            description="Most dollars that the run may cost by its estimate; above it no cluster is created.",
+            type=["null", "number"],
+            exclusiveMinimum=0,
         ),
     }
 
@@ -86,8 +93,9 @@ class Choices:
     variance: float | None
     basis: BasisMode
     precision: Precision
-    core_nodes: int
+    core_nodes: int | None
     max_failure_ratio: float
+    cost_ceiling: float | None = None
 
     @classmethod
     def of_run(cls, params: Mapping[str, Any], settings: Settings) -> Self:
@@ -107,17 +115,15 @@ class Choices:
         _refuse_size_of_reused(basis, components, variance)
         if components is None and variance is None:
             components = settings.nightly.components
-        core_nodes = _whole(params, "core_nodes")
-        if core_nodes is None:
-            raise _not_whole("core_nodes", None)
         return cls(
             images=_usable_images(params["images"], settings.places.lake),
             components=components,
             variance=variance,
             basis=basis,
             precision=Precision(params["precision"]),
-            core_nodes=core_nodes,
+            core_nodes=_whole(params, "core_nodes"),
             max_failure_ratio=params["max_failure_ratio"],
+            cost_ceiling=params["cost_ceiling"],
         )
 
 
@@ -137,16 +143,10 @@ def _whole(params: Mapping[str, Any], name: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not float(value).is_integer():
-        raise _not_whole(name, value)
+        raise OrchardError(
+            f"{name}={value!r}", rule="it takes a whole number", remedy="trigger the run again with one"
+        )
     return int(value)
-
-
-def _not_whole(name: str, value: object) -> OrchardError:
-    return OrchardError(
-        f"{name}={value!r}",
-        rule="it takes a whole number",
-        remedy="trigger the run again with one",
-    )
 
 
 def _usable_images(uri: str, lake: str) -> str:

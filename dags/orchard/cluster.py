@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 from orchard.cluster_settings import Fleet
 from orchard.lake import run_slug
 from orchard.settings import Settings
+from orchard.sizes import spark_sizes
 from orchard_emr_api import ClusterGroup
 from orchard_jobs.contract import JAVA_OPTIONS
 from orchard_jobs.errors import OrchardError
@@ -173,7 +174,8 @@ def _bootstrap_action(fleet: Fleet, code: str) -> dict[str, Any]:
 
 
 def _configurations(core_nodes: int, settings: Settings) -> list[dict[str, Any]]:
-    fleet, spark, region = settings.fleet, settings.spark, settings.access.region
+    fleet, region = settings.fleet, settings.access.region
+    spark = spark_sizes(fleet, settings.spark)
     python = f"{fleet.node_env}/bin/python"
     # What reads S3 beside S3A, in Python, looks for its region there.
     exports = {"PYSPARK_PYTHON": python, **({"AWS_REGION": region} if region else {})}

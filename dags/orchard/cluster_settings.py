@@ -5,9 +5,11 @@ import shlex
 from dataclasses import dataclass
 
 from orchard.environment import require, setting
+from orchard.instance_types import is_arm
 
 XLARGE = ("m6i.xlarge", "m5.xlarge", "m7i.xlarge")
 MORE_XLARGE = ("m6a.xlarge", "m5a.xlarge")
+BY_TYPE = "none: as the instance types ask for"
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,11 @@ class Fleet:
     primary_types: tuple[str, ...] = setting("Instance types of the primary node", XLARGE)
     core_types: tuple[str, ...] = setting("Instance types of the core nodes", XLARGE)
     task_types: tuple[str, ...] = setting("Instance types of the task nodes", (*XLARGE, *MORE_XLARGE))
-    core_nodes: int = setting("On-demand core nodes, unless the run's parameters say otherwise", 2)
+    core_nodes: int | None = setting(
+        "On-demand core nodes, unless the run's parameters say otherwise",
+        None,
+        shown="none: as the number of new images asks for",
+    )
     max_core_nodes: int = setting("Most core nodes that a run's parameters may ask for", 20)
     task_nodes: int = setting("Spot task nodes, on-demand where Spot has none; 0 for no task fleet", 0)
     ebs_gib: int = setting("EBS volume of each node, in GiB", 64)
@@ -41,8 +47,12 @@ class Fleet:
         for name in ("primary_types", "core_types", "task_types"):
             kinds = getattr(self, name)
             require(1 <= len(kinds) <= 30, name, ",".join(kinds), "1 to 30 instance types")
+            # https://pypi.org/project/openvino/#files against Amazon Linux 2023's glibc 2.34
+            rule = "types of x86-64: OpenVINO's packages for arm64 need a newer system than EMR's"
+            require(not any(map(is_arm, kinds)), name, ",".join(kinds), rule)
         most = self.max_core_nodes
-        require(1 <= self.core_nodes <= most, "core_nodes", self.core_nodes, f"1 to {most}")
+        is_size = self.core_nodes is None or 1 <= self.core_nodes <= most
+        require(is_size, "core_nodes", self.core_nodes, f"1 to {most}")
         require(0 <= self.task_nodes <= 1000, "task_nodes", self.task_nodes, "0 to 1000")
         require(10 <= self.ebs_gib <= 16384, "ebs_gib", self.ebs_gib, "10 to 16384")
         groups = ",".join(self.security_groups)
@@ -57,20 +67,41 @@ class Fleet:
 
 @dataclass(frozen=True)
 class Spark:
-    """Sizes of Spark's processes. The defaults suit 4 cores and 16 GiB, of which YARN gives out 12."""
+    """Sizes of Spark's processes. Those that are not set follow from the instance types, see ``sizes.py``."""
 
-    driver_memory: str = setting("Heap of the driver, on the primary node", "6g")
-    executor_memory: str = setting("Heap of an executor", "3g")
-    executor_overhead: str = setting("Memory of an executor beside its heap: Python workers and model", "6g")
-    executor_cores: int = setting("Cores of an executor", 4)
+    driver_memory: str | None = setting("Heap of the driver, on the primary node", None, shown=BY_TYPE)
+    executor_memory: str | None = setting("Heap of an executor", None, shown=BY_TYPE)
+    executor_overhead: str | None = setting(
+        "Memory of an executor beside its heap: Python workers and model", None, shown=BY_TYPE
+    )
+    executor_cores: int | None = setting("Cores of an executor", None, shown=BY_TYPE)
     batch_size: int = setting("Images per inference", 2)
     concurrent_reads: int = setting("Images read at once, per Spark task", 16)
 
     def __post_init__(self) -> None:
         for name in ("driver_memory", "executor_memory", "executor_overhead"):
             size = getattr(self, name)
-            require(re.fullmatch(r"\d+[mg]", size) is not None, name, size, "a number and m or g, as in 6g")
-        require(1 <= self.executor_cores <= 64, "executor_cores", self.executor_cores, "1 to 64")
+            is_size = size is None or re.fullmatch(r"\d+[mg]", size) is not None
+            require(is_size, name, size, "a number and m or g, as in 6g")
+        cores = self.executor_cores
+        require(cores is None or 1 <= cores <= 64, "executor_cores", cores, "1 to 64")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an estimate reckons with, and how much it may come to."""
+
+    cost_ceiling: float | None = setting(
+        "Most dollars that a run may cost by its estimate; else it fails before there is a cluster", None
+    )
+    images_per_core: float = setting("Images a second and core that an estimate reckons with", 50)
+    boot_seconds: int = setting("Seconds that an estimate reckons with for the start of a cluster", 480)
+
+    def __post_init__(self) -> None:
+        ceiling = self.cost_ceiling
+        require(ceiling is None or ceiling > 0, "cost_ceiling", ceiling, "more than 0 dollars")
+        require(self.images_per_core > 0, "images_per_core", self.images_per_core, "more than 0")
+        require(self.boot_seconds >= 0, "boot_seconds", self.boot_seconds, "0 or more")
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,10 @@ class Fields:
     def steps(self, job: str) -> Callable[..., list[dict[str, Any]]]:
         return lambda context, **_: [self.run(context).step(job)]
 
+    def bill(self, context: Any) -> None:
+        """Called once the run's clusters have ended."""
+        self.run(context).bill()
+
     def guard(self, context: Any) -> None:
         """Called before anything else by what a published run must not do again."""
         self.run(context).refuse_if_published()

@@ -29,12 +29,14 @@ class Publication:
         run_id: Airflow's name of it.
         sensed: What ``sense`` found.
         cluster: What there is to say about the cluster.
+        cost: What it has cost so far; None where nobody could tell.
     """
 
     slug: str
     run_id: str
     sensed: Mapping[str, Any]
     cluster: Mapping[str, Any]
+    cost: Mapping[str, Any] | None = None
 
 
 def publish(storage: Storage, lake: Lake, publication: Publication) -> dict[str, Any]:
@@ -68,6 +70,7 @@ def summarize(publication: Publication, reports: Reports, folder: RunFolder) -> 
         "counts": counts_of(publication.sensed, reports),
         "rejected": reports.rejected,
         "images": publication.sensed["images"],
+        "code": publication.sensed["code"],
         "builds_on": publication.sensed["builds_on"],
         "basis": reduce["basis"],
         "basis_id": reduce["basis_id"],
@@ -84,6 +87,8 @@ def summarize(publication: Publication, reports: Reports, folder: RunFolder) -> 
         "phases": {name: report.get("phases", {}) for name, report in vars(reports).items()},
         "versions": featurize.get("versions", {}),
         "cluster": dict(publication.cluster),
+        "estimate": publication.sensed.get("estimate"),
+        "cost": publication.cost,
         "csv": f"{folder.csv}/features.csv",
         "files": export.get("files", []),
     }

@@ -1,35 +1,41 @@
 """One DAG run: what Airflow's context says, turned into what its tasks do."""
 
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from airflow.providers.amazon.aws.hooks.glue_catalog import GlueCatalogHook
 from airflow.sdk import PokeReturnValue
 from airflow.sdk.exceptions import AirflowFailException
 
+from orchard.billing import cost_of_clusters, region_of, say_bill, spot_prices
 from orchard.choices import Choices
 from orchard.cluster import cluster_name, run_job_flow, run_tags
 from orchard.compact import compact
+from orchard.estimate import Work, estimate, refuse_too_dear, say
 from orchard.glue import Catalog
 from orchard.history import History
 from orchard.jobs import RunJobs
 from orchard.lake import Lake, run_slug
 from orchard.notices import warn_of_rejected
-from orchard.publish import Publication, publish
+from orchard.publish import Publication, publish, to_json
 from orchard.register import register
 from orchard.retention import retain
-from orchard.sensing import sense
+from orchard.sensing import Sensed, sense
 from orchard.settings import Settings
+from orchard.sizes import core_nodes_for
 from orchard.steps import build_step
 from orchard.storage import Storage, storage_for
 from orchard_jobs.errors import OrchardError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Run:
     """A DAG run and its settings. Everything is computed anew for each task, so that what is mended
-    in the settings takes effect when a task is cleared.
+    in the settings takes effect when a task is cleared: but for images, model and code, see ``Sensed``.
     """
 
     dag_id: str
@@ -71,6 +77,8 @@ class Run:
         try:
             self.tags()  # where no tag holds the run id, there is nothing to list for
             sensed = sense(self.slug, self._choices(), self.settings)
+            if sensed["new"]:
+                sensed["estimate"] = self._estimate(sensed)
         except OrchardError as error:
             raise AirflowFailException(str(error)) from None
         return PokeReturnValue(is_done=sensed["new"] > 0, xcom_value=dict(sensed))
@@ -82,13 +90,14 @@ class Run:
         return cluster_name(self.tags())
 
     def cluster_request(self) -> dict[str, Any]:
-        return run_job_flow(self.tags(), self._choices().core_nodes, self.settings)
+        core_nodes = self._core_nodes(self._sensed()["new"])
+        return run_job_flow(self.tags(), core_nodes, self._settings_of_run())
 
     def step(self, job: str) -> dict[str, Any]:
         """Return the step of ``featurize``, ``reduce`` or ``export``."""
         jobs = RunJobs(self.slug, self._choices(), self.settings)
         made = {"featurize": jobs.featurize, "reduce": jobs.reduce, "export": jobs.export}[job]
-        return build_step(made(self._sensed()), self.slug, self.settings.places.code)
+        return build_step(made(self._sensed()), self.slug, self._settings_of_run().places.code)
 
     def publish(self) -> dict[str, Any]:
         """Publish the run; return what run.json says.
@@ -102,6 +111,7 @@ class Run:
             run_id=self.run_id,
             sensed=self._sensed(),
             cluster=self._cluster_facts(),
+            cost=self._cost(),
         )
         try:
             summary = publish(self._storage(), lake, publication)
@@ -109,6 +119,14 @@ class Run:
             raise AirflowFailException(str(error)) from None
         warn_of_rejected(self.settings, summary)
         return summary
+
+    def bill(self) -> None:
+        """Log what the run's clusters have cost, now that they have ended; write it beside run.json."""
+        cost = self._cost()
+        if cost:
+            log.info("Cost: %s", say_bill(cost))
+            folder = Lake(self.settings.places.lake).run(self.slug)
+            self._storage().write(folder.cost, to_json(cost))
 
     def compact(self) -> list[str]:
         """Remove what newer runs have superseded, or what is too old; return the runs that it was of.
@@ -151,8 +169,33 @@ class Run:
         except OrchardError as error:
             raise AirflowFailException(str(error)) from None
 
+    def _estimate(self, sensed: Sensed) -> dict[str, Any]:
+        """Say what the run is going to cost. Raises OrchardError where that is too much."""
+        access, fleet = self.settings.access, self.settings.fleet
+        spot = spot_prices(list(fleet.task_types), access) if fleet.task_nodes else {}
+        images, rows = sensed["new"], sensed["new"] + sensed["kept"]
+        estimated = estimate(
+            Work(images, rows, self._core_nodes(images)), self.settings, region_of(access), spot
+        )
+        log.info("Estimate: %s", say(estimated))
+        refuse_too_dear(estimated, self._choices().cost_ceiling)
+        return estimated.to_json()
+
+    def _core_nodes(self, images: int) -> int:
+        return self._choices().core_nodes or core_nodes_for(images, self.settings.fleet)
+
+    def _cost(self) -> dict[str, Any] | None:
+        if self._cluster_facts()["id"] is None:
+            return None
+        return cost_of_clusters(self.tags(), self._sensed()["new"], self.settings)
+
     def _choices(self) -> Choices:
         return Choices.of_run(self.params, self.settings)
+
+    def _settings_of_run(self) -> Settings:
+        """The settings as of now, but with the code that ``sense`` saw: a deployment is for later runs."""
+        places = replace(self.settings.places, code=self._sensed()["code"])
+        return replace(self.settings, places=places)
 
     def _sensed(self) -> Mapping[str, Any]:
         sensed: Mapping[str, Any] = self.ti.xcom_pull(task_ids="sense")

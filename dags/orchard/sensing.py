@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from orchard.choices import Choices
 from orchard.history import History
@@ -32,6 +32,8 @@ class Sensed(TypedDict):
     model: str
     """URI of the model artefact. Later tasks use this one, whatever the settings say by then."""
     model_id: str
+    code: str
+    """URI of the code, likewise: a deployment in the middle of a run changes nothing of it."""
     listed: int
     known: int
     new: int
@@ -46,6 +48,8 @@ class Sensed(TypedDict):
     """The published run that this one continues."""
     predecessor: str | None
     """The newest published run, whatever it is of."""
+    estimate: NotRequired[dict[str, Any]]
+    """What the run is going to cost, see ``estimate.py``; only where something is new."""
 
 
 def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
@@ -77,6 +81,7 @@ def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
         images=choices.images,
         model=settings.places.model,
         model_id=model_id,
+        code=settings.places.code,
         listed=found.listed,
         known=found.known,
         new=found.new.num_rows,

@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import croniter
 
-from orchard.cluster_settings import Fleet, Limits, Spark
+from orchard.cluster_settings import Cost, Fleet, Limits, Spark
+from orchard.deployed import deployed_environment
 from orchard.environment import Variable, read, require, setting, variables
+from orchard.sizes import spark_sizes
 from orchard_jobs.contract import GLOB_CHARACTERS, BasisMode, Precision
 
 URI_PATTERN = r"^(s3://[^/\x00-\x1f\x7f]|file:///)[^\x00-\x1f\x7f]*(?![\s\S])"
@@ -33,11 +35,14 @@ class Places:
 
     lake: str = setting("URI of the lake: where every run, the ledger and the newest result are written")
     model: str = setting(
-        "URI of the model artefact's folder: `make model` makes one, `<lake>/models/<id>` is where it belongs"
+        "URI of the model artefact's folder: `make model` makes one, `<lake>/models/<id>` is its place",
+        shown="required, unless `make deploy` gave it",
     )
     images: str = setting("URI of the folder of `<label>/<image>`", "", shown="`<lake>/images`")
     code: str = setting(
-        "URI of the folder that `make package` fills for the nodes", "", shown="`<lake>/code`"
+        "URI of the folder with what the nodes need, of which a run keeps what it began with",
+        "",
+        shown="`<lake>/code`, unless `make deploy` gave it",
     )
     logs: str = setting("URI under which EMR writes its logs", "", shown="`<lake>/logs`")
 
@@ -177,6 +182,7 @@ class Settings:
     places: Places
     fleet: Fleet
     spark: Spark
+    cost: Cost
     waits: Waits
     nightly: Nightly
     access: Access
@@ -193,18 +199,23 @@ class Settings:
         rule = f"more than {pause} s, or EMR would end the cluster before a step is retried"
         given = f"{self.fleet.idle_timeout} with ORCHARD_LOG_TIMEOUT={self.waits.log_timeout}"
         require(self.fleet.idle_timeout > pause, "idle_timeout", given, rule)
+        spark_sizes(
+            self.fleet, self.spark
+        )  # a size that is missing is told now, not when the cluster is made
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Build the settings from ``ORCHARD_*`` variables.
+        """Build the settings from ``ORCHARD_*`` variables; those of ``make deploy`` where they are not set.
 
         Raises:
             OrchardError: for the first variable that is missing or breaks its rule.
         """
+        environ = {**deployed_environment(), **{name: text for name, text in environ.items() if text.strip()}}
         return cls(
             places=read(Places, environ),
             fleet=read(Fleet, environ),
             spark=read(Spark, environ),
+            cost=read(Cost, environ),
             waits=read(Waits, environ),
             nightly=read(Nightly, environ),
             access=read(Access, environ),
@@ -215,7 +226,7 @@ class Settings:
 
 def table() -> list[Variable]:
     """Return every variable with its default and meaning, for the README."""
-    groups = (Places, Fleet, Spark, Waits, Nightly, Access, Limits, Signals)
+    groups = (Places, Fleet, Spark, Cost, Waits, Nightly, Access, Limits, Signals)
     return [variable for group in groups for variable in variables(group)]
 
 

@@ -136,6 +136,11 @@ class RunFolder:
         return f"{self.uri}/run.json"
 
     @property
+    def cost(self) -> str:
+        """What the run's cluster has cost, written once it has ended."""
+        return f"{self.uri}/cost.json"
+
+    @property
     def page(self) -> str:
         """What people look at: one HTML file, made after the run is published."""
         return f"{self.uri}/report.html"

@@ -35,7 +35,8 @@ DEFAULTS = {name: param.resolve() for name, param in params(SETTINGS).items()}
         ("precision", "int8"),
         ("core_nodes", 0),
         ("core_nodes", 21),
-        ("core_nodes", None),
+        ("cost_ceiling", 0),
+        ("cost_ceiling", "cheap"),
         ("max_failure_ratio", -0.1),
         ("max_failure_ratio", 1.1),
     ],
@@ -54,7 +55,7 @@ def test_each_parameter_explains_itself() -> None:
 
 def test_the_defaults_are_those_of_the_settings() -> None:
     assert Choices.of_run(DEFAULTS, SETTINGS) == Choices(
-        "s3://lake/images", 15, None, BasisMode.REFIT, Precision.FLOAT32, 2, 0.05
+        "s3://lake/images", 15, None, BasisMode.REFIT, Precision.FLOAT32, None, 0.05
     )
 
 
@@ -68,9 +69,7 @@ def test_a_whole_number_that_json_made_a_float_is_a_whole_number() -> None:
     assert repr((chosen.components, chosen.core_nodes)) == "(20, 3)"
 
 
-@pytest.mark.parametrize(
-    ("name", "bad"), [("components", 1.5), ("core_nodes", "2"), ("core_nodes", None), ("components", True)]
-)
+@pytest.mark.parametrize(("name", "bad"), [("components", 1.5), ("core_nodes", "2"), ("components", True)])
 def test_a_number_that_is_not_whole_is_refused(name: str, bad: Any) -> None:
     with pytest.raises(OrchardError, match=f"{name}={bad!r}: it takes a whole number. trigger"):
         Choices.of_run({**DEFAULTS, name: bad}, SETTINGS)

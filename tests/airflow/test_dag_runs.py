@@ -91,6 +91,48 @@ def test_new_images_are_published_and_the_cluster_is_terminated(
     assert live_clusters() == []
 
 
+def test_a_run_says_what_it_was_going_to_cost_and_what_it_has_cost(
+    run: Any, settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By us-east-1's prices, where these tests are: a primary and, for two images, one core node."""
+    add_images(tmp_path, "apple/1.jpg", "apple/2.jpg")
+    run()
+    latest = json.loads((local_path(settings.places.lake) / "latest.json").read_text())
+    summary = json.loads(local_path(latest["run_json"]).read_text())
+    estimate, so_far = summary["estimate"], summary["cost"]
+    assert (estimate["images"], estimate["core_nodes"], estimate["unknown"]) == (2, 1, [])
+    assert estimate["dollars"] == pytest.approx(2 * 0.2016 * 1.25 * estimate["seconds"] / 3600, abs=1e-4)
+    assert (so_far["instances"], so_far["region"]) == (2, "us-east-1")
+    assert so_far["per_1000_images"] == pytest.approx(so_far["dollars"] * 500)
+    final = json.loads(local_path(latest["run_json"]).with_name("cost.json").read_text())
+    assert final["instance_seconds"] >= so_far["instance_seconds"] >= 2 * 60
+    assert "Estimate: 2 new images: about 11 minutes on 1 primary, 1 core and 0 task nodes" in caplog.text
+    assert "Cost: 2 instances for" in caplog.text
+
+
+def test_a_run_above_its_ceiling_fails_before_there_is_a_cluster(
+    run: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    add_images(tmp_path, "apple/1.jpg")
+    clusters = boto3.client("emr").list_clusters()["Clusters"]
+    assert states_of(run(cost_ceiling=0.01))["sense"] == "failed"
+    assert boto3.client("emr").list_clusters()["Clusters"] == clusters
+    shown = capfd.readouterr().out
+    assert "the ceiling is 0.01 $ (nothing has been started)" in shown
+    assert states_of(run(cost_ceiling=1, core_nodes=2)) == dict.fromkeys(EVERY_TASK, "success")
+
+
+def test_a_cost_that_nobody_tells_is_no_reason_to_fail(
+    run: Any, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("not now")
+
+    add_images(tmp_path, "apple/1.jpg")
+    monkeypatch.setattr(Run, "bill", fail)
+    assert states_of(run()) == dict.fromkeys(EVERY_TASK, "success")
+
+
 def test_a_report_that_cannot_be_made_fails_the_run_but_not_the_publication(
     run: Any, settings: Settings, node: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

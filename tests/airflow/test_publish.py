@@ -76,14 +76,16 @@ def publication(slug: str, *builds_on: str, images: str = "s3://in", model: str 
         "listing": "l1",
         "images": images,
         "model_id": model,
+        "code": "s3://code",
         "listed": 4,
         "known": 1,
         "deleted": 6,
         "kept": 3,
         "builds_on": predecessor,
         "predecessor": predecessor,
+        "estimate": {"dollars": 1.5},
     }
-    return Publication(slug, f"id of {slug}", sensed, CLUSTER)
+    return Publication(slug, f"id of {slug}", sensed, CLUSTER, cost={"dollars": 1.25})
 
 
 def published_runs(lake: Lake) -> list[str]:
@@ -106,6 +108,7 @@ def test_a_published_run_is_described_whole(lake: Lake) -> None:
         "counts": {"listed": 4, "featurized": 2, "rejected": 1, "known": 1, "deleted": 6},
         "rejected": {"corrupt": 1},
         "images": "s3://in",
+        "code": "s3://code",
         "builds_on": None,
         "basis": "refit",
         "basis_id": "basis-r1",
@@ -122,6 +125,8 @@ def test_a_published_run_is_described_whole(lake: Lake) -> None:
         "phases": {"featurize": {"a": 1.5}, "reduce": {"a": 1.5}, "export": {"a": 1.5}},
         "versions": {"spark": "4"},
         "cluster": CLUSTER,
+        "estimate": {"dollars": 1.5},
+        "cost": {"dollars": 1.25},
         "csv": f"{lake.uri}/runs/r1/csv/features.csv",
         "files": ["features.csv"],
     }

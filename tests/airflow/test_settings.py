@@ -57,6 +57,24 @@ def test_every_kind_of_value_is_parsed() -> None:
         ("ORCHARD_CODE", "s3://code/a b", "ORCHARD_CODE=s3://code/a b: it takes letters, digits"),
         ("ORCHARD_CORE_NODES", "two", "ORCHARD_CORE_NODES=two: it takes a whole number"),
         ("ORCHARD_CORE_NODES", "21", "ORCHARD_CORE_NODES=21: it takes 1 to 20"),
+        (
+            "ORCHARD_CORE_TYPES",
+            "m5.xlarge,m7g.xlarge",
+            "ORCHARD_CORE_TYPES=m5.xlarge,m7g.xlarge: it takes types of x86",
+        ),
+        (
+            "ORCHARD_CORE_TYPES",
+            "p4d.24xlarge",
+            "ORCHARD_EXECUTOR_MEMORY=: it takes a size where the memory",
+        ),
+        (
+            "ORCHARD_PRIMARY_TYPES",
+            "x1.32xlarge",
+            "ORCHARD_DRIVER_MEMORY=: it takes a size where the memory",
+        ),
+        ("ORCHARD_COST_CEILING", "0", "ORCHARD_COST_CEILING=0.0: it takes more than 0 dollars"),
+        ("ORCHARD_IMAGES_PER_CORE", "0", "ORCHARD_IMAGES_PER_CORE=0.0: it takes more than 0"),
+        ("ORCHARD_BOOT_SECONDS", "-1", "ORCHARD_BOOT_SECONDS=-1: it takes 0 or more"),
         ("ORCHARD_SECURITY_GROUPS", "sg-1", "ORCHARD_SECURITY_GROUPS=sg-1: it takes two groups, or none"),
         ("ORCHARD_PRECISION", "int8", "ORCHARD_PRECISION=int8: it takes one of float32, bfloat16"),
         ("ORCHARD_MAX_FAILURE_RATIO", "1.5", "ORCHARD_MAX_FAILURE_RATIO=1.5: it takes 0 to 1"),
@@ -122,6 +140,6 @@ def test_the_table_lists_each_variable_once_with_its_default() -> None:
     assert len(rows) == len(table())
     assert rows["ORCHARD_LAKE"].default == "required"
     assert rows["ORCHARD_IMAGES"].default == "`<lake>/images`"
-    assert rows["ORCHARD_CORE_NODES"].default == "2"
+    assert rows["ORCHARD_CORE_NODES"].default == "none: as the number of new images asks for"
     assert rows["ORCHARD_SUBNETS"].default == "none"
     assert all(variable.description for variable in rows.values())

@@ -47,7 +47,10 @@ def test_it_creates_and_ends_no_cluster_of_another_lake(lake: str, plain: Stack)
 
 @pytest.mark.parametrize(
     "action",
-    ["TerminateJobFlows", "AddJobFlowSteps", "CancelSteps", "DescribeCluster", "ListSteps", "DescribeStep"],
+    [
+        *("TerminateJobFlows", "AddJobFlowSteps", "CancelSteps"),
+        *("DescribeCluster", "DescribeStep", "ListInstances", "ListSteps"),
+    ],
 )
 def test_it_uses_clusters_with_our_tag_and_no_other(action: str, plain: Stack, settings: Settings) -> None:
     ours, name = resource_tags(tags_asked_for(settings)), f"elasticmapreduce:{action}"
@@ -61,7 +64,7 @@ def test_it_uses_clusters_with_our_tag_and_no_other(action: str, plain: Stack, s
 def test_it_changes_nothing_else_of_a_cluster_even_if_it_is_ours(plain: Stack, settings: Settings) -> None:
     ours = resource_tags(tags_asked_for(settings))
     used = {"addjobflowsteps", "addtags", "cancelsteps", "describecluster", "describestep", "liststeps"}
-    used |= {"listclusters", "putautoterminationpolicy", "runjobflow", "terminatejobflows"}
+    used |= {"listclusters", "listinstances", "putautoterminationpolicy", "runjobflow", "terminatejobflows"}
     others = {name for name in actions_of("elasticmapreduce") if name.partition(":")[2] not in used}
     assert "elasticmapreduce:setterminationprotection" in others
     for action in others:

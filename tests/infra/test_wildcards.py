@@ -8,6 +8,7 @@ from tests.infra.stack import Stack
 
 WITHOUT_RESOURCE = {
     "elasticmapreduce:RunJobFlow": "there is no cluster yet; the tags of the request limit it",
+    "ec2:DescribeSpotPriceHistory": "AWS knows no resource for it; it tells prices",
     "elasticmapreduce:ListClusters": "AWS knows no resource for it; it tells names and states",
 }
 """All that may be done with Resource "*", and why."""

@@ -1,15 +1,19 @@
 """The bootstrap script and the package that a cluster gets, as far as no network is needed."""
 
+import hashlib
 import os
 import socket
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.jobs.conftest import ROOT
+from tests.tiny_wheel import make_wheel
 
 SCRIPT = ROOT / "bootstrap" / "install_node.sh"
 
@@ -51,25 +55,122 @@ def test_an_environment_with_tensorflow_serves_those_who_need_none(source: Path,
     assert "up to date" in install(*arguments).stdout
 
 
-def test_code_on_s3_without_a_wheelhouse_is_installed_from_the_index(source: Path, tmp_path: Path) -> None:
-    """`aws s3 sync` makes an empty folder for a prefix that is not there: that is no wheelhouse."""
-    (source / "requirements.txt").write_text(f"none-such==1.0 --hash=sha256:{'0' * 64}\n")
-    aws = tmp_path / "bin" / "aws"
+@pytest.fixture
+def wheelhouse(source: Path, tmp_path: Path) -> Path:
+    """A folder of wheels, with the one that the code asks for."""
+    folder = tmp_path / "a wheelhouse"
+    folder.mkdir()
+    wheel = make_wheel(folder, "tiny", "1.0")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (source / "requirements.txt").write_text(f"tiny==1.0 --hash=sha256:{digest}\n")
+    (source / "wheelhouse.txt").write_text(f"file://{folder}\n")
+    return folder
+
+
+def fake_aws(folder: Path, script: str) -> Path:
+    """An AWS CLI: $source and $target are those of `aws s3 sync`."""
+    aws = folder / "bin" / "aws"
     aws.parent.mkdir()
-    copy = f'cp "{source}/$(basename "$4")" "$5"'
-    aws.write_text(f'#!/bin/bash\nif [ "$2" = sync ]; then mkdir -p "$5"; else {copy}; fi\n')
+    aws.write_text(f'#!/bin/bash\nsource="${{@: -2:1}}" target="${{@: -1}}"\n{script}\n')
     aws.chmod(0o755)
-    with socket.socket() as index:  # answers nobody, but sees who asks
+    return aws.parent
+
+
+@contextmanager
+def silent_index() -> Iterator[tuple[socket.socket, dict[str, str]]]:
+    """An index that answers nobody, but sees who asks; and pip's settings for it."""
+    with socket.socket() as index:
         index.bind(("127.0.0.1", 0))
         index.listen()
         index.settimeout(60)
         url = f"http://127.0.0.1:{index.getsockname()[1]}/simple"
-        pip = {"PIP_INDEX_URL": url, "PIP_RETRIES": "0", "PIP_DEFAULT_TIMEOUT": "1"}
-        done = install("--target", str(tmp_path / "venv"), "--source", "s3://l/code", path=aws.parent, **pip)
+        yield index, {"PIP_INDEX_URL": url, "PIP_RETRIES": "0", "PIP_DEFAULT_TIMEOUT": "1"}
+
+
+def test_code_on_s3_without_a_wheelhouse_is_installed_from_the_index(source: Path, tmp_path: Path) -> None:
+    (source / "requirements.txt").write_text(f"none-such==1.0 --hash=sha256:{'0' * 64}\n")
+    path = fake_aws(tmp_path, f'cp "{source}/"* "$target"')
+    with silent_index() as (index, pip):
+        done = install("--target", str(tmp_path / "venv"), "--source", "s3://l/code", path=path, **pip)
         assert done.returncode != 0
         asked, _ = index.accept()
         assert asked.recv(100).startswith(b"GET /simple/none-such/")
         asked.close()
+
+
+@pytest.mark.usefixtures("wheelhouse")
+def test_with_a_wheelhouse_nothing_else_is_asked(source: Path, tmp_path: Path) -> None:
+    with silent_index() as (index, pip):
+        done = install("--target", str(tmp_path / "venv"), "--source", f"file://{source}", **pip)
+        assert done.returncode == 0, done.stderr
+        index.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            index.accept()
+    subprocess.run([tmp_path / "venv" / "bin" / "python", "-c", "import tiny"], check=True)
+
+
+def test_of_a_wheelhouse_on_s3_a_node_takes_what_is_for_its_processor(
+    source: Path, wheelhouse: Path, tmp_path: Path
+) -> None:
+    (source / "wheelhouse.txt").write_text("s3://l/wheels\n")
+    log = tmp_path / "asked"
+    folders = f'if [ "$source" = s3://l/code ]; then from="{source}"; else from="{wheelhouse}"; fi'
+    path = fake_aws(tmp_path, f'echo "$*" >> "{log}"\n{folders}\ncp "$from/"* "$target"')
+    done = install("--target", str(tmp_path / "venv"), "--source", "s3://l/code", path=path)
+    assert done.returncode == 0, done.stderr
+    asked = log.read_text().splitlines()[1]
+    assert f"--exclude * --include *-any.whl --include *_{os.uname().machine}.whl s3://l/wheels" in asked
+
+
+def test_another_wheel_than_the_pinned_one_is_refused(source: Path, wheelhouse: Path, tmp_path: Path) -> None:
+    with (wheelhouse / "tiny-1.0-py3-none-any.whl").open("ab") as wheel:
+        wheel.write(b"more")
+    done = install("--target", str(tmp_path / "venv"), "--source", f"file://{source}")
+    assert done.returncode == 2
+    assert "THESE PACKAGES DO NOT MATCH THE HASHES" in done.stderr
+    assert "pip could not install requirements.txt with Python 3." in done.stderr
+    assert "made" in install("--target", str(tmp_path / "venv"), "--source", make_empty(source)).stdout
+
+
+def make_empty(source: Path) -> str:
+    (source / "requirements.txt").write_text("# none\n")
+    return f"file://{source}"
+
+
+def test_what_cannot_be_read_from_s3_is_told(tmp_path: Path) -> None:
+    path = fake_aws(tmp_path, 'echo "AccessDenied: who are you" >&2; exit 1')
+    done = install("--target", str(tmp_path / "venv"), "--source", "s3://l/code", path=path)
+    assert done.returncode == 2
+    assert "AccessDenied: who are you" in done.stderr
+    assert "cannot read s3://l/code (above is why): the node's role" in done.stderr
+
+
+def test_a_python_that_is_too_old_is_refused(source: Path, tmp_path: Path) -> None:
+    old = tmp_path / "python3.9"
+    old.write_text('#!/bin/bash\nif [ "$1" = --version ]; then echo Python 3.9.2; else exit 1; fi\n')
+    old.chmod(0o755)
+    done = install("--target", str(tmp_path / "venv"), "--source", f"file://{source}", PYTHON=str(old))
+    assert done.returncode == 2
+    assert f"{old} is Python 3.9.2: it must be Python 3.11, 3.12 or 3.13" in done.stderr
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_where_its_user_may_not_write_it_asks_sudo(may: bool, source: Path, tmp_path: Path) -> None:
+    """EMR runs it as hadoop, who may become root without a password. Nobody can make a folder in a file."""
+    blocked = tmp_path / "opt"
+    blocked.touch()
+    sudo = tmp_path / "bin" / "sudo"
+    sudo.parent.mkdir()
+    sudo.write_text(f'#!/bin/bash\n[ -f "{blocked}" ] && rm "{blocked}"\nexec "$@"\n' if may else "exit 1\n")
+    sudo.chmod(0o755)
+    target = blocked / "venv"
+    done = install("--target", str(target), "--source", f"file://{source}", path=sudo.parent)
+    if may:
+        assert done.returncode == 0, done.stderr
+        assert (target / "bin" / "python").exists()
+    else:
+        assert done.returncode == 2
+        assert f"may neither make {target} nor become root with sudo" in done.stderr
 
 
 @pytest.mark.parametrize(

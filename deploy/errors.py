@@ -1,0 +1,5 @@
+"""Why nothing is deployed."""
+
+
+class DeployError(Exception):
+    """One line: what was found, the rule, the remedy."""

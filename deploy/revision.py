@@ -1,0 +1,72 @@
+"""The files of one git revision: what is committed is deployed, never what lies in the working tree."""
+
+import io
+import subprocess
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.errors import DeployError
+
+SHOWN_CHANGES = 5
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A commit, by its whole hash, and its files by their path from the top."""
+
+    commit: str
+    files: Mapping[str, bytes]
+
+    @property
+    def name(self) -> str:
+        """What its folder in the bucket is called."""
+        return self.commit[:12]
+
+
+def read_revision(repository: Path, asked: str | None) -> Revision:
+    """Read the revision ``asked``, or without one the checked out, which then has to be all there is.
+
+    Raises:
+        DeployError: if there is no such revision, or something is not committed.
+    """
+    if not asked:
+        _refuse_uncommitted(repository)
+    commit = _resolve(repository, asked or "HEAD")
+    archive = _git(repository, "archive", "--format=tar", commit)
+    return Revision(commit, _unpack(archive.stdout))
+
+
+def _refuse_uncommitted(repository: Path) -> None:
+    status = _git(repository, "status", "--porcelain", "--untracked-files=all")
+    changes = [line[3:] for line in status.stdout.decode().splitlines()]
+    if status.returncode:
+        raise DeployError(f"{repository} is no git repository: what is deployed is a revision. Clone it.")
+    if changes:
+        more = f" and {len(changes) - SHOWN_CHANGES} more" if len(changes) > SHOWN_CHANGES else ""
+        raise DeployError(
+            f"not committed: {', '.join(changes[:SHOWN_CHANGES])}{more}. What is deployed is a revision: "
+            "commit or stash, or name one with REVISION=<hash>."
+        )
+
+
+def _resolve(repository: Path, asked: str) -> str:
+    found = _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{asked}^{{commit}}")
+    if found.returncode:
+        raise DeployError(f"REVISION={asked}: this repository has no such commit. `git fetch` gets more.")
+    return found.stdout.decode().strip()
+
+
+def _unpack(archive: bytes) -> dict[str, bytes]:
+    files = {}
+    with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+        for member in members:
+            content = members.extractfile(member) if member.isfile() else None
+            if content:
+                files[member.name] = content.read()
+    return files
+
+
+def _git(repository: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(["git", "-C", repository, *arguments], capture_output=True, check=False)
