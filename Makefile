@@ -29,7 +29,8 @@ up: preflight-up setup ## Start Airflow with its UI and a local EMR [PORT=8080] 
 down: ## Stop what `make up` started
 	@if [ -x $(AIRFLOW_ENV)/bin/python ]; then $(AIRFLOW_ENV)/bin/python -m local.down; fi
 
-test: test-jobs test-airflow test-infra test-local test-e2e test-faults test-s3a ## Run every test
+# The longest first: `make -j2 test` then takes little more than half of the time.
+test: test-faults test-jobs test-airflow test-e2e test-s3a test-local test-infra ## Run every test
 
 test-jobs: setup-tests ## Tests of the Spark jobs, in the node's environment
 	$(NODE_ENV)/bin/python -m pytest tests/jobs
@@ -75,7 +76,7 @@ bench-sizing: setup ## Hours and dollars on clusters, estimated from benchmarks/
 lint: setup-tests ## Ruff and mypy
 	$(AIRFLOW_ENV)/bin/ruff check .
 	$(AIRFLOW_ENV)/bin/ruff format --check .
-	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local/sample_images.py dags plugins local bootstrap benchmarks/listing.py cli purge
+	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local/sample_images.py dags plugins local bootstrap benchmarks/listing.py cli deploy purge
 	MYPYPATH=spark_jobs:. $(NODE_ENV)/bin/mypy --exclude benchmarks/listing.py spark_jobs local/sample_images.py benchmarks
 
 format: setup-tests ## Let ruff mend what it can
