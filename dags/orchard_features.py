@@ -46,11 +46,11 @@ from typing import Any
 
 from airflow.sdk import DAG, chain, task
 
-from orchard.choices import params
 from orchard.cluster import clusters_of_lake
 from orchard.defaults import default_args
 from orchard.events import event_of, results, schedule
 from orchard.fields import Fields
+from orchard.form import params
 from orchard.run import Run
 from orchard.settings import Settings
 from orchard_emr_create import OrchardCreateClusterOperator

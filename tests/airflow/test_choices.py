@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import ParamValidationError
 
-from orchard.choices import Choices, params
+from orchard.choices import Choices
+from orchard.form import params
 from orchard.settings import Settings
 from orchard_jobs.contract import BasisMode, Precision
 from orchard_jobs.errors import OrchardError

@@ -10,8 +10,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from receivers import webhook
 
-from orchard.choices import params
 from orchard.events import results
+from orchard.form import params
 from orchard.lake import Lake
 from orchard.run import Run
 from orchard.settings import Settings

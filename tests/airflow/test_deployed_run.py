@@ -15,7 +15,7 @@ import pytest
 from deployments import BUCKET, ROOT, Repository, objects, read
 
 from local.emr.launcher import running_emr
-from orchard.choices import params
+from orchard.form import params
 from orchard.run import Run
 from orchard.settings import Settings
 

@@ -8,7 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from orchard.choices import Choices, params
+from orchard.choices import Choices
+from orchard.form import params
 from orchard.regions import check_regions, region_of
 from orchard.sensing import sense
 from orchard.settings import Access, Settings

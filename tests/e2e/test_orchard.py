@@ -41,6 +41,10 @@ def test_a_job_that_fails_is_one_line_and_a_run_that_succeeds_is_published(
     assert run["counts"] == {"listed": 25, "featurized": 24, "rejected": 1, "known": 0, "deleted": 0}
     assert Path(run["csv"].removeprefix("file://")).read_text().count("\n") == 25
     assert json.loads(orchard(lake, "show", "--json").stdout) == run
+    report = orchard(lake, "report")
+    assert Path(report.stdout.strip().removeprefix("file://")).read_text().startswith("<!doctype html>"), (
+        report.stderr
+    )
     again = orchard(lake, *given)
     assert again.returncode == 0, again.stderr
     assert "No new images" in again.stderr

@@ -14,8 +14,8 @@ from botocore import xform_name
 from botocore.client import BaseClient
 from botocore.session import Session
 
-from orchard.choices import params
 from orchard.compact import KEPT
+from orchard.form import params
 from orchard.lake import Lake
 from orchard.ledger import LEDGER_SCHEMA, to_parquet
 from orchard.run import Run
