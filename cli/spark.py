@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from local.node import CODE, NODE_ENV
 from local.processes import stop_session
-from orchard_jobs.contract import Job
+from orchard_jobs.contract import JAVA_OPTIONS, Job
 from orchard_jobs.errors import OrchardError
 
 LOOK_INTERVAL = 0.5  # seconds
@@ -59,6 +59,8 @@ class Spark:
         return [
             *(str(NODE_ENV / "bin" / "spark-submit"), "--master", self.master),
             *("--driver-memory", self.driver_memory, "--conf", "spark.ui.enabled=false"),
+            *("--conf", f"spark.driver.extraJavaOptions={JAVA_OPTIONS}"),
+            *("--conf", f"spark.executor.extraJavaOptions={JAVA_OPTIONS}"),
             *("--name", f"orchard {job.NAME}", "--py-files", str(CODE / "orchard_jobs.zip")),
             *(str(CODE / "run.py"), job.NAME, *job.to_argv()),
         ]
