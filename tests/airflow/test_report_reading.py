@@ -12,7 +12,8 @@ from orchard.lake import Lake
 from orchard.report import reading, rows, survey
 from orchard.report.reading import read_facts
 from orchard.report.write import write_report
-from orchard.storage import FileStorage, S3Storage, local_path
+from orchard.storage import FileStorage, local_path
+from orchard.storage_s3 import S3Storage
 from orchard_jobs.errors import OrchardError
 
 FIRST = clusters({"apple": 130, "pear": 60, "fig": 3})
