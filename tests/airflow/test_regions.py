@@ -1,6 +1,7 @@
 """Data that is to stay in a region does, or nothing is listed."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -85,6 +86,6 @@ def test_s3_names_the_region_even_where_it_denies_the_rest() -> None:
 def test_where_the_region_is_not_told_the_log_says_so_and_the_run_goes_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("orchard.regions.S3Hook.conn", Refusing({}))
+    monkeypatch.setattr("orchard.regions.s3_hook", lambda _: SimpleNamespace(conn=Refusing({})))
     check_regions(PARIS, "s3://somebodys/images")
     assert "s3://somebodys does not tell its region: ORCHARD_REGION=eu-west-3 is not checked" in caplog.text
