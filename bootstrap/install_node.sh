@@ -6,7 +6,8 @@
 #
 # --target  the virtual environment to make, e.g. /opt/orchard/venv
 # --source  the folder (file:///… or s3://…) with requirements.txt and, where `make deploy` made it,
-#           wheelhouse.txt: the URI of a folder of wheels. With it nothing but that folder is asked.
+#           wheelhouse.txt: the URI of a folder of wheels. With it nothing but that folder is asked, for all
+#           but TensorFlow.
 # --with-tensorflow  also what --runtime=tensorflow and exporting a model need (2 GB, from PyPI)
 #
 # Every wheel is checked against its hash. Running it again with the same requirements does nothing. It
@@ -70,7 +71,7 @@ python="${PYTHON:-$(command -v python3.11 || command -v python3)}" ||
   fail "$python is $("$python" --version 2>&1): it must be Python 3.11, 3.12 or 3.13; name one with PYTHON"
 
 set -- --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r "$code/$requirements"
-if [ -f "$code/wheelhouse.txt" ]; then
+if [ -f "$code/wheelhouse.txt" ] && [ "$requirements" = requirements.txt ]; then
   wheelhouse="$(< "$code/wheelhouse.txt")"
   fetch wheelhouse "$wheelhouse" '*-any.whl' "*_$(uname -m).whl"
   say "installing from $wheelhouse, of which $(find "$folder" -name '*.whl' | wc -l) wheels are for $(uname -m)"

@@ -115,9 +115,11 @@ class Erasure:
         showing = [one for one in held if self._shows(one)]
         rewritten = [one for one in showing if one.is_current and not _is_page(one)]
         self._refuse_working({self._run_of(one) for one in rewritten}, history)
+        traced = {self._run_of(one) for one in showing}
         counting = {self._run_of(one) for one in showing if self._is_in(one, "components")}
-        whole = [one for one in held if self._is_of_all_rows(one) and self._run_of(one) in counting]
-        deleted = dict.fromkeys([*whole, *(one for one in showing if one not in rewritten)])
+        pages = [one for one in held if _is_page(one) and self._run_of(one) in traced]
+        sums = [one for one in held if self._is_in(one, "statistics") and self._run_of(one) in counting]
+        deleted = dict.fromkeys([*pages, *sums, *(one for one in showing if one not in rewritten)])
         own = [one for one in self.images.of(self.image) if _is_gone(one)]
         return Traces(tuple(one.uri for one in rewritten), tuple(deleted), tuple(own))
 
@@ -171,10 +173,6 @@ class Erasure:
                 rule="every file of a run is searched for the image",
                 remedy=f"purge the whole run, if it is not needed: RUN={self._run_of(held)}",
             ) from error
-
-    def _is_of_all_rows(self, held: Held) -> bool:
-        """Whether it is made of all rows of a result: a page that shows some of them, or their sums."""
-        return _is_page(held) or self._is_in(held, "statistics")
 
     def _is_in(self, held: Held, folder: str) -> bool:
         return held.uri.startswith(f"{self.lake.run(self._run_of(held)).uri}/{folder}/")

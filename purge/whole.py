@@ -15,7 +15,8 @@ def plan_all(places: Places, storage: Storage, holdings: Holdings) -> Plan:
         OrchardError: if images, code or models are where runs are.
     """
     lake = Lake(places.lake)
-    folders = [lake.ledger, lake.runs, lake.bases, places.logs]
+    logs = [places.logs] if is_inside(places.logs, places.lake) else []  # elsewhere they may be others' too
+    folders = [lake.ledger, lake.runs, lake.bases, *logs]
     staying = (places.images, places.code, places.model)
     for uri in staying:
         inside = [folder for folder in folders if is_inside(uri, folder)]

@@ -108,7 +108,10 @@ def spot_prices(names: list[str], access: Access) -> dict[str, float]:
 
 def region_of(access: Access) -> str | None:
     """Return the region in which clusters are made; None where nothing tells it."""
-    return access.region or EmrHook(**access.hook).conn_region_name
+    try:
+        return access.region or EmrHook(**access.hook).conn_region_name
+    except BotoCoreError:
+        return None
 
 
 def _instances(client: Any, cluster_id: str) -> list[dict[str, Any]]:

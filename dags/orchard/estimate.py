@@ -1,6 +1,6 @@
 """What a run is going to cost, before there is a cluster. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -59,17 +59,13 @@ class Estimate:
         return asdict(self) | {"unknown": list(self.unknown)}
 
 
-def estimate(work: Work, settings: Settings, region: str | None, spot: Mapping[str, float]) -> Estimate:
-    """Estimate a run.
-
-    Args:
-        spot: Dollars an hour on the Spot market, by instance type; on demand for what is not there.
-    """
+def estimate(work: Work, settings: Settings, region: str | None) -> Estimate:
+    """Estimate a run, by prices on demand: Spot nodes become that where there is no Spot."""
     fleet, cost, images, core_nodes = settings.fleet, settings.cost, work.images, work.core_nodes
     cores = (core_nodes + fleet.task_nodes) * cores_of_worker(fleet)
     seconds = cost.boot_seconds + JOBS_SECONDS
     seconds += round(images / (cost.images_per_core * cores) + work.rows / (ROWS_PER_CORE * cores))
-    hourly = _hourly(core_nodes, fleet, region, spot)
+    hourly = _hourly(core_nodes, fleet, region)
     dollars = None if hourly is None else round(hourly * max(seconds, 60) / 3600, 4)
     return Estimate(
         images=images,
@@ -120,11 +116,11 @@ def per_1000(dollars: float | None, images: int) -> float | None:
     return round(dollars * 1000 / images, 6) if dollars is not None and images else None
 
 
-def _hourly(core_nodes: int, fleet: Fleet, region: str | None, spot: Mapping[str, float]) -> float | None:
+def _hourly(core_nodes: int, fleet: Fleet, region: str | None) -> float | None:
     """Of all nodes, each as dear as its fleet's dearest type; None where a price is unknown."""
     primary = [hourly_price(name, region) for name in fleet.primary_types]
     core = [hourly_price(name, region) for name in fleet.core_types]
-    task = [hourly_price(name, region, spot.get(name)) for name in fleet.task_types]
+    task = [hourly_price(name, region) for name in fleet.task_types]
     fleets = [(1, primary), (core_nodes, core), *([(fleet.task_nodes, task)] if fleet.task_nodes else [])]
     dearest = [(nodes, _dearest(prices)) for nodes, prices in fleets]
     if any(price is None for _, price in dearest):

@@ -36,8 +36,12 @@ def take_out(storage: Storage, lake: Lake, slugs: Collection[str]) -> None:
 
 
 def delete_run(storage: Storage, lake: Lake, slug: str) -> None:
-    """Delete all that a run has written, the ledger entry first; its basis may be another's too."""
+    """Delete all that a run has written; its basis may be another's too.
+
+    What says that it was published goes first: so what is interrupted goes as an unfinished run.
+    """
     storage.delete(lake.ledger_entry(slug))
+    storage.delete(lake.run(slug).run_json)
     storage.delete_folder(lake.run(slug).uri)
 
 

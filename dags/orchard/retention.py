@@ -1,4 +1,4 @@
-"""How long a lake keeps results: what is older than ORCHARD_RETENTION_DAYS goes, if no later run needs it.
+"""How long a lake keeps results: what ORCHARD_RETENTION_DAYS ago was superseded goes, if no run needs it.
 
 The newest run of each folder of images stays whole, however old: readers read it, and the next run
 continues it. Features stay as long as a run that stays needs them.
@@ -34,9 +34,10 @@ class RunFacts:
 
 
 def retain(storage: Storage, lake: Lake, days: int, now: datetime | None = None) -> list[str]:
-    """Delete what is older than ``days``; return the runs that it was of.
+    """Delete what was superseded ``days`` ago; return the runs that it was of.
 
-    Each step can be repeated: what is interrupted goes the next time.
+    What is interrupted goes the next time, but for a run that has just lost its name in latest.json and has
+    its run.json yet: that is for ``make purge``.
 
     Raises:
         OrchardError: where latest.json changes meanwhile; or a ledger entry does, which is needed to know
@@ -66,15 +67,20 @@ def retain(storage: Storage, lake: Lake, days: int, now: datetime | None = None)
 
 
 def expired_runs(history: History, published_at: Mapping[str, datetime], cutoff: datetime) -> list[str]:
-    """Return the runs, oldest first, that are older than ``cutoff`` and newest of no folder of images. Pure.
+    """Return the runs, oldest first, that another on the same images has superseded before ``cutoff``. Pure.
 
-    A run of which nobody knows when it was published stays.
+    Not those that are older: what readers had until last night is there to go back to, however old it is. A
+    run stays of which nobody knows when it, or the next one, was published.
     """
-    newest = history.newest()
+    superseded_at: dict[str, datetime | None] = {}
+    later: dict[str, str] = {}
+    for run in reversed(history.runs):
+        superseded_at[run.run] = published_at.get(later.get(run.images, ""))
+        later[run.images] = run.run
     return [
         run.run
         for run in history.runs
-        if run.run not in newest and run.run in published_at and published_at[run.run] < cutoff
+        if run.run in published_at and (at := superseded_at[run.run]) and at < cutoff
     ]
 
 
@@ -103,8 +109,12 @@ def _has_results(storage: Storage, lake: Lake, slug: str) -> bool:
 
 
 def _delete_unfinished(storage: Storage, lake: Lake, published: set[str], since: datetime) -> list[str]:
-    """Delete the runs that were not published and have written nothing ``since``."""
+    """Delete the runs that were not published and have written nothing ``since``.
+
+    Those with a run.json stay: they have been published, as far as anybody knows who has lost latest.json.
+    """
     names = [name for name in storage.folders(lake.runs) if name not in published and is_slug(name)]
+    names = [slug for slug in names if "run.json" not in storage.names(lake.run(slug).uri)]
     old = [slug for slug in names if is_idle(storage, lake.run(slug).uri, since)]
     for slug in old:
         delete_run(storage, lake, slug)

@@ -9,7 +9,7 @@ from airflow.providers.amazon.aws.hooks.glue_catalog import GlueCatalogHook
 from airflow.sdk import PokeReturnValue
 from airflow.sdk.exceptions import AirflowFailException
 
-from orchard.billing import cost_of_clusters, region_of, say_bill, spot_prices
+from orchard.billing import cost_of_clusters, region_of, say_bill
 from orchard.choices import Choices
 from orchard.cluster import cluster_name, run_job_flow, run_tags
 from orchard.compact import compact
@@ -171,12 +171,9 @@ class Run:
 
     def _estimate(self, sensed: Sensed) -> dict[str, Any]:
         """Say what the run is going to cost. Raises OrchardError where that is too much."""
-        access, fleet = self.settings.access, self.settings.fleet
-        spot = spot_prices(list(fleet.task_types), access) if fleet.task_nodes else {}
         images, rows = sensed["new"], sensed["new"] + sensed["kept"]
-        estimated = estimate(
-            Work(images, rows, self._core_nodes(images)), self.settings, region_of(access), spot
-        )
+        work = Work(images, rows, self._core_nodes(images))
+        estimated = estimate(work, self.settings, region_of(self.settings.access))
         log.info("Estimate: %s", say(estimated))
         refuse_too_dear(estimated, self._choices().cost_ceiling)
         return estimated.to_json()
@@ -187,7 +184,12 @@ class Run:
     def _cost(self) -> dict[str, Any] | None:
         if self._cluster_facts()["id"] is None:
             return None
-        return cost_of_clusters(self.tags(), self._sensed()["new"], self.settings)
+        try:
+            return cost_of_clusters(self.tags(), self._sensed()["new"], self.settings)
+        except Exception:
+            # Worth knowing, but no reason for a run not to be published.
+            log.exception("The cost of this run is unknown")
+            return None
 
     def _choices(self) -> Choices:
         return Choices.of_run(self.params, self.settings)

@@ -245,6 +245,13 @@ def test_an_image_goes_from_every_file_in_every_version_and_nothing_else_does(ni
         nights.plan(IMAGE="e")
 
 
+def test_the_page_of_a_run_that_only_rejected_the_image_goes_and_its_statistics_stay(nights: Place) -> None:
+    before = nights.contents()
+    nights.storage.write(f"{nights.lake.run('r1').csv}/rejects.csv", lines([["it's", "corrupt"]]))
+    nights.purge(IMAGE="it's")
+    assert set(before) - set(nights.contents()) == {"runs/r1/report.html"}
+
+
 OF_ALL_ROWS = ("statistics/statistics.npz", "report.html")
 OF_OWN_ROWS = ("manifest.parquet", "outcomes.parquet", "features/part-0.parquet")
 RESULTS = ("components/part-0.parquet", "csv/features.csv", "reports/featurize.json")

@@ -156,6 +156,8 @@ def test_thumbnails_beyond_the_limit_are_left_out_evenly() -> None:
     texts = to_base64([b"123456"] * 10, 40)
     assert [bool(text) for text in texts] == [True, False] * 5
     assert to_base64([b"123456", None], 40) == ["MTIzNDU2", ""]
+    assert to_base64([b"123456"] * 3, 8) == ["MTIzNDU2", "", ""]
+    assert to_base64([b"123456"] * 3, 0) == ["", "", ""]
 
 
 def test_numbers_are_written_as_people_read_them() -> None:

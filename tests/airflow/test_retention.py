@@ -63,9 +63,9 @@ def runs_of(lake: Lake) -> list[str]:
 
 
 def test_what_is_older_goes_but_for_features_that_the_newest_run_needs(lake: Lake) -> None:
-    write_run(lake, "r1", 40, {"a": "r1", "b": "r1"})
-    write_run(lake, "r2", 35, {"a": "r1", "b": "r2"})
-    write_run(lake, "r3", 20, {"a": "r1", "b": "r3"})
+    write_run(lake, "r1", 45, {"a": "r1", "b": "r1"})
+    write_run(lake, "r2", 40, {"a": "r1", "b": "r2"})
+    write_run(lake, "r3", 35, {"a": "r1", "b": "r3"})
     write_run(lake, "r4", 0, {"a": "r1", "b": "r3", "c": "r4"})
     assert retain(FileStorage(), lake, 30, NOW) == ["r2", "r1"]
     assert left_of(lake, "r1") == {"run.json", "features"}
@@ -81,7 +81,7 @@ def test_features_go_once_no_run_needs_them_any_more(lake: Lake) -> None:
     write_run(lake, "r1", 40, {"a": "r1"})
     write_run(lake, "r2", 35, {"a": "r1", "b": "r2"})
     assert retain(FileStorage(), lake, 30, NOW) == ["r1"]
-    write_run(lake, "r3", 0, {"a": "r3", "b": "r2"})
+    write_run(lake, "r3", 31, {"a": "r3", "b": "r2"})
     assert retain(FileStorage(), lake, 30, NOW) == ["r1", "r2"]
     assert (left_of(lake, "r1"), left_of(lake, "r2")) == (set(), {"run.json", "features"})
 
@@ -92,6 +92,21 @@ def test_the_newest_run_of_each_folder_of_images_stays_whole_however_old(lake: L
     write_run(lake, "r2", 200, {"b": "r2"})
     assert retain(FileStorage(), lake, 30, NOW) == ["r1"]
     assert left_of(lake, "trial") == left_of(lake, "r2") == STATE
+
+
+def test_a_result_that_was_superseded_tonight_is_there_to_go_back_to_however_old_it_is(lake: Lake) -> None:
+    write_run(lake, "r1", 400, {"a": "r1"})
+    write_run(lake, "r2", 0, {"a": "r2"})
+    assert retain(FileStorage(), lake, 30, NOW) == []
+    assert left_of(lake, "r1") == STATE
+
+
+def test_runs_of_before_latest_json_was_lost_stay_until_it_is_found(lake: Lake) -> None:
+    write_run(lake, "r1", 40, {"a": "r1"})
+    FileStorage().delete(lake.latest)
+    write_run(lake, "r2", 0, {"a": "r2"})
+    assert retain(FileStorage(), lake, 1, NOW) == []
+    assert left_of(lake, "r1") == STATE
 
 
 def test_an_unfinished_run_goes_only_if_it_has_long_written_nothing(lake: Lake) -> None:
@@ -139,7 +154,7 @@ class OvertakenStorage(FileStorage):
 
 def test_of_a_publication_and_retention_at_once_the_publication_wins(lake: Lake) -> None:
     write_run(lake, "r1", 40)
-    write_run(lake, "r2", 0)
+    write_run(lake, "r2", 5)
     with pytest.raises(
         OrchardError, match=r"latest\.json has changed .* try again: nothing has been deleted"
     ):
@@ -168,11 +183,11 @@ class CrashingStorage(FileStorage):
         super().delete_folder(uri)
 
 
-@pytest.mark.parametrize("deletions", range(9))
+@pytest.mark.parametrize("deletions", range(2, 9))
 def test_what_was_interrupted_is_finished_the_next_time(lake: Lake, deletions: int) -> None:
-    write_run(lake, "r1", 40, {"a": "r1"})
-    write_run(lake, "r2", 35, {"a": "r1"})
-    write_run(lake, "r3", 0, {"a": "r1"})
+    write_run(lake, "r1", 45, {"a": "r1"})
+    write_run(lake, "r2", 40, {"a": "r1"})
+    write_run(lake, "r3", 31, {"a": "r1"})
     with pytest.raises(OSError, match="crash"):
         retain(CrashingStorage(deletions), lake, 30, NOW)
     retain(FileStorage(), lake, 30, NOW)

@@ -13,10 +13,12 @@ def to_base64(thumbnails: Sequence[bytes | None], limit: int) -> list[str]:
     """Return each as base64, '' for none.
 
     Where all of them have more than ``limit`` characters, only every second one is there, or every third, and
-    so on.
+    so on; none where there is no room for one.
     """
     texts = [b64encode(thumbnail).decode() if thumbnail else "" for thumbnail in thumbnails]
     step = 1
     while sum(map(len, texts[::step])) > limit:
+        if step > len(texts):
+            return [""] * len(texts)
         step += 1
     return [text if place % step == 0 else "" for place, text in enumerate(texts)]
