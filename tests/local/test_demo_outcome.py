@@ -20,6 +20,8 @@ RUN = {
     "weights": "imagenet",
     "images_per_second": 90.5,
     "cluster": {"id": "j-1"},
+    "cost": None,
+    "estimate": None,
     "csv": "file:///lake/runs/r/csv/features.csv",
 }
 
