@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from orchard.settings import Access
 
 if TYPE_CHECKING:
+    from airflow.providers.amazon.aws.hooks.glue_catalog import GlueCatalogHook
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
 
@@ -13,3 +14,10 @@ def s3_hook(access: Access) -> "S3Hook":
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415
 
     return S3Hook(**access.hook)
+
+
+def glue_hook(access: Access) -> "GlueCatalogHook":
+    """Likewise, of Glue's catalog."""
+    from airflow.providers.amazon.aws.hooks.glue_catalog import GlueCatalogHook  # noqa: PLC0415
+
+    return GlueCatalogHook(**access.hook)

@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, BinaryIO, Self, cast
 
@@ -25,22 +26,14 @@ class S3Storage:
 
     def read(self, uri: str) -> Versioned:
         bucket, key = bucket_and_key(uri)
-        try:
+        with _telling_what_is_missing(uri):
             response = self._client.get_object(Bucket=bucket, Key=key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-                raise FileNotFoundError(uri) from error
-            raise
         return Versioned(response["Body"].read(), response["ETag"])
 
     def open(self, uri: str) -> BinaryIO:
         bucket, key = bucket_and_key(uri)
-        try:
+        with _telling_what_is_missing(uri):
             found = self._client.head_object(Bucket=bucket, Key=key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-                raise FileNotFoundError(uri) from error
-            raise
         return cast(BinaryIO, _S3Object(self._client, bucket, key, found["ETag"], found["ContentLength"]))
 
     def write(self, uri: str, data: bytes) -> None:
@@ -95,6 +88,17 @@ class S3Storage:
         prefix = f"{key}/" if key else ""
         paginator = self._client.get_paginator("list_objects_v2")
         return prefix, paginator.paginate(Bucket=bucket, Prefix=prefix, **request)
+
+
+@contextmanager
+def _telling_what_is_missing(uri: str) -> Iterator[None]:
+    """Raise FileNotFoundError where S3 says so, each of its operations in its own way."""
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            raise FileNotFoundError(uri) from error
+        raise
 
 
 class _S3Object(io.RawIOBase):
