@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from orchard.history import History
+from orchard.history import History, facts_of_runs
 from orchard.lake import Lake, is_slug
 from orchard.ledger import read_ledger
 from orchard.needed import find_needs, paths_with_features
 from orchard.removal import take_out
-from orchard.retention import MAY_WORK, is_idle, read_facts
+from orchard.retention import MAY_WORK, is_idle
 from orchard.storage import Storage
 from orchard_jobs.errors import OrchardError
 from purge.holdings import Held, Holdings
@@ -89,7 +89,7 @@ def _basis(
 ) -> Iterable[Held]:
     """Return the basis that this run alone has."""
     basis_id = _read(storage, f"{lake.run(slug).basis}/basis.json").get("basis_id", "")
-    used = {fact.basis_id for fact in read_facts(storage, lake, others).values()}
+    used = {fact.basis_id for fact in facts_of_runs(storage, lake, others).values()}
     return holdings.below(lake.basis(basis_id)) if is_slug(basis_id) and basis_id not in used else ()
 
 

@@ -7,8 +7,9 @@ or lost against another, has left elsewhere (a ledger entry, a basis) does not c
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, Self
 
 from orchard.lake import Lake
@@ -88,3 +89,23 @@ class History:
         """Return the runs as latest.json has them once the run of ``summary`` is published."""
         added = PublishedRun(summary["run"], summary["images"], summary["model"]["id"])
         return [asdict(run) for run in (*self.runs, added)]
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What run.json says of a published run, as far as others ask."""
+
+    published_at: datetime
+    basis_id: str
+
+
+def facts_of_runs(storage: Storage, lake: Lake, slugs: Iterable[str]) -> dict[str, RunFacts]:
+    """Read run.json of published runs; those that have none are left out."""
+    found: dict[str, RunFacts] = {}
+    for slug in slugs:
+        try:
+            content: dict[str, Any] = json.loads(storage.read(lake.run(slug).run_json).data)
+        except FileNotFoundError:
+            continue
+        found[slug] = RunFacts(datetime.fromisoformat(content["published_at"]), content["basis_id"])
+    return found

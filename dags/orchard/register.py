@@ -11,10 +11,9 @@ import pyarrow as pa
 
 from orchard.cells import text_of
 from orchard.glue import LATEST, REJECT_COLUMNS, TABLES, Catalog, latest_of, partition_of, table_of
-from orchard.history import History
+from orchard.history import History, facts_of_runs
 from orchard.lake import Lake
 from orchard.ledger import to_parquet
-from orchard.retention import read_facts
 from orchard.storage import Storage
 
 REJECTS_SCHEMA = pa.schema([(name, pa.string()) for name in REJECT_COLUMNS])
@@ -34,7 +33,7 @@ def register(catalog: Catalog, storage: Storage, lake: Lake) -> list[str]:
     there = {table: {values[0]: values for values in catalog.partitions(table)} for table in TABLES}
     slugs = [run.run for run in history.runs]
     missing = [slug for slug in slugs if any(slug not in there[table] for table in TABLES)]
-    facts = read_facts(storage, lake, missing)
+    facts = facts_of_runs(storage, lake, missing)
     for slug in facts:
         write_rejects(storage, lake, slug)
     for table in TABLES:

@@ -4,14 +4,11 @@ The newest run of each folder of images stays whole, however old: readers read i
 continues it. Features stay as long as a run that stays needs them.
 """
 
-import json
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from orchard.history import History
+from orchard.history import History, facts_of_runs
 from orchard.lake import Lake, is_slug
 from orchard.needed import find_needs
 from orchard.removal import delete_results, delete_run, take_out
@@ -23,14 +20,6 @@ MAY_WORK = timedelta(days=2)
 """A run that has not been published and has written something in this time may still be at work. A job
 rewrites its report every two seconds, and nothing that a run waits for takes as long, so there is no need
 to ask Airflow, which knows runs by other names."""
-
-
-@dataclass(frozen=True)
-class RunFacts:
-    """What retention needs of run.json."""
-
-    published_at: datetime
-    basis_id: str
 
 
 def retain(storage: Storage, lake: Lake, days: int, now: datetime | None = None) -> list[str]:
@@ -47,7 +36,7 @@ def retain(storage: Storage, lake: Lake, days: int, now: datetime | None = None)
     if history.latest is None:
         return []  # latest.json may have been lost: then no run is known for what it is
     cutoff = now - timedelta(days=days)
-    facts = read_facts(storage, lake, (run.run for run in history.runs))
+    facts = facts_of_runs(storage, lake, (run.run for run in history.runs))
     expired = expired_runs(history, {slug: fact.published_at for slug, fact in facts.items()}, cutoff)
     staying = [run.run for run in history.runs if run.run not in expired]
     needed = find_needs(storage, lake, staying, history.newest())
@@ -82,18 +71,6 @@ def expired_runs(history: History, published_at: Mapping[str, datetime], cutoff:
         for run in history.runs
         if run.run in published_at and (at := superseded_at[run.run]) and at < cutoff
     ]
-
-
-def read_facts(storage: Storage, lake: Lake, slugs: Iterable[str]) -> dict[str, RunFacts]:
-    """Read run.json of published runs; those that have none are left out."""
-    found: dict[str, RunFacts] = {}
-    for slug in slugs:
-        try:
-            content: dict[str, Any] = json.loads(storage.read(lake.run(slug).run_json).data)
-        except FileNotFoundError:
-            continue
-        found[slug] = RunFacts(datetime.fromisoformat(content["published_at"]), content["basis_id"])
-    return found
 
 
 def is_idle(storage: Storage, folder: str, since: datetime) -> bool:
