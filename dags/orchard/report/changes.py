@@ -1,17 +1,15 @@
 """What is different since the run that a run builds on."""
 
-import io
 import json
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from orchard.lake import Lake
+from orchard.report.bases import find_basis
 from orchard.report.facts import Basis, Changes
-from orchard.report.neighbours import Matrix
 from orchard.report.rows import read_file
 from orchard.report.spectrum import principal_angles, turned
 from orchard.storage import Storage
@@ -28,8 +26,8 @@ def find_changes(storage: Storage, lake: Lake, run: Mapping[str, Any], basis: Ba
     except FileNotFoundError:
         return None
     new, changed = _count_new(storage, folder)
-    old = _components_of(storage, before)
-    comparable = old is not None and old.shape[1] == basis.components.shape[1]
+    old = find_basis(storage, before)
+    is_comparable = old is not None and old.components.shape[1] == basis.components.shape[1]
     return Changes(
         run=summary["run"],
         new=new,
@@ -37,8 +35,8 @@ def find_changes(storage: Storage, lake: Lake, run: Mapping[str, Any], basis: Ba
         deleted=run["counts"]["deleted"],
         variance_kept=summary["variance_kept"],
         components=summary["components"],
-        angles=principal_angles(basis.components, old) if old is not None and comparable else None,
-        turned=turned(basis.components, old) if old is not None and comparable else None,
+        angles=principal_angles(basis.components, old.components) if old and is_comparable else None,
+        turned=turned(basis.components, old.components) if old and is_comparable else None,
     )
 
 
@@ -54,13 +52,3 @@ def _count_new(storage: Storage, folder: RunFolder) -> tuple[int | None, int | N
     except FileNotFoundError:
         return None, None
     return len(paths) - known, known
-
-
-def _components_of(storage: Storage, folder: RunFolder) -> Matrix | None:
-    try:
-        data = storage.read(f"{folder.basis}/basis.npz").data
-    except FileNotFoundError:
-        return None
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        components: Matrix = arrays["components"]
-        return components

@@ -1,6 +1,5 @@
 """A published run in the lake → all that its report shows. Reads only."""
 
-import io
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -10,8 +9,9 @@ import pyarrow.compute as pc
 
 from orchard.history import History
 from orchard.lake import Lake
+from orchard.report.bases import read_basis
 from orchard.report.changes import find_changes
-from orchard.report.facts import Basis, Extremes, Facts, Picture, Rejected, Sample
+from orchard.report.facts import Extremes, Facts, Picture, Rejected, Sample
 from orchard.report.neighbours import separate
 from orchard.report.rows import read_folder
 from orchard.report.survey import Chosen, survey
@@ -57,28 +57,6 @@ def read_facts(storage: Storage, lake: Lake, slug: str) -> Facts:
         changes=find_changes(storage, lake, run, basis),
         rejected=_read_rejected(storage, folder),
     )
-
-
-def read_basis(storage: Storage, folder: RunFolder) -> Basis:
-    """Read the basis of a run.
-
-    Raises:
-        OrchardError: where there is none.
-    """
-    uri = f"{folder.basis}/basis.npz"
-    try:
-        data = storage.read(uri).data
-    except FileNotFoundError:
-        raise OrchardError(
-            f"no basis at {uri}",
-            rule="a published run has one",
-            remedy="copy it from the lake's basis/ folder of that id",
-        ) from None
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        spectrum = arrays.get("spectrum")
-        if spectrum is not None:
-            spectrum = spectrum / (spectrum.sum() or 1.0)
-        return Basis(arrays["components"], arrays["explained_variance_ratio"], spectrum)
 
 
 def _read_run(storage: Storage, lake: Lake, slug: str) -> Mapping[str, Any]:
