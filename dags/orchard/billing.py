@@ -35,15 +35,14 @@ def cost_of_clusters(tags: dict[str, str], images: int, settings: Settings) -> d
     """
     try:
         client = EmrHook(**settings.access.hook, config=BRIEF).conn
-        clusters = find_clusters(
-            client, cluster_name(tags), tags, (*LIVE_STATES, "TERMINATING", *ENDED_STATES)
-        )
+        states = (*LIVE_STATES, "TERMINATING", *ENDED_STATES)
+        clusters = find_clusters(client, cluster_name(tags), tags, states)
         instances = [instance for cluster in clusters for instance in _instances(client, cluster)]
-    except (ClientError, BotoCoreError) as error:
-        log.warning("The cost of this run is unknown: %s", error)
+        on_spot = sorted({one["InstanceType"] for one in instances if one.get("Market") == "SPOT"})
+        return bill(instances, images, client.meta.region_name, spot_prices(on_spot, settings.access))
+    except Exception:
+        log.exception("The cost of this run is unknown")
         return None
-    on_spot = sorted({one["InstanceType"] for one in instances if one.get("Market") == "SPOT"})
-    return bill(instances, images, client.meta.region_name, spot_prices(on_spot, settings.access))
 
 
 def bill(

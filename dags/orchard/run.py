@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from airflow.providers.amazon.aws.hooks.glue_catalog import GlueCatalogHook
 from airflow.sdk import PokeReturnValue
 from airflow.sdk.exceptions import AirflowFailException
 
@@ -16,6 +15,7 @@ from orchard.compact import compact
 from orchard.estimate import Work, estimate, refuse_too_dear, say
 from orchard.glue import Catalog
 from orchard.history import History
+from orchard.hooks import glue_hook
 from orchard.jobs import RunJobs
 from orchard.lake import Lake, run_slug
 from orchard.notices import warn_of_rejected
@@ -149,9 +149,9 @@ class Run:
             AirflowFailException: where the tables are not this lake's.
         """
         lake, access = Lake(self.settings.places.lake), self.settings.access
-        client, database = GlueCatalogHook(**access.hook).conn, self.settings.signals.glue_database or ""
+        catalog = Catalog(glue_hook(access).conn, self.settings.signals.glue_database or "")
         try:
-            return register(Catalog(client, database), self._storage(), lake)
+            return register(catalog, self._storage(), lake)
         except OrchardError as error:
             raise AirflowFailException(str(error)) from None
 
@@ -184,12 +184,7 @@ class Run:
     def _cost(self) -> dict[str, Any] | None:
         if self._cluster_facts()["id"] is None:
             return None
-        try:
-            return cost_of_clusters(self.tags(), self._sensed()["new"], self.settings)
-        except Exception:
-            # Worth knowing, but no reason for a run not to be published.
-            log.exception("The cost of this run is unknown")
-            return None
+        return cost_of_clusters(self.tags(), self._sensed()["new"], self.settings)
 
     def _choices(self) -> Choices:
         return Choices.of_run(self.params, self.settings)

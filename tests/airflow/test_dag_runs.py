@@ -129,7 +129,7 @@ def test_a_cost_that_nobody_tells_is_no_reason_to_fail(
         raise RuntimeError("not now")
 
     add_images(tmp_path, "apple/1.jpg")
-    monkeypatch.setattr("orchard.run.cost_of_clusters", fail)  # publish asks it
+    monkeypatch.setattr("orchard.billing.bill", fail)  # which publish asks for
     monkeypatch.setattr(Run, "bill", fail)
     assert states_of(run()) == dict.fromkeys(EVERY_TASK, "success")
 
