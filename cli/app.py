@@ -12,12 +12,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from cli.compute import compute
-from cli.inputs import RunRequest, to_uri
+from cli.inputs import RunRequest
 from cli.progress import JobBars
 from cli.published import LATEST, Published
 from cli.tables import list_runs, show_runs
 from local.node import NodeError
-from orchard.storage import local_path
+from orchard.storage import local_path, to_uri
 from orchard_jobs.contract import BasisMode, Precision
 from orchard_jobs.errors import OrchardError
 

@@ -12,15 +12,6 @@ from orchard.storage import local_path
 from orchard_jobs.contract import BasisMode, Precision
 from orchard_jobs.errors import OrchardError
 
-SCHEMES = ("s3://", "file://")
-
-
-def to_uri(given: str) -> str:
-    """Return a URI as it is, a path as ``file://``. Nothing is percent-encoded: see ``orchard.storage``."""
-    if given.startswith(SCHEMES):
-        return given.rstrip("/")
-    return f"file://{Path(given).expanduser().absolute()}"
-
 
 @dataclass(frozen=True)
 class RunRequest:

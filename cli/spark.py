@@ -1,13 +1,13 @@
 """A job by the node environment's spark-submit."""
 
 import os
-import re
 import subprocess
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from local.last_word import last_word
 from local.node import CODE, NODE_ENV
 from local.processes import stop_session
 from orchard_jobs.contract import JAVA_OPTIONS, Job
@@ -73,10 +73,8 @@ class Spark:
 
 
 def _failure(job: str, output: str) -> OrchardError:
-    told = re.findall(r"^orchard: (.+)$", output, re.MULTILINE)  # a job's own last word
-    lines = told or [line for line in output.splitlines() if "Error" in line or "Exception" in line]
     return OrchardError(
-        f"{job} failed: {lines[-1].strip() if lines else 'it said nothing'}",
+        f"{job} failed: {last_word(output) or 'it said nothing'}",
         rule="only a run whose jobs succeeded is published",
         remedy="mend it and run again: what is published stays as it is",
     )

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from local.airflow_env import AirflowEnv
 from local.emr.launcher import running_emr
+from local.last_word import last_word
 from local.node import NODE_PYTHON, STATE, Model, NodeError, draw_samples, provide_model
 from local.processes import stop_session
 from local.summary import summarize
@@ -121,7 +122,7 @@ def report_outcome(lake: Path, watch: Watch, model: Model, *, succeeded: bool, l
         return 0
     print(
         f"\norchard: the run failed, {'though it is' if is_published else 'nothing was'} published. "
-        f"{_last_error(log)}\nThe whole log: {log}",
+        f"{last_word(log.read_text(errors='replace')) or 'It left no error.'}\nThe whole log: {log}",
         file=sys.stderr,
     )
     return 1
@@ -130,13 +131,6 @@ def report_outcome(lake: Path, watch: Watch, model: Model, *, succeeded: bool, l
 def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(seconds)
-
-
-def _last_error(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines()
-    told = [line for line in lines if line.startswith("orchard: ")]  # a job's own last word
-    told = told or [line for line in lines if "Error" in line or "Exception" in line]
-    return told[-1].removeprefix("orchard: ") if told else "It left no error."
 
 
 if __name__ == "__main__":

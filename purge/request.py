@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 from orchard.cells import text_of
 from orchard.environment import read
 from orchard.settings import Access, Places
+from orchard.storage import to_uri
 from orchard_jobs.errors import OrchardError
 
 WHAT = ("RUN", "IMAGE", "ALL")
@@ -46,14 +46,10 @@ class Request:
                 remedy="give one: what would be deleted is listed first",
             )
         (what,) = given
-        names = {name: _to_uri(environ[name]) for name in ("LAKE", "IMAGES") if environ.get(name)}
+        names = {name: to_uri(environ[name]) for name in ("LAKE", "IMAGES") if environ.get(name)}
         settings = {**environ, **{f"ORCHARD_{name}": uri for name, uri in names.items()}}
         if not settings.get("ORCHARD_MODEL"):
             settings["ORCHARD_MODEL"] = f"{settings.get('ORCHARD_LAKE', '')}/models"
         name = {"RUN": environ.get("RUN", ""), "IMAGE": text_of(environ.get("IMAGE", "")), "ALL": ""}[what]
         access = Access(region=read(Access, environ).region)
         return cls(read(Places, settings), access, what, name, environ.get("CONFIRM", ""))
-
-
-def _to_uri(text: str) -> str:
-    return text if "://" in text else f"file://{Path(text).expanduser().resolve()}"

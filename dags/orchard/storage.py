@@ -75,6 +75,11 @@ def storage_for(uri: str, access: Access) -> Storage:
     return S3Storage.of(access)
 
 
+def to_uri(given: str) -> str:
+    """Return a URI as it is, and a path as ``file://``, as people give either on a command line."""
+    return given.rstrip("/") if "://" in given else f"file://{Path(given).expanduser().absolute()}"
+
+
 def local_path(uri: str) -> Path:
     """Return the path that a ``file://`` URI names."""
     return Path(uri.removeprefix("file://"))
