@@ -16,21 +16,21 @@ an EMR cluster that exists only for this run.
 - `export` writes the CSV, the rejected images and what became of each new image.
 - `publish` checks that every listed image is accounted for. From here the run exists for readers, and DAGs
   that wait for the asset of `latest.json` start; where it fails, nothing is published. It needs no cluster.
-- `compact` removes from the lake what newer runs have superseded, and what is older than
-  `ORCHARD_RETENTION_DAYS`, if that is set. Where it fails, the run is published all the same.
+- `compact` removes from the lake what newer runs have superseded; with `ORCHARD_RETENTION_DAYS` also results
+  that were superseded so long ago. Where it fails, the run is published all the same.
 - `report` makes `report.html` in the run's folder, for people to look at. Where it fails, the run is
   published all the same; clear it to have it made again.
 - `register`, with `ORCHARD_GLUE_DATABASE`, tells Glue of the run; the next one makes up for what has failed.
 - `terminate_cluster` ends the cluster once no step is left, whatever happened before; its log says what
-  the cluster has cost. Where it fails, so
-  does the run: **look at EMR's console**; EMR ends an idle cluster by itself.
+  the cluster has cost. Where it fails, so does the run: **look at EMR's console**; EMR ends an idle cluster
+  by itself.
 
 **To run it by hand**: *Trigger*, with the parameters of the form.
 
 **To run a part again**: clear the task with its downstream tasks; Airflow clears the creation and the end of
 the cluster with it. Clearing or failing a running task cancels its step. A published run is never
-rewritten: its tasks refuse to run again, but for `report` and `publish`, which then has nothing to do.
-Trigger a new run.
+rewritten: its tasks refuse to run again, but for `publish`, which then has nothing to do, and what follows
+it. Trigger a new run.
 
 **Results**: `<lake>/latest.json` names the newest run's `csv` and `run.json`, and all published runs. What
 is in `<lake>/runs/`, `ledger/` and `basis/` for a run that it does not name is unfinished.

@@ -22,7 +22,6 @@ DAG_TAG = "orchard:dag"
 RUN_TAG = "orchard:run"
 LAKE_TAG = "orchard:lake"
 
-
 LONGEST_TAG = 256
 """Characters that a tag holds, and the name of a cluster."""
 

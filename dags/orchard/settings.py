@@ -199,9 +199,7 @@ class Settings:
         rule = f"more than {pause} s, or EMR would end the cluster before a step is retried"
         given = f"{self.fleet.idle_timeout} with ORCHARD_LOG_TIMEOUT={self.waits.log_timeout}"
         require(self.fleet.idle_timeout > pause, "idle_timeout", given, rule)
-        spark_sizes(
-            self.fleet, self.spark
-        )  # a size that is missing is told now, not when the cluster is made
+        spark_sizes(self.fleet, self.spark)  # what is missing is told now, not when the cluster is made
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
