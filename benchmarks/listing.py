@@ -20,11 +20,11 @@ import pyarrow as pa
 from botocore.awsrequest import AWSResponse
 
 from orchard import listing_s3
+from orchard.access import Access
 from orchard.images import difference
 from orchard.ledger import LEDGER_SCHEMA, from_parquet, to_parquet
 from orchard.listing import list_images
 from orchard.listing_s3 import open_client
-from orchard.settings import Access
 
 MOST_SECONDS = 60
 MOST_MB = 1536

@@ -14,9 +14,10 @@ from rich.console import Console
 from cli.compute import compute
 from cli.inputs import RunRequest
 from cli.progress import JobBars
-from cli.published import LATEST, Published
 from cli.tables import list_runs, show_runs
 from local.node import NodeError
+from orchard.access import Access
+from orchard.published import LATEST, Published
 from orchard.storage import local_path, to_uri
 from orchard_jobs.contract import BasisMode, Precision
 from orchard_jobs.errors import OrchardError
@@ -66,7 +67,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
         summary = compute(settings, choices, master, bars.show)
     if summary is None:
         told.print("No new images. The newest result:")
-        summary = Published.of_lake(to_uri(lake)).read(LATEST)
+        summary = Published.of_lake(to_uri(lake), Access()).read(LATEST)
     _print([summary], as_json=as_json)
 
 
@@ -77,7 +78,7 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List the published runs, newest first."""
-    published = Published.of_lake(to_uri(lake))
+    published = Published.of_lake(to_uri(lake), Access())
     found = [published.read(name) for name in published.names[:count]]
     if as_json:
         _print(found, as_json=True)
@@ -92,13 +93,13 @@ def runs(
 @app.command()
 def show(name: Name = LATEST, lake: Lake = "lake", as_json: AsJson = False) -> None:
     """Show one run."""
-    _print([Published.of_lake(to_uri(lake)).read(name)], as_json=as_json)
+    _print([Published.of_lake(to_uri(lake), Access()).read(name)], as_json=as_json)
 
 
 @app.command()
 def compare(first: Name, second: Name = LATEST, lake: Lake = "lake", as_json: AsJson = False) -> None:
     """Show two runs side by side; what differs is bold."""
-    published = Published.of_lake(to_uri(lake))
+    published = Published.of_lake(to_uri(lake), Access())
     _print([published.read(name) for name in (first, second)], as_json=as_json)
 
 
@@ -111,7 +112,7 @@ def report(
     """Make the report of a run anew, and print where it is."""
     from orchard.report.write import write_report  # noqa: PLC0415 - what draws takes a while to load
 
-    published = Published.of_lake(to_uri(lake))
+    published = Published.of_lake(to_uri(lake), Access())
     uri = write_report(published.storage, published.lake, published.find(name))
     print(uri)
     if should_open:

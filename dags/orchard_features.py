@@ -49,17 +49,15 @@ from airflow.sdk import DAG, chain, task
 from orchard.cluster import clusters_of_lake
 from orchard.defaults import default_args
 from orchard.events import event_of, results, schedule
-from orchard.fields import Fields
+from orchard.fields import CLUSTER_ID, Fields
 from orchard.form import params
 from orchard.run import Run
 from orchard.settings import Settings
 from orchard_emr_create import OrchardCreateClusterOperator
 from orchard_emr_step import OrchardStepOperator
 from orchard_emr_terminate import OrchardTerminateClusterOperator
+from orchard_links import RESULTS
 from orchard_sensor import SkipAfterTimeoutSensor
-
-# The XCom that is pushed as soon as there is a cluster, whatever becomes of its creation.
-CLUSTER_ID = "{{ ti.xcom_pull(task_ids='create_cluster', key='job_flow_id') or '' }}"
 
 
 def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
@@ -144,6 +142,8 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
         chain(sense, create_cluster, *steps, [publication := publish(), terminate_cluster])
         whats = (Run.compact, Run.report, *([Run.register] if settings.signals.glue_database else []))
         chain(publication, [after(what) for what in whats])
+        for task_id in ("publish", "report"):
+            dag.get_task(task_id).operator_extra_links = RESULTS
     return dag
 
 

@@ -6,7 +6,7 @@
     code/wheelhouse/<digest>/    the wheels, which many revisions share
     models/<id>/                 the model artefact
     requirements.txt             what managed Airflow installs
-    plugins.zip
+    plugins.zip                  the plugins, and the code of the pages in Airflow's UI
     dags/                        the DAGs, what they import, and dags/orchard/deployed.json
 
 The first three are named by their content and never change, so that what a running cluster reads is as it was
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.package import EPOCH, code_files
+from deploy import pages
 from deploy.errors import DeployError
 from deploy.model import Model
 from deploy.revision import Revision
@@ -30,6 +31,7 @@ from deploy.revision import Revision
 STAMP = "dags/orchard/deployed.json"
 READER_OF_STAMP = "dags/orchard/deployed.py"
 AIRFLOW_REQUIREMENTS = "deploy/requirements-mwaa.txt"
+PAGES_PLUGIN = "orchard_pages.py"
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,12 @@ def dag_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def zip_plugins(files: Mapping[str, bytes]) -> bytes:
     """Return ``plugins/`` as a flat zip, with the same bytes wherever it is made."""
+    plugins = dict(_below(files, "plugins/", "plugins/"))
+    if PAGES_PLUGIN in plugins:  # a rollback may be to a revision from before there were pages
+        plugins[pages.NAME] = pages.zip_pages(files)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for name, data in sorted(_below(files, "plugins/", "plugins/")):
+        for name, data in sorted(plugins.items()):
             archive.writestr(zipfile.ZipInfo(name, EPOCH), data)
     return buffer.getvalue()
 

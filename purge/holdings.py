@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, Protocol
 
 from botocore.exceptions import ClientError
 
+from orchard.access import Access
 from orchard.hooks import s3_hook
-from orchard.settings import Access
 from orchard.storage import FileStorage, bucket_and_key, local_path
 from orchard_jobs.errors import OrchardError
 

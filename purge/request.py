@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from orchard.access import Access
 from orchard.cells import text_of
 from orchard.environment import read
-from orchard.settings import Access, Places
+from orchard.settings import Places
 from orchard.storage import to_uri
 from orchard_jobs.errors import OrchardError
 

@@ -10,10 +10,11 @@ from airflow.providers.amazon.aws.hooks.emr import EmrHook
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from orchard.access import Access
 from orchard.cluster import cluster_name
 from orchard.estimate import per_1000
 from orchard.prices import AS_OF, hourly_price
-from orchard.settings import Access, Settings
+from orchard.settings import Settings
 from orchard_emr_api import ENDED_STATES, LIVE_STATES, find_clusters
 
 log = logging.getLogger(__name__)

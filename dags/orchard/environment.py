@@ -14,6 +14,10 @@ from orchard_jobs.errors import OrchardError
 
 PREFIX = "ORCHARD_"
 
+URI_PATTERN = r"^(s3://[^/\x00-\x1f\x7f]|file:///)[^\x00-\x1f\x7f]*(?![\s\S])"
+"""After the scheme comes the plain path or key: nothing in a URI is percent-decoded. The end is said so that
+Python and JSON Schema, whose $ is another, agree that no line break follows."""
+
 Group = TypeVar("Group")
 
 _NUMBERS = {int: "a whole number", float: "a number"}

@@ -8,8 +8,9 @@ from urllib.parse import quote
 from airflow.providers.amazon.aws.triggers.sqs import SqsSensorTrigger
 from airflow.sdk import Asset, AssetOrTimeSchedule, AssetWatcher, CronTriggerTimetable
 
+from orchard.access import Access
 from orchard.lake import Lake
-from orchard.settings import Access, Settings
+from orchard.settings import Settings
 
 
 def results(lake: str) -> Asset:

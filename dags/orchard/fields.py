@@ -7,6 +7,9 @@ from typing import Any
 from orchard.run import Run
 from orchard.settings import Settings
 
+CLUSTER_ID = "{{ ti.xcom_pull(task_ids='create_cluster', key='job_flow_id') or '' }}"
+"""The XCom that is pushed as soon as there is a cluster, whatever becomes of its creation."""
+
 
 @dataclass(frozen=True)
 class Fields:

@@ -2,7 +2,8 @@
 
 from airflow.sdk import Param
 
-from orchard.settings import URI_PATTERN, Settings
+from orchard.environment import URI_PATTERN
+from orchard.settings import Settings
 from orchard_jobs.contract import BasisMode, Precision
 
 

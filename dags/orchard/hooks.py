@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from orchard.settings import Access
+from orchard.access import Access
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.glue_catalog import GlueCatalogHook

@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from orchard.access import Access
 from orchard.listing_s3 import bucket_and_prefix, list_bucket
-from orchard.settings import Access
 from orchard.storage import local_path
 from orchard_jobs.contract import MANIFEST_COLUMNS, is_hidden, label_of
 from orchard_jobs.errors import OrchardError

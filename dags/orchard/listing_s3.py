@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from orchard.access import Access
 from orchard.hooks import s3_hook
 from orchard.key_ranges import FolderSearch, KeyRanges, Range
-from orchard.settings import Access
 from orchard.storage import bucket_and_key
 from orchard_jobs.errors import OrchardError
 

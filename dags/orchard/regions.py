@@ -5,8 +5,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from orchard.access import Access
 from orchard.hooks import s3_hook
-from orchard.settings import Access
 from orchard.storage import bucket_and_key
 from orchard_jobs.errors import OrchardError
 

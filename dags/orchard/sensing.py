@@ -5,6 +5,7 @@ import json
 import logging
 from typing import Any, NotRequired, TypedDict
 
+from orchard.access import Access
 from orchard.choices import Choices
 from orchard.history import History
 from orchard.images import Difference, difference
@@ -12,7 +13,7 @@ from orchard.lake import Lake
 from orchard.ledger import read_ledger, to_parquet
 from orchard.listing import list_images
 from orchard.regions import check_regions
-from orchard.settings import Access, DeletedImages, Settings
+from orchard.settings import DeletedImages, Settings
 from orchard.storage import Storage, storage_for
 from orchard_jobs.contract import RunFolder
 from orchard_jobs.errors import OrchardError

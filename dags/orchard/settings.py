@@ -7,21 +7,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any, Self
+from typing import Self
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import croniter
 
+from orchard.access import Access
 from orchard.cluster_settings import Cost, Fleet, Limits, Spark
 from orchard.deployed import deployed_environment
-from orchard.environment import Variable, read, require, setting, variables
+from orchard.environment import URI_PATTERN, Variable, read, require, setting, variables
 from orchard.sizes import spark_sizes
 from orchard_jobs.contract import GLOB_CHARACTERS, BasisMode, Precision
-
-URI_PATTERN = r"^(s3://[^/\x00-\x1f\x7f]|file:///)[^\x00-\x1f\x7f]*(?![\s\S])"
-"""After the scheme comes the plain path or key: nothing in a URI is percent-decoded. The end is said so that
-Python and JSON Schema, whose $ is another, agree that no line break follows."""
 
 QUEUE_PATTERN = r"https?://[A-Za-z0-9.:-]+/[0-9]{12}/[A-Za-z0-9_-]+(\.fifo)?"
 
@@ -152,27 +149,6 @@ class Signals:
             self.glue_database is None or re.fullmatch("[a-z0-9_]{1,255}", self.glue_database) is not None
         )
         require(is_name, "glue_database", self.glue_database, "a name of lower-case letters, digits and _")
-
-
-@dataclass(frozen=True)
-class Access:
-    """How AWS is reached."""
-
-    aws_conn_id: str | None = setting(
-        "Airflow connection for AWS", None, shown="none: credentials as boto3 finds them"
-    )
-    region: str | None = setting(
-        "AWS region of the cluster and the buckets", None, shown="none: the one that boto3 finds"
-    )
-
-    def __post_init__(self) -> None:
-        is_region = self.region is None or re.fullmatch(r"[a-z]+(-[a-z]+)+-\d", self.region) is not None
-        require(is_region, "region", self.region, "a region's name, as eu-west-3")
-
-    @property
-    def hook(self) -> dict[str, Any]:
-        """Arguments of the amazon provider's operators and hooks."""
-        return {"aws_conn_id": self.aws_conn_id, "region_name": self.region}
 
 
 @dataclass(frozen=True)

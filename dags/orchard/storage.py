@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
-from orchard.settings import Access
+from orchard.access import Access
 from orchard_jobs.errors import OrchardError
 
 ABSENT = ""

@@ -9,8 +9,8 @@ from typing import Any, BinaryIO, Self, cast
 
 from botocore.exceptions import ClientError
 
+from orchard.access import Access
 from orchard.hooks import s3_hook
-from orchard.settings import Access
 from orchard.storage import ABSENT, Stored, Versioned, bucket_and_key, changed
 
 

@@ -12,9 +12,9 @@ from botocore.exceptions import ConnectionClosedError
 from moto.server import ThreadedMotoServer
 
 from orchard import listing_s3
+from orchard.access import Access
 from orchard.listing import list_images
 from orchard.listing_s3 import WORKERS, open_client
-from orchard.settings import Access
 from orchard_jobs.errors import OrchardError
 
 

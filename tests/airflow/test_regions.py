@@ -9,11 +9,12 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from orchard.access import Access
 from orchard.choices import Choices
 from orchard.form import params
 from orchard.regions import check_regions, region_of
 from orchard.sensing import sense
-from orchard.settings import Access, Settings
+from orchard.settings import Settings
 from orchard_jobs.errors import OrchardError
 
 PARIS = Access(region="eu-west-3")

@@ -1,12 +1,13 @@
-"""The published runs of a lake, as people name them."""
+"""The published runs of a lake, the newest first, and which of them people mean."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from orchard.access import Access
 from orchard.history import History
-from orchard.lake import Lake
-from orchard.settings import Access
+from orchard.lake import Lake, is_slug
 from orchard.storage import Storage, storage_for
 from orchard_jobs.errors import OrchardError
 
@@ -28,11 +29,12 @@ class Published:
     names: tuple[str, ...]
 
     @classmethod
-    def of_lake(cls, uri: str) -> Self:
-        """Read which runs there are, with the credentials that boto3 finds."""
-        lake, storage = Lake(uri), storage_for(uri, Access())
+    def of_lake(cls, uri: str, access: Access) -> Self:
+        """Read which runs there are, with one request."""
+        lake, storage = Lake(uri), storage_for(uri, access)
         history = History.of_lake(storage, lake)
-        return cls(lake, storage, tuple(run.run for run in reversed(history.runs)))
+        names = (run.run for run in reversed(history.runs))
+        return cls(lake, storage, tuple(name for name in names if is_slug(name)))
 
     def read(self, name: str) -> dict[str, Any]:
         """Return run.json of the run that ``name`` means: ``latest``, or any part of one run's name.
@@ -59,3 +61,17 @@ class Published:
                 remedy="`orchard runs` lists them; --lake names another lake",
             )
         return found[0]
+
+    def describe(self, slug: str) -> Mapping[str, Any]:
+        """Return run.json with the final cost; only the name where it is gone or damaged."""
+        folder = self.lake.run(slug)
+        run = self._read_if_there(folder.run_json)
+        cost = self._read_if_there(folder.cost) or run.get("cost")
+        return {**run, "run": slug, "cost": cost}
+
+    def _read_if_there(self, uri: str) -> dict[str, Any]:
+        try:
+            content = json.loads(self.storage.read(uri).data)
+        except (FileNotFoundError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}

@@ -1,0 +1,110 @@
+"""What people look for in a published run, as text: in a list, and beside another run. Pure.
+
+``run`` is what run.json says. Earlier versions of Orchard wrote less of it: what is not there is ``?``.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+Run = Mapping[str, Any]
+Figure = Callable[[Run], str]
+
+UNKNOWN = "?"
+
+LISTED: dict[str, Figure] = {
+    "published": lambda run: run["published_at"][:16].replace("T", " "),
+    "images": lambda run: f"{run['counts']['listed']:,}",
+    "new": lambda run: f"{run['counts']['featurized']:,}",
+    "rejected": lambda run: f"{run['counts']['rejected']:,}",
+    "K": lambda run: str(run["components"]),
+    "variance": lambda run: f"{run['variance_kept']:.1%}",
+    "on": lambda run: str(run["cluster"]["id"] or UNKNOWN),
+}
+
+PHASES = ("featurize", "reduce", "export")
+
+
+def show(figure: Figure, run: Run) -> str:
+    """Return a figure of a run, or ``?`` where its run.json does not have it."""
+    try:
+        return figure(run)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return UNKNOWN
+
+
+def environment(run: Run) -> str:
+    """Return where a run was computed: ``EMR emr-spark-8.1.0``, or Spark's master without a cluster."""
+    release = run["cluster"].get("release")
+    return f"EMR {release}" if release else f"Spark {run['cluster']['id']}"
+
+
+def seconds(run: Run) -> float:
+    """Return how long the three jobs took together: what differs between here and a cluster."""
+    return float(sum(value or 0.0 for value in run["seconds"].values()))
+
+
+def minutes(run: Run) -> str:
+    return f"{seconds(run) / 60:.1f}"
+
+
+def cost(run: Run) -> str:
+    """Return the dollars of the run's clusters; ``–`` where there was none."""
+    if not run.get("cost"):
+        return "–"
+    dollars = run["cost"]["dollars"]
+    return UNKNOWN if dollars is None else f"{dollars:,.4f} $"
+
+
+def _each(run: Run) -> str:
+    return f"{run['cost']['per_1000_images']:,.4f} $"
+
+
+def _instances(run: Run) -> str:
+    return f"{run['cost']['instances']}, for {run['cost']['instance_seconds']:,} s in all"
+
+
+def _start(run: Run) -> str:
+    timeline = run["cluster"]["timeline"]
+    created, ready = (datetime.fromisoformat(timeline[f"{name}DateTime"]) for name in ("Creation", "Ready"))
+    return f"{(ready - created).total_seconds():,.1f}"
+
+
+def _number(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:,.1f}"
+
+
+def _job(name: str) -> Figure:
+    return lambda run: _number(run["seconds"][name])
+
+
+def _phases(name: str) -> Figure:
+    return lambda run: (
+        ", ".join(f"{part} {_number(value)}" for part, value in run["phases"][name].items()) or UNKNOWN
+    )
+
+
+COMPARED: dict[str, Figure] = {
+    "environment": environment,
+    **LISTED,
+    "seconds": lambda run: _number(seconds(run)),
+    "images/s": lambda run: _number(run["images_per_second"]),
+    "cost": cost,
+    "per 1,000 images": _each,
+    "instances": _instances,
+    "cluster start s": _start,
+    **{f"{job} s": _job(job) for job in PHASES},
+    **{f"{job}: parts": _phases(job) for job in PHASES},
+    "rows": lambda run: f"{run['rows']:,}",
+    "known": lambda run: f"{run['counts']['known']:,}",
+    "deleted": lambda run: f"{run['counts']['deleted']:,}",
+    "model": lambda run: str(run["model"]["id"]),
+    "weights": lambda run: str(run["weights"]),
+    "runtime": lambda run: str(run["runtime"]),
+    "precision": lambda run: str(run["precision"]),
+    "basis": lambda run: f"{run['basis_id']} ({run['basis']})",
+    "builds on": lambda run: str(run["builds_on"] or "nothing"),
+    "versions": lambda run: ", ".join(f"{name} {version}" for name, version in run["versions"].items()),
+    "from": lambda run: str(run["images"]),
+    "csv": lambda run: str(run["csv"]),
+}

@@ -1,0 +1,228 @@
+"""The app that Airflow's API server mounts at ``/orchard``: only for those who may see the DAG's runs.
+
+It reads, and writes nothing. Which runs there are is looked up in ``latest.json`` each time: nothing of one
+that is not published is shown but its logs, and no part of a path comes from a request unchecked.
+"""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, Any
+
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.api_fastapi.core_api.security import requires_access_dag
+from botocore.exceptions import BotoCoreError, ClientError
+from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from orchard.figures import COMPARED
+from orchard.lake import run_slug
+from orchard.pages import dag_runs, files, logs, templates
+from orchard.pages.columns import COLUMNS
+from orchard.pages.guard import Guarded
+from orchard.pages.problems import Absent, tell_absent, tell_error, tell_lake
+from orchard.pages.source import Source
+from orchard.published import Published
+from orchard_jobs.contract import RunFolder
+from orchard_jobs.errors import OrchardError
+
+DAG_ID = "orchard_features"
+
+PER_PAGE = 20
+"""Runs on a page: as many small objects are read for it, and as many more for what they have cost."""
+
+AT_ONCE = 8
+
+Text = Annotated[str, Query(max_length=500)]
+
+
+def create_app(environ: Mapping[str, str]) -> Guarded:
+    """Return the app, for the lake of ``environ``, which is looked at with each request."""
+    may_see_runs = Depends(requires_access_dag("GET", DagAccessEntity.RUN, DAG_ID))
+    # No schema and no page of documentation: they would be there for everybody.
+    app = FastAPI(
+        dependencies=[may_see_runs], openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
+    app.state.source = lambda: Source.from_env(environ)
+    for path, answer in ROUTES.items():
+        app.add_api_route(path, answer, response_model=None)
+    # Also for those who may see the run of the DAG that they name: Airflow asks by the request's dag_id.
+    may_read_logs = Depends(requires_access_dag("GET", DagAccessEntity.TASK_LOGS))
+    for path, answer in OF_DAG_RUNS.items():
+        app.add_api_route(path, answer, response_model=None, dependencies=[may_read_logs])
+    app.add_exception_handler(Absent, tell_absent)
+    app.add_exception_handler(OrchardError, tell_error)
+    for kind in (ClientError, BotoCoreError, OSError):
+        app.add_exception_handler(kind, tell_lake)
+    return Guarded(app)
+
+
+def list_runs(
+    request: Request, session: SessionDep, page: Annotated[int, Query(ge=1, le=100_000)] = 1
+) -> Response:
+    """The published runs, newest first. Of those on other pages nothing is read."""
+    published = _source(request).published()
+    start = (page - 1) * PER_PAGE
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        runs = list(pool.map(published.describe, published.names[start : start + PER_PAGE]))
+    return templates.render(
+        request,
+        "runs.html",
+        lake=published.lake.uri,
+        runs=runs,
+        known=dag_runs.find_known(session, runs),
+        columns=COLUMNS,
+        total=len(published.names),
+        first=start + 1,
+        page=page,
+        pages=max(1, -(-len(published.names) // PER_PAGE)),
+    )
+
+
+def compare(request: Request, run: Annotated[list[str], Query()] = []) -> Response:  # noqa: B006 - FastAPI's way
+    """Two runs side by side."""
+    published = _source(request).published()
+    if len(run) != 2:
+        raise Absent("Choose two runs in the list to compare them.")
+    runs = [published.describe(_published(published, slug)) for slug in run]
+    return templates.render(request, "compare.html", runs=runs, figures=COMPARED)
+
+
+def show_run(request: Request, session: SessionDep, slug: str) -> Response:
+    """One run: its figures, its files, and the run before it."""
+    published = _source(request).published()
+    run = published.describe(_published(published, slug))
+    older = published.names[published.names.index(slug) + 1 :][:1]
+    known = dag_runs.find_known(session, [run]).get(slug)
+    return templates.render(request, "run.html", run=run, figures=COMPARED, older=older, known=known)
+
+
+def show_report(request: Request, slug: str) -> Response:
+    published, folder = _folder(request, slug)
+    return _found(
+        lambda: files.report(published.storage, folder.page),
+        "This run has no report: the task 'report' makes it, or `orchard report`.",
+    )
+
+
+def show_run_json(request: Request, slug: str) -> Response:
+    published, folder = _folder(request, slug)
+    return _found(lambda: files.data(published.storage, folder.run_json), "run.json is no longer there.")
+
+
+def download_csv(request: Request, slug: str, name: str) -> Response:
+    """One of the run's CSVs, to save."""
+    published, folder = _folder(request, slug)
+    # What is there is listed: the name of a request is never made part of a path.
+    if name not in published.storage.names(folder.csv):
+        raise Absent("This run has no such CSV; retention may have removed it.")
+    uri = f"{folder.csv}/{name}"
+    return _found(
+        lambda: files.download(published.storage, uri, f"{slug}-{name}"), "The CSV is no longer there."
+    )
+
+
+def show_dag_run(
+    request: Request, session: SessionDep, dag_id: Text, run_id: Text, show: str = ""
+) -> Response:
+    """Lead from a DAG run to its run in the lake, or to a file of it."""
+    slug = run_slug(run_id, dag_id)
+    if slug in _source(request).published().names:
+        leads = {"report": "/report.html", "csv": "/csv/features.csv"}
+        base = request.scope.get("root_path", "")
+        return RedirectResponse(f"{base}/runs/{slug}{leads.get(show, '')}", 303)
+    known = dag_runs.find_one(session, dag_id, run_id)
+    return templates.render(request, "unpublished.html", dag_id=dag_id, run_id=run_id, known=known)
+
+
+def list_logs(request: Request, session: SessionDep, dag_id: Text, run_id: Text) -> Response:
+    """The logs of the steps of a DAG run's cluster, whether the run is published or not."""
+    source = _source(request)
+    cluster = _cluster(source, session, dag_id, run_id)
+    return templates.render(
+        request,
+        "logs.html",
+        dag_id=dag_id,
+        run_id=run_id,
+        cluster=cluster,
+        logs=logs.find_logs(source.logs(), source.places.logs, cluster),
+        tasks=dag_runs.tasks_of_steps(session, dag_id, run_id),
+        place=f"{source.places.logs}/{cluster}",
+    )
+
+
+def show_log(  # noqa: PLR0913, PLR0917 - the parameters of a request are its arguments
+    request: Request, session: SessionDep, dag_id: Text, run_id: Text, step: Text, name: Text
+) -> Response:
+    source = _source(request)
+    if not logs.STEP.fullmatch(step) or not logs.NAME.fullmatch(name):
+        raise Absent("There is no such log.")
+    uri = f"{source.places.logs}/{_cluster(source, session, dag_id, run_id)}/steps/{step}/{name}"
+    return _found(lambda: logs.read_log(source.logs(), uri), "There is no such log.")
+
+
+def show_style() -> Response:
+    return Response(templates.style(), media_type="text/css")
+
+
+def show_script() -> Response:
+    return Response(templates.script(), media_type="text/javascript")
+
+
+def show_icon() -> Response:
+    return Response(templates.icon(), media_type="image/svg+xml")
+
+
+ROUTES: dict[str, Callable[..., Response]] = {
+    "/": list_runs,
+    "/compare": compare,
+    "/runs/{slug}": show_run,
+    "/runs/{slug}/report.html": show_report,
+    "/runs/{slug}/run.json": show_run_json,
+    "/runs/{slug}/csv/{name}": download_csv,
+    "/style.css": show_style,
+    "/page.js": show_script,
+    "/icon.svg": show_icon,
+}
+
+OF_DAG_RUNS: dict[str, Callable[..., Response]] = {
+    "/dag-run": show_dag_run,
+    "/logs": list_logs,
+    "/log": show_log,
+}
+
+
+def _source(request: Request) -> Source:
+    source: Source = request.app.state.source()
+    return source
+
+
+def _published(published: Published, slug: str) -> str:
+    if slug not in published.names:
+        raise Absent("latest.json names no such run.")
+    return slug
+
+
+def _folder(request: Request, slug: str) -> tuple[Published, RunFolder]:
+    published = _source(request).published()
+    return published, published.lake.run(_published(published, slug))
+
+
+def _cluster(source: Source, session: Any, dag_id: str, run_id: str) -> str:
+    """Return the id of a DAG run's cluster, which Airflow knows, or run.json where Airflow has forgotten."""
+    cluster = dag_runs.cluster_of(session, dag_id, run_id)
+    slug = run_slug(run_id, dag_id)
+    if cluster is None:
+        published = source.published()
+        run = published.describe(slug) if slug in published.names else {}
+        cluster = str((run.get("cluster") or {}).get("id"))
+    if not logs.CLUSTER.fullmatch(cluster):
+        raise Absent("No cluster was created for this run, so there are no logs of one.")
+    return cluster
+
+
+def _found(answer: Callable[[], Response], otherwise: str) -> Response:
+    try:
+        return answer()
+    except FileNotFoundError:
+        raise Absent(otherwise) from None

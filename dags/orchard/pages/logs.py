@@ -1,0 +1,59 @@
+"""What the steps of a cluster have written: EMR's files of their drivers, beside the lake."""
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, cast
+
+from fastapi.responses import StreamingResponse
+
+from orchard.pages.files import parts
+from orchard.pages.guard import FILE
+from orchard.storage import Storage
+
+CLUSTER = re.compile(r"j-[A-Z0-9]{1,64}")
+STEP = re.compile(r"s-[A-Z0-9]{1,64}")
+NAME = re.compile(r"(stdout|stderr|controller|syslog)(\.gz)?")
+"""EMR's own names; no other part of a path comes from a request."""
+
+
+@dataclass(frozen=True)
+class LogFile:
+    """One file of one step. ``size`` is in bytes, as it is stored."""
+
+    step: str
+    name: str
+    size: int
+    modified: datetime
+
+
+def find_logs(storage: Storage, logs: str, cluster: str) -> list[LogFile]:
+    """Return the files of a cluster's steps, the oldest step first. A cluster has a handful of steps."""
+    found = []
+    for stored in storage.objects(f"{logs}/{cluster}/steps"):
+        step, _, name = stored.name.partition("/")
+        if STEP.fullmatch(step) and NAME.fullmatch(name):
+            found.append(LogFile(step, name, stored.size, stored.modified))
+    first: dict[str, datetime] = {}
+    for log in found:
+        first[log.step] = min(log.modified, first.get(log.step, log.modified))
+    return sorted(found, key=lambda log: (first[log.step], log.step, log.name))
+
+
+def read_log(storage: Storage, uri: str) -> StreamingResponse:
+    """Return a log as plain text, unpacked on the way. Raises FileNotFoundError."""
+    file = storage.open(uri)
+    lines = _unpack(file) if uri.endswith(".gz") else parts(file)
+    headers = {"content-security-policy": FILE}
+    return StreamingResponse(lines, headers=headers, media_type="text/plain; charset=utf-8")
+
+
+def _unpack(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        try:
+            yield from parts(cast(BinaryIO, gzip.GzipFile(fileobj=file)))
+        except (EOFError, OSError, zlib.error) as error:
+            yield f"\n(the rest cannot be read: {error}; EMR may still be writing it)\n".encode()

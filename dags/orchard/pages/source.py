@@ -1,0 +1,44 @@
+"""Where the pages read, by the DAG's own ``ORCHARD_*`` variables: but no model, and no cluster."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from orchard.access import Access
+from orchard.environment import URI_PATTERN, read, require, setting
+from orchard.published import Published
+from orchard.storage import Storage, storage_for
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the lake and EMR's logs are, as URIs."""
+
+    lake: str = setting("URI of the lake; the API server needs it, too, to show what is in it")
+    logs: str = setting("URI under which EMR writes its logs", "")
+
+    def __post_init__(self) -> None:
+        for name in ("lake", "logs"):
+            uri = (getattr(self, name) or f"{self.lake}/logs").rstrip("/")
+            require(re.match(URI_PATTERN, uri) is not None, name, uri, "s3://bucket/prefix or file:///path")
+            object.__setattr__(self, name, uri)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The lake of the settings."""
+
+    places: Places
+    access: Access
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Raise OrchardError for a variable that is missing or wrong."""
+        return cls(read(Places, environ), read(Access, environ))
+
+    def published(self) -> Published:
+        return Published.of_lake(self.places.lake, self.access)
+
+    def logs(self) -> Storage:
+        return storage_for(self.places.logs, self.access)

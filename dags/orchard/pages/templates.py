@@ -1,0 +1,61 @@
+"""Pages from templates. Every name is escaped."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from orchard.figures import show
+from orchard.report.words import moment, plural
+
+
+def render(request: Request, name: str, status: int = 200, **shown: Any) -> HTMLResponse:
+    """Return a page; ``base`` is the path of the app in Airflow, and ``root`` Airflow's own."""
+    base = request.scope.get("root_path", "")
+    page = _environment().get_template(name).render(base=base, root=base.rpartition("/")[0], **shown)
+    return HTMLResponse(page, status)
+
+
+@cache
+def style() -> str:
+    """Return the style of the report, and what the pages add to it."""
+    return _asset("orchard.report", "style.css") + _asset("orchard.pages", "page.css")
+
+
+@cache
+def script() -> str:
+    return _asset("orchard.pages", "page.js")
+
+
+@cache
+def icon() -> str:
+    return _asset("orchard.pages", "icon.svg")
+
+
+def _asset(package: str, name: str) -> str:
+    return files(package).joinpath("assets", name).read_text("utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("orchard.pages", "assets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"moment": _moment, "plural": plural, "figure": _figure}
+    return environment
+
+
+def _figure(run: Mapping[str, Any], figure: Any) -> str:
+    return show(figure, run)
+
+
+def _moment(run: Mapping[str, Any]) -> str:
+    return show(lambda content: moment(content["published_at"]), run)

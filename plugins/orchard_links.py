@@ -1,0 +1,61 @@
+"""Links from tasks to what their run has left in the lake, through the pages of ``orchard_pages``."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote, urlsplit
+
+from airflow.configuration import conf
+from airflow.sdk.bases.operatorlink import BaseOperatorLink
+
+from orchard_emr_create import OrchardCreateClusterOperator
+from orchard_emr_step import OrchardStepOperator
+from orchard_emr_terminate import OrchardTerminateClusterOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+    from airflow.sdk.types import TaskInstanceKey
+
+
+def path_of_pages() -> str:
+    """Return where Airflow serves the pages: ``/orchard``, behind a prefix that Airflow itself may have."""
+    return f"{urlsplit(conf.get('api', 'base_url', fallback='') or '').path.rstrip('/')}/orchard"
+
+
+class _OfDagRun(BaseOperatorLink):
+    name: ClassVar[str]
+    page: ClassVar[str]
+
+    def get_link(self, operator: "BaseOperator", *, ti_key: "TaskInstanceKey") -> str:  # noqa: ARG002
+        dag_id, run_id = quote(ti_key.dag_id, safe=""), quote(ti_key.run_id, safe="")
+        return f"{path_of_pages()}/{self.page}dag_id={dag_id}&run_id={run_id}"
+
+
+class ReportLink(_OfDagRun):
+    """To the report of a published run."""
+
+    name = "Report"
+    page = "dag-run?show=report&"
+
+
+class CsvLink(_OfDagRun):
+    """To its CSV."""
+
+    name = "CSV"
+    page = "dag-run?show=csv&"
+
+
+class StepLogsLink(_OfDagRun):
+    """To what the steps of the run's cluster have written. Airflow asks for it when it shows a task: so it is
+    there while the task works, and when it was killed.
+    """
+
+    name = "Logs of the steps"
+    page = "logs?"
+    operators: ClassVar[list[Any]] = [
+        OrchardCreateClusterOperator,
+        OrchardStepOperator,
+        OrchardTerminateClusterOperator,
+    ]
+
+
+RESULTS = (ReportLink(), CsvLink())
+"""Of a task that publishes. They become XComs at its end."""
