@@ -20,6 +20,7 @@ from emr_operators import (  # noqa: F401 - fixtures
     step,
     tags,
 )
+from signed_in import visit  # noqa: F401 - a fixture
 
 from orchard.settings import Settings
 

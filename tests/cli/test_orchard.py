@@ -2,47 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cli.app import main
-
-
-def published(name: str, **more: Any) -> dict[str, Any]:
-    """Return run.json of a run."""
-    return {
-        "run": name,
-        "published_at": "2026-11-22T02:11:00+00:00",
-        "counts": {"listed": 1200, "featurized": 1199, "rejected": 1, "known": 0, "deleted": 0},
-        "components": 15,
-        "variance_kept": 0.5681,
-        "images_per_second": 195.5,
-        "seconds": {"featurize": 57.2, "reduce": 9.9, "export": 8.2},
-        "cluster": {"id": "j-1"},
-        "rows": 1199,
-        "model": {"id": "4b8fe23a20cd"},
-        "weights": "imagenet",
-        "precision": "float32",
-        "basis": "refit",
-        "basis_id": "b1",
-        "builds_on": None,
-        "images": "s3://in",
-        "csv": "s3://lake/runs/x/csv/features.csv",
-        **more,
-    }
+from tests.published_runs import published, write_lake
 
 
 @pytest.fixture
 def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A lake of two runs; ORCHARD_LAKE names it."""
     runs = [published("nightly-1-aaaa1111"), published("nightly-2-bbbb2222", components=5)]
-    for run in runs:
-        folder = tmp_path / "runs" / run["run"]
-        folder.mkdir(parents=True)
-        (folder / "run.json").write_text(json.dumps(run))
-    named = [{"run": run["run"], "images": "s3://in", "model": "m"} for run in runs]
-    (tmp_path / "latest.json").write_text(json.dumps({"run": runs[-1]["run"], "runs": named}))
+    write_lake(tmp_path, runs)
     monkeypatch.setenv("ORCHARD_LAKE", str(tmp_path))
     return tmp_path
 

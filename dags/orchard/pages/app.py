@@ -15,10 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from orchard.figures import COMPARED
+from orchard.figures import COMPARED, LISTED, Figure, cost, environment, minutes
 from orchard.lake import run_slug
 from orchard.pages import dag_runs, files, logs, templates
-from orchard.pages.columns import COLUMNS
 from orchard.pages.guard import Guarded
 from orchard.pages.problems import Absent, tell_absent, tell_error, tell_lake
 from orchard.pages.source import Source
@@ -32,6 +31,13 @@ PER_PAGE = 20
 """Runs on a page: as many small objects are read for it, and as many more for what they have cost."""
 
 AT_ONCE = 8
+
+NUMBERS: dict[str, Figure] = {
+    **{name: LISTED[name] for name in ("images", "new", "rejected", "K", "variance")},
+    "minutes": minutes,
+    "cost": cost,
+}
+"""Columns of the list: those of the command line, and a few more."""
 
 Text = Annotated[str, Query(max_length=500)]
 
@@ -71,7 +77,9 @@ def list_runs(
         lake=published.lake.uri,
         runs=runs,
         known=dag_runs.find_known(session, runs),
-        columns=COLUMNS,
+        listed=LISTED,
+        numbers=NUMBERS,
+        environment=environment,
         total=len(published.names),
         first=start + 1,
         page=page,

@@ -6,11 +6,11 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from fastapi.responses import StreamingResponse
 
-from orchard.pages.files import parts
+from orchard.pages.files import PART, parts
 from orchard.pages.guard import FILE
 from orchard.storage import Storage
 
@@ -54,6 +54,8 @@ def read_log(storage: Storage, uri: str) -> StreamingResponse:
 def _unpack(file: BinaryIO) -> Iterator[bytes]:
     with file:
         try:
-            yield from parts(cast(BinaryIO, gzip.GzipFile(fileobj=file)))
+            packed = gzip.GzipFile(fileobj=file)
+            while part := packed.read1(PART):
+                yield part
         except (EOFError, OSError, zlib.error) as error:
             yield f"\n(the rest cannot be read: {error}; EMR may still be writing it)\n".encode()

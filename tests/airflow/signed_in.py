@@ -1,0 +1,33 @@
+"""People who are logged in to Airflow, in the process of the tests: with real tokens. Fixtures."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from airflow.api_fastapi.app import init_auth_manager
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from fastapi.testclient import TestClient
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from orchard.pages.app import create_app
+
+Visit = Callable[..., TestClient]
+
+
+@pytest.fixture
+def visit(airflow_db: None, tmp_path: Path) -> Visit:
+    """Return a function that gives a client of the pages, mounted as Airflow does: of a lake, for a role."""
+    signer = init_auth_manager()
+
+    def make(lake: str | None = None, role: str | None = "VIEWER", **variables: str) -> TestClient:
+        environ = {"ORCHARD_LAKE": lake or f"file://{tmp_path}", **variables}
+        client = TestClient(
+            Starlette(routes=[Mount("/orchard", create_app(environ))]), raise_server_exceptions=False
+        )
+        if role != "nobody":
+            user = SimpleAuthManagerUser(username="someone", role=role)
+            client.headers["Authorization"] = f"Bearer {signer.generate_jwt(user)}"
+        return client
+
+    return make

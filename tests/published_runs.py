@@ -1,0 +1,40 @@
+"""Lakes with nothing but what ``publish`` leaves of runs for readers: latest.json and each run's run.json."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+def published(name: str, **more: Any) -> dict[str, Any]:
+    """Return run.json of a run."""
+    return {
+        "run": name,
+        "published_at": "2026-11-22T02:11:00+00:00",
+        "counts": {"listed": 1200, "featurized": 1199, "rejected": 1, "known": 0, "deleted": 0},
+        "components": 15,
+        "variance_kept": 0.5681,
+        "images_per_second": 195.5,
+        "seconds": {"featurize": 57.2, "reduce": 9.9, "export": 8.2},
+        "cluster": {"id": "j-1"},
+        "rows": 1199,
+        "model": {"id": "4b8fe23a20cd"},
+        "weights": "imagenet",
+        "precision": "float32",
+        "basis": "refit",
+        "basis_id": "b1",
+        "builds_on": None,
+        "images": "s3://in",
+        "csv": "s3://lake/runs/x/csv/features.csv",
+        **more,
+    }
+
+
+def write_lake(folder: Path, runs: Sequence[dict[str, Any]]) -> None:
+    """Write a lake with these runs, the oldest first."""
+    for run in runs:
+        place = folder / "runs" / run["run"]
+        place.mkdir(parents=True)
+        (place / "run.json").write_text(json.dumps(run))
+    named = [{"run": run["run"], "images": "s3://in", "model": "m"} for run in runs]
+    (folder / "latest.json").write_text(json.dumps({"run": runs[-1]["run"], "runs": named}))
