@@ -11,6 +11,7 @@ Run = Mapping[str, Any]
 Figure = Callable[[Run], str]
 
 UNKNOWN = "?"
+NONE = "–"
 
 LISTED: dict[str, Figure] = {
     "published": lambda run: run["published_at"][:16].replace("T", " "),
@@ -49,23 +50,27 @@ def minutes(run: Run) -> str:
 
 
 def cost(run: Run) -> str:
-    """Return the dollars of the run's clusters; ``–`` where there was none."""
+    """Return what the run's clusters came to by list prices; ``–`` where there was none."""
     if not run.get("cost"):
-        return "–"
+        return NONE
     dollars = run["cost"]["dollars"]
     return UNKNOWN if dollars is None else f"{dollars:,.4f} $"
 
 
 def _each(run: Run) -> str:
-    return f"{run['cost']['per_1000_images']:,.4f} $"
+    return NONE if not run.get("cost") else f"{run['cost']['per_1000_images']:,.4f} $"
 
 
 def _instances(run: Run) -> str:
+    if not run.get("cost"):
+        return NONE
     return f"{run['cost']['instances']}, for {run['cost']['instance_seconds']:,} s in all"
 
 
 def _start(run: Run) -> str:
-    timeline = run["cluster"]["timeline"]
+    timeline = run["cluster"].get("timeline")
+    if not timeline:
+        return NONE
     created, ready = (datetime.fromisoformat(timeline[f"{name}DateTime"]) for name in ("Creation", "Ready"))
     return f"{(ready - created).total_seconds():,.1f}"
 

@@ -1,4 +1,9 @@
-"""Airflow's side imports nothing of Spark's but the contract; plugins import nothing of ours at all."""
+"""Airflow's side imports nothing of Spark's but the contract; plugins import nothing of ours at all.
+
+A trigger or an operator must not come from a DAG bundle, which the process that needs it may not have. The
+pages are the exception: they are of ``dags/orchard``, which a plugin imports when the API server asks for
+them. Where that has no DAGs, they are beside the plugin: ``test_pages_deployed.py``.
+"""
 
 import os
 import subprocess
@@ -48,6 +53,14 @@ def test_the_dag_imports_only_the_contract_of_the_jobs() -> None:
 def test_plugins_import_nothing_of_ours_but_plugins() -> None:
     modules = ", ".join(sorted(path.stem for path in (ROOT / "plugins").glob("*.py")))
     assert foreign_modules(modules, ["plugins"], [*SPARK_SIDE, "orchard", "orchard_jobs"], []) == "[]"
+
+
+def test_the_pages_need_nothing_of_the_jobs_but_the_contract_and_no_library_of_reports() -> None:
+    allowed = ["orchard", "orchard_jobs.contract", "orchard_jobs.argv", "orchard_jobs.errors"]
+    blocked = [*SPARK_SIDE, "numpy", "pyarrow", "vl_convert", "orchard.report.page"]
+    assert (
+        foreign_modules("orchard.pages.app", ["dags", "spark_jobs"], blocked, allowed) == "['orchard_jobs']"
+    )
 
 
 def test_plugins_shadow_no_module() -> None:

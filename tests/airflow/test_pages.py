@@ -161,8 +161,8 @@ def test_two_runs_are_compared_and_what_differs_is_marked_by_more_than_colour(
     assert cells["seconds"] == ("", "75.3", "75.3")
     assert cells["images/s"] == ("≠", "11.9", "195.5")
     assert cells["cost"] == ("≠", "–", "0.1200 $")
-    assert cells["per 1,000 images"] == ("≠", "?", "0.1000 $")
-    assert cells["instances"] == ("≠", "?", "3, for 1,800 s in all")
+    assert cells["per 1,000 images"] == ("≠", "–", "0.1000 $")
+    assert cells["instances"] == ("≠", "–", "3, for 1,800 s in all")
     assert cells["featurize: parts"] == ("≠", "?", "read 1.5, infer 20.0")
     assert all(bool(differs) == (mark == "≠") for differs, _, mark, _ in rows)
 
