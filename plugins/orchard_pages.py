@@ -11,6 +11,7 @@ import importlib.util
 import logging
 import os
 import sys
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ class OrchardPlugin(AirflowPlugin):
         },
     ]
 
-    @property
+    @cached_property  # Airflow asks again for each list of its plugins
     def fastapi_apps(self) -> list[Any]:  # type: ignore[override] # a list there; here one that is made when needed
         try:
             app = load_app()

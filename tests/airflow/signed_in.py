@@ -20,11 +20,12 @@ def visit(airflow_db: None, tmp_path: Path) -> Visit:
     """Return a function that gives a client of the pages, mounted as Airflow does: of a lake, for a role."""
     signer = init_auth_manager()
 
-    def make(lake: str | None = None, role: str | None = "VIEWER", **variables: str) -> TestClient:
+    def make(
+        lake: str | None = None, role: str | None = "VIEWER", prefix: str = "", **variables: str
+    ) -> TestClient:
         environ = {"ORCHARD_LAKE": lake or f"file://{tmp_path}", **variables}
-        client = TestClient(
-            Starlette(routes=[Mount("/orchard", create_app(environ))]), raise_server_exceptions=False
-        )
+        airflow = Starlette(routes=[Mount("/orchard", create_app(environ))])
+        client = TestClient(airflow, raise_server_exceptions=False, root_path=prefix)
         if role != "nobody":
             user = SimpleAuthManagerUser(username="someone", role=role)
             client.headers["Authorization"] = f"Bearer {signer.generate_jwt(user)}"

@@ -21,7 +21,9 @@ import sys
 sys.path.insert(0, {folder!r})
 import orchard_pages
 print([name for name in sys.modules if name.split(".")[0] in ("orchard", "orchard_jobs")])
-(mounted,) = orchard_pages.OrchardPlugin().fastapi_apps
+plugin = orchard_pages.OrchardPlugin()
+(mounted,) = plugin.fastapi_apps
+assert plugin.fastapi_apps[0]["app"] is mounted["app"]
 import orchard.storage_s3  # which a lake in S3 needs
 ours = (sys.modules[name] for name in list(sys.modules) if name.split(".")[0] in ("orchard", "orchard_jobs"))
 print(sorted(module.__file__ for module in ours))

@@ -1,13 +1,11 @@
 """The report in a real browser: what people see, point at and reach, and what hostile names cannot do."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from report_lake import ReportLake, clusters
 
 from orchard.lake import Lake
@@ -49,19 +47,6 @@ class Seen:
     def drawn(self, turn: int) -> None:
         """Wait until the map has been drawn so many times."""
         expect(self.page.locator("#map")).to_have_attribute("data-drawn", str(turn))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not chromium:
-        reason = "no chromium here: apt-get install chromium"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    with sync_playwright() as playwright:
-        # Chromium's sandbox refuses root, which is who runs CI in a container.
-        browser = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=os.geteuid() != 0)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
