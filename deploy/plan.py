@@ -102,7 +102,7 @@ def dag_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def zip_plugins(files: Mapping[str, bytes]) -> bytes:
-    """Return ``plugins/`` as a flat zip, with the same bytes wherever it is made."""
+    """Return ``plugins/`` and the pages as a flat zip, with the same bytes wherever it is made."""
     plugins = dict(_below(files, "plugins/", "plugins/"))
     if PAGES_PLUGIN in plugins:  # a rollback may be to a revision from before there were pages
         plugins[pages.NAME] = pages.zip_pages(files)

@@ -6,7 +6,7 @@ that is not published is shown but its logs, and no part of a path comes from a 
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated, Any
+from typing import Annotated
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
@@ -14,6 +14,7 @@ from airflow.api_fastapi.core_api.security import requires_access_dag
 from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import RedirectResponse
+from sqlalchemy.orm import Session
 
 from orchard.figures import COMPARED, LISTED, Figure, cost, environment, minutes
 from orchard.lake import run_slug
@@ -52,7 +53,7 @@ def create_app(environ: Mapping[str, str]) -> Guarded:
     app.state.source = lambda: Source.from_env(environ)
     for path, answer in ROUTES.items():
         app.add_api_route(path, answer, response_model=None)
-    # Also for those who may see the run of the DAG that they name: Airflow asks by the request's dag_id.
+    # Of the DAG that the request names in its dag_id, as Airflow's own API asks it.
     may_read_logs = Depends(requires_access_dag("GET", DagAccessEntity.TASK_LOGS))
     for path, answer in OF_DAG_RUNS.items():
         app.add_api_route(path, answer, response_model=None, dependencies=[may_read_logs])
@@ -216,7 +217,7 @@ def _folder(request: Request, slug: str) -> tuple[Published, RunFolder]:
     return published, published.lake.run(_published(published, slug))
 
 
-def _cluster(source: Source, session: Any, dag_id: str, run_id: str) -> str:
+def _cluster(source: Source, session: Session, dag_id: str, run_id: str) -> str:
     """Return the id of a DAG run's cluster, which Airflow knows, or run.json where Airflow has forgotten."""
     cluster = dag_runs.cluster_of(session, dag_id, run_id)
     slug = run_slug(run_id, dag_id)
