@@ -22,6 +22,8 @@ from local.serve import COMPONENTS
 from tests.waiting import wait_for
 
 START_SECONDS = 120.0
+TOLD = 4000
+"""Characters of a failed task's log that a test shows."""
 DAG_FILE = Path(__file__).parent / "dags" / "scenario.py"
 
 # What dies is noticed within seconds, and nobody waits for the next look.
@@ -184,6 +186,18 @@ class ScheduledRun:
             return state if state in ("success", "failed") else None
 
         return wait_for(look, f"the end of {self.dag_id}", seconds)
+
+    def must_end(self, state: str) -> None:
+        """Wait for the run's end; fail with what its failed tasks said where it is another one."""
+        ended = self.wait()
+        assert ended == state, f"{self.dag_id} is {ended}, not {state}\n{self.tell()}"
+
+    def tell(self) -> str:
+        """Return the states of its tasks, and the end of what each failed one has said."""
+        states = self.task_states()
+        failed = [task_id for task_id, state in states.items() if state == "failed"]
+        said = (f"--- {task_id}\n{self.log(task_id)[-TOLD:]}" for task_id in failed)
+        return "\n".join([str(states), *said])
 
     def _call(self, method: str, more: str = "", body: dict[str, Any] | None = None) -> Any:
         return self.airflow.call(method, f"/api/v2/dags/{self.dag_id}/dagRuns/{self.run_id}{more}", body)
