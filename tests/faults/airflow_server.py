@@ -21,7 +21,6 @@ from local.processes import stop_session
 from local.serve import COMPONENTS
 from tests.waiting import wait_for
 
-START_SECONDS = 120.0
 TOLD = 4000
 """Characters of a failed task's log that a test shows."""
 DAG_FILE = Path(__file__).parent / "dags" / "scenario.py"
@@ -176,16 +175,16 @@ class ScheduledRun:
             task = self.task(task_id)
             return task if task["state"] in states else None
 
-        return wait_for(look, f"{self.dag_id}.{task_id} to be {' or '.join(states)}", 90.0)
+        return wait_for(look, f"{self.dag_id}.{task_id} to be {' or '.join(states)}")
 
-    def wait(self, seconds: float = 120.0) -> str:
+    def wait(self) -> str:
         """Return the run's state at its end."""
 
         def look() -> str | None:
             state = self.state()
             return state if state in ("success", "failed") else None
 
-        return wait_for(look, f"the end of {self.dag_id}", seconds)
+        return wait_for(look, f"the end of {self.dag_id}")
 
     def must_end(self, state: str) -> None:
         """Wait for the run's end; fail with what its failed tasks said where it is another one."""
@@ -235,9 +234,9 @@ def running_airflow(
     try:
         for component in COMPONENTS:
             airflow.start(component)
-        wait_for(airflow.is_healthy, "Airflow to be healthy", START_SECONDS)
+        wait_for(airflow.is_healthy, "Airflow to be healthy")
         airflow.log_in()
-        wait_for(lambda: all(map(airflow.has_dag, dags)), "the DAGs of all scenarios", START_SECONDS)
+        wait_for(lambda: all(map(airflow.has_dag, dags)), "the DAGs of all scenarios")
         yield airflow
     finally:
         for process in airflow.processes.values():
