@@ -11,8 +11,10 @@ from api_server import free_port
 from local.airflow_env import AirflowEnv, serving_at
 from local.processes import stop_session
 from local.serve import COMPONENTS
-from tests.faults.airflow_server import QUICK, Airflow
+from tests.faults.airflow_server import Airflow
 from tests.waiting import wait_for
+
+IDLE_BRIEFLY = {"AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2"}
 
 
 @contextmanager
@@ -21,7 +23,9 @@ def running_orchard(
 ) -> Iterator[Airflow]:
     """Start it, with the DAG loaded, and end it. ``more`` are variables of every process."""
     port = free_port()
-    environ = AirflowEnv(home, lake, images, f"file://{lake}/models/m", emr, {**serving_at(port), **QUICK})
+    environ = AirflowEnv(
+        home, lake, images, f"file://{lake}/models/m", emr, {**serving_at(port), **IDLE_BRIEFLY}
+    )
     # Those of the tests themselves, which this environment lets through, are of no lake.
     orchard = {"ORCHARD_LAKE": f"file://{lake}", "ORCHARD_MODEL": f"file://{lake}/models/m", **more}
     airflow = Airflow(home, port, environ.variables() | orchard)

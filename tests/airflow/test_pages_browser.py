@@ -64,7 +64,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory, node: Path, emr: str) -> Ite
     }
     with running_orchard(folder / "home", folder / "lake", folder / "images", emr, more) as airflow:
         run = ScheduledRun.trigger(airflow, "orchard_features")
-        assert run.wait(240) == "success", run.task_states()
+        run.must_end("success")
         yield Shown(airflow, run)
 
 
