@@ -15,7 +15,7 @@ BUILD := build
 # Arguments of `make demo`, `make up` and others, passed on as they are: a path may hold a space or a quote.
 export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS MODEL N MANY ROUNDS PARTS RESULTS
 
-.PHONY: help demo up down model test test-jobs test-airflow test-infra test-local test-e2e test-faults test-s3a s3a-jars bench-listing bench bench-check bench-peers bench-sizing lint format lock package setup clean preflight-%
+.PHONY: help demo up down model test test-jobs test-airflow test-infra test-local test-e2e test-faults test-s3a s3a-jars history compose-env compose-test notebook test-notebook bench-listing bench bench-check bench-peers bench-sizing lint format lock package setup clean preflight-%
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,12 @@ up: preflight-up setup ## Start Airflow with its UI and a local EMR [PORT=8080] 
 
 down: ## Stop what `make up` started
 	@if [ -x $(AIRFLOW_ENV)/bin/python ]; then $(AIRFLOW_ENV)/bin/python -m local.down; fi
+
+history: setup ## Spark's history server on the runs of a lake, on loopback [LAKE=dir] [PORT=18080]
+	@$(AIRFLOW_ENV)/bin/python -m local.history
+
+compose-env: ## Write .env for docker-compose.yaml: secrets, ports, base images
+	@$(PYTHON) docker/write_env.py
 
 # The longest first: `make -j2 test` then takes little more than half of the time.
 test: test-faults test-jobs test-airflow test-e2e test-s3a test-local test-infra ## Run every test

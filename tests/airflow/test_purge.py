@@ -17,6 +17,7 @@ import pytest
 from moto import mock_aws
 
 from orchard.cells import cell_of, text_of
+from orchard.event_logs import event_log_folder
 from orchard.history import History, PublishedRun
 from orchard.lake import Lake
 from orchard.ledger import LEDGER_SCHEMA, to_parquet
@@ -87,7 +88,11 @@ class Place:
         }
         self.storage.write(self.lake.run(slug).run_json, to_json(run_json))
         self.storage.write(f"{self.lake.basis(basis_id)}/basis.npz", b"x")
-        self.storage.write(f"{self.lake.uri}/logs/j-{slug.upper()}/steps/stderr.gz", b"x")
+        logs = f"{self.lake.uri}/logs"
+        self.storage.write(f"{logs}/j-{slug.upper()}/steps/stderr.gz", b"x")
+        events = f"{event_log_folder(logs)}/eventlog_v2_{slug}"
+        self.storage.write(f"{events}/events_1_a.zstd", event_log(f"orchard featurize {slug}"))
+        self.storage.write(f"{events}/appstatus_a", b"")
         self.storage.write(
             self.lake.ledger_entry(slug), to_parquet(pa.Table.from_pylist(rows, LEDGER_SCHEMA))
         )
@@ -103,6 +108,16 @@ class Place:
     def versions(self) -> list[bytes]:
         """Every version of everything that is held, as whoever restores them gets it."""
         return [self.holdings.read(one) for one in self.holdings.below(self.lake.uri) if not one.is_marker]
+
+
+def event_log(name: str) -> bytes:
+    """A Spark event log as far as it names its application."""
+    events = [
+        {"Event": "SparkListenerLogStart"},
+        {"Event": "SparkListenerApplicationStart", "App Name": name},
+    ]
+    lines = "".join(f"{json.dumps(event)}\n" for event in events)
+    return bytes(pa.Codec("zstd").compress(lines.encode(), asbytes=True))
 
 
 def parquet(rows: list[dict[str, Any]]) -> bytes:
@@ -158,7 +173,15 @@ def left_of(before: dict[str, bytes], place: Place) -> set[str]:
 def test_a_run_goes_with_all_it_has_written_and_its_name_and_nothing_else(nights: Place) -> None:
     before = nights.contents()
     nights.purge(RUN="r2")
-    assert left_of(before, nights) == {"runs/r2", "ledger/r2.parquet", "basis/b-r2", "logs/j-R2"}
+    assert left_of(before, nights) == {
+        "runs/r2",
+        "ledger/r2.parquet",
+        "basis/b-r2",
+        "logs/j-R2",
+        "logs/spark-events",
+    }
+    events = {name.split("/")[2] for name in nights.contents() if "spark-events" in name}
+    assert events == {"eventlog_v2_r1", "eventlog_v2_r3"}
     changed = {name for name, data in nights.contents().items() if data != before[name]}
     assert changed == {"latest.json"}
     assert [run.run for run in History.of_lake(nights.storage, nights.lake).runs] == ["r1", "r3"]
