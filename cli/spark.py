@@ -31,7 +31,7 @@ class Spark:
     conf: Mapping[str, str]
 
     def submit(self, job: Job, slug: str, look: Callable[[], None]) -> None:
-        """Run a job of the run ``slug`` to its end, calling ``look`` meanwhile. Whatever ends this ends the job, too.
+        """Run a job of the run ``slug`` to its end, calling ``look`` meanwhile. What ends this ends the job.
 
         Raises:
             OrchardError: the job's own last word, if it failed.

@@ -23,12 +23,11 @@ def main() -> int:
     try:
         folder = find_folder(os.environ.get("LAKE") or "lake")
         port = check_port(os.environ.get("PORT") or DEFAULT_PORT)
+        print(f"Spark history  http://127.0.0.1:{port}   of {folder}   Ctrl-C ends it", flush=True)
+        serve(folder, port)
     except NoHistoryError as error:
         print(f"orchard: {error}", file=sys.stderr)
-        return 2
-    print(f"Spark history  http://127.0.0.1:{port}   of {folder}   Ctrl-C ends it", flush=True)
-    serve(folder, port)
-    return 0
+    return 2
 
 
 def find_folder(lake: str) -> Path:
@@ -58,7 +57,7 @@ def check_port(port: str) -> str:
 
 
 def serve(folder: Path, port: str) -> None:
-    """Become the server; does not return."""
+    """Become the server; does not return. Raises NoHistoryError where there is no Spark."""
     spark_home = find_spark_home(NODE_PYTHON)
     if spark_home is None:
         raise NoHistoryError(f"{NODE_PYTHON} has no pyspark: make it with `make setup`")
@@ -76,7 +75,8 @@ def serve(folder: Path, port: str) -> None:
         "SPARK_DAEMON_MEMORY": os.environ.get("SPARK_DAEMON_MEMORY", "1g"),
     }
     program = str(spark_home / "bin" / "spark-class")
-    os.execve(program, [program, SERVER, "--properties-file", file.name], environment)
+    command = [program, SERVER, "--properties-file", file.name]
+    os.execve(program, command, environment)  # noqa: S606 - a list, and no shell
 
 
 if __name__ == "__main__":

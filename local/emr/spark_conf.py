@@ -42,10 +42,9 @@ def adapt_property(key: str, value: str, keeps_python: bool = False) -> Adapted:
     `keeps_python`: the cluster has bootstrap actions, whose business it is that its Python exists. Without
     any, a path of EMR's nodes gives way to the node's own Python.
     """
-    if (key, value.partition(":")[0]) == (_EVENT_LOGS, "hdfs"):
-        return Adapted(None, f"{key}={value} is left out: there is no HDFS here")
-    if key.startswith(_NEED_YARN):
-        return Adapted(None, f"{key}={value} is left out: there is no YARN here")
+    missing = "HDFS" if key == _EVENT_LOGS and value.startswith("hdfs:") else "YARN"
+    if missing == "HDFS" or key.startswith(_NEED_YARN):
+        return Adapted(None, f"{key}={value} is left out: there is no {missing} here")
     if (key, value) == (_COMMITTER, "magicv2"):
         return Adapted("magic", f"{key}=magicv2 is EMR's own: the magic committer of Hadoop instead")
     if value.startswith("org.apache.spark.internal.io.cloud."):

@@ -59,7 +59,7 @@ def test_it_writes_runs_and_logs(plain: Stack) -> None:
 
 
 def test_it_writes_and_renames_event_logs(plain: Stack) -> None:
-    """https://github.com/apache/spark: EventLogFileWriters.scala asks for a file's status, and renames another."""
+    """Spark's EventLogFileWriters.scala asks for the status of a file, and renames another."""
     events = f"{BUCKET}/logs/spark-events/eventlog_v2_a/appstatus_a.inprogress"
     for action in ("s3:PutObject", "s3:GetObject", "s3:DeleteObject"):
         assert is_allowed(node(plain), action, events)

@@ -18,27 +18,8 @@ import pytest
 
 from orchard.event_logs import event_log_folder, event_logs_of
 from orchard.storage import FileStorage
-from tests.ingredients import ROOT, draw_images, export_untrained, package_code
+from tests.ingredients import ROOT, run_orchard
 from tests.waiting import wait_for
-
-
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake after one run of `orchard run`, with a blank in its name."""
-    folder = tmp_path_factory.mktemp("history")
-    draw_images(folder / "images", per_class=4)
-    (folder / "images" / "broken.jpg").write_bytes(b"no image")
-    package_code(ROOT / "build")
-    model = export_untrained(folder / "models")
-    given = [str(folder / "images"), "--model", f"file://{model}", "--components", "2"]
-    done = orchard_run(*given, "--max-failure-ratio", "0.5", lake=folder / "a lake")
-    assert done.returncode == 0, done.stderr
-    return folder / "a lake"
-
-
-def orchard_run(*arguments: str, lake: Path) -> subprocess.CompletedProcess[str]:
-    command = [str(ROOT / "bin" / "orchard"), "run", *arguments, "--lake", str(lake)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def run_of(lake: Path) -> str:
@@ -86,13 +67,13 @@ def test_event_logs_are_found_by_their_run_and_name_no_image(lake: Path) -> None
     found = event_logs_of(run_of(lake), f"file://{lake}/logs", FileStorage())
     assert len(found) == 3
     assert event_logs_of("another", f"file://{lake}/logs", FileStorage()) == []
-    events = [path for path in (lake / "logs" / "spark-events").rglob("events_*")]
+    events = list((lake / "logs" / "spark-events").rglob("events_*"))
     assert len(events) == 3
     content = b"".join(pa.CompressedInputStream(str(path), "zstd").read() for path in events)
     assert run_of(lake).encode() in content
     images = [path.name for path in (lake.parent / "images").rglob("*.jpg")]
     assert len(images) > 10
-    assert [name for name in images if f"{name}".encode() in content] == []
+    assert [name for name in images if name.encode() in content] == []
 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_line(lake: Path, tmp_path: Path) -> None:
@@ -100,7 +81,7 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(lake: Path, tmp_path: Pa
     (other / "logs").mkdir(parents=True)
     (other / "logs" / "spark-events").write_text("in the way")
     model = next((lake.parent / "models").glob("*"))
-    done = orchard_run(str(lake.parent / "images"), "--model", f"file://{model}", lake=other)
+    done = run_orchard(other, "run", str(lake.parent / "images"), "--model", f"file://{model}")
     assert done.returncode == 2
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("orchard: ")]
     assert f"cannot write {event_log_folder(f'file://{other}/logs')} (" in line
