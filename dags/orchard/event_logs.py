@@ -1,5 +1,8 @@
 """Spark's event logs: those of all runs are in one folder, from which a history server shows them.
 
+Left to itself, EMR keeps them in the cluster's HDFS (``hdfs:///var/log/spark/apps``), which ends with the
+cluster. Its console, as far as is known, shows what it has collected there, and so none of these.
+
 They say when which task ran, Spark's settings and the jobs' arguments, and so where images and results are;
 of single images they know nothing (tests/local/test_history.py looks).
 """

@@ -135,6 +135,8 @@ def check_result(stack: Stack, lake: Path) -> bytes:
         60,
     )
     check(True, f"the history server lists {', '.join(sorted(name.split()[1] for name in names))}")
+    stack.compose("exec", "-T", "jupyter", "jupyter", "execute", "explore.ipynb")
+    check(True, "the notebook runs in JupyterLab's container")
     owners = {path.stat().st_uid for path in (lake / "runs").rglob("*")}
     check(owners == {int(stack.settings["ORCHARD_UID"])}, "the results belong to the user of .env")
     return csv
