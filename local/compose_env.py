@@ -13,24 +13,28 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("images", "weights", "models", "logs/spark-events")
+FOLDERS = ("images", "weights", "models", "runs", "logs/spark-events")
 IMAGES_UID = 50000
 """The user of Airflow's own images: where root asks, who shall not be the user of any service."""
 
 
 def main() -> int:
     values, lines = fill((ROOT / ".env.example").read_text(), read(ROOT / ".env"), made_here())
+    lake = values["ORCHARD_LAKE_DIR"]
+    if not lake.startswith(("./", "../", "/")):  # of another, compose makes a volume of that name
+        rule = "it takes a path that begins with ./, ../ or /"
+        print(f"orchard: ORCHARD_LAKE_DIR={lake}: {rule}. Correct it in .env", file=sys.stderr)
+        return 2
     write(ROOT / ".env", lines)
-    lake = (ROOT / Path(values["ORCHARD_LAKE_DIR"]).expanduser()).absolute()
     try:
-        make_folders(lake, int(values["ORCHARD_UID"]))
+        make_folders(ROOT / lake, int(values["ORCHARD_UID"]))
     except PermissionError as error:
         print(
             f"orchard: you may not make {error.filename}: give ORCHARD_LAKE_DIR in .env a folder of yours",
             file=sys.stderr,
         )
         return 2
-    print(f"{ROOT / '.env'} is written. Images go to {lake}/images/<label>/")
+    print(f"{ROOT / '.env'} is written. Images go to {ROOT / lake}/images/<label>/")
     return 0
 
 

@@ -70,8 +70,8 @@ def test_the_lake_is_mounted_where_it_is_used_and_images_are_read_only() -> None
     mounts = {name: _lake_mounts(service) for name, service in SERVICES.items()}
     assert {name: found for name, found in mounts.items() if found} == {
         "scheduler": {"": "/lake", "/images": "/lake/images:ro"},
-        "emr": {"": "/lake", "/images": "/lake/images:ro"},
-        "model": {"": "/lake"},
+        "emr": {"": "/lake:ro", "/runs": "/lake/runs", "/logs": "/lake/logs"},
+        "model": {"/models": "/lake/models", "/weights": "/lake/weights:ro"},
         "history": {"/logs/spark-events": "/spark-events:ro"},
         "jupyter": {"": "/lake:ro"},
     }
@@ -133,7 +133,26 @@ def test_env_is_written_for_its_owner_alone_with_secrets_of_its_own(
     assert written["ORCHARD_UID"] != "0"
     told = capsys.readouterr()
     assert [value for value in secrets if value in told.out + told.err] == []
-    assert {path.name for path in (root / "lake").iterdir()} == {"images", "weights", "models", "logs"}
+    assert {path.name for path in (root / "lake").iterdir()} == {
+        "images",
+        "weights",
+        "models",
+        "runs",
+        "logs",
+    }
+
+
+@pytest.mark.parametrize("name", ["lake", "a/lake", "~/lake"])
+def test_a_lake_that_compose_would_take_for_a_volume_is_one_clear_line(
+    name: str, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = (root / ".env.example").read_text()
+    (root / ".env.example").write_text(example.replace("ORCHARD_LAKE_DIR=./lake", f"ORCHARD_LAKE_DIR={name}"))
+    assert compose_env.main() == 2
+    assert (
+        f"ORCHARD_LAKE_DIR={name}: it takes a path that begins with ./, ../ or /" in capsys.readouterr().err
+    )
+    assert not (root / ".env").exists()
 
 
 def test_what_env_says_already_is_kept(root: Path) -> None:
