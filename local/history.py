@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 from local.emr.node import find_spark_home
 from local.emr.spark_conf import render_properties
-from local.node import NODE_PYTHON
+from local.node import NODE_PYTHON, STATE
 
 DEFAULT_PORT = "18080"
 SERVER = "org.apache.spark.deploy.history.HistoryServer"
@@ -66,8 +65,9 @@ def serve(folder: Path, port: str) -> None:
         "spark.history.ui.port": port,
         "spark.history.fs.update.interval": "10s",
     }
-    with tempfile.NamedTemporaryFile("w", prefix="history-", suffix=".conf", delete=False) as file:
-        file.write(render_properties(properties))
+    conf = STATE / "history.conf"
+    conf.parent.mkdir(parents=True, exist_ok=True)
+    conf.write_text(render_properties(properties), encoding="utf-8")
     environment = {
         **os.environ,
         "SPARK_HOME": str(spark_home),
@@ -75,7 +75,7 @@ def serve(folder: Path, port: str) -> None:
         "SPARK_DAEMON_MEMORY": os.environ.get("SPARK_DAEMON_MEMORY", "1g"),
     }
     program = str(spark_home / "bin" / "spark-class")
-    command = [program, SERVER, "--properties-file", file.name]
+    command = [program, SERVER, "--properties-file", str(conf)]
     os.execve(program, command, environment)  # noqa: S606 - a list, and no shell
 
 

@@ -36,7 +36,7 @@ def free_port() -> int:
 @pytest.fixture
 def history(lake: Path, free_port: int, tmp_path: Path) -> Iterator[psutil.Process]:
     """`make history`'s command."""
-    environment = {**os.environ, "LAKE": str(lake), "PORT": str(free_port), "TMPDIR": str(tmp_path)}
+    environment = {**os.environ, "LAKE": str(lake), "PORT": str(free_port), "ORCHARD_STATE": str(tmp_path)}
     with subprocess.Popen([sys.executable, "-m", "local.history"], cwd=ROOT, env=environment) as process:
         yield psutil.Process(process.pid)
         process.terminate()
