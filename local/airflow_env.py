@@ -91,4 +91,6 @@ def serving_at(port: int) -> dict[str, str]:
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
+        # A trigger must not fire before the scheduler, on a busy machine, has seen its task's process end.
+        "ORCHARD_POLL_INTERVAL": "3",
     }

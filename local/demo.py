@@ -16,7 +16,7 @@ from local.emr.launcher import running_emr
 from local.last_word import last_word
 from local.node import NODE_PYTHON, STATE, Model, NodeError, draw_samples, provide_model
 from local.processes import stop_session
-from local.summary import summarize
+from local.summary import ClusterSeen, summarize
 from local.watch import Watch, read_json
 
 DAG_ID = "orchard_features"
@@ -79,7 +79,7 @@ def run_demo(request: Request) -> int:
         environment = AirflowEnv(home, request.lake, images, model.uri, emr_url, DEMO_SETTINGS).variables()
         watch = Watch(emr_url, home / "emr.log", request.lake / "runs")
         succeeded = run_dag(environment, home / "airflow.log", watch)
-    return report_outcome(request.lake, watch, model, succeeded=succeeded, log=home / "airflow.log")
+        return report_outcome(request.lake, watch, model, succeeded=succeeded, log=home / "airflow.log")
 
 
 def run_dag(environment: dict[str, str], log: Path, watch: Watch) -> bool:
@@ -115,7 +115,8 @@ def report_outcome(lake: Path, watch: Watch, model: Model, *, succeeded: bool, l
     is_published = folder is not None and latest.get("run") == folder.name
     if succeeded and folder and is_published:
         run = read_json(folder / "run.json")
-        print(f"\n{summarize(run, latest['run_json'], watch.cluster_states(), model.warning)}")
+        cluster = ClusterSeen(watch.cluster_states(), watch.idle_seconds())
+        print(f"\n{summarize(run, latest['run_json'], cluster, model.warning)}")
         return 0
     if succeeded and latest and not folder:
         print(f"\nNo new images: no cluster was created. The newest result is {latest['csv']}")

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 IMAGES = "{listed} listed, {featurized} featurized, {known} known before, {deleted} deleted"
 
 
-def summarize(
-    run: Mapping[str, Any], run_json: str, cluster_states: Sequence[str], warning: str | None
-) -> str:
+@dataclass(frozen=True)
+class ClusterSeen:
+    """What was seen of a run's cluster: its states, and the seconds in which it was ready and ran no step."""
+
+    states: Sequence[str]
+    idle_seconds: float | None
+
+
+def summarize(run: Mapping[str, Any], run_json: str, cluster: ClusterSeen, warning: str | None) -> str:
     """Return the summary of a published run, whose run.json is at ``run_json``."""
     counts = run["counts"]
     reasons = ", ".join(f"{status} {count}" for status, count in run["rejected"].items())
@@ -23,7 +30,7 @@ def summarize(
         "weights": run["weights"],
         "seconds": seconds,
         "images/s": run["images_per_second"],
-        "cluster": f"{run['cluster']['id']}: {' → '.join(cluster_states)}",
+        "cluster": f"{run['cluster']['id']}: {' → '.join(cluster.states)}{_tell_idle(cluster.idle_seconds)}",
         "cost": describe_cost(run["cost"], run["estimate"]),
         "csv": run["csv"],
         "run.json": run_json,
@@ -31,6 +38,10 @@ def summarize(
     }
     lines = [f"{name:<16} {value}" for name, value in rows.items()]
     return "\n".join([*lines, *([f"\nWARNING  {warning}"] if warning else [])])
+
+
+def _tell_idle(seconds: float | None) -> str:
+    return "" if seconds is None else f"; idle for {seconds:.1f} s, between Airflow's tasks"
 
 
 def describe_cost(cost: Mapping[str, Any] | None, estimate: Mapping[str, Any] | None) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.idle import idle_seconds
+
 STEPS = ("featurize", "reduce", "export")
 
 
@@ -59,6 +61,11 @@ class Watch:
         """Return the states that the cluster went through; none where there was no cluster."""
         said = self.emr_log.read_text(errors="replace").splitlines()
         return [line.split()[-1] for line in said if f"cluster {self._cluster} is " in line]
+
+    def idle_seconds(self) -> float | None:
+        """Return for how long the cluster, once it was ready, ran no step."""
+        cluster = self._emr.describe_cluster(ClusterId=self._cluster)["Cluster"]
+        return idle_seconds(cluster, self._emr.list_steps(ClusterId=self._cluster)["Steps"])
 
     def _describe(self, state: str | None) -> str:
         if state is None:

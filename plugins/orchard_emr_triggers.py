@@ -35,7 +35,7 @@ class EmrStateTrigger(BaseTrigger):
         job_flow_id: The cluster.
         until: States to end with.
         deadline: Seconds since the epoch, so that a restarted triggerer does not start over.
-        poll_interval: Seconds between two requests.
+        poll_interval: Seconds before each request.
         hook_parameters: Arguments of EmrHook: connection, region, botocore's configuration.
     """
 
@@ -64,6 +64,10 @@ class EmrStateTrigger(BaseTrigger):
         seen: list[dict[str, str]] = []
         async with await EmrHook(**self.hook_parameters).get_async_conn() as client:
             while True:
+                # Before the first look, too: Airflow (3.3) fails a task whose trigger fires before the
+                # scheduler has seen the end of the process that deferred it
+                # (https://github.com/apache/airflow/issues/72716).
+                await asyncio.sleep(min(self.poll_interval, max(0.0, self.deadline - time.time())))
                 state = await self._ask(client)
                 if state is not None and (not seen or seen[-1]["state"] != state):
                     seen.append({"state": state, "at": datetime.now(UTC).isoformat(timespec="seconds")})
@@ -73,7 +77,6 @@ class EmrStateTrigger(BaseTrigger):
                 if time.time() >= self.deadline:
                     state = TIMED_OUT
                     break
-                await asyncio.sleep(min(self.poll_interval, max(0.0, self.deadline - time.time())))
         yield TriggerEvent({"state": state, "seen": seen, **self.ids})
 
     @property

@@ -65,8 +65,8 @@ def _refuse_needed(slug: str, lake: Lake, storage: Storage, history: History) ->
         run, rows = max(needing.items(), key=lambda item: item[1])
         paths = paths_with_features(read_ledger(storage, lake, run), slug)
         raise OrchardError(
-            f"the features of {slug} are needed by {len(needing)} later runs, {rows} rows of them by {run}: "
-            f"{', '.join(paths[:3])}{', …' if len(paths) > 3 else ''}",
+            f"the features of {slug} are needed by {len(needing)} of the later runs, "
+            f"{rows} rows of them by {run}: {', '.join(paths[:3])}{', …' if len(paths) > 3 else ''}",
             rule="a refit reads the features of all images of the result, whichever run has made them",
             remedy="erase images with IMAGE=<path>; or purge the run once these images have been changed or "
             "deleted, and newer runs are published",

@@ -7,9 +7,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 LOOK_INTERVAL = 0.05  # seconds
+PATIENCE = 400.0  # seconds: a machine may be busy, and how long it takes is not what is tested
 
 
-def wait_for(look: Callable[[], T | None], what: str, seconds: float = 180.0) -> T:
+def wait_for(look: Callable[[], T | None], what: str, seconds: float = PATIENCE) -> T:
     """Return the first result that is not false.
 
     Raises:

@@ -70,7 +70,7 @@ class Places:
 class Waits:
     """How long to wait, in seconds, and how often to try."""
 
-    poll_interval: int = setting("Seconds between two looks at a cluster or step", 30)
+    poll_interval: int = setting("Seconds before each look at a cluster or step", 30)
     start_timeout: int = setting("Longest wait for a cluster to start", 1800)
     step_timeout: int = setting("Longest time of one step; then it is cancelled", 21600)
     terminate_timeout: int = setting("Longest wait for a cluster to end", 1800)

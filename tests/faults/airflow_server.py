@@ -21,7 +21,8 @@ from local.processes import stop_session
 from local.serve import COMPONENTS
 from tests.waiting import wait_for
 
-START_SECONDS = 120.0
+TOLD = 4000
+"""Characters of a failed task's log that a test shows."""
 DAG_FILE = Path(__file__).parent / "dags" / "scenario.py"
 
 # What dies is noticed within seconds, and nobody waits for the next look.
@@ -30,7 +31,7 @@ QUICK = {
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "5",
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "3",
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "6",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "10",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
@@ -174,16 +175,28 @@ class ScheduledRun:
             task = self.task(task_id)
             return task if task["state"] in states else None
 
-        return wait_for(look, f"{self.dag_id}.{task_id} to be {' or '.join(states)}", 90.0)
+        return wait_for(look, f"{self.dag_id}.{task_id} to be {' or '.join(states)}")
 
-    def wait(self, seconds: float = 120.0) -> str:
+    def wait(self) -> str:
         """Return the run's state at its end."""
 
         def look() -> str | None:
             state = self.state()
             return state if state in ("success", "failed") else None
 
-        return wait_for(look, f"the end of {self.dag_id}", seconds)
+        return wait_for(look, f"the end of {self.dag_id}")
+
+    def must_end(self, state: str) -> None:
+        """Wait for the run's end; fail with what its failed tasks said where it is another one."""
+        ended = self.wait()
+        assert ended == state, f"{self.dag_id} is {ended}, not {state}\n{self.tell()}"
+
+    def tell(self) -> str:
+        """Return the states of its tasks, and the end of what each failed one has said."""
+        states = self.task_states()
+        failed = [task_id for task_id, state in states.items() if state == "failed"]
+        said = (f"--- {task_id}\n{self.log(task_id)[-TOLD:]}" for task_id in failed)
+        return "\n".join([str(states), *said])
 
     def _call(self, method: str, more: str = "", body: dict[str, Any] | None = None) -> Any:
         return self.airflow.call(method, f"/api/v2/dags/{self.dag_id}/dagRuns/{self.run_id}{more}", body)
@@ -221,9 +234,9 @@ def running_airflow(
     try:
         for component in COMPONENTS:
             airflow.start(component)
-        wait_for(airflow.is_healthy, "Airflow to be healthy", START_SECONDS)
+        wait_for(airflow.is_healthy, "Airflow to be healthy")
         airflow.log_in()
-        wait_for(lambda: all(map(airflow.has_dag, dags)), "the DAGs of all scenarios", START_SECONDS)
+        wait_for(lambda: all(map(airflow.has_dag, dags)), "the DAGs of all scenarios")
         yield airflow
     finally:
         for process in airflow.processes.values():

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from local.airflow_env import serving_at
 from local.emr.launcher import running_emr
 from tests.faults.airflow_server import Airflow, ScheduledRun, Trigger, running_airflow
 from tests.faults.checks import Reference
@@ -24,6 +25,7 @@ from tests.ingredients import draw_images, export_untrained, package_code
 
 NODE_ENV = ROOT / ".venv-node"
 NEVER = "0 0 29 2 *"  # no scenario is started by the clock
+SCHEDULED = {"ORCHARD_POLL_INTERVAL": serving_at(0)["ORCHARD_POLL_INTERVAL"]}
 IDLE_SPEEDUP = 60  # a minute of EMR's idle timeout is a second
 
 
@@ -158,7 +160,8 @@ class Scenarios:
 
     def dag_of(self, test: pytest.Item) -> dict[str, Any]:
         marker = test.get_closest_marker("dag")
-        return {"environ": self.of(test).environ, "dag": marker.kwargs if marker else {}}
+        environ = {**self.of(test).environ, **SCHEDULED}
+        return {"environ": environ, "dag": marker.kwargs if marker else {}}
 
 
 def free_port() -> int:

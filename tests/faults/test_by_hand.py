@@ -50,7 +50,7 @@ def test_clearing_a_task_cancels_its_step_and_runs_it_again(
     run = start(scenario, scheduled)
     scenario.undisturbed()
     run.clear_task("featurize")
-    assert run.wait() == "success"
+    run.must_end("success")
     assert states_of_steps(scenario, "featurize") == ["CANCELLED", "COMPLETED"]
     prove_contained(scenario, published=True)
 
@@ -62,7 +62,7 @@ def test_failing_a_task_cancels_its_step(
 ) -> None:
     run = start(scenario, scheduled)
     run.fail_task("featurize")
-    assert run.wait() == "failed"
+    run.must_end("failed")
     assert states_of_steps(scenario, "featurize") == ["CANCELLED"]
     prove_contained(scenario, published=False, clusters=1)
 

@@ -22,7 +22,7 @@ def test_a_run_survives_a_restart_of_the_scheduler(
     scenario.wait_for_step("featurize", "RUNNING", "COMPLETED")
     airflow.kill("scheduler")
     airflow.start("scheduler")
-    assert run.wait() == "success"
+    run.must_end("success")
     assert len(scenario.steps("featurize")) == 1
     prove_contained(scenario, published=True, clusters=1)
 
@@ -41,7 +41,7 @@ def test_a_run_survives_a_restart_of_the_triggerer(
     scenario.release()
     scenario.wait_for_step("featurize", "COMPLETED")
     airflow.start("triggerer")
-    assert run.wait() == "success"
+    run.must_end("success")
     assert len(scenario.steps("featurize")) == 1
     prove_contained(scenario, published=True, clusters=1)
 
@@ -57,7 +57,7 @@ def test_the_cluster_of_a_run_that_timed_out_is_swept(
 ) -> None:
     scenario.spark("featurize", hold=True)
     run = scheduled()
-    assert run.wait() == "failed"
+    run.must_end("failed")
     assert run.task_states()["terminate_cluster"] == "skipped"
     scenario.wait_for_step("featurize", "CANCELLED")
     assert ScheduledRun.trigger(airflow, f"{scenario.name}-sweeper").wait() == "success"

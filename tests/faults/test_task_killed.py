@@ -20,7 +20,7 @@ def test_a_killed_creation_is_taken_over_by_its_next_try(
 ) -> None:
     run = start_until_the_cluster_is_not_known(scenario, scheduled)
     airflow.kill_task(run.task("create_cluster"), with_supervisor=True)
-    assert run.wait() == "success"
+    run.must_end("success")
     assert run.task("create_cluster")["try_number"] == 2
     prove_contained(scenario, published=True, clusters=1)
 
@@ -35,7 +35,7 @@ def test_a_cluster_that_nobody_knows_of_is_ended_by_its_idle_timeout(
 ) -> None:
     run = start_until_the_cluster_is_not_known(scenario, scheduled)
     airflow.kill_task(run.task("create_cluster"))
-    assert run.wait() == "failed"
+    run.must_end("failed")
     prove_contained(scenario, published=False, clusters=1)
 
 
@@ -51,7 +51,7 @@ def test_a_step_whose_task_was_killed_while_it_was_added_runs_once(
     run = scheduled()
     scenario.wait_for_step("featurize", "RUNNING", "COMPLETED")
     airflow.kill_task(run.task("featurize"))
-    assert run.wait() == "success"
+    run.must_end("success")
     assert run.task("featurize")["try_number"] == 2
     assert len(scenario.steps("featurize")) == 1
     prove_contained(scenario, published=True, clusters=1)
@@ -71,7 +71,7 @@ def test_a_completed_step_whose_task_was_killed_does_not_run_again(
     airflow.wait_until_left(deferred)
     scenario.release()
     airflow.kill_task(deferred)
-    assert run.wait() == "success"
+    run.must_end("success")
     assert run.task("featurize")["try_number"] == 2
     assert len(scenario.steps("featurize")) == 1
     prove_contained(scenario, published=True, clusters=1)

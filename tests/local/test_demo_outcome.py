@@ -33,7 +33,8 @@ def outcome(lake: Path, *, published: bool, succeeded: bool) -> int:
     latest = {"run": "r" if published else "before", "run_json": "file:///lake/runs/r/run.json", "csv": "c"}
     (lake / "latest.json").write_text(json.dumps(latest))
     (lake / "log").write_text("orchard: no basis at file:///lake\n")
-    watch: Any = SimpleNamespace(run_folder=folder, cluster_states=lambda: ["WAITING"])
+    seen = {"cluster_states": lambda: ["WAITING"], "idle_seconds": lambda: 1.25}
+    watch: Any = SimpleNamespace(run_folder=folder, **seen)
     return report_outcome(lake, watch, Model("m"), succeeded=succeeded, log=lake / "log")
 
 
@@ -43,6 +44,7 @@ def test_a_run_that_succeeded_ends_with_where_its_results_are(
     assert outcome(tmp_path, published=True, succeeded=True) == 0
     said = capsys.readouterr().out
     assert "csv              file:///lake/runs/r/csv/features.csv\n" in said
+    assert "cluster          j-1: WAITING; idle for 1.2 s, between Airflow's tasks\n" in said
     assert "report           file:///lake/runs/r/report.html\n" in said
 
 
