@@ -25,7 +25,8 @@ LONG_RUNNING = {
     "history",
     "jupyter",
 }
-HEALTHY_SECONDS = 420.0
+HEALTHY_SECONDS = 600.0
+ASK_SECONDS = 300.0  # a busy machine lets Airflow wait
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def ask(url: str, content: dict[str, Any] | None = None, token: str = "") -> Any
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
     body = None if content is None else json.dumps(content).encode()
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=60) as answer:
+        request = urllib.request.Request(url, body, headers)
+        with urllib.request.urlopen(request, timeout=ASK_SECONDS) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         raise FailedError(f"{url}: {error.code} {error.read()[:500]!r}") from error
