@@ -9,13 +9,14 @@ PYTHON ?= python3
 AIRFLOW_ENV := .venv
 NODE_ENV := .venv-node
 PEERS_ENV := .venv-peers
+NOTEBOOK_ENV := .venv-notebook
 UV := $(AIRFLOW_ENV)/bin/uv
 BUILD := build
 
 # Arguments of `make demo`, `make up` and others, passed on as they are: a path may hold a space or a quote.
 export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS MODEL N MANY ROUNDS PARTS RESULTS
 
-.PHONY: help demo up down model test test-jobs test-airflow test-infra test-local test-e2e test-faults test-s3a s3a-jars bench-listing bench bench-check bench-peers bench-sizing lint format lock package setup clean preflight-%
+.PHONY: help demo up down model test test-jobs test-airflow test-infra test-local test-e2e test-faults test-s3a s3a-jars history compose-env compose-test notebook bench-listing bench bench-check bench-peers bench-sizing lint format lock package setup clean preflight-%
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +30,20 @@ up: preflight-up setup ## Start Airflow with its UI and a local EMR [PORT=8080] 
 down: ## Stop what `make up` started
 	@if [ -x $(AIRFLOW_ENV)/bin/python ]; then $(AIRFLOW_ENV)/bin/python -m local.down; fi
 
+history: setup ## Spark's history server on the runs of a lake, on loopback [LAKE=dir] [PORT=18080]
+	@$(AIRFLOW_ENV)/bin/python -m local.history
+
+compose-env: ## Write .env for docker-compose.yaml: secrets, ports, base images
+	@$(PYTHON) local/compose_env.py
+
+compose-test: ## All of docker-compose.yaml for real; takes Docker [IMAGES=dir] [WEIGHTS=file] [KEEP=1]
+	@$(PYTHON) -m tests.compose
+
+notebook: $(NOTEBOOK_ENV)/.ready ## JupyterLab on notebooks/, on loopback [LAKE=dir]
+	@$(UV) pip install --quiet --python $(NOTEBOOK_ENV)/bin/python -r notebooks/requirements-jupyterlab.txt
+	@if [ -n "$$LAKE" ]; then LAKE="$$(realpath -m -- "$${LAKE/#\~/$$HOME}")"; fi; \
+		exec $(NOTEBOOK_ENV)/bin/jupyter lab --ip=127.0.0.1 notebooks
+
 # The longest first: `make -j2 test` then takes little more than half of the time.
 test: test-faults test-jobs test-airflow test-e2e test-s3a test-local test-infra ## Run every test
 
@@ -41,7 +56,7 @@ test-airflow: setup-tests ## Tests of the DAG, the plugins and the lake, in Airf
 test-infra: setup-tests ## Tests of the CloudFormation template: cfn-lint, moto, what each role may do
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/infra
 
-test-local: setup-tests ## Tests of the local EMR and the command line
+test-local: setup-tests $(NOTEBOOK_ENV)/.ready ## Tests of the local EMR, the command line, the notebook and docker-compose.yaml
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/local tests/cli
 
 test-e2e: setup-tests ## The real DAG with real Spark, end to end
@@ -112,12 +127,15 @@ lock: $(AIRFLOW_ENV)/.ready ## Resolve the pinned requirements anew
 	cd bootstrap && $(LOCK) --generate-hashes -c requirements-tensorflow.txt requirements.in -o requirements.txt
 	cd local && $(LOCK) --generate-hashes requirements-pyspark.in -o requirements-pyspark.txt
 	cd benchmarks && $(LOCK) requirements-peers.in -o requirements-peers.txt
+	cd docker && $(LOCK) requirements-postgres.in -o requirements-postgres.txt
+	cd notebooks && $(LOCK) requirements.in -o requirements.txt
+	cd notebooks && $(LOCK) requirements-jupyterlab.in -o requirements-jupyterlab.txt
 	cd tests && $(LOCK) requirements-airflow.in -o requirements-airflow.txt
 	cd tests && $(LOCK) requirements-node.in -o requirements-node.txt
 LOCK := $(CURDIR)/$(UV) pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header
 
 clean: down ## Remove the environments and what they made; never the lake
-	rm -rf $(AIRFLOW_ENV) $(NODE_ENV) $(PEERS_ENV) $(BUILD) .orchard
+	rm -rf $(AIRFLOW_ENV) $(NODE_ENV) $(PEERS_ENV) $(NOTEBOOK_ENV) $(BUILD) .orchard
 
 preflight-%:
 	@$(PYTHON) local/preflight.py $*
@@ -141,6 +159,12 @@ $(PEERS_ENV)/.ready: benchmarks/requirements-peers.txt $(AIRFLOW_ENV)/.ready
 	@echo "Making the peers' environment in $(PEERS_ENV) …"
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(PEERS_ENV)
 	@$(UV) pip install --quiet --compile-bytecode --python $(PEERS_ENV)/bin/python -r benchmarks/requirements-peers.txt
+	@touch $@
+
+$(NOTEBOOK_ENV)/.ready: notebooks/requirements.txt $(AIRFLOW_ENV)/.ready
+	@echo "Making the notebook's environment in $(NOTEBOOK_ENV) …"
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(NOTEBOOK_ENV)
+	@$(UV) pip install --quiet --compile-bytecode --python $(NOTEBOOK_ENV)/bin/python -r notebooks/requirements.txt
 	@touch $@
 
 $(AIRFLOW_ENV)/.tests-ready: tests/requirements-airflow.txt $(AIRFLOW_ENV)/.ready

@@ -9,6 +9,7 @@ from typing import Any
 from cli.spark import Spark
 from orchard.choices import Choices
 from orchard.compact import compact
+from orchard.event_logs import event_log_conf
 from orchard.jobs import RunJobs
 from orchard.lake import Lake, run_slug
 from orchard.publish import Publication, publish
@@ -36,11 +37,12 @@ def compute(settings: Settings, choices: Choices, master: str, tell: Progress) -
     if not sensed["new"]:
         return None
     jobs = RunJobs(slug, choices, settings)
-    spark = Spark(master, spark_sizes(settings.fleet, settings.spark).driver_memory)
+    memory = spark_sizes(settings.fleet, settings.spark).driver_memory
+    spark = Spark(master, memory, event_log_conf(settings.places.logs))
     for make in (jobs.featurize, jobs.reduce, jobs.export):
         job: Job = make(sensed)
         report = jobs.folder.report(job.NAME)
-        spark.submit(job, partial(_look, storage, report, partial(tell, job.NAME)))
+        spark.submit(job, slug, partial(_look, storage, report, partial(tell, job.NAME)))
     publication = Publication(slug=slug, run_id=run_id, sensed=sensed, cluster={"id": master})
     summary = publish(storage, lake, publication)
     compact(storage, lake)

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -23,20 +23,22 @@ class Spark:
     Args:
         master: ``local[*]``, ``spark://…``, ``yarn``.
         driver_memory: Heap of the driver.
+        conf: Further settings of Spark.
     """
 
     master: str
     driver_memory: str
+    conf: Mapping[str, str]
 
-    def submit(self, job: Job, look: Callable[[], None]) -> None:
-        """Run a job to its end, calling ``look`` meanwhile. Whatever ends this ends the job, too.
+    def submit(self, job: Job, slug: str, look: Callable[[], None]) -> None:
+        """Run a job of the run ``slug`` to its end, calling ``look`` meanwhile. What ends this ends the job.
 
         Raises:
             OrchardError: the job's own last word, if it failed.
         """
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
-                self._command(job),
+                self._command(job, slug),
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -55,13 +57,14 @@ class Spark:
                 output.seek(0)
                 raise _failure(job.NAME, output.read().decode(errors="replace"))
 
-    def _command(self, job: Job) -> list[str]:
+    def _command(self, job: Job, slug: str) -> list[str]:
         return [
             *(str(NODE_ENV / "bin" / "spark-submit"), "--master", self.master),
             *("--driver-memory", self.driver_memory, "--conf", "spark.ui.enabled=false"),
             *("--conf", f"spark.driver.extraJavaOptions={JAVA_OPTIONS}"),
             *("--conf", f"spark.executor.extraJavaOptions={JAVA_OPTIONS}"),
-            *("--name", f"orchard {job.NAME}", "--py-files", str(CODE / "orchard_jobs.zip")),
+            *(part for key, value in self.conf.items() for part in ("--conf", f"{key}={value}")),
+            *("--name", f"orchard {job.NAME} {slug}", "--py-files", str(CODE / "orchard_jobs.zip")),
             *(str(CODE / "run.py"), job.NAME, *job.to_argv()),
         ]
 

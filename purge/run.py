@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from orchard.event_logs import event_logs_of
 from orchard.history import History, facts_of_runs
 from orchard.lake import Lake, is_slug
 from orchard.ledger import read_ledger
@@ -94,9 +95,11 @@ def _basis(
 
 
 def _logs(slug: str, lake: Lake, logs: str, storage: Storage, holdings: Holdings) -> Iterable[Held]:
-    """Return what EMR has logged of its cluster, if run.json says which that was."""
+    """Return what EMR has logged of its cluster, if run.json says which that was, and Spark of its jobs."""
     cluster = str((_read(storage, lake.run(slug).run_json).get("cluster") or {}).get("id"))
-    return holdings.below(f"{logs}/{cluster}") if re.fullmatch(r"j-[A-Z0-9]+", cluster) else ()
+    is_cluster = re.fullmatch(r"j-[A-Z0-9]+", cluster) is not None
+    folders = [*([f"{logs}/{cluster}"] if is_cluster else []), *event_logs_of(slug, logs, storage)]
+    return [held for folder in folders for held in holdings.below(folder)]
 
 
 def _read(storage: Storage, uri: str) -> dict[str, Any]:

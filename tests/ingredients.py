@@ -27,3 +27,10 @@ def draw_images(folder: Path, per_class: int) -> None:
 def package_code(folder: Path) -> None:
     """Make what `make package` makes."""
     subprocess.run(["python3", ROOT / "bootstrap" / "package.py", folder], check=True)
+
+
+def run_orchard(lake: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command `orchard` as a user does."""
+    environment = {**os.environ, "ORCHARD_LAKE": str(lake)}
+    command = [str(ROOT / "bin" / "orchard"), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from orchard.cluster_settings import Fleet
+from orchard.event_logs import event_log_conf
 from orchard.lake import run_slug
 from orchard.settings import Settings
 from orchard.sizes import spark_sizes
@@ -204,6 +205,7 @@ def _configurations(core_nodes: int, settings: Settings) -> list[dict[str, Any]]
                 "spark.hadoop.fs.s3a.committer.magic.enabled": "true",
                 "spark.hadoop.fs.s3a.committer.magic.track.commits.in.memory.enabled": "true",
                 **({"spark.executorEnv.AWS_REGION": region} if region else {}),
+                **event_log_conf(settings.places.logs),
             },
         },
         {

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from airflow.sdk import PokeReturnValue
@@ -13,6 +14,7 @@ from orchard.choices import Choices
 from orchard.cluster import cluster_name, run_job_flow, run_tags
 from orchard.compact import compact
 from orchard.estimate import Work, estimate, refuse_too_dear, say
+from orchard.event_logs import delete_event_logs
 from orchard.glue import Catalog
 from orchard.history import History
 from orchard.hooks import glue_hook
@@ -21,9 +23,9 @@ from orchard.lake import Lake, run_slug
 from orchard.notices import warn_of_rejected
 from orchard.publish import Publication, publish, to_json
 from orchard.register import register
-from orchard.retention import retain
+from orchard.retention import MAY_WORK, retain
 from orchard.sensing import Sensed, sense
-from orchard.settings import Settings
+from orchard.settings import Settings, is_inside
 from orchard.sizes import core_nodes_for
 from orchard.steps import build_step
 from orchard.storage import Storage, storage_for
@@ -140,6 +142,10 @@ class Run:
             expired = retain(storage, lake, days) if days else []
         except OrchardError as error:
             raise AirflowFailException(str(error)) from None
+        logs = self.settings.places.logs
+        if days and is_inside(logs, lake.uri):  # elsewhere they may be others' too
+            keep = max(timedelta(days=days), MAY_WORK)
+            delete_event_logs(storage, logs, datetime.now(UTC) - keep)
         return [*compacted, *(slug for slug in expired if slug not in compacted)]
 
     def register(self) -> list[str]:

@@ -55,6 +55,8 @@ def _settings(options: argparse.Namespace) -> Settings:
         node_python=options.node_python.absolute(),
         work_dir=options.work_dir.absolute(),
         port=options.port,
+        listen=options.listen,
+        names=(*Settings.names, *options.answer_to),
         spark_master=options.spark_master,
         spark_defaults=options.spark_defaults,
         cores=options.cores or os.cpu_count() or 1,
@@ -73,7 +75,20 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add(
         "--work-dir", type=Path, required=True, help="working folders of clusters; each goes with its cluster"
     )
-    add("--port", type=int, default=0, help="port on 127.0.0.1; 0: any free one (default)")
+    add("--port", type=int, default=0, help="port; 0: any free one (default)")
+    add(
+        "--listen",
+        default=Settings.listen,
+        metavar="ADDRESS",
+        help="who reaches it can run programs: 127.0.0.1 (default), but in a container's own network",
+    )
+    add(
+        "--answer-to",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a host name beside localhost's; repeatable",
+    )
     add("--spark-master", metavar="URL", help="a Spark master; without it Spark runs in local mode")
     add(
         "--spark-defaults",

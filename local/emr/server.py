@@ -1,4 +1,4 @@
-"""HTTP on loopback: EMR's protocol at `/`, faults at `/_control/…`.
+"""HTTP, on loopback unless told otherwise: EMR's protocol at `/`, faults at `/_control/…`.
 
 - POST /_control/faults: a fault, see faults.py
 - GET /_control/faults: what is in force
@@ -35,7 +35,6 @@ from local.emr.settings import Settings
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_BODY = 4 << 20
-_LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost"})
 _TIMEOUT_SECONDS = 75.0  # longer than the 60 s for which boto3 waits
 
 
@@ -44,17 +43,20 @@ class DroppedError(Exception):
 
 
 class EmrServer:
-    """The local EMR on 127.0.0.1; `faults` may be set while it serves."""
+    """The local EMR; `faults` may be set while it serves."""
 
     def __init__(self, settings: Settings) -> None:
         self.faults = FaultPlan()
+        self.names = settings.names
         self._clusters = Clusters()
         self._api = Api(settings, self._clusters, self.faults)
         handler = type("Handler", (_Handler,), {"emr": self})
         try:
-            self._http = _HttpServer(("127.0.0.1", settings.port), handler)
+            self._http = _HttpServer((settings.listen, settings.port), handler)
         except OSError as error:
-            raise OSError(f"port {settings.port} on 127.0.0.1 cannot be had: {error.strerror}") from error
+            raise OSError(
+                f"port {settings.port} on {settings.listen} cannot be had: {error.strerror}"
+            ) from error
         self._thread = threading.Thread(target=self._http.serve_forever, name="http", daemon=True)
 
     @property
@@ -173,9 +175,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _refuse_foreign_host(self) -> None:
         """A web page must not reach a server that runs programs by giving its own name this address."""
         host = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
-        if host not in _LOOPBACK_NAMES:
+        if host not in self.emr.names:
             self.close_connection = True
-            raise AccessDeniedError(f"Host is {host!r}: the local EMR answers to {sorted(_LOOPBACK_NAMES)}")
+            raise AccessDeniedError(f"Host is {host!r}: the local EMR answers to {sorted(self.emr.names)}")
 
     def _read_body(self) -> bytes:
         length = self.headers.get("Content-Length", "0")

@@ -17,6 +17,10 @@ class Settings:
     """Working folders of live clusters; each is removed when its cluster ends."""
     port: int = 0
     """0 takes any free port."""
+    listen: str = "127.0.0.1"
+    """Address to listen on; another than loopback's only in a container's own network."""
+    names: tuple[str, ...] = ("127.0.0.1", "localhost")
+    """Host names under which requests are answered."""
     spark_master: str | None = None
     """URL of a Spark master; without it Spark runs in local mode on `cores` cores."""
     cores: int = field(default_factory=lambda: os.cpu_count() or 1)

@@ -19,9 +19,9 @@ _NEED_YARN = (
     "spark.dynamicAllocation.",
     "spark.shuffle.service.",
     "spark.yarn.",
-    "spark.eventLog.",
     "spark.history.",
 )
+_EVENT_LOGS = "spark.eventLog.dir"
 _MEMORY = ("spark.driver.memory", "spark.executor.memory")
 _COMMITTER = "spark.hadoop.fs.s3a.committer.name"
 PYTHON_PROPERTIES = ("spark.pyspark.python", "spark.pyspark.driver.python")
@@ -42,8 +42,9 @@ def adapt_property(key: str, value: str, keeps_python: bool = False) -> Adapted:
     `keeps_python`: the cluster has bootstrap actions, whose business it is that its Python exists. Without
     any, a path of EMR's nodes gives way to the node's own Python.
     """
-    if key.startswith(_NEED_YARN):
-        return Adapted(None, f"{key}={value} is left out: there is no YARN here")
+    missing = "HDFS" if key == _EVENT_LOGS and value.startswith("hdfs:") else "YARN"
+    if missing == "HDFS" or key.startswith(_NEED_YARN):
+        return Adapted(None, f"{key}={value} is left out: there is no {missing} here")
     if (key, value) == (_COMMITTER, "magicv2"):
         return Adapted("magic", f"{key}=magicv2 is EMR's own: the magic committer of Hadoop instead")
     if value.startswith("org.apache.spark.internal.io.cloud."):
@@ -91,6 +92,8 @@ def build_defaults(
     """The spark-defaults of a cluster on this machine, and what was changed in them."""
     adapted = {key: adapt_property(key, value, keeps_python) for key, value in asked.items()}
     defaults = {key: setting.value for key, setting in adapted.items() if setting.value is not None}
+    if _EVENT_LOGS not in defaults:
+        defaults.pop("spark.eventLog.enabled", None)  # Spark would look for them in /tmp
     temporary = f"-Djava.io.tmpdir={local_dir}"
     quoted = f'"{temporary}"' if " " in temporary else temporary
     java_options = f"{quoted} {defaults.get('spark.driver.defaultJavaOptions', '')}".strip()

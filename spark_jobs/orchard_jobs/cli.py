@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 from orchard_jobs import export, featurize, reduce
 from orchard_jobs.contract import ExportJob, FeaturizeJob, Job, ReduceJob, RunFolder
 from orchard_jobs.errors import OrchardError
+from orchard_jobs.event_log import prepare_event_log
 from orchard_jobs.report import Report
 
 JOBS: dict[str, tuple[type[Job], Callable[[SparkSession, Any, Report], None]]] = {
@@ -53,6 +54,7 @@ def _run(tokens: Sequence[str]) -> None:
     name, *arguments = tokens
     kind, run = JOBS[name]
     job = kind.from_argv(arguments)
+    prepare_event_log()
     spark = SparkSession.builder.getOrCreate()
     try:
         with Report(name, RunFolder(job.output).report(name)) as report:  # type: ignore[attr-defined]

@@ -112,6 +112,11 @@ def test_the_whole_request() -> None:
                     "spark.hadoop.fs.s3a.committer.name": "magicv2",
                     "spark.hadoop.fs.s3a.committer.magic.enabled": "true",
                     "spark.hadoop.fs.s3a.committer.magic.track.commits.in.memory.enabled": "true",
+                    "spark.eventLog.enabled": "true",
+                    "spark.eventLog.dir": "s3://lake/logs/spark-events",
+                    "spark.eventLog.rolling.enabled": "true",
+                    "spark.eventLog.compress": "true",
+                    "spark.eventLog.compression.codec": "zstd",
                 },
             },
             {

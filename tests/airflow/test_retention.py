@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from orchard.event_logs import delete_event_logs, event_log_folder
 from orchard.history import History
 from orchard.lake import Lake
 from orchard.ledger import LEDGER_SCHEMA, to_parquet
@@ -198,3 +199,16 @@ def test_what_was_interrupted_is_finished_the_next_time(lake: Lake, deletions: i
 
 def test_without_a_published_run_nothing_has_expired() -> None:
     assert expired_runs(History((), None, ABSENT), {}, NOW) == []
+
+
+def test_event_logs_go_once_they_are_too_old_and_nothing_else_of_the_logs_does(lake: Lake) -> None:
+    storage, logs = FileStorage(), f"{lake.uri}/logs"
+    for name in ("spark-events/eventlog_v2_old", "spark-events/eventlog_v2_new", "j-1"):
+        storage.write(f"{logs}/{name}/events_1_a.zstd", b"x")
+    storage.write(f"{event_log_folder(logs)}/.keep", b"")
+    set_age(lake, "logs", 40)
+    set_age(lake, "logs/spark-events/eventlog_v2_new", 10)
+    assert delete_event_logs(storage, logs, NOW - timedelta(days=30)) == ["eventlog_v2_old"]
+    assert storage.folders(event_log_folder(logs)) == ["eventlog_v2_new"]
+    assert storage.folders(logs) == ["j-1", "spark-events"]
+    assert delete_event_logs(storage, f"{lake.uri}/none", NOW) == []

@@ -1,22 +1,14 @@
 """`orchard run`: the three jobs without Airflow and EMR, on the same lake."""
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.ingredients import ROOT, export_untrained
+from tests.ingredients import export_untrained
+from tests.ingredients import run_orchard as orchard
 
 pytestmark = pytest.mark.e2e
-
-
-def orchard(lake: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command as a user does."""
-    environment = {**os.environ, "ORCHARD_LAKE": str(lake)}
-    command = [str(ROOT / "bin" / "orchard"), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchard.event_logs import event_log_folder
 from orchard.lake import Lake
 from orchard.settings import Settings
 from tests.infra.conftest import settings_of
@@ -157,7 +158,8 @@ def test_with_retention_it_deletes_runs_but_neither_what_is_published_nor_an_old
     """What retention calls for a run; of which run it is, IAM cannot tell."""
     lake = Lake(f"s3://{LAKE}")
     run, basis = lake.run("r"), f"{lake.basis('b')}/basis.npz"
-    for uri in (f"{run.csv}/features.csv", f"{run.features}/part-0.parquet", run.run_json, basis):
+    events = f"{event_log_folder(f'{lake.uri}/logs')}/eventlog_v2_a/events_1_a.zstd"
+    for uri in (f"{run.csv}/features.csv", f"{run.features}/part-0.parquet", run.run_json, basis, events):
         assert is_allowed(airflow(given), "s3:DeleteObject", arn_of(uri)), uri
         assert not is_allowed(airflow(plain), "s3:DeleteObject", arn_of(uri)), uri
         assert not is_allowed(airflow(given), "s3:DeleteObjectVersion", arn_of(uri)), uri

@@ -58,6 +58,13 @@ def test_it_writes_runs_and_logs(plain: Stack) -> None:
     assert not is_allowed(node(plain), "s3:GetObject", log)
 
 
+def test_it_writes_and_renames_event_logs(plain: Stack) -> None:
+    """Spark's EventLogFileWriters.scala asks for the status of a file, and renames another."""
+    events = f"{BUCKET}/logs/spark-events/eventlog_v2_a/appstatus_a.inprogress"
+    for action in ("s3:PutObject", "s3:GetObject", "s3:DeleteObject"):
+        assert is_allowed(node(plain), action, events)
+
+
 def test_it_knows_no_other_bucket(plain: Stack) -> None:
     for action in actions_of("s3"):
         for other in ("arn:aws:s3:::another", "arn:aws:s3:::another/runs/r/x", f"{BUCKET}-2/runs/r/x"):

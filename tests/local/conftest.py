@@ -12,6 +12,7 @@ from emr_driver import ENDED, a_cluster, make_client, node_python, state_of, wai
 
 from local.emr.server import EmrServer
 from local.emr.settings import Settings
+from tests.ingredients import ROOT, draw_images, export_untrained, package_code, run_orchard
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +72,17 @@ def run(emr: Any) -> Iterator[Callable[..., str]]:
         emr.terminate_job_flows(JobFlowIds=[cluster_id])
     for cluster_id in started:
         wait_for_cluster(emr, cluster_id, *ENDED)
+
+
+@pytest.fixture(scope="session")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake after one run of `orchard run`, with a blank in its name."""
+    folder = tmp_path_factory.mktemp("one run")
+    draw_images(folder / "images", per_class=4)
+    (folder / "images" / "broken.jpg").write_bytes(b"no image")
+    package_code(ROOT / "build")
+    model = export_untrained(folder / "models")
+    given = [str(folder / "images"), "--model", f"file://{model}", "--components", "2"]
+    done = run_orchard(folder / "a lake", "run", *given, "--max-failure-ratio", "0.5")
+    assert done.returncode == 0, done.stderr
+    return folder / "a lake"

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -145,3 +147,20 @@ def test_spark_defaults_that_are_not_there_are_one_clear_line(tmp_path: Path) ->
     ):
         pass
     assert log.read_text() == f"local EMR: spark_defaults is {tmp_path / 'absent'}: there is no such file\n"
+
+
+def test_it_answers_to_a_name_that_it_was_given_and_to_no_other(
+    tmp_path: Path, aws_environment: None
+) -> None:
+    """In a container's network its clients call it by the service's name."""
+    options = [*OPTIONS, "--answer-to", "emr"]
+    with running_emr(node_python(), tmp_path / "work", options=options) as url:
+
+        def ask(host: str) -> int:
+            request = urllib.request.Request(f"{url}/_control/faults", headers={"Host": host})
+            with urllib.request.urlopen(request) as answer:
+                return int(answer.status)
+
+        assert (ask("emr:8998"), ask("127.0.0.1:8998")) == (200, 200)
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            ask("evil:8998")

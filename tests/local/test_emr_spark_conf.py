@@ -124,3 +124,13 @@ def test_classifications_are_found_and_later_ones_win() -> None:
 
 def test_a_value_stays_on_its_line() -> None:
     assert render_properties({"spark.a b": " x\\y\nz"}) == "spark.a\\ b \\ x\\\\y\\nz\n"
+
+
+def test_event_logs_stay_in_a_lake_and_are_left_out_where_they_are_for_hdfs() -> None:
+    lake = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": "s3://lake/logs/spark-events"}
+    defaults, notes = build_defaults(lake, "local", Path("/tmp"))
+    assert (lake.items() <= defaults.items(), notes) == (True, [])
+    hdfs = lake | {"spark.eventLog.dir": "hdfs:///var/log/spark/apps"}
+    defaults, notes = build_defaults(hdfs, "local", Path("/tmp"))
+    assert [key for key in defaults if key.startswith("spark.eventLog")] == []
+    assert notes == ["spark.eventLog.dir=hdfs:///var/log/spark/apps is left out: there is no HDFS here"]

@@ -15,9 +15,10 @@ import boto3
 import psutil
 import pytest
 
+from orchard.event_logs import event_logs_of
 from orchard.lake import run_slug
 from orchard.settings import Settings
-from orchard.storage import bucket_and_key
+from orchard.storage import bucket_and_key, storage_for
 from orchard_features import build_dag
 from tests.s3a.buckets import IMAGES, LAKE, incomplete_uploads, keys_below, read, success_of, upload
 from tests.s3a.conftest import CORRUPT
@@ -109,6 +110,8 @@ def assert_published(lake: Lake, dag_run: Any, paths: set[str], expected: dict[s
     for written in ("features", "components"):
         assert success_of(f"{folder}/{written}")["committer"] == "magic"
     assert incomplete_uploads(folder) == []
+    storage, slug = storage_for(lake.uri, lake.settings.access), folder.rpartition("/")[2]
+    assert len(event_logs_of(slug, lake.settings.places.logs, storage)) == 3
 
 
 def counts(**given: int) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from orchard.cells import cell_of
+from orchard.event_logs import event_log_folder
 from orchard.history import History
 from orchard.lake import Lake
 from orchard.ledger import LEDGER_SCHEMA, to_parquet
@@ -78,7 +80,11 @@ class Place:
         }
         self.storage.write(self.lake.run(slug).run_json, to_json(run_json))
         self.storage.write(f"{self.lake.basis(basis_id)}/basis.npz", b"x")
-        self.storage.write(f"{self.lake.uri}/logs/j-{slug.upper()}/steps/stderr.gz", b"x")
+        logs = f"{self.lake.uri}/logs"
+        self.storage.write(f"{logs}/j-{slug.upper()}/steps/stderr.gz", b"x")
+        events = f"{event_log_folder(logs)}/eventlog_v2_{slug}"
+        self.storage.write(f"{events}/events_1_a.zstd", event_log(f"orchard featurize {slug}"))
+        self.storage.write(f"{events}/appstatus_a", b"")
         self.storage.write(
             self.lake.ledger_entry(slug), to_parquet(pa.Table.from_pylist(rows, LEDGER_SCHEMA))
         )
@@ -97,6 +103,16 @@ class Place:
     def versions(self) -> list[bytes]:
         """Every version of everything that is held, as whoever restores them gets it."""
         return [self.holdings.read(one) for one in self.holdings.below(self.lake.uri) if not one.is_marker]
+
+
+def event_log(name: str) -> bytes:
+    """A Spark event log as far as it names its application."""
+    events = [
+        {"Event": "SparkListenerLogStart"},
+        {"Event": "SparkListenerApplicationStart", "App Name": name},
+    ]
+    lines = "".join(f"{json.dumps(event)}\n" for event in events)
+    return bytes(pa.Codec("zstd").compress(lines.encode(), asbytes=True))
 
 
 def parquet(rows: list[dict[str, Any]]) -> bytes:

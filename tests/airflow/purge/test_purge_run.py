@@ -17,7 +17,10 @@ from tests.airflow.purge.places import OLD, Place
 def test_a_run_goes_with_all_it_has_written_and_its_name_and_nothing_else(nights: Place) -> None:
     before = nights.contents()
     nights.purge(RUN="r2")
-    assert left_of(before, nights) == {"runs/r2", "ledger/r2.parquet", "basis/b-r2", "logs/j-R2"}
+    logs = {"logs/j-R2", "logs/spark-events"}
+    assert left_of(before, nights) == {"runs/r2", "ledger/r2.parquet", "basis/b-r2", *logs}
+    events = {name.split("/")[2] for name in nights.contents() if "spark-events" in name}
+    assert events == {"eventlog_v2_r1", "eventlog_v2_r3"}
     changed = {name for name, data in nights.contents().items() if data != before[name]}
     assert changed == {"latest.json"}
     assert [run.run for run in History.of_lake(nights.storage, nights.lake).runs] == ["r1", "r3"]

@@ -1,0 +1,35 @@
+# One node with Spark: the local EMR and its steps, the export of the model, Spark's history server.
+ARG PYTHON_IMAGE
+FROM ${PYTHON_IMAGE}
+
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends openjdk-17-jre-headless \
+ && rm -rf /var/lib/apt/lists/*
+
+WORKDIR /opt/orchard
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONUNBUFFERED=1
+
+# The node's environment, made by the script that EMR runs on every node.
+COPY bootstrap bootstrap
+COPY local/requirements-pyspark.txt local/
+RUN bash bootstrap/install_node.sh --target /opt/orchard/venv --source file:///opt/orchard/bootstrap --with-tensorflow \
+ && venv/bin/python -m pip install --quiet --require-hashes -r local/requirements-pyspark.txt \
+ && ln -s venv .venv-node
+
+# What the local EMR itself imports, in Airflow's versions.
+COPY requirements.txt .
+RUN python -m venv emr && emr/bin/pip install --quiet --constraint requirements.txt boto3 psutil
+
+RUN ln -s venv/lib/python3.11/site-packages/pyspark spark
+
+COPY spark_jobs spark_jobs
+COPY local local
+COPY docker docker
+RUN python bootstrap/package.py build
+
+# Hadoop asks for the name of whoever runs it: the user must be one that the image knows.
+ARG UID=50000
+RUN useradd --uid ${UID} --gid 0 --create-home orchard \
+ && install --directory --owner ${UID} --group 0 --mode 0770 /work
+USER ${UID}:0
+ENV ORCHARD_STATE=/work/state
