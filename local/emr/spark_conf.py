@@ -1,4 +1,4 @@
-"""Spark's settings on the local node: the cluster's, less what one machine without YARN cannot honour."""
+"""Spark's settings on the local node: the cluster's, less what this machine cannot honour."""
 
 from __future__ import annotations
 
@@ -36,19 +36,28 @@ class Adapted:
     note: str | None = None
 
 
-def adapt_property(key: str, value: str, keeps_python: bool = False) -> Adapted:
-    """What becomes of one Spark property here.
+@dataclass(frozen=True)
+class Has:
+    """What the local node has of a node of EMR."""
 
-    `keeps_python`: the cluster has bootstrap actions, whose business it is that its Python exists. Without
-    any, a path of EMR's nodes gives way to the node's own Python.
-    """
-    if key.startswith(_NEED_YARN):
+    own_python: bool = False
+    """The cluster has bootstrap actions, whose business it is that its Python exists. Without any, a path of
+    EMR's nodes gives way to the node's own Python."""
+    yarn: bool = False
+
+
+NOTHING = Has()
+
+
+def adapt_property(key: str, value: str, has: Has = NOTHING) -> Adapted:
+    """What becomes of one Spark property here."""
+    if key.startswith(_NEED_YARN) and not has.yarn:
         return Adapted(None, f"{key}={value} is left out: there is no YARN here")
     if (key, value) == (_COMMITTER, "magicv2"):
         return Adapted("magic", f"{key}=magicv2 is EMR's own: the magic committer of Hadoop instead")
     if value.startswith("org.apache.spark.internal.io.cloud."):
         return Adapted(None, f"{key}={value} is left out: pyspark's jars do not have it")
-    if key in PYTHON_PROPERTIES and not keeps_python and shutil.which(value) is None:
+    if key in PYTHON_PROPERTIES and not has.own_python and shutil.which(value) is None:
         return Adapted(
             None, f"{key}={value} is left out: there is no such Python here; the node's own is used"
         )
@@ -86,10 +95,10 @@ def exports_of(configurations: list[Parameters]) -> dict[str, str]:
 
 
 def build_defaults(
-    asked: Mapping[str, str], master: str, local_dir: Path, keeps_python: bool = False
+    asked: Mapping[str, str], master: str, local_dir: Path, has: Has = NOTHING
 ) -> tuple[dict[str, str], list[str]]:
     """The spark-defaults of a cluster on this machine, and what was changed in them."""
-    adapted = {key: adapt_property(key, value, keeps_python) for key, value in asked.items()}
+    adapted = {key: adapt_property(key, value, has) for key, value in asked.items()}
     defaults = {key: setting.value for key, setting in adapted.items() if setting.value is not None}
     temporary = f"-Djava.io.tmpdir={local_dir}"
     quoted = f'"{temporary}"' if " " in temporary else temporary
