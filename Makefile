@@ -16,7 +16,7 @@ BUILD := build
 # Arguments of `make demo`, `make up` and others, passed on as they are: a path may hold a space or a quote.
 export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS MODEL N MANY ROUNDS PARTS RESULTS
 
-.PHONY: help demo up down model test test-jobs test-airflow test-infra test-local test-e2e test-faults test-s3a s3a-jars history compose-env compose-test notebook bench-listing bench bench-check bench-peers bench-sizing lint format lock package setup clean preflight-%
+.PHONY: help demo up down model test test-jobs test-airflow test-infra test-local test-e2e test-faults test-s3a s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-peers bench-sizing lint format lock package setup clean preflight-%
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,7 +45,7 @@ notebook: $(NOTEBOOK_ENV)/.ready ## JupyterLab on notebooks/, on loopback [LAKE=
 		exec $(NOTEBOOK_ENV)/bin/jupyter lab --ip=127.0.0.1 notebooks
 
 # The longest first: `make -j2 test` then takes little more than half of the time.
-test: test-faults test-jobs test-airflow test-e2e test-s3a test-local test-infra ## Run every test
+test: test-faults test-jobs test-airflow test-e2e test-s3a test-yarn test-local test-infra ## Run every test
 
 test-jobs: setup-tests ## Tests of the Spark jobs, in the node's environment
 	$(NODE_ENV)/bin/python -m pytest tests/jobs
@@ -69,6 +69,11 @@ test-s3a: setup-tests ## The jobs and the DAG on an S3 of this machine, through 
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/s3a
 
 s3a-jars: .orchard/s3a-jars/.ready ## Fetch what test-s3a needs from Maven Central: 13 MB, with Maven
+
+test-yarn: setup-tests ## The jobs on YARN, in client and in cluster mode; skips without `make s3a-jars yarn-jars`
+	$(AIRFLOW_ENV)/bin/python -m pytest tests/yarn
+
+yarn-jars: .orchard/yarn-jars/.ready ## Fetch what test-yarn needs beside these from Maven Central: 50 MB, with Maven
 
 bench-listing: setup ## Time and memory of the search for new images, without a network [OBJECTS=1000000]
 	@PYTHONPATH=dags:spark_jobs AIRFLOW_HOME="$(CURDIR)/.orchard/benchmarks" AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING \
@@ -175,10 +180,10 @@ $(NODE_ENV)/.tests-ready: tests/requirements-node.txt $(NODE_ENV)/.ready
 	@$(UV) pip install --quiet --python $(NODE_ENV)/bin/python -r tests/requirements-node.txt
 	@touch $@
 
-.orchard/s3a-jars/.ready: tests/s3a/pom.xml tests/s3a/jars.sha256
-	@command -v mvn >/dev/null || { echo "orchard: no mvn on the PATH: Maven fetches the jars of S3A. Install it (Debian: apt-get install maven)." >&2; exit 2; }
+.orchard/%-jars/.ready: tests/%/pom.xml tests/%/jars.sha256
+	@command -v mvn >/dev/null || { echo "orchard: no mvn on the PATH: Maven fetches jars. Install it (Debian: apt-get install maven)." >&2; exit 2; }
 	@rm -rf $(@D)
-	@mvn --batch-mode --quiet --strict-checksums --file tests/s3a/pom.xml \
+	@mvn --batch-mode --quiet --strict-checksums --file tests/$*/pom.xml \
 		dependency:copy-dependencies -DoutputDirectory="$(CURDIR)/$(@D)"
-	@$(PYTHON) tests/s3a/jars.py
+	@$(PYTHON) tests/jars.py $*
 	@touch $@

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 LIVE_STATES = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
@@ -110,6 +111,12 @@ def describe_failure(step: Mapping[str, Any]) -> str:
     ]
     explained = " - ".join(part for part in known if part) or "EMR gives no reason"
     return f"step {step['Id']} ({step['Name']}) is {status['State']}: {explained}"
+
+
+def runs_driver_in_container(step: Mapping[str, Any]) -> bool:
+    """Whether it is a spark-submit in cluster mode. ``step`` is DescribeStep's."""
+    arguments = step.get("Config", {}).get("Args", ())
+    return ("--deploy-mode", "cluster") in pairwise(arguments)
 
 
 def _listed(client: Any, states: tuple[str, ...], **limits: Any) -> Iterator[dict[str, Any]]:

@@ -20,9 +20,10 @@ from orchard_emr_api import (
     find_clusters,
     live_clusters,
 )
+from orchard_emr_links import persist_links
 from orchard_emr_once import ONCE, is_unanswered, send_once
 from orchard_emr_triggers import EmrClusterStartTrigger
-from orchard_emr_waiting import PATIENT, deadline_in, is_of_another, persist_links, wait_for
+from orchard_emr_waiting import PATIENT, deadline_in, is_of_another, wait_for
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

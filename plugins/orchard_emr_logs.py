@@ -1,69 +1,79 @@
-"""The last lines of a step's own output, from where EMR puts its logs."""
+"""The last lines of a step's own output, and of its driver's, from where EMR puts its logs."""
 
-import gzip
+import re
 import time
-import zlib
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
-from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-from botocore.exceptions import BotoCoreError, ClientError
+from orchard_emr_api import runs_driver_in_container
+from orchard_emr_log_files import list_folders, read_end
+
+T = TypeVar("T")
 
 SHOWN_LINES = 60
 """Of a stack trace of Spark the last lines hold the cause."""
 
 OUTPUTS = ("stderr", "stdout")
-"""Spark logs to stderr. What Python says, its traceback too, is in stdout: in client mode spark-submit
-merges the two of its Python process. It is shown last, where one looks first."""
+"""Spark logs to stderr. What Python says, its traceback too, is in stdout: Spark merges the two of a driver's
+Python process. It is shown last, where one looks first."""
+
+APPLICATION = re.compile(r"\bapplication_(\d{10,15}_\d{4,10})\b")
 
 
 def last_lines(
-    log_uri: str | None, cluster_id: str, step_id: str, *, timeout: float, hook: Mapping[str, Any]
+    log_uri: str | None, cluster_id: str, step: Mapping[str, Any], *, timeout: float, hook: Mapping[str, Any]
 ) -> str:
     """Return the end of a step's stderr and stdout, or lines that say why there is none.
 
-    ``hook`` holds the arguments of S3Hook. Waits up to ``timeout`` seconds: EMR uploads logs every five
-    minutes.
+    Where its driver ran in a container, the end of the driver's output follows: the step's tells only of the
+    application that it submitted. Waits up to ``timeout`` seconds: EMR uploads logs every five minutes.
+    ``step`` is DescribeStep's; ``hook`` holds the arguments of S3Hook.
     """
     if not log_uri:
         return "(the cluster has no LogUri, so the step's output is lost)"
-    folder = f"{log_uri.rstrip('/')}/{cluster_id}/steps/{step_id}"
-    deadline = time.monotonic() + timeout
-    shown = ((name, _last_lines(f"{folder}/{name}", deadline, hook)) for name in OUTPUTS)
-    return "\n".join(f"The last lines of its {name}:\n{lines}" for name, lines in shown)
+    waiting = _Waiting(time.monotonic() + timeout, hook)
+    logs = f"{log_uri.rstrip('/')}/{cluster_id}"
+    said = waiting.last_lines(f"{logs}/steps/{step['Id']}")
+    shown = [f"The last lines of its {name}:\n{lines}" for name, lines in said.items()]
+    applications = APPLICATION.findall(said["stderr"]) if runs_driver_in_container(step) else []
+    if applications:
+        shown += waiting.of_driver(f"{logs}/containers/application_{applications[-1]}", applications[-1])
+    return "\n".join(shown)
 
 
-def _last_lines(uri: str, deadline: float, hook: Mapping[str, Any]) -> str:
-    while (text := _read(uri, hook)) is None:
-        if time.monotonic() >= deadline:
+class _Waiting:
+    """Reads logs as soon as they are there, until a time of ``time.monotonic()``."""
+
+    def __init__(self, deadline: float, hook: Mapping[str, Any]) -> None:
+        self._deadline = deadline
+        self._hook = hook
+
+    def of_driver(self, folder: str, application: str) -> Iterator[str]:
+        """Yield the end of a driver's output. Its container is the first one of the last attempt."""
+        name = re.compile(rf"container_(?:e\d+_)?{application}_(\d+)_0*1")
+
+        def find() -> str | None:
+            found = (name.fullmatch(container) for container in list_folders(folder, self._hook))
+            drivers = {int(one[1]): one[0] for one in found if one}
+            return drivers[max(drivers)] if drivers else None
+
+        container = self._wait_for(find)
+        if container is None:
+            yield f"(no log of the driver yet in {folder}/: look again in a few minutes)"
+            return
+        for output, lines in self.last_lines(f"{folder}/{container}").items():
+            yield f"The last lines of the driver's {output}:\n{lines}"
+
+    def last_lines(self, folder: str) -> dict[str, str]:
+        return {name: self._last_lines_of(f"{folder}/{name}") for name in OUTPUTS}
+
+    def _last_lines_of(self, uri: str) -> str:
+        text = self._wait_for(lambda: read_end(uri, self._hook))
+        if text is None:
             return f"(no log yet at {uri}.gz: look again in a few minutes)"
-        time.sleep(min(5.0, max(0.1, deadline - time.monotonic())))
-    return "\n".join(text.splitlines()[-SHOWN_LINES:]) or f"(nothing in {uri}.gz)"
+        return "\n".join(text.splitlines()[-SHOWN_LINES:]) or f"(nothing in {uri}.gz)"
 
-
-def _read(uri: str, hook: Mapping[str, Any]) -> str | None:
-    for name in (f"{uri}.gz", uri):
-        try:
-            data = _fetch(name, hook)
-        except (OSError, ClientError, BotoCoreError):
-            continue  # not there yet, or not ours to read: either way the caller says where it would be
-        return (_decompress(data) if name.endswith(".gz") else data).decode(errors="replace")
-    return None
-
-
-def _fetch(uri: str, hook: Mapping[str, Any]) -> bytes:
-    scheme, _, path = uri.partition("://")
-    if scheme == "file":
-        return Path(path).read_bytes()
-    bucket, _, key = path.partition("/")  # EMR shows s3:// as s3n://
-    client: Any = S3Hook(**hook).conn
-    data: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
-    return data
-
-
-def _decompress(data: bytes) -> bytes:
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error):
-        return zlib.decompressobj(wbits=31).decompress(data)  # still being written
+    def _wait_for(self, look: Callable[[], T | None]) -> T | None:
+        while (found := look()) is None and time.monotonic() < self._deadline:
+            time.sleep(min(5.0, max(0.1, self._deadline - time.monotonic())))
+        return found

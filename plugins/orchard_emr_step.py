@@ -18,10 +18,11 @@ from orchard_emr_api import (
     describe_failure,
     find_steps,
 )
+from orchard_emr_links import EmrStepLogsLink, persist_links, persist_step_link
 from orchard_emr_logs import last_lines
 from orchard_emr_once import ONCE, send_once
 from orchard_emr_triggers import TIMED_OUT, EmrStepTrigger
-from orchard_emr_waiting import PATIENT, is_of_another, persist_links, wait_for
+from orchard_emr_waiting import PATIENT, is_of_another, wait_for
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -49,6 +50,8 @@ class OrchardStepOperator(EmrAddStepsOperator):
     # A step argument ending in .json would be taken for a file (https://github.com/apache/airflow/issues/10451).
     template_ext: Sequence[str] = ()
 
+    operator_extra_links: Any = (*EmrAddStepsOperator.operator_extra_links, EmrStepLogsLink())
+
     def __init__(
         self,
         *,
@@ -71,10 +74,12 @@ class OrchardStepOperator(EmrAddStepsOperator):
         self.guard(context)
         cluster = self._describe_cluster()
         persist_links(self, context, cluster)
+        persist_step_link(self, context, cluster)
         if cluster["Status"]["State"] in ("TERMINATING", *ENDED_STATES):
             raise AirflowFailException(f"No step can run: {describe_end(cluster)}")
         try:
             self._step_id = self._attach_or_add(context, cluster)
+            persist_step_link(self, context, cluster, self._step_id)
             trigger = EmrStepTrigger(
                 job_flow_id=self.job_flow_id,
                 step_id=self._step_id,
@@ -193,7 +198,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
     def _explain(self, step: dict[str, Any]) -> str:
         log_uri = self._describe_cluster().get("LogUri")
         hook = {"aws_conn_id": self.aws_conn_id, "region_name": self.region_name}
-        lines = last_lines(log_uri, str(self.job_flow_id), step["Id"], timeout=self.log_timeout, hook=hook)
+        lines = last_lines(log_uri, str(self.job_flow_id), step, timeout=self.log_timeout, hook=hook)
         return f"{describe_failure(step)}\n{lines}"
 
     def _describe_cluster(self) -> dict[str, Any]:

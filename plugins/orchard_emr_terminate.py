@@ -8,8 +8,9 @@ from airflow.sdk.exceptions import AirflowException
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orchard_emr_api import ENDED_STATES, LIVE_STATES, describe, describe_end, find_clusters
+from orchard_emr_links import persist_links
 from orchard_emr_triggers import EmrClusterEndTrigger
-from orchard_emr_waiting import PATIENT, deadline_in, is_of_another, persist_links, wait_for
+from orchard_emr_waiting import PATIENT, deadline_in, is_of_another, wait_for
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

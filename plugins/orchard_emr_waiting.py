@@ -1,4 +1,4 @@
-"""What the three EMR operators share: links to the cluster, and a wait with or without a worker."""
+"""What the three EMR operators share: a wait with or without a worker."""
 
 import asyncio
 import time
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.amazon.aws.hooks.emr import EmrHook
-from airflow.providers.amazon.aws.links.emr import EmrClusterLink, EmrLogsLink
 
 from orchard_emr_triggers import EmrStateTrigger
 
@@ -19,22 +18,6 @@ GRACE = 300
 
 PATIENT: dict[str, Any] = {"retries": {"mode": "adaptive", "max_attempts": 10}}
 """botocore's configuration for all others: it slows down when EMR throttles."""
-
-
-def persist_links(operator: "AwsBaseOperator[EmrHook]", context: "Context", cluster: dict[str, Any]) -> None:
-    """Show the links to the cluster and its logs. ``cluster`` is DescribeCluster's."""
-    hook = operator.hook
-    where = {"region_name": hook.conn_region_name, "aws_partition": hook.conn_partition}
-    EmrClusterLink.persist(context=context, operator=operator, **where, job_flow_id=cluster["Id"])
-    # Stored even where there is nothing to show, or Airflow logs an error for each missing link.
-    scheme, _, bucket_and_prefix = cluster.get("LogUri", "").partition("://")
-    EmrLogsLink.persist(
-        context=context,
-        operator=operator,
-        **where,
-        job_flow_id=cluster["Id"],
-        log_uri=bucket_and_prefix.rstrip("/") if scheme.startswith("s3") else "",
-    )
 
 
 def wait_for(

@@ -37,16 +37,16 @@ def running_spark_cluster(spark_home: Path, python: Path, folder: Path) -> Itera
 
         def start(log: Path, *arguments: str) -> int:
             command = [str(spark_home / "bin" / "spark-class"), *arguments]
-            return running.enter_context(_session(command, environment, log))
+            return running.enter_context(session(command, environment, log))
 
         start(folder / "master.log", f"{deploy}.master.Master", *address, "--port", "0")
-        url = _wait_for_line(folder / "master.log", r"Starting Spark master at (spark://\S+)")
+        url = wait_for_line(folder / "master.log", r"Starting Spark master at (spark://\S+)")
         workers = []
         for name in ("worker-1", "worker-2"):
             size = ["--cores", "1", "--memory", "1g", "--work-dir", str(folder / name)]
             workers.append(start(folder / f"{name}.log", f"{deploy}.worker.Worker", *address, *size, url))
         for name in ("worker-1", "worker-2"):
-            _wait_for_line(folder / f"{name}.log", r"Successfully registered with master")
+            wait_for_line(folder / f"{name}.log", r"Successfully registered with master")
         yield SparkCluster(url, tuple(workers))
 
 
@@ -62,7 +62,7 @@ def spark_environment(spark_home: Path, python: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _session(command: list[str], environment: dict[str, str], log: Path) -> Iterator[int]:
+def session(command: list[str], environment: dict[str, str], log: Path) -> Iterator[int]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, env=environment, stdout=output, stderr=output, start_new_session=True
@@ -74,7 +74,7 @@ def _session(command: list[str], environment: dict[str, str], log: Path) -> Iter
             process.wait(30)
 
 
-def _wait_for_line(log: Path, pattern: str) -> str:
+def wait_for_line(log: Path, pattern: str) -> str:
     def look() -> str | None:
         found = re.search(pattern, log.read_text(errors="replace"))
         return found.group(found.lastindex or 0) if found else None

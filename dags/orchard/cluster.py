@@ -206,6 +206,7 @@ def _configurations(core_nodes: int, settings: Settings) -> list[dict[str, Any]]
                 "spark.hadoop.fs.s3a.committer.magic.track.commits.in.memory.enabled": "true",
                 **({"spark.executorEnv.AWS_REGION": region} if region else {}),
                 **event_log_conf(settings.places.logs),
+                **(_of_driver_in_container(spark.driver_overhead, region) if spark.driver_overhead else {}),
             },
         },
         {
@@ -214,3 +215,14 @@ def _configurations(core_nodes: int, settings: Settings) -> list[dict[str, Any]]
             "Configurations": [{"Classification": "export", "Properties": exports}],
         },
     ]
+
+
+def _of_driver_in_container(overhead: str, region: str | None) -> dict[str, str]:
+    return {
+        "spark.driver.memoryOverhead": overhead,
+        # A job that fails is tried again by its task, which says why; YARN would do it unseen, and first.
+        # YARN does not count an attempt that ended because its node was lost.
+        "spark.yarn.maxAppAttempts": "1",
+        # What spark-env exports stays on the primary node.
+        **({"spark.yarn.appMasterEnv.AWS_REGION": region} if region else {}),
+    }

@@ -3,6 +3,7 @@
 import re
 import shlex
 from dataclasses import dataclass
+from enum import StrEnum
 
 from orchard.environment import require, setting
 from orchard.instance_types import is_arm
@@ -65,11 +66,26 @@ class Fleet:
             require(False, "bootstrap_args", self.bootstrap_args, "arguments with balanced quotes")
 
 
+class DeployMode(StrEnum):
+    """Where a job's driver runs, as spark-submit calls it. docs/aws.md says why client is the default."""
+
+    CLIENT = "client"
+    """On the primary node."""
+    CLUSTER = "cluster"
+    """In a container of YARN's, on a core or task node."""
+
+
 @dataclass(frozen=True)
 class Spark:
     """Sizes of Spark's processes. Those that are not set follow from the instance types, see ``sizes.py``."""
 
-    driver_memory: str | None = setting("Heap of the driver, on the primary node", None, shown=BY_TYPE)
+    deploy_mode: DeployMode = setting(  # noqa: RUF009 - it makes a field
+        "Where drivers run: client is the primary node, cluster a container on another", DeployMode.CLIENT
+    )
+    driver_memory: str | None = setting("Heap of the driver", None, shown=BY_TYPE)
+    driver_overhead: str | None = setting(
+        "Memory of the driver beside its heap, where it runs in a container", None, shown=BY_TYPE
+    )
     executor_memory: str | None = setting("Heap of an executor", None, shown=BY_TYPE)
     executor_overhead: str | None = setting(
         "Memory of an executor beside its heap: Python workers and model", None, shown=BY_TYPE
@@ -79,7 +95,7 @@ class Spark:
     concurrent_reads: int = setting("Images read at once, per Spark task", 16)
 
     def __post_init__(self) -> None:
-        for name in ("driver_memory", "executor_memory", "executor_overhead"):
+        for name in ("driver_memory", "driver_overhead", "executor_memory", "executor_overhead"):
             size = getattr(self, name)
             is_size = size is None or re.fullmatch(r"\d+[mg]", size) is not None
             require(is_size, name, size, "a number and m or g, as in 6g")

@@ -99,7 +99,8 @@ class Run:
         """Return the step of ``featurize``, ``reduce`` or ``export``."""
         jobs = RunJobs(self.slug, self._choices(), self.settings)
         made = {"featurize": jobs.featurize, "reduce": jobs.reduce, "export": jobs.export}[job]
-        return build_step(made(self._sensed()), self.slug, self._settings_of_run().places.code)
+        settings = self._settings_of_run()
+        return build_step(made(self._sensed()), self.slug, settings.places.code, settings.spark.deploy_mode)
 
     def publish(self) -> dict[str, Any]:
         """Publish the run; return what run.json says.

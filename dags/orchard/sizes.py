@@ -1,9 +1,9 @@
 """How many nodes a night needs, and how Spark's processes share one. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from orchard.cluster_settings import Fleet, Spark
+from orchard.cluster_settings import DeployMode, Fleet, Spark
 from orchard.environment import require
 from orchard.instance_types import InstanceType, find_type
 
@@ -15,11 +15,15 @@ MOST_CORES = 64
 """For more images than the table has."""
 
 DRIVER_SHARE = 6 / 16
-"""Of the primary node's memory: 6 of 16 GiB."""
+"""Of the primary node's memory: 6 of 16 GiB, for the driver's heap in client mode."""
 
 HEAP_SHARE, OVERHEAD_SHARE = 3 / 16, 6 / 16
 """Of a node's memory, for its one executor: 3 and 6 of 16 GiB. EMR gives YARN three quarters of it (12 of
 m5.xlarge's 16), so a quarter of that stays for the application master and what else asks."""
+
+DRIVER_HEAP_BESIDE, DRIVER_OVERHEAD_BESIDE, OVERHEAD_BESIDE = 2 / 16, 1 / 16, 5 / 16
+"""Of a node's memory in cluster mode: for a driver, and for the overhead of the executor beside it. The two
+must fit on one node, because a small night has no more: 3 and 8 of the 12 GiB that YARN gives out of 16."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class SparkSizes:
     executor_memory: str
     executor_overhead: str
     executor_cores: int
+    driver_overhead: str | None = None
+    """None where the driver runs in no container."""
 
 
 def core_nodes_for(images: int, fleet: Fleet) -> int:
@@ -54,32 +60,42 @@ def spark_sizes(fleet: Fleet, spark: Spark) -> SparkSizes:
     Raises:
         OrchardError: where a size is not set, and the name of a type does not tell its memory.
     """
-    given = SparkSizes(
-        spark.driver_memory or "",
-        spark.executor_memory or "",
-        spark.executor_overhead or "",
-        spark.executor_cores or 0,
+    in_container = spark.deploy_mode is DeployMode.CLUSTER
+    memory, cores = _smallest_worker(fleet, spark)
+    if in_container:
+        heap, overhead = memory * DRIVER_HEAP_BESIDE, OVERHEAD_BESIDE
+    else:
+        primaries = [] if spark.driver_memory else _known(fleet.primary_types, "driver_memory")
+        heap, overhead = _least_memory(primaries) * DRIVER_SHARE, OVERHEAD_SHARE
+    beside = spark.driver_overhead or _mebibytes(memory * DRIVER_OVERHEAD_BESIDE)
+    return SparkSizes(
+        spark.driver_memory or _mebibytes(heap),
+        spark.executor_memory or _mebibytes(memory * HEAP_SHARE),
+        spark.executor_overhead or _mebibytes(memory * overhead),
+        spark.executor_cores or cores,
+        beside if in_container else None,
     )
-    if not given.driver_memory:
-        primaries = _known(fleet.primary_types, "driver_memory")
-        memory = min(primary.memory for primary in primaries)
-        given = replace(given, driver_memory=_mebibytes(memory * DRIVER_SHARE))
-    if given.executor_memory and given.executor_overhead and given.executor_cores:
-        return given
+
+
+def _smallest_worker(fleet: Fleet, spark: Spark) -> tuple[float, int]:
+    """The least memory, in GiB, and cores of a node that computes; 0 where every size is set."""
+    set_sizes = [spark.executor_memory, spark.executor_overhead, spark.executor_cores]
+    if spark.deploy_mode is DeployMode.CLUSTER:
+        set_sizes += [spark.driver_memory, spark.driver_overhead]
+    if all(set_sizes):
+        return 0, 0
     workers = _known(fleet.core_types, "executor_memory")
     workers += _known(fleet.task_types, "executor_memory") if fleet.task_nodes else []
-    memory = min(worker.memory for worker in workers)
-    return SparkSizes(
-        given.driver_memory,
-        given.executor_memory or _mebibytes(memory * HEAP_SHARE),
-        given.executor_overhead or _mebibytes(memory * OVERHEAD_SHARE),
-        given.executor_cores or min(worker.cores for worker in workers),
-    )
+    return _least_memory(workers), min(worker.cores for worker in workers)
 
 
 def _workers(fleet: Fleet) -> list[InstanceType]:
     names = fleet.core_types + (fleet.task_types if fleet.task_nodes else ())
     return [worker for worker in map(find_type, names) if worker]
+
+
+def _least_memory(types: Sequence[InstanceType]) -> float:
+    return min((one.memory for one in types), default=0)
 
 
 def _known(names: Sequence[str], setting: str) -> list[InstanceType]:

@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import quote
 
+from orchard.cluster_settings import DeployMode
 from orchard_jobs.contract import Job
 from orchard_jobs.errors import OrchardError
 
@@ -10,7 +11,7 @@ LONGEST_STEP = 10240
 """Characters in a HadoopJarStep: https://docs.aws.amazon.com/emr/latest/APIReference/API_AddJobFlowSteps.html"""
 
 
-def build_step(job: Job, slug: str, code: str) -> dict[str, Any]:
+def build_step(job: Job, slug: str, code: str, deploy_mode: DeployMode = DeployMode.CLIENT) -> dict[str, Any]:
     """Return the step that runs ``job`` for the run ``slug`` with the code at the URI ``code``.
 
     Raises:
@@ -19,7 +20,7 @@ def build_step(job: Job, slug: str, code: str) -> dict[str, Any]:
     arguments = [
         "spark-submit",
         "--deploy-mode",
-        "client",
+        str(deploy_mode),
         "--name",
         f"orchard {job.NAME} {slug}",
         "--py-files",

@@ -64,6 +64,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         stop_grace_seconds=options.stop_grace_seconds,
         speedup=options.speedup,
         page_size=options.page_size,
+        container_logs=tuple(folder.absolute() for folder in options.container_logs),
         pass_env=tuple(options.pass_env),
     )
 
@@ -89,7 +90,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME",
         help="a host name beside localhost's; repeatable",
     )
-    add("--spark-master", metavar="URL", help="a Spark master; without it Spark runs in local mode")
+    add("--spark-master", metavar="URL", help="a Spark master, or yarn; without it Spark runs in local mode")
     add(
         "--spark-defaults",
         type=Path,
@@ -108,6 +109,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--stop-grace-seconds", type=float, default=5.0, help="from SIGTERM to SIGKILL (default: 5)")
     add("--speedup", type=float, default=1.0, help="EMR's idle and Spot timeouts pass this many times faster")
     add("--page-size", type=int, default=50, help="items in a page of a List action (default: 50)")
+    add(
+        "--container-logs",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="where a NodeManager keeps the logs of containers; repeatable",
+    )
     add(
         "--pass-env",
         action="append",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import logging
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,6 +65,14 @@ class LogFolder:
         with path.open("rb") as file:
             file.seek(max(path.stat().st_size - size, 0))
             return [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+
+
+def push_containers(folders: Sequence[Path], log_uri: str | None, cluster_id: str) -> None:
+    """Write what containers have printed under LogUri, as the log pusher of each node does."""
+    files = ("stderr", "stdout")
+    for container in (found for folder in folders for found in folder.glob("application_*/container_*")):
+        uri = f"{log_uri.rstrip('/')}/{cluster_id}/containers/{container.parent.name}" if log_uri else None
+        LogFolder(container, f"{uri}/{container.name}" if uri else None).push(*files)
 
 
 def step_log_uri(log_uri: str | None, cluster_id: str, step_id: str) -> str | None:

@@ -14,6 +14,7 @@ from local.emr.settings import Settings
 from local.emr.spark_conf import (
     PYTHON_PROPERTIES,
     PYTHON_VARIABLES,
+    Has,
     build_defaults,
     exports_of,
     properties_of,
@@ -45,8 +46,9 @@ class Node:
         self.temporary = self.folder / "tmp"
         self.conf_dir = self.folder / "conf"
         self.marker = Marker("ORCHARD_CLUSTER", cluster.cluster_id)
-        self.makes_its_python = bool(cluster.request.get("BootstrapActions"))
-        """Whether bootstrap actions make the Python that the cluster's configurations name."""
+        self.has = Has(
+            own_python=bool(cluster.request.get("BootstrapActions")), yarn=cluster.settings.has_yarn
+        )
         self.notes: list[str] = []
         """What was changed in the cluster's spark-defaults."""
 
@@ -56,7 +58,7 @@ class Node:
             folder.mkdir(parents=True, exist_ok=True)
         asked = properties_of(self._configurations, "spark-defaults")
         master = self._settings.spark_master or f"local[{self._settings.cores}]"
-        defaults, self.notes = build_defaults(asked, master, self.temporary, self.makes_its_python)
+        defaults, self.notes = build_defaults(asked, master, self.temporary, self.has)
         own = self._settings.spark_defaults
         # Of a key that is there twice, the last counts.
         content = f"{own.read_text(encoding='utf-8')}\n" if own else ""
@@ -83,14 +85,14 @@ class Node:
         }
         exports = exports_of(self._configurations)
         for name in PYTHON_VARIABLES:
-            if name in exports and not self.makes_its_python and shutil.which(exports[name]) is None:
+            if name in exports and not self.has.own_python and shutil.which(exports[name]) is None:
                 del exports[name]  # a path of EMR's nodes: the node's own Python stands in
         spark_home = find_spark_home(self._settings.node_python)
         return environment | ({"SPARK_HOME": str(spark_home)} if spark_home else {}) | exports
 
     def missing_pythons(self) -> list[str]:
         """Settings, as `name=path`, that name a Python which no bootstrap action has made."""
-        if not self.makes_its_python:
+        if not self.has.own_python:
             return []  # the node's own stands in
         defaults, exports = (
             properties_of(self._configurations, "spark-defaults"),

@@ -22,7 +22,10 @@ class Settings:
     names: tuple[str, ...] = ("127.0.0.1", "localhost")
     """Host names under which requests are answered."""
     spark_master: str | None = None
-    """URL of a Spark master; without it Spark runs in local mode on `cores` cores."""
+    """URL of a Spark master, or `yarn`; without it Spark runs in local mode on `cores` cores.
+
+    Where YARN is says HADOOP_CONF_DIR, one of `pass_env`. Its nodes are not the cluster's: what runs in
+    containers outlives the cluster that started it."""
     cores: int = field(default_factory=lambda: os.cpu_count() or 1)
     provisioning_seconds: float = 0.0
     """How long a cluster stays STARTING."""
@@ -34,8 +37,14 @@ class Settings:
     """Items in one page of a List… action."""
     spark_defaults: Path | None = None
     """Spark properties that the node has of its own, as EMR's release has; a cluster's count before them."""
+    container_logs: tuple[Path, ...] = ()
+    """Folders in which YARN's NodeManagers keep the logs of containers."""
     pass_env: tuple[str, ...] = ()
     """Further variables of the server that bootstrap actions and steps see."""
+
+    @property
+    def has_yarn(self) -> bool:
+        return self.spark_master == "yarn"
 
     def __post_init__(self) -> None:
         for name in ("cores", "speedup", "page_size"):

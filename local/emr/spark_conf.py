@@ -1,4 +1,4 @@
-"""Spark's settings on the local node: the cluster's, less what one machine without YARN cannot honour."""
+"""Spark's settings on the local node: the cluster's, less what this machine cannot honour."""
 
 from __future__ import annotations
 
@@ -36,26 +36,42 @@ class Adapted:
     note: str | None = None
 
 
-def adapt_property(key: str, value: str, keeps_python: bool = False) -> Adapted:
-    """What becomes of one Spark property here.
+@dataclass(frozen=True)
+class Has:
+    """What the local node has of a node of EMR."""
 
-    `keeps_python`: the cluster has bootstrap actions, whose business it is that its Python exists. Without
-    any, a path of EMR's nodes gives way to the node's own Python.
-    """
-    missing = "HDFS" if key == _EVENT_LOGS and value.startswith("hdfs:") else "YARN"
-    if missing == "HDFS" or key.startswith(_NEED_YARN):
+    own_python: bool = False
+    """The cluster has bootstrap actions, whose business it is that its Python exists. Without any, a path of
+    EMR's nodes gives way to the node's own Python."""
+    yarn: bool = False
+
+
+NOTHING = Has()
+
+
+def adapt_property(key: str, value: str, has: Has = NOTHING) -> Adapted:
+    """What becomes of one Spark property here."""
+    missing = _missing(key, value, has)
+    if missing:
         return Adapted(None, f"{key}={value} is left out: there is no {missing} here")
     if (key, value) == (_COMMITTER, "magicv2"):
         return Adapted("magic", f"{key}=magicv2 is EMR's own: the magic committer of Hadoop instead")
     if value.startswith("org.apache.spark.internal.io.cloud."):
         return Adapted(None, f"{key}={value} is left out: pyspark's jars do not have it")
-    if key in PYTHON_PROPERTIES and not keeps_python and shutil.which(value) is None:
+    if key in PYTHON_PROPERTIES and not has.own_python and shutil.which(value) is None:
         return Adapted(
             None, f"{key}={value} is left out: there is no such Python here; the node's own is used"
         )
     if key in _MEMORY:
         return cap_memory(key, value)
     return Adapted(value)
+
+
+def _missing(key: str, value: str, has: Has) -> str | None:
+    """What a property needs and is not here."""
+    if key == _EVENT_LOGS and value.startswith("hdfs:"):
+        return "HDFS"
+    return "YARN" if key.startswith(_NEED_YARN) and not has.yarn else None
 
 
 def cap_memory(key: str, value: str) -> Adapted:
@@ -87,10 +103,10 @@ def exports_of(configurations: list[Parameters]) -> dict[str, str]:
 
 
 def build_defaults(
-    asked: Mapping[str, str], master: str, local_dir: Path, keeps_python: bool = False
+    asked: Mapping[str, str], master: str, local_dir: Path, has: Has = NOTHING
 ) -> tuple[dict[str, str], list[str]]:
     """The spark-defaults of a cluster on this machine, and what was changed in them."""
-    adapted = {key: adapt_property(key, value, keeps_python) for key, value in asked.items()}
+    adapted = {key: adapt_property(key, value, has) for key, value in asked.items()}
     defaults = {key: setting.value for key, setting in adapted.items() if setting.value is not None}
     if _EVENT_LOGS not in defaults:
         defaults.pop("spark.eventLog.enabled", None)  # Spark would look for them in /tmp

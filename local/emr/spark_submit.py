@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from local.emr.spark_conf import Adapted, adapt_property
+from local.emr.spark_conf import NOTHING, Adapted, Has, adapt_property
 
 _FLAGS = frozenset({"--verbose", "-v", "--supervise", "--help", "-h", "--version", "--usage-error"})
 _PROPERTY_OF_OPTION = {
@@ -15,7 +15,7 @@ _PROPERTY_OF_OPTION = {
 }
 
 
-def adapt_arguments(arguments: Sequence[str], keeps_python: bool = False) -> tuple[list[str], list[str]]:
+def adapt_arguments(arguments: Sequence[str], has: Has = NOTHING) -> tuple[list[str], list[str]]:
     """The arguments of spark-submit as this machine takes them, and notes on what was changed.
 
     Only options before the application are Spark's; the application and what follows are passed on untouched.
@@ -25,7 +25,7 @@ def adapt_arguments(arguments: Sequence[str], keeps_python: bool = False) -> tup
     end = 0
     for option in _options(arguments):
         end += len(option)
-        kept, note = _adapt_option(option, keeps_python)
+        kept, note = _adapt_option(option, has)
         adapted += kept
         notes += [note] if note else []
     return adapted + list(arguments[end:]), notes
@@ -41,14 +41,14 @@ def _options(arguments: Sequence[str]) -> Iterator[tuple[str, ...]]:
         at += len(option)
 
 
-def _adapt_option(option: tuple[str, ...], keeps_python: bool) -> tuple[tuple[str, ...], str | None]:
+def _adapt_option(option: tuple[str, ...], has: Has) -> tuple[tuple[str, ...], str | None]:
     name, _, value = option[0].partition("=") if len(option) == 1 else (option[0], "", option[1])
     if name in ("--conf", "-c") and "=" in value:
         key, _, setting = value.partition("=")
-        adapted = adapt_property(key, setting, keeps_python)
+        adapted = adapt_property(key, setting, has)
         return _rebuild(option, adapted, ("--conf", f"{key}={adapted.value}"))
     if name in _PROPERTY_OF_OPTION:
-        adapted = adapt_property(_PROPERTY_OF_OPTION[name], value)
+        adapted = adapt_property(_PROPERTY_OF_OPTION[name], value, has)
         return _rebuild(option, adapted, (name, str(adapted.value)))
     return option, None
 

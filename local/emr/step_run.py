@@ -10,7 +10,7 @@ import shlex
 import time
 
 from local.emr.cluster import Cluster
-from local.emr.logs import LogFolder, step_log_uri
+from local.emr.logs import LogFolder, push_containers, step_log_uri
 from local.emr.node import Node
 from local.emr.process import Command, Marker, run_command
 from local.emr.spark_submit import adapt_arguments
@@ -46,6 +46,7 @@ def _run_logged(cluster: Cluster, node: Node, step: Step) -> tuple[int, Failure 
         log.note(f"ERROR: {error}")
         failure = Failure("Unable to run the step.", str(error), log.address_of("controller"))
     log.push("controller", "stdout", "stderr", "syslog")
+    push_containers(cluster.settings.container_logs, cluster.request.get("LogUri"), cluster.cluster_id)
     return code, failure
 
 
@@ -94,7 +95,7 @@ def _resolve_command(node: Node, step: Step, log: LogFolder) -> list[str]:
             f"{', '.join(missing)}: there is no such program on the node. The cluster's bootstrap actions "
             "are to make it: see what they print"
         )
-    adapted, notes = adapt_arguments(arguments[1:], node.makes_its_python)
+    adapted, notes = adapt_arguments(arguments[1:], node.has)
     for note in (*node.notes, *notes):
         log.note(note)
     return [program, *adapted]

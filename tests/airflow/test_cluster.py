@@ -197,3 +197,17 @@ def test_a_run_id_that_no_tag_holds_is_refused() -> None:
 def test_no_dag_has_a_name_too_long_for_its_cluster() -> None:
     tags = run_tags("d" * 250, "r" * 250, Settings.from_env(LEAST))
     assert len(cluster_name(tags)) <= 256
+
+
+def test_a_driver_in_a_container_gets_what_the_primary_node_would_give_it() -> None:
+    client, cluster = (
+        request(ORCHARD_REGION="eu-west-3", ORCHARD_DEPLOY_MODE=mode)["Configurations"][0]["Properties"]  # type: ignore[index]
+        for mode in ("client", "cluster")
+    )
+    assert dict(cluster.items() - client.items()) == {
+        "spark.driver.memory": "2g",
+        "spark.driver.memoryOverhead": "1g",
+        "spark.executor.memoryOverhead": "5g",
+        "spark.yarn.maxAppAttempts": "1",
+        "spark.yarn.appMasterEnv.AWS_REGION": "eu-west-3",
+    }

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchard.cluster_settings import Fleet, Spark
+from orchard.cluster_settings import DeployMode, Fleet, Spark
 from orchard.instance_types import find_type, is_arm
 from orchard.sizes import SparkSizes, core_nodes_for, spark_sizes
 
@@ -70,6 +70,38 @@ def test_an_executor_fits_into_what_yarn_gives_out(family: str, times: str) -> N
     used = mebibytes(sizes.executor_memory) + mebibytes(sizes.executor_overhead)
     assert used <= known.memory * 1024 * 0.75
     assert mebibytes(sizes.driver_memory) <= known.memory * 1024 / 2
+
+
+@pytest.mark.parametrize(
+    ("types", "sizes"),
+    [
+        (("m5.xlarge",), SparkSizes("2g", "3g", "5g", 4, "1g")),
+        (("m6i.2xlarge", "c6i.xlarge"), SparkSizes("1g", "1536m", "2560m", 4, "512m")),
+    ],
+)
+def test_a_driver_in_a_container_takes_its_memory_from_the_executor_beside_it(
+    types: tuple[str, ...], sizes: SparkSizes
+) -> None:
+    assert spark_sizes(Fleet(core_types=types), Spark(deploy_mode=DeployMode.CLUSTER)) == sizes
+
+
+@given(st.sampled_from(["c5", "m5", "m6a", "r7i"]), st.sampled_from(["", "2", "4", "12", "24"]))
+def test_one_node_holds_driver_and_executor_in_cluster_mode(family: str, times: str) -> None:
+    """Else the one core node of a small night would wait for ever for the second of them."""
+    name = f"{family}.{times}xlarge"
+    known = find_type(name)
+    assert known is not None
+    sizes = spark_sizes(Fleet(core_types=(name,)), Spark(deploy_mode=DeployMode.CLUSTER))
+    heaps = mebibytes(sizes.driver_memory) + mebibytes(sizes.executor_memory)
+    used = heaps + mebibytes(sizes.driver_overhead or "0m") + mebibytes(sizes.executor_overhead)
+    assert used <= known.memory * 1024 * 0.75
+
+
+def test_in_cluster_mode_too_each_size_can_be_set() -> None:
+    spark = Spark(DeployMode.CLUSTER, "1g", "256m", "2g", "3g", 2)
+    unknown = ("p4d.24xlarge",)
+    sizes = SparkSizes("1g", "2g", "3g", 2, "256m")
+    assert spark_sizes(Fleet(primary_types=unknown, core_types=unknown), spark) == sizes
 
 
 def mebibytes(size: str) -> int:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchard.choices import Choices
+from orchard.cluster_settings import DeployMode
 from orchard.jobs import RunJobs
 from orchard.lake import run_slug
 from orchard.settings import Settings
@@ -44,6 +45,15 @@ def test_the_whole_step() -> None:
             ],
         },
     }
+
+
+def test_the_driver_runs_where_it_is_asked_for() -> None:
+    job = ExportJob(components=("s3://lake/c",), features=("s3://lake/f",), output="s3://lake/runs/r")
+    client, cluster = (
+        build_step(job, "r", "s3://lake/code", mode)["HadoopJarStep"]["Args"] for mode in DeployMode
+    )
+    assert cluster[1:3] == ["--deploy-mode", "cluster"]
+    assert client == [*cluster[:2], "client", *cluster[3:]]
 
 
 @pytest.mark.parametrize("root", ["file://", "s3://lake"])

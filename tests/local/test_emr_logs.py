@@ -13,6 +13,7 @@ from emr_driver import ENDED, bash_step, wait_for_cluster, wait_for_step
 from moto.server import ThreadedMotoServer
 
 from local.emr import storage
+from local.emr.logs import push_containers
 
 Run = Callable[..., str]
 
@@ -111,3 +112,13 @@ def test_without_a_log_uri_a_failure_names_no_file_that_will_be_gone(emr: Any, r
         "Reason": "Unknown Error.",
         "Message": "ValueError: x",
     }
+
+
+def test_logs_of_containers_lie_where_the_log_pusher_puts_them(tmp_path: Path) -> None:
+    container = tmp_path / "node" / "application_1_0001" / "container_1_0001_01_000001"
+    container.mkdir(parents=True)
+    (container / "stdout").write_text("a traceback")
+    (container / "launch_container.sh").write_text("with the environment of the container")
+    push_containers([tmp_path / "node"], f"file://{tmp_path}/logs/", "j-1")
+    pushed = "j-1/containers/application_1_0001/container_1_0001_01_000001"
+    assert read(tmp_path / "logs") == {f"{pushed}/stdout.gz": "a traceback", f"{pushed}/stderr.gz": ""}

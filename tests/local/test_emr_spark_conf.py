@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from local.emr.spark_conf import (
     Adapted,
+    Has,
     adapt_property,
     build_defaults,
     exports_of,
@@ -75,10 +76,12 @@ def test_a_python_of_emr_nodes_gives_way_to_the_nodes_own() -> None:
 
 def test_where_bootstrap_actions_make_the_python_its_path_is_kept() -> None:
     missing = "/opt/orchard/no/such/python"
-    assert adapt_property("spark.pyspark.python", missing, keeps_python=True) == Adapted(missing)
+    assert adapt_property("spark.pyspark.python", missing, Has(own_python=True)) == Adapted(missing)
     option = ["--conf", f"spark.pyspark.python={missing}", "run.py"]
-    assert adapt_arguments(option, keeps_python=True) == (option, [])
-    defaults, notes = build_defaults({"spark.pyspark.python": missing}, "local", Path("/tmp"), True)
+    assert adapt_arguments(option, Has(own_python=True)) == (option, [])
+    defaults, notes = build_defaults(
+        {"spark.pyspark.python": missing}, "local", Path("/tmp"), Has(own_python=True)
+    )
     assert (defaults["spark.pyspark.python"], notes) == (missing, [])
 
 
@@ -101,6 +104,13 @@ def test_options_of_spark_submit_are_adapted_and_the_applications_are_not() -> N
         *application,
     ]
     assert len(notes) == 4
+
+
+def test_where_there_is_yarn_what_needs_it_is_kept() -> None:
+    has = Has(yarn=True)
+    options = ["--master", "yarn", "--deploy-mode", "cluster", "--conf", "spark.yarn.maxAppAttempts=1"]
+    assert adapt_arguments([*options, "run.py"], has) == ([*options, "run.py"], [])
+    assert adapt_property("spark.yarn.maxAppAttempts", "1", has) == Adapted("1")
 
 
 @given(st.lists(st.text()))

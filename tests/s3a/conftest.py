@@ -15,8 +15,8 @@ from local.emr.launcher import running_emr
 from local.emr.spark_conf import render_properties
 from tests.faults.node import QUICK_JVM
 from tests.ingredients import NODE_PYTHON, draw_images, export_untrained, package_code
+from tests.jars import JARS, require_jars
 from tests.s3a.buckets import CODE, IMAGES, LAKE, upload
-from tests.s3a.jars import FOLDER, UnfitError, check_jars
 from tests.s3a.s3_server import S3Server
 
 HARD_NAMES = ("a b/two  spaces.jpg", "a b/#1.jpg", "50%/100%.jpg", "50%/%20.jpg", "ü/é.jpg", "a+b/1+1 &=.jpg")
@@ -25,13 +25,7 @@ CORRUPT = "a b/corrupt #1.jpg"
 
 @pytest.fixture(scope="session")
 def _needs_jars() -> None:
-    """Skip where `make s3a-jars` has not run; fail where ORCHARD_REQUIRE_S3A says that it has."""
-    try:
-        check_jars()
-    except UnfitError as unfit:
-        if os.environ.get("ORCHARD_REQUIRE_S3A"):
-            pytest.fail(f"ORCHARD_REQUIRE_S3A is set, and {unfit}", pytrace=False)
-        pytest.skip(str(unfit))
+    require_jars("s3a")
 
 
 @pytest.fixture(scope="session")
@@ -97,8 +91,8 @@ def emr_url(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def node_defaults(s3_url: str) -> dict[str, str]:
     """Return the Spark properties that a node of EMR has of itself: S3A, under s3://, and where S3 is."""
     return {
-        "spark.driver.extraClassPath": f"{FOLDER}/*",
-        "spark.executor.extraClassPath": f"{FOLDER}/*",
+        "spark.driver.extraClassPath": f"{JARS['s3a'].folder}/*",
+        "spark.executor.extraClassPath": f"{JARS['s3a'].folder}/*",
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
         "spark.hadoop.fs.s3a.endpoint": s3_url,
         "spark.hadoop.fs.s3a.endpoint.region": "us-east-1",

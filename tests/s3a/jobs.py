@@ -4,10 +4,14 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
+
+import pyarrow.dataset
 
 from orchard_jobs.contract import ExportJob, FeaturizeJob, Job, ReduceJob, RunFolder
 from tests.faults.node import QUICK_JVM
 from tests.ingredients import NODE_PYTHON, ROOT
+from tests.s3a.buckets import download
 
 RUN = "import json, sys; from orchard_jobs.cli import main; sys.exit(any(map(main, json.loads(sys.argv[1]))))"
 OPTIONS = [
@@ -46,3 +50,9 @@ def start_on_files(images: Path, model: Path, output: Path) -> "subprocess.Popen
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def features_in_s3(run: str, folder: Path) -> Any:
+    """Return the rows of ``features/`` by path; ``folder``, which is made, takes a copy of them."""
+    download(f"{run}/features", folder)
+    return pyarrow.dataset.dataset(folder, format="parquet").to_table().sort_by("path")

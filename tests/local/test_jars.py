@@ -6,7 +6,9 @@ import pytest
 
 from local.emr.node import find_spark_home
 from tests.ingredients import NODE_PYTHON
-from tests.s3a.jars import POM, UnfitError, check_jars, check_versions
+from tests.jars import JARS, UnfitError, check_versions
+
+S3A = JARS["s3a"]
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # SHA-256 of no bytes
 
@@ -18,20 +20,21 @@ def spark_home() -> Path:
     return found
 
 
-def test_the_jars_are_of_the_spark_and_hadoop_that_pyspark_brings(spark_home: Path) -> None:
-    check_versions(spark_home)
+@pytest.mark.parametrize("name", JARS)
+def test_the_jars_are_of_the_spark_and_hadoop_that_pyspark_brings(name: str, spark_home: Path) -> None:
+    check_versions(spark_home, JARS[name].pom)
 
 
 def test_another_hadoop_than_pysparks_is_refused(spark_home: Path, tmp_path: Path) -> None:
     pom = tmp_path / "pom.xml"
-    pom.write_text(POM.read_text().replace("<hadoop.version>3", "<hadoop.version>9"))
+    pom.write_text(S3A.pom.read_text().replace("<hadoop.version>3", "<hadoop.version>9"))
     with pytest.raises(UnfitError, match=r"hadoop\.version in pom\.xml is 9.*Set it to 3"):
         check_versions(spark_home, pom)
 
 
 def test_no_jar_at_all_says_how_to_get_them(tmp_path: Path) -> None:
     with pytest.raises(UnfitError, match="`make s3a-jars` fetches them"):
-        check_jars(tmp_path)
+        S3A.check(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -49,11 +52,11 @@ def test_anything_but_the_pinned_jars_is_refused(jars: dict[str, bytes], named: 
     for name, content in jars.items():
         (tmp_path / name).write_bytes(content)
     with pytest.raises(UnfitError, match=f"^{named} in "):
-        check_jars(tmp_path, pins)
+        S3A.check(tmp_path, pins)
 
 
 def test_the_pinned_jars_are_accepted(tmp_path: Path) -> None:
     pins = tmp_path / "jars.sha256"
     pins.write_text(f"{EMPTY}  a.jar\n")
     (tmp_path / "a.jar").write_bytes(b"")
-    check_jars(tmp_path, pins)
+    S3A.check(tmp_path, pins)
