@@ -35,8 +35,8 @@ it. Trigger a new run.
 **Results**: `<lake>/latest.json` names the newest run's `csv` and `run.json`, and all published runs. What
 is in `<lake>/runs/`, `ledger/` and `basis/` for a run that it does not name is unfinished.
 
-**Settings**: `ORCHARD_*` environment variables of the scheduler, the workers and the DAG processor; see the
-README.
+**Settings**: `ORCHARD_*` environment variables of the scheduler, the workers and the DAG processor; see
+`docs/configuration.md`.
 """
 
 import os

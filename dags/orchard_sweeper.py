@@ -21,7 +21,7 @@ its clusters**, because this one does not know their runs.
 **A cluster was ended** means that a teardown did not do its work: see the log of that run's
 `terminate_cluster`.
 
-**Settings**: as of `orchard_features`, in the README. This DAG is not paused at its creation; leave it on.
+**Settings**: as of `orchard_features`. This DAG is not paused at its creation; leave it on.
 """
 
 import os

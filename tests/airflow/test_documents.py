@@ -1,18 +1,18 @@
-"""The README says what is so."""
+"""The documents say what is so."""
 
 from pathlib import Path
 
 from orchard.settings import table
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+SETTINGS = (Path(__file__).resolve().parents[2] / "docs" / "configuration.md").read_text()
 
 
-def test_the_readme_has_every_setting_with_its_default_and_meaning() -> None:
+def test_every_setting_is_documented_with_its_default_and_meaning() -> None:
     rows = [
         f"| `{variable.name}` | {shown(variable.default)} | {variable.description} |" for variable in table()
     ]
-    found = [line for line in README.splitlines() if line.startswith("| `ORCHARD_")]
-    assert found == rows, "paste these rows into the README:\n" + "\n".join(rows)
+    found = [line for line in SETTINGS.splitlines() if line.startswith("| `ORCHARD_")]
+    assert found == rows, "paste these rows into docs/configuration.md:\n" + "\n".join(rows)
 
 
 def shown(default: str) -> str:
