@@ -61,6 +61,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory, node: Path, emr: str) -> Ite
         "ORCHARD_LOGS": f"file://{folder}/lake/logs",
         "ORCHARD_NODE_ENV": str(node.parent),
         "ORCHARD_BOOTSTRAP_ARGS": "",
+        # A trigger that fires before the scheduler has seen its task deferred costs a try, on a busy machine.
+        "ORCHARD_RETRY_DELAY": "1",
     }
     with running_orchard(folder / "home", folder / "lake", folder / "images", emr, more) as airflow:
         run = ScheduledRun.trigger(airflow, "orchard_features")
