@@ -124,10 +124,11 @@ def result_of(lake: Path) -> tuple[dict[str, Any], bytes]:
 
 
 def check_result(stack: Stack, lake: Path) -> bytes:
-    """The CSV has a row for each image; the history server lists the three jobs. Return the CSV."""
+    """The CSV has a row for each image; the pages have the run; the history server lists the three jobs. Return the CSV."""
     latest, csv = result_of(lake)
     rows = csv.count(b"\n") - 1
     check(rows == len(list_images(lake)), f"the CSV has a row for each of {rows} images")
+    check(stack.run_json(latest["run"])["rows"] == rows, "Orchard's pages in Airflow have the run")
     names = {f"orchard {job} {latest['run']}" for job in ("featurize", "reduce", "export")}
     wait_for(
         lambda: names <= {one["name"] for one in stack.applications()},

@@ -61,9 +61,16 @@ class Stack:
 
     def airflow(self, path: str, **content: Any) -> dict[str, Any]:
         """Ask Airflow's API as the user admin; with content, POST."""
+        return self._ask_airflow(f"api/v2/{path}", content or None)
+
+    def run_json(self, slug: str) -> dict[str, Any]:
+        """Return the run.json of a run, as Orchard's pages in Airflow give it."""
+        return self._ask_airflow(f"orchard/runs/{slug}/run.json")
+
+    def _ask_airflow(self, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
         url = f"http://127.0.0.1:{self.settings['AIRFLOW_PORT']}"
         token = log_in(url, self.settings["AIRFLOW_PASSWORD"])
-        answer: dict[str, Any] = ask(f"{url}/api/v2/{path}", content or None, token)
+        answer: dict[str, Any] = ask(f"{url}/{path}", content, token)
         return answer
 
     def applications(self) -> list[dict[str, Any]]:

@@ -69,6 +69,7 @@ def test_nobody_is_root() -> None:
 def test_the_lake_is_mounted_where_it_is_used_and_images_are_read_only() -> None:
     mounts = {name: _lake_mounts(service) for name, service in SERVICES.items()}
     assert {name: found for name, found in mounts.items() if found} == {
+        "api-server": {"": "/lake:ro"},
         "scheduler": {"": "/lake", "/images": "/lake/images:ro"},
         "emr": {"": "/lake:ro", "/runs": "/lake/runs", "/logs": "/lake/logs"},
         "model": {"/models": "/lake/models", "/weights": "/lake/weights:ro"},
