@@ -124,7 +124,7 @@ def result_of(lake: Path) -> tuple[dict[str, Any], bytes]:
 
 
 def check_result(stack: Stack, lake: Path) -> bytes:
-    """The CSV has a row for each image; the pages have the run; the history server lists the three jobs. Return the CSV."""
+    """The CSV has a row for each image; pages and history server have the run. Return the CSV."""
     latest, csv = result_of(lake)
     rows = csv.count(b"\n") - 1
     check(rows == len(list_images(lake)), f"the CSV has a row for each of {rows} images")
