@@ -13,6 +13,7 @@ from orchard_links import CsvLink, ReportLink, StepLogsLink
 LEAST = {"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"}
 LOGS = "Logs of the steps"
 OF_CLUSTER = ["EMR Cluster", "EMR Cluster Logs", LOGS]
+OF_STEP = ["EMR Cluster", "EMR Cluster Logs", "EMR Step Logs", LOGS]
 
 TI: Any = SimpleNamespace(dag_id="a dag/é", run_id="manual__2026-11-22T02:00:00+00:00?&")
 QUERY = "dag_id=a%20dag%2F%C3%A9&run_id=manual__2026-11-22T02%3A00%3A00%2B00%3A00%3F%26"
@@ -23,9 +24,9 @@ def test_the_links_of_every_task_reach_the_api_server() -> None:
     assert {task.task_id: task.extra_links for task in dag.tasks} == {
         "sense": [],
         "create_cluster": OF_CLUSTER,
-        "featurize": OF_CLUSTER,
-        "reduce": OF_CLUSTER,
-        "export": OF_CLUSTER,
+        "featurize": OF_STEP,
+        "reduce": OF_STEP,
+        "export": OF_STEP,
         "terminate_cluster": OF_CLUSTER,
         "publish": ["CSV", "Report"],
         "report": ["CSV", "Report"],

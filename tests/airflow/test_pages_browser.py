@@ -12,9 +12,12 @@ from orchard_airflow import running_orchard
 from playwright.sync_api import Browser, ConsoleMessage, FrameLocator, Page, expect
 from report_lake import ReportLake, clusters
 
+from orchard.form import params
 from orchard.lake import Lake
 from orchard.report.write import write_report
+from orchard.settings import Settings
 from tests.faults.airflow_server import Airflow, ScheduledRun
+from tests.waiting import wait_for
 
 HOSTILE = "<script>alert(1)"
 TASKS = ("sense", "create_cluster", "featurize", "reduce", "export", "publish", "compact", "report")
@@ -210,6 +213,29 @@ def test_the_graph_shows_every_task_as_success(page: Page, shown: Shown) -> None
     for task in (*TASKS, "terminate_cluster"):
         badge = page.get_by_test_id(f"rf__node-{task}").get_by_test_id("state-badge")
         expect(badge).to_have_text("success", timeout=SECONDS)
+
+
+def test_the_form_has_every_parameter_and_what_is_written_there_is_what_the_run_gets(
+    page: Page, shown: Shown
+) -> None:
+    page.goto(shown.url("/dags/orchard_features"))
+    page.get_by_role("button", name="Trigger Dag").click()
+    form = page.get_by_role("dialog")
+    for name in params(Settings.from_env({"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"})):
+        expect(form.locator(f"[name=element_{name}]")).to_have_count(1, timeout=SECONDS)
+    components = form.locator("input[name=element_components]")
+    components.fill("3")
+    components.press("Tab")
+    form.get_by_role("button", name="Trigger", exact=True).click()
+    run = wait_for(lambda: other_than(shown), "another run")
+    assert run["conf"]["components"] == 3
+    # There is nothing new: it is skipped, and leaves the pages as they were.
+    ScheduledRun(shown.airflow, "orchard_features", run["dag_run_id"]).must_end("success")
+
+
+def other_than(shown: Shown) -> dict[str, Any] | None:
+    runs = shown.airflow.call("GET", "/api/v2/dags/orchard_features/dagRuns")["dag_runs"]
+    return next((run for run in runs if run["dag_run_id"] != shown.run.run_id), None)
 
 
 def test_the_pages_are_dark_where_airflow_is(page: Page) -> None:
