@@ -221,7 +221,9 @@ def test_the_form_has_every_parameter_and_what_is_written_there_is_what_the_run_
     page.goto(shown.url("/dags/orchard_features"))
     page.get_by_role("button", name="Trigger Dag").click()
     form = page.get_by_role("dialog")
-    for name in params(Settings.from_env({"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"})):
+    for name in params(
+        Settings.from_env({"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"})
+    ):
         expect(form.locator(f"[name=element_{name}]")).to_have_count(1, timeout=SECONDS)
     components = form.locator("input[name=element_components]")
     components.fill("3")
