@@ -28,9 +28,9 @@ an EMR cluster that exists only for this run.
 **To run it by hand**: *Trigger*, with the parameters of the form.
 
 **To run a part again**: clear the task with its downstream tasks; Airflow clears the creation and the end of
-the cluster with it. Clearing or failing a running task cancels its step. A published run is never
-rewritten: its tasks refuse to run again, but for `publish`, which then has nothing to do, and what follows
-it. Trigger a new run.
+the cluster with it. Clearing or failing a running task cancels its step (where drivers run in containers, end
+the cluster first). A published run is never rewritten: its tasks refuse to run again, but for `publish`,
+which then has nothing to do, and what follows it. Trigger a new run.
 
 **Results**: `<lake>/latest.json` names the newest run's `csv` and `run.json`, and all published runs. What
 is in `<lake>/runs/`, `ledger/` and `basis/` for a run that it does not name is unfinished.

@@ -1,6 +1,6 @@
 """Run one step on a run's cluster, wait for its end and show why it failed."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,6 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskD
 from orchard_emr_api import (
     ENDED_STATES,
     ENDED_STEP_STATES,
-    UNFINISHED_STEP_STATES,
     created_at,
     describe,
     describe_end,
@@ -21,6 +20,7 @@ from orchard_emr_api import (
 from orchard_emr_links import EmrStepLogsLink, persist_links, persist_step_link
 from orchard_emr_logs import last_lines
 from orchard_emr_once import ONCE, send_once
+from orchard_emr_tries import cancelled, reusable, runs_in_container, unfinished
 from orchard_emr_triggers import TIMED_OUT, EmrStepTrigger
 from orchard_emr_waiting import PATIENT, is_of_another, wait_for
 
@@ -129,9 +129,14 @@ class OrchardStepOperator(EmrAddStepsOperator):
     def _attach_or_add(self, context: "Context", cluster: Mapping[str, Any]) -> str:
         named = {**self._step, "Name": f"{self._step['Name']} #{_tries_before_clearing(context)}"}
         earlier = self._find_named()
-        self._cancel(_unfinished(other for other in earlier if other["Name"] != named["Name"]))
-        if reusable := _reusable(earlier, named["Name"]):
-            return reusable
+        self._cancel(unfinished(other for other in earlier if other["Name"] != named["Name"]))
+        if found := reusable(earlier, named["Name"]):
+            return found
+        if runs_in_container(named) and (left := cancelled(earlier)):
+            raise AirflowFailException(
+                f"No step is added: the driver of {', '.join(left)}, which was cancelled, may go on in its "
+                "container and write where this one would. End the cluster, then clear what creates it"
+            )
         if self._is_too_old(cluster):
             raise AirflowFailException(f"No step is added: {self._say_too_old(cluster)}")
         return self._add(named)
@@ -153,7 +158,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
             return str(added)
 
         def find() -> str | None:
-            return _reusable(self._find_named(), step["Name"])
+            return reusable(self._find_named(), step["Name"])
 
         added = send_once(send, find)
         self.log.info("Added step %s (%s)", added, step["Name"])
@@ -207,7 +212,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
     def _cancel_unfinished(self) -> None:
         """Cancel the step; where its id is not known, because no answer came, by its name."""
         try:
-            self._cancel([self._step_id] if self._step_id else _unfinished(self._find_named()))
+            self._cancel([self._step_id] if self._step_id else unfinished(self._find_named()))
         except Exception:
             # Must not hide why it is cancelled; terminating the cluster ends the step as well.
             self.log.exception("Could not cancel the step %s", self._step_id or self._step["Name"])
@@ -224,14 +229,3 @@ def _tries_before_clearing(context: "Context") -> int:
     """Return how many tries there were when the task was last cleared: clearing adds the retries anew."""
     ti: Any = context["ti"]
     return int(ti.max_tries - ti.task.retries)
-
-
-def _unfinished(steps: Iterable[dict[str, Any]]) -> list[str]:
-    return [step["Id"] for step in steps if step["Status"]["State"] in UNFINISHED_STEP_STATES]
-
-
-def _reusable(steps: list[dict[str, Any]], name: str) -> str | None:
-    newest = next((step for step in steps if step["Name"] == name), None)
-    if newest and newest["Status"]["State"] in ("PENDING", "RUNNING", "COMPLETED"):
-        return str(newest["Id"])
-    return None

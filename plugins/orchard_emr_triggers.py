@@ -63,11 +63,11 @@ class EmrStateTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         seen: list[dict[str, str]] = []
         async with await EmrHook(**self.hook_parameters).get_async_conn() as client:
+            # All of it, also where the time is over: Airflow (3.3) fails a task whose trigger fires before
+            # the scheduler has seen the end of the process that deferred it
+            # (https://github.com/apache/airflow/issues/72716).
+            await asyncio.sleep(self.poll_interval)
             while True:
-                # Before the first look, too: Airflow (3.3) fails a task whose trigger fires before the
-                # scheduler has seen the end of the process that deferred it
-                # (https://github.com/apache/airflow/issues/72716).
-                await asyncio.sleep(min(self.poll_interval, max(0.0, self.deadline - time.time())))
                 state = await self._ask(client)
                 if state is not None and (not seen or seen[-1]["state"] != state):
                     seen.append({"state": state, "at": datetime.now(UTC).isoformat(timespec="seconds")})
@@ -77,6 +77,7 @@ class EmrStateTrigger(BaseTrigger):
                 if time.time() >= self.deadline:
                     state = TIMED_OUT
                     break
+                await asyncio.sleep(min(self.poll_interval, max(0.0, self.deadline - time.time())))
         yield TriggerEvent({"state": state, "seen": seen, **self.ids})
 
     @property

@@ -52,7 +52,7 @@ def deadline_in(seconds: float) -> float:
 
 
 def _defer(operator: "AwsBaseOperator[EmrHook]", trigger: EmrStateTrigger) -> NoReturn:
-    left = max(0.0, trigger.deadline - time.time())
+    left = max(trigger.poll_interval, trigger.deadline - time.time())
     operator.defer(
         trigger=trigger, method_name="complete", kwargs={"waited_for": trigger.ids}, timeout=left + GRACE
     )

@@ -47,7 +47,7 @@ def plan_image(path: str, places: Places, storage: Storage, holdings: Holdings, 
         lambda: erasure.carry_out(found),
         found.rewritten,
         notes=(
-            "Not searched: EMR's logs, Airflow's own, and what readers have copied.",
+            "Not searched: logs of EMR, Spark and Airflow, and what readers have copied.",
             "Counts in run.json stay what they were; bases are sums over many images.",
         ),
     )

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+DAG_RUN = {"dag_id": "orchard_features", "run_id": "scheduled__2026-11-22T02:00:00+00:00"}
+LOG_OF_STEP = {**DAG_RUN, "step": "s-2", "name": "stdout.gz"}
+
 
 def published(name: str, **more: Any) -> dict[str, Any]:
     """Return run.json of a run."""
@@ -30,11 +33,15 @@ def published(name: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def write(path: Path, content: bytes) -> None:
+    """Write a file, and the folders that it is in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
 def write_lake(folder: Path, runs: Sequence[dict[str, Any]]) -> None:
     """Write a lake with these runs, the oldest first."""
     for run in runs:
-        place = folder / "runs" / run["run"]
-        place.mkdir(parents=True)
-        (place / "run.json").write_text(json.dumps(run))
+        write(folder / "runs" / run["run"] / "run.json", json.dumps(run).encode())
     named = [{"run": run["run"], "images": "s3://in", "model": "m"} for run in runs]
     (folder / "latest.json").write_text(json.dumps({"run": runs[-1]["run"], "runs": named}))

@@ -5,6 +5,7 @@ variable counts as absent, because that is how docker-compose and Make pass what
 """
 
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -76,6 +77,17 @@ def require(holds: bool, field_name: str, value: object, rule: str) -> None:
     if not holds:
         name = variable_name(field_name)
         raise OrchardError(f"{name}={value}", rule=f"it takes {rule}", remedy=f"correct {name}")
+
+
+def place(name: str, uri: str, lake: str) -> str:
+    """Return the URI of a place, which is the folder of its name in the lake where nothing is said.
+
+    Raises:
+        OrchardError: where it is none.
+    """
+    uri = uri or f"{lake.rstrip('/')}/{name}"
+    require(re.match(URI_PATTERN, uri) is not None, name, uri, "s3://bucket/prefix or file:///path")
+    return uri.rstrip("/")
 
 
 def _parse(name: str, hint: Any, text: str) -> Any:

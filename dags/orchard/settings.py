@@ -16,7 +16,7 @@ from croniter import croniter
 from orchard.access import Access
 from orchard.cluster_settings import Cost, Fleet, Limits, Spark
 from orchard.deployed import deployed_environment
-from orchard.environment import URI_PATTERN, Variable, read, require, setting, variables
+from orchard.environment import Variable, place, read, require, setting, variables
 from orchard.sizes import spark_sizes
 from orchard_jobs.contract import GLOB_CHARACTERS, BasisMode, Precision
 
@@ -44,14 +44,8 @@ class Places:
     logs: str = setting("URI under which EMR writes its logs", "", shown="`<lake>/logs`")
 
     def __post_init__(self) -> None:
-        for name in ("images", "code", "logs"):
-            if not getattr(self, name):
-                object.__setattr__(self, name, f"{self.lake.rstrip('/')}/{name}")
-        for field in fields(self):
-            uri = getattr(self, field.name)
-            is_uri = re.match(URI_PATTERN, uri) is not None
-            require(is_uri, field.name, uri, "s3://bucket/prefix or file:///path")
-            object.__setattr__(self, field.name, uri.rstrip("/"))
+        for name in (field.name for field in fields(self)):
+            object.__setattr__(self, name, place(name, getattr(self, name), self.lake))
         globs = " ".join(GLOB_CHARACTERS)
         is_literal = not set(self.lake) & set(GLOB_CHARACTERS)
         require(is_literal, "lake", self.lake, f"a URI with none of {globs}, which Spark would expand")

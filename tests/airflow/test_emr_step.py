@@ -49,6 +49,22 @@ def test_a_cleared_task_cancels_what_is_left_and_runs_the_step_again(
     assert steps_of(client, cluster_id) == [("featurize r #0", "CANCELLED"), ("featurize r #1", "COMPLETED")]
 
 
+def test_a_step_whose_driver_is_in_a_container_is_not_followed_by_another_once_it_was_cancelled(
+    step: Callable[..., Any], cluster_id: str, client: Any
+) -> None:
+    """Cancelling it ends spark-submit; the driver may go on, and both would write the same folder."""
+    operators = [step("sleep 60", deferrable=True) for _ in range(3)]
+    for operator in operators:
+        operator.steps[0]["HadoopJarStep"]["Args"] += ["--deploy-mode", "cluster"]
+    first, cleared, retry = operators
+    deferred(first, context_of(first))
+    for operator in (cleared, retry):
+        with pytest.raises(AirflowFailException, match=r"the driver of s-\w+, .* End the cluster, then"):
+            operator.execute(context_of(operator, cleared_after=1))
+    wait_for_the_step_to_be_cancelled(client, cluster_id)
+    assert steps_of(client, cluster_id) == [("featurize r #0", "CANCELLED")]
+
+
 def test_what_is_told_of_a_step_of_before_the_task_was_cleared_does_not_end_the_wait(
     step: Callable[..., Any], cluster_id: str, client: Any
 ) -> None:

@@ -34,10 +34,23 @@ def test_a_trigger_survives_its_serialization(trigger: Any, serialized: tuple[st
     assert type(trigger)(**serialized[1]).serialize() == serialized
 
 
-def test_a_trigger_ends_at_its_deadline(cluster_id: str) -> None:
-    trigger = EmrClusterEndTrigger(
-        **{**ARGUMENTS, "job_flow_id": cluster_id, "until": ["TERMINATED"], "deadline": time.time() + 0.5}
+@pytest.mark.parametrize("left", [60.0, -60.0])
+def test_a_trigger_fires_no_sooner_than_its_first_look_also_where_the_time_is_over(
+    left: float, cluster_id: str
+) -> None:
+    """Or Airflow would fail the task, whose process it has not seen ending."""
+    deadline = time.time() + left
+    trigger = EmrClusterStartTrigger(
+        **{**ARGUMENTS, "job_flow_id": cluster_id, "deadline": deadline, "poll_interval": 0.7}
     )
+    began = time.monotonic()
+    assert event_of(trigger)["state"] == "WAITING"
+    assert time.monotonic() - began >= 0.7
+
+
+def test_a_trigger_ends_at_its_deadline(cluster_id: str) -> None:
+    changes = {"until": ["TERMINATED"], "deadline": time.time() + 0.5, "poll_interval": 0.2}
+    trigger = EmrClusterEndTrigger(**{**ARGUMENTS, "job_flow_id": cluster_id, **changes})
     event = event_of(trigger)
     assert (event["state"], event["job_flow_id"]) == ("TIMED_OUT", cluster_id)
     assert [seen["state"] for seen in event["seen"]] == ["WAITING"]
@@ -50,6 +63,6 @@ def test_a_trigger_outlives_an_api_that_does_not_answer(monkeypatch: pytest.Monk
 
 
 def test_a_trigger_gives_up_where_asking_again_is_in_vain(emr: str) -> None:
-    trigger = EmrClusterEndTrigger(**{**ARGUMENTS, "job_flow_id": "j-NOSUCHCLUSTER"})
+    trigger = EmrClusterEndTrigger(**{**ARGUMENTS, "job_flow_id": "j-NOSUCHCLUSTER", "poll_interval": 0.1})
     with pytest.raises(Exception, match="InvalidRequestException"):
         event_of(trigger)

@@ -1,6 +1,5 @@
 """The pages of Airflow's UI: who may see them, what they show, and what a request cannot reach."""
 
-import gzip
 import json
 import re
 from pathlib import Path
@@ -14,18 +13,11 @@ from orchard.lake import run_slug
 from orchard.pages import files
 from orchard.pages.app import OF_DAG_RUNS, PER_PAGE, ROUTES
 from orchard.storage import FileStorage
-from tests.published_runs import published, write_lake
+from tests.published_runs import DAG_RUN, LOG_OF_STEP, published, write, write_lake
 
 EVERY_PATH = [path.format(slug="a", name="features.csv") for path in (*ROUTES, *OF_DAG_RUNS)]
 HOSTILE = "<script>alert(1)</script>"
 REPORT = "<!doctype html><title>report</title>"
-DAG_RUN = {"dag_id": "orchard_features", "run_id": "scheduled__2026-11-22T02:00:00+00:00"}
-LOG = {**DAG_RUN, "step": "s-2", "name": "stdout.gz"}
-
-
-def write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
 
 
 def add_files(folder: Path) -> None:
@@ -39,7 +31,7 @@ def add_files(folder: Path) -> None:
 def test_nobody_who_is_not_logged_in_sees_anything(path: str, visit: Visit, tmp_path: Path) -> None:
     write_lake(tmp_path, [published("a")])
     add_files(tmp_path / "runs" / "a")
-    answer = visit(role="nobody").get(f"/orchard{path}", params=LOG)
+    answer = visit(role="nobody").get(f"/orchard{path}", params=LOG_OF_STEP)
     assert (answer.status_code, answer.json()) == (401, {"detail": "Not authenticated"})
 
 
@@ -49,7 +41,7 @@ def test_a_user_who_may_not_see_the_runs_of_the_dag_sees_nothing(
 ) -> None:
     write_lake(tmp_path, [published("a")])
     add_files(tmp_path / "runs" / "a")
-    assert visit(role=None).get(f"/orchard{path}", params=LOG).status_code == 403
+    assert visit(role=None).get(f"/orchard{path}", params=LOG_OF_STEP).status_code == 403
 
 
 def test_a_token_that_somebody_made_up_is_refused(visit: Visit) -> None:
@@ -63,7 +55,7 @@ def test_every_answer_tells_the_browser_what_it_may_do(path: str, visit: Visit, 
     write_lake(tmp_path, [published("a")])
     add_files(tmp_path / "runs" / "a")
     for role in ("VIEWER", "nobody"):
-        answer = visit(role=role).get(f"/orchard{path}", params=LOG, follow_redirects=False)
+        answer = visit(role=role).get(f"/orchard{path}", params=LOG_OF_STEP, follow_redirects=False)
         assert answer.headers["content-security-policy"].count("default-src 'none'") == 1
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cache-control"] == "private, no-store"
@@ -273,61 +265,6 @@ def test_a_dag_run_leads_to_its_run_in_the_lake(visit: Visit, tmp_path: Path) ->
         assert (answer.status_code, answer.headers["location"]) == (303, f"/orchard/runs/{slug}{path}")
     other = client.get("/orchard/dag-run", params={**DAG_RUN, "dag_id": "another"}, follow_redirects=False)
     assert (other.status_code, "Not published" in other.text) == (200, True)
-
-
-def test_the_logs_of_a_run_are_listed_by_step_and_shown_as_text(visit: Visit, tmp_path: Path) -> None:
-    slug = run_slug(DAG_RUN["run_id"], DAG_RUN["dag_id"])
-    write_lake(tmp_path, [published(slug, cluster={"id": "j-7"})])
-    logs = tmp_path / "logs" / "j-7" / "steps"
-    write(logs / "s-2" / "stdout.gz", gzip.compress(b"Traceback\n" + HOSTILE.encode()))
-    write(logs / "s-2" / "stderr", b"not packed")
-    write(logs / "s-2" / "secret.gz", b"")
-    client = visit()
-    listed = re.findall(r'href="(/orchard/log\?[^"]*)"', client.get("/orchard/logs", params=DAG_RUN).text)
-    assert [re.sub(".*name=", "", link) for link in listed] == ["stderr", "stdout.gz"]
-    answer = client.get(listed[1].replace("&amp;", "&"))
-    assert answer.text == f"Traceback\n{HOSTILE}"
-    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
-    assert "sandbox" in answer.headers["content-security-policy"]
-    assert client.get(listed[0].replace("&amp;", "&")).text == "not packed"
-
-
-def test_a_log_that_is_still_being_written_is_shown_as_far_as_it_goes(visit: Visit, tmp_path: Path) -> None:
-    write_lake(tmp_path, [published(run_slug(DAG_RUN["run_id"], DAG_RUN["dag_id"]), cluster={"id": "j-7"})])
-    whole = gzip.compress(b"".join(b"line %d\n" % number for number in range(50_000)))
-    write(tmp_path / "logs" / "j-7" / "steps" / "s-2" / "stdout.gz", whole[: len(whole) // 2])
-    text = visit().get("/orchard/log", params=LOG).text
-    assert text.startswith("line 0\nline 1\n")
-    assert "EMR may still be writing it" in text
-
-
-@pytest.mark.parametrize(
-    "odd",
-    [{"step": "../.."}, {"step": "s-2/.."}, {"name": "../x"}, {"name": "secret.gz"}, {"run_id": "other"}],
-)
-def test_no_other_file_than_a_log_of_the_runs_own_cluster_is_shown(
-    odd: dict[str, str], visit: Visit, tmp_path: Path
-) -> None:
-    write_lake(tmp_path, [published(run_slug(DAG_RUN["run_id"], DAG_RUN["dag_id"]), cluster={"id": "j-7"})])
-    steps = tmp_path / "logs" / "j-7" / "steps"
-    for path in (
-        steps / "s-2" / "secret.gz",
-        steps / "x",
-        tmp_path / "logs" / "x",
-        steps / "s-2" / "stdout.gz",
-    ):
-        write(path, gzip.compress(b"secret"))
-    client = visit()
-    assert client.get("/orchard/log", params=LOG).text == "secret"
-    answer = client.get("/orchard/log", params={**LOG, **odd})
-    assert (answer.status_code, "secret" in answer.text) == (404, False)
-
-
-@pytest.mark.parametrize("cluster", ["local[*]", "../../runs/a", None])
-def test_a_run_without_a_cluster_has_no_logs_of_one(cluster: Any, visit: Visit, tmp_path: Path) -> None:
-    write_lake(tmp_path, [published(run_slug(DAG_RUN["run_id"], DAG_RUN["dag_id"]), cluster={"id": cluster})])
-    answer = visit().get("/orchard/logs", params=DAG_RUN)
-    assert (answer.status_code, "No cluster was created" in answer.text) == (404, True)
 
 
 def test_a_lake_in_s3_is_shown_and_a_csv_streamed_from_there(visit: Visit, s3: Any, tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ def test_it_writes_and_renames_event_logs(plain: Stack) -> None:
     events = f"{BUCKET}/logs/spark-events/eventlog_v2_a/appstatus_a.inprogress"
     for action in ("s3:PutObject", "s3:GetObject", "s3:DeleteObject"):
         assert is_allowed(node(plain), action, events)
+    assert is_allowed(node(plain), "s3:GetObject", f"{BUCKET}/logs/spark-events")  # whether it is a folder
 
 
 def test_it_knows_no_other_bucket(plain: Stack) -> None:

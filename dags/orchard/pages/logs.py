@@ -1,12 +1,13 @@
 """What the steps of a cluster have written: EMR's files of their drivers, beside the lake."""
 
 import gzip
+import io
 import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from fastapi.responses import StreamingResponse
 
@@ -46,15 +47,17 @@ def find_logs(storage: Storage, logs: str, cluster: str) -> list[LogFile]:
 def read_log(storage: Storage, uri: str) -> StreamingResponse:
     """Return a log as plain text, unpacked on the way. Raises FileNotFoundError."""
     file = storage.open(uri)
-    lines = _unpack(file) if uri.endswith(".gz") else parts(file)
+    lines = unpacked(file) if uri.endswith(".gz") else parts(file)
     headers = {"content-security-policy": FILE}
     return StreamingResponse(lines, headers=headers, media_type="text/plain; charset=utf-8")
 
 
-def _unpack(file: BinaryIO) -> Iterator[bytes]:
+def unpacked(file: BinaryIO) -> Iterator[bytes]:
+    """Yield what a gzip holds, as far as it goes, and close it."""
     with file:
         try:
-            packed = gzip.GzipFile(fileobj=file)
+            # It reads in small pieces, each of which would be a request to S3.
+            packed = gzip.GzipFile(fileobj=io.BufferedReader(cast(io.RawIOBase, file), PART))
             while part := packed.read1(PART):
                 yield part
         except (EOFError, OSError, zlib.error) as error:

@@ -1,12 +1,11 @@
 """Where the pages read, by the DAG's own ``ORCHARD_*`` variables: but no model, and no cluster."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
 from orchard.access import Access
-from orchard.environment import URI_PATTERN, read, require, setting
+from orchard.environment import place, read, setting
 from orchard.published import Published
 from orchard.storage import Storage, storage_for
 
@@ -20,9 +19,7 @@ class Places:
 
     def __post_init__(self) -> None:
         for name in ("lake", "logs"):
-            uri = (getattr(self, name) or f"{self.lake}/logs").rstrip("/")
-            require(re.match(URI_PATTERN, uri) is not None, name, uri, "s3://bucket/prefix or file:///path")
-            object.__setattr__(self, name, uri)
+            object.__setattr__(self, name, place(name, getattr(self, name), self.lake))
 
 
 @dataclass(frozen=True)
