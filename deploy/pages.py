@@ -31,6 +31,7 @@ MODULES = (
     "spark_jobs/orchard_jobs/argv.py",
     "spark_jobs/orchard_jobs/contract.py",
     "spark_jobs/orchard_jobs/errors.py",
+    "spark_jobs/orchard_jobs/run_folder.py",
 )
 
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+REPORT = "<!doctype html><title>report</title>"
+
 DAG_RUN = {"dag_id": "orchard_features", "run_id": "scheduled__2026-11-22T02:00:00+00:00"}
 LOG_OF_STEP = {**DAG_RUN, "step": "s-2", "name": "stdout.gz"}
 
@@ -45,3 +47,10 @@ def write_lake(folder: Path, runs: Sequence[dict[str, Any]]) -> None:
         write(folder / "runs" / run["run"] / "run.json", json.dumps(run).encode())
     named = [{"run": run["run"], "images": "s3://in", "model": "m"} for run in runs]
     (folder / "latest.json").write_text(json.dumps({"run": runs[-1]["run"], "runs": named}))
+
+
+def add_files(folder: Path) -> None:
+    """Give a run its report and its CSVs."""
+    write(folder / "report.html", REPORT.encode())
+    write(folder / "csv" / "features.csv", b"path,label,pc1\na/1.jpg,a,0.5\n")
+    write(folder / "csv" / "rejects.csv", b"path,label,status,error\n")

@@ -7,7 +7,8 @@ from typing import Any
 from orchard.choices import Choices
 from orchard.lake import Lake
 from orchard.settings import Settings
-from orchard_jobs.contract import BasisMode, ExportJob, FeaturizeJob, ReduceJob, RunFolder
+from orchard_jobs.contract import BasisMode, ExportJob, FeaturizeJob, ReduceJob
+from orchard_jobs.run_folder import RunFolder
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from orchard_jobs.contract import RunFolder
+from orchard_jobs.run_folder import RunFolder
 
 
 def run_slug(run_id: str, dag_id: str = "") -> str:

@@ -16,8 +16,8 @@ from orchard.lake import Lake
 from orchard.ledger import EARLIER_SCHEMA, OUTCOME_SCHEMA, from_parquet, next_ledger, to_parquet
 from orchard.reports import Reports, counts_of
 from orchard.storage import Storage
-from orchard_jobs.contract import RunFolder
 from orchard_jobs.errors import OrchardError
+from orchard_jobs.run_folder import RunFolder
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from orchard.lake import Lake
 from orchard.publish import to_json
 from orchard.storage import Storage
-from orchard_jobs.contract import RunFolder
 from orchard_jobs.errors import OrchardError
+from orchard_jobs.run_folder import RunFolder
 
 
 def take_out(storage: Storage, lake: Lake, slugs: Collection[str]) -> None:

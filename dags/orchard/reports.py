@@ -7,8 +7,9 @@ from itertools import pairwise
 from typing import Any, Self
 
 from orchard.storage import Storage
-from orchard_jobs.contract import ExportJob, FeaturizeJob, ReduceJob, RunFolder, Status
+from orchard_jobs.contract import ExportJob, FeaturizeJob, ReduceJob, Status
 from orchard_jobs.errors import OrchardError
+from orchard_jobs.run_folder import RunFolder
 
 Report = Mapping[str, Any]
 

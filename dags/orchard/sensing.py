@@ -15,8 +15,8 @@ from orchard.listing import list_images
 from orchard.regions import check_regions
 from orchard.settings import DeletedImages, Settings
 from orchard.storage import Storage, storage_for
-from orchard_jobs.contract import RunFolder
 from orchard_jobs.errors import OrchardError
+from orchard_jobs.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 

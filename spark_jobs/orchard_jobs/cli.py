@@ -13,10 +13,11 @@ os.environ["OMP_NUM_THREADS"] = "1"
 from pyspark.sql import SparkSession
 
 from orchard_jobs import export, featurize, reduce
-from orchard_jobs.contract import ExportJob, FeaturizeJob, Job, ReduceJob, RunFolder
+from orchard_jobs.contract import ExportJob, FeaturizeJob, Job, ReduceJob
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.event_log import prepare_event_log
 from orchard_jobs.report import Report
+from orchard_jobs.run_folder import RunFolder
 
 JOBS: dict[str, tuple[type[Job], Callable[[SparkSession, Any, Report], None]]] = {
     FeaturizeJob.NAME: (FeaturizeJob, featurize.run),

@@ -7,8 +7,9 @@ from functools import reduce as fold
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  (the field's own spelling)
 
-from orchard_jobs.contract import ReduceJob, RunFolder, Status
+from orchard_jobs.contract import ReduceJob, Status
 from orchard_jobs.parquet import read_parquet
+from orchard_jobs.run_folder import RunFolder
 
 RUN_OF_FILE = r"([^/]+)/features/[^/]+$"
 IS_GOOD = f"status = '{Status.OK.value}'"

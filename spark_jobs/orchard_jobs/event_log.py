@@ -2,11 +2,9 @@
 
 from urllib.parse import unquote
 
-from obstore.exceptions import BaseError
 from pyspark import SparkConf, SparkContext
 
-from orchard_jobs.errors import OrchardError
-from orchard_jobs.storage import write_bytes
+from orchard_jobs.storage import refusing, write_bytes
 
 MARKER = ".keep"
 """In S3 a folder is there once something is in it. History servers do not read hidden files."""
@@ -24,11 +22,9 @@ def prepare_event_log() -> None:
     is_kept = conf.get("spark.eventLog.enabled", "false") == "true"
     if not is_kept or not folder.startswith(("file://", "s3://")):
         return  # hdfs:// is the cluster's own business
-    try:
+    with refusing(
+        folder,
+        rule="Spark's event logs go there, and Spark does not start without",
+        remedy="allow writing there, or name another place with ORCHARD_LOGS",
+    ):
         write_bytes(f"{folder}/{MARKER}", b"")
-    except (OSError, BaseError) as error:
-        raise OrchardError(
-            f"cannot write {folder} ({str(error).splitlines()[0]})",
-            rule="Spark's event logs go there, and Spark does not start without",
-            remedy="allow writing there, or name another place with ORCHARD_LOGS",
-        ) from error

@@ -12,10 +12,11 @@ from pyspark import TaskContext
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  (the field's own spelling)
 
-from orchard_jobs.contract import OUTCOME_COLUMNS, ExportJob, RunFolder, Status
+from orchard_jobs.contract import OUTCOME_COLUMNS, ExportJob, Status
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.parquet import read_parquet
 from orchard_jobs.report import Report
+from orchard_jobs.run_folder import RunFolder
 from orchard_jobs.storage import open_writer, write_bytes
 
 REJECT_COLUMNS = ("path", "label", "status", "error")

@@ -6,7 +6,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from orchard_jobs.basis import Basis, fit_basis, read_basis, write_basis
-from orchard_jobs.contract import COMPONENT_COLUMNS, BasisMode, ReduceJob, RunFolder
+from orchard_jobs.contract import COMPONENT_COLUMNS, BasisMode, ReduceJob
 from orchard_jobs.earlier import FeatureRows, find_rows, staying_components
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.matrices import to_lists, to_matrix
@@ -14,6 +14,7 @@ from orchard_jobs.measuring import measure_all, read_statistics, update_statisti
 from orchard_jobs.model_card import read_card
 from orchard_jobs.parquet import read_parquet
 from orchard_jobs.report import Report
+from orchard_jobs.run_folder import RunFolder
 from orchard_jobs.statistics import Statistics
 from orchard_jobs.storage import write_bytes
 

@@ -22,8 +22,7 @@ from obstore.exceptions import BaseError
 from pyspark import SparkContext
 from pyspark.accumulators import Accumulator, AccumulatorParam
 
-from orchard_jobs.errors import OrchardError
-from orchard_jobs.storage import write_bytes
+from orchard_jobs.storage import refusing, write_bytes
 
 PROGRESS_INTERVAL = 2.0  # seconds between two PUTs of the report
 
@@ -48,14 +47,12 @@ class Report:
         Raises:
             OrchardError: when the run folder cannot be written.
         """
-        try:
+        with refusing(
+            self._uri,
+            rule="--output names a folder that may be written",
+            remedy="correct it, or allow writing there",
+        ):
             self._write()
-        except (OSError, BaseError) as error:
-            raise OrchardError(
-                f"cannot write {self._uri} ({str(error).splitlines()[0]})",
-                rule="--output names a folder that may be written",
-                remedy="correct it, or allow writing there",
-            ) from error
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:

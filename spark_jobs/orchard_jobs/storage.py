@@ -73,6 +73,21 @@ def write_bytes(uri: str, data: bytes) -> None:
 
 
 @contextmanager
+def refusing(uri: str, rule: str, remedy: str) -> Iterator[None]:
+    """Say in one line that ``uri`` could not be written, and what the rule and the remedy are.
+
+    Raises:
+        OrchardError: for whatever a write raises.
+    """
+    try:
+        yield
+    except (OSError, BaseError) as error:
+        raise OrchardError(
+            f"cannot write {uri} ({str(error).splitlines()[0]})", rule=rule, remedy=remedy
+        ) from error
+
+
+@contextmanager
 def open_writer(uri: str) -> Iterator[Sink]:
     """Stream one object; it appears whole when the block ends, and not at all when it raises."""
     folder, _, name = uri.rpartition("/")

@@ -1,7 +1,6 @@
 """A real API server of Airflow's, as a process of its own on loopback."""
 
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,12 +13,6 @@ import requests
 from local.airflow_env import serving_at
 from local.processes import stop_session
 from tests.waiting import wait_for
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

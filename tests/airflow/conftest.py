@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from browsers import browser  # noqa: F401 - a fixture
+from dag_runs import run  # noqa: F401 - a fixture
 from deployments import deploy, index, model, repository, s3, wheels  # noqa: F401 - fixtures
 from emr_operators import (  # noqa: F401 - fixtures
     client,

@@ -18,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchard_jobs.contract import ExportJob, FeaturizeJob, ReduceJob, RunFolder
+from orchard_jobs.contract import ExportJob, FeaturizeJob, ReduceJob
+from orchard_jobs.run_folder import RunFolder
 
 
 def main(arguments: list[str]) -> None:

@@ -1,18 +1,12 @@
 """An Airflow of separate processes, as `make up` starts them, with the real DAG. Its Spark is a fake one."""
 
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from api_server import free_port
-
 from local.airflow_env import AirflowEnv, serving_at
-from local.processes import stop_session
-from local.serve import COMPONENTS
-from tests.faults.airflow_server import Airflow
-from tests.waiting import wait_for
+from tests.airflow_server import Airflow, serving
+from tests.ports import free_port
 
 IDLE_BRIEFLY = {"AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2"}
 
@@ -30,15 +24,5 @@ def running_orchard(
     orchard = {"ORCHARD_LAKE": f"file://{lake}", "ORCHARD_MODEL": f"file://{lake}/models/m", **more}
     airflow = Airflow(home, port, environ.variables() | orchard)
     home.mkdir()
-    migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
-    subprocess.run(migrate, env=airflow.environment, check=True, capture_output=True)
-    try:
-        for component in COMPONENTS:
-            airflow.start(component)
-        wait_for(airflow.is_healthy, "Airflow to be healthy")
-        airflow.log_in()
-        wait_for(lambda: airflow.has_dag("orchard_features"), "the DAG")
+    with serving(airflow, ["orchard_features"]):
         yield airflow
-    finally:
-        for process in airflow.processes.values():
-            stop_session(process)

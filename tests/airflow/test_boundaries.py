@@ -27,6 +27,7 @@ allowed = {allowed!r}
 ours = [name for name in sys.modules if name.split(".")[0] in ("orchard", "orchard_jobs", "local")]
 print([name for name in ours if not any(name == a or name.startswith(a + ".") for a in allowed)])
 """
+CONTRACT = [f"orchard_jobs.{name}" for name in ("contract", "run_folder", "argv", "errors")]
 SPARK_SIDE = ["pyspark", "tensorflow", "openvino", "PIL", "obstore"]
 
 
@@ -43,7 +44,7 @@ def foreign_modules(modules: str, folders: list[str], blocked: list[str], allowe
 
 
 def test_the_dag_imports_only_the_contract_of_the_jobs() -> None:
-    allowed = ["orchard", "orchard_jobs.contract", "orchard_jobs.argv", "orchard_jobs.errors"]
+    allowed = ["orchard", *CONTRACT]
     foreign = foreign_modules(
         "orchard_features, orchard_sweeper", ["dags", "plugins", "spark_jobs"], SPARK_SIDE, allowed
     )
@@ -56,7 +57,7 @@ def test_plugins_import_nothing_of_ours_but_plugins() -> None:
 
 
 def test_the_pages_need_nothing_of_the_jobs_but_the_contract_and_no_library_of_reports() -> None:
-    allowed = ["orchard", "orchard_jobs.contract", "orchard_jobs.argv", "orchard_jobs.errors"]
+    allowed = ["orchard", *CONTRACT]
     blocked = [*SPARK_SIDE, "numpy", "pyarrow", "vl_convert", "orchard.report.page"]
     assert (
         foreign_modules("orchard.pages.app", ["dags", "spark_jobs"], blocked, allowed) == "['orchard_jobs']"

@@ -16,7 +16,7 @@ from orchard.form import params
 from orchard.lake import Lake
 from orchard.report.write import write_report
 from orchard.settings import Settings
-from tests.faults.airflow_server import Airflow, ScheduledRun
+from tests.airflow_server import Airflow, ScheduledRun
 from tests.waiting import wait_for
 
 HOSTILE = "<script>alert(1)"

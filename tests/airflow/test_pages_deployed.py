@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 import requests
-from api_server import free_port, running_api_server
+from api_server import running_api_server
 from deployments import ROOT
 
 from deploy import pages
 from deploy.plan import zip_plugins
+from tests.ports import free_port
 from tests.published_runs import published, write_lake
 
 LOAD = """

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -25,6 +24,7 @@ from tests.compose.checks import (
 from tests.compose.command import FailedError, check, run, say, wait_for
 from tests.compose.stack import LONG_RUNNING, ROOT, Stack
 from tests.compose.standins import choose_bases
+from tests.ports import free_ports
 
 DAG = "orchard_features"
 RUN_SECONDS = 900.0
@@ -53,7 +53,8 @@ def prepare(scratch: Path) -> Stack:
     """Choose base images, write a .env, build."""
     example = (ROOT / ".env.example").read_text()
     bases = {name: image for name, image in read(ROOT / ".env.example").items() if name.endswith("_IMAGE")}
-    given = {**choose_bases(bases, scratch), **free_ports(), "ORCHARD_LAKE_DIR": str(scratch / "lake")}
+    ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
+    given = {**choose_bases(bases, scratch), **ports, "ORCHARD_LAKE_DIR": str(scratch / "lake")}
     settings, lines = fill(example, given, made_here())
     write(scratch / ".env", lines)
     make_folders(scratch / "lake", int(settings["ORCHARD_UID"]))
@@ -141,14 +142,6 @@ def check_result(stack: Stack, lake: Path) -> bytes:
     owners = {path.stat().st_uid for path in (lake / "runs").rglob("*")}
     check(owners == {int(stack.settings["ORCHARD_UID"])}, "the results belong to the user of .env")
     return csv
-
-
-def free_ports() -> dict[str, str]:
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS]
-    ports = {name: str(probe.getsockname()[1]) for name, probe in zip(PORTS, probes, strict=True)}
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def _end(error: Exception) -> int:

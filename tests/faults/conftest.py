@@ -1,12 +1,12 @@
 """One artefact, one folder of images, one local EMR and one Airflow for all scenarios; a lake for each."""
 
 from tests.airflow_in_process import ROOT, airflow_db, airflow_home  # noqa: F401 - fixtures
+from tests.ports import free_port
 
 # isort: split
 
 import os
 import re
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,12 @@ import pytest
 
 from local.airflow_env import serving_at
 from local.emr.launcher import running_emr
-from tests.faults.airflow_server import Airflow, ScheduledRun, Trigger, running_airflow
+from tests.airflow_server import Airflow, ScheduledRun, Trigger
 from tests.faults.checks import Reference
 from tests.faults.node import Node, running_node
 from tests.faults.reliability import pytest_addoption, pytest_configure  # noqa: F401
 from tests.faults.scenario import Scenario
+from tests.faults.scenario_airflow import running_airflow
 from tests.ingredients import draw_images, export_untrained, package_code
 
 NODE_ENV = ROOT / ".venv-node"
@@ -162,9 +163,3 @@ class Scenarios:
         marker = test.get_closest_marker("dag")
         environ = {**self.of(test).environ, **SCHEDULED}
         return {"environ": environ, "dag": marker.kwargs if marker else {}}
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

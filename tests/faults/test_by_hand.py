@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.airflow_server import ScheduledRun, Trigger
+from tests.airflow_server import ScheduledRun, Trigger
 from tests.faults.checks import prove_contained
 from tests.faults.scenario import Scenario
 

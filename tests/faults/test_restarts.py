@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults.airflow_server import Airflow, ScheduledRun, Trigger
+from tests.airflow_server import Airflow, ScheduledRun, Trigger
 from tests.faults.checks import prove_contained
 from tests.faults.scenario import Scenario
 

@@ -6,9 +6,10 @@ import numpy as np
 from pyspark.sql import SparkSession
 
 from orchard_jobs import reduce
-from orchard_jobs.contract import COMPONENT_COLUMNS, ReduceJob, RunFolder, Status, label_of
+from orchard_jobs.contract import COMPONENT_COLUMNS, ReduceJob, Status, label_of
 from orchard_jobs.featurize import FEATURES_SCHEMA
 from orchard_jobs.report import Report
+from orchard_jobs.run_folder import RunFolder
 
 Rows = dict[str, np.ndarray | None]
 """Features by path; None where the image was rejected."""

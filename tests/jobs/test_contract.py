@@ -11,12 +11,12 @@ from orchard_jobs.contract import (
     Job,
     Precision,
     ReduceJob,
-    RunFolder,
     Runtime,
     is_hidden,
     label_of,
 )
 from orchard_jobs.errors import OrchardError
+from orchard_jobs.run_folder import RunFolder
 
 uris = st.text(st.characters(exclude_characters=GLOB_CHARACTERS), min_size=1)
 

@@ -10,11 +10,12 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from orchard_jobs import export
 from orchard_jobs.cli import _find_message
-from orchard_jobs.contract import OUTCOME_COLUMNS, ExportJob, RunFolder
+from orchard_jobs.contract import OUTCOME_COLUMNS, ExportJob
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.featurize import FEATURES_SCHEMA
 from orchard_jobs.reduce import COMPONENTS_SCHEMA
 from orchard_jobs.report import Report
+from orchard_jobs.run_folder import RunFolder
 
 NAMES = ["b/2.jpg", 'a/quote".jpg', "a/comma,.jpg", "a/new\nline.jpg", "a/ünï.jpg", "=cmd()/x.jpg", "a/1.jpg"]
 

@@ -10,9 +10,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from orchard_jobs import export
-from orchard_jobs.contract import EARLIER_COLUMNS, ExportJob, ReduceJob, RunFolder, Status
+from orchard_jobs.contract import EARLIER_COLUMNS, ExportJob, ReduceJob, Status
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.report import Report
+from orchard_jobs.run_folder import RunFolder
 from orchard_jobs.statistics import Statistics
 from tests.jobs.feature_rows import Rows, make_rows, reduce_job, write_features
 from tests.jobs.test_statistics import older_format

@@ -10,8 +10,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from orchard_jobs.cli import JOBS
-from orchard_jobs.contract import ExportJob, FeaturizeJob, Job, ReduceJob, RunFolder
+from orchard_jobs.contract import ExportJob, FeaturizeJob, Job, ReduceJob
 from orchard_jobs.report import Report
+from orchard_jobs.run_folder import RunFolder
 from tests.bad_images import write_folder
 from tests.jobs.conftest import ROOT
 from tests.spark_cluster import running_spark_cluster, spark_environment

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -19,6 +18,7 @@ import pytest
 from orchard.event_logs import event_log_folder, event_logs_of
 from orchard.storage import FileStorage
 from tests.ingredients import ROOT, run_orchard
+from tests.ports import free_port
 from tests.waiting import wait_for
 
 
@@ -27,16 +27,14 @@ def run_of(lake: Path) -> str:
 
 
 @pytest.fixture
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def port() -> int:
+    return free_port()
 
 
 @pytest.fixture
-def history(lake: Path, free_port: int, tmp_path: Path) -> Iterator[psutil.Process]:
+def history(lake: Path, port: int, tmp_path: Path) -> Iterator[psutil.Process]:
     """`make history`'s command."""
-    environment = {**os.environ, "LAKE": str(lake), "PORT": str(free_port), "ORCHARD_STATE": str(tmp_path)}
+    environment = {**os.environ, "LAKE": str(lake), "PORT": str(port), "ORCHARD_STATE": str(tmp_path)}
     with subprocess.Popen([sys.executable, "-m", "local.history"], cwd=ROOT, env=environment) as process:
         yield psutil.Process(process.pid)
         process.terminate()
@@ -52,9 +50,9 @@ def applications(port: int) -> list[dict[str, Any]]:
 
 
 def test_the_history_server_lists_the_jobs_of_a_run_and_listens_on_loopback_only(
-    history: psutil.Process, lake: Path, free_port: int
+    history: psutil.Process, lake: Path, port: int
 ) -> None:
-    found = wait_for(lambda: len(applications(free_port)) == 3 and applications(free_port), "three jobs", 60)
+    found = wait_for(lambda: len(applications(port)) == 3 and applications(port), "three jobs", 60)
     names = {f"orchard {job} {run_of(lake)}" for job in ("featurize", "reduce", "export")}
     assert {one["name"] for one in found} == names
     assert all(one["attempts"][0]["completed"] for one in found)

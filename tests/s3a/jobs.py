@@ -8,7 +8,8 @@ from typing import Any
 
 import pyarrow.dataset
 
-from orchard_jobs.contract import ExportJob, FeaturizeJob, Job, ReduceJob, RunFolder
+from orchard_jobs.contract import ExportJob, FeaturizeJob, Job, ReduceJob
+from orchard_jobs.run_folder import RunFolder
 from tests.faults.node import QUICK_JVM
 from tests.ingredients import NODE_PYTHON, ROOT
 from tests.s3a.buckets import download

@@ -23,8 +23,8 @@ from orchard.pages.guard import Guarded
 from orchard.pages.problems import Absent, tell_absent, tell_error, tell_lake
 from orchard.pages.source import Source
 from orchard.published import Published
-from orchard_jobs.contract import RunFolder
 from orchard_jobs.errors import OrchardError
+from orchard_jobs.run_folder import RunFolder
 
 DAG_ID = "orchard_features"
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from orchard.report.facts import Basis
 from orchard.storage import Storage
-from orchard_jobs.contract import RunFolder
 from orchard_jobs.errors import OrchardError
+from orchard_jobs.run_folder import RunFolder
 
 
 def read_basis(storage: Storage, folder: RunFolder) -> Basis:

@@ -13,7 +13,7 @@ from orchard.report.facts import Basis, Changes
 from orchard.report.rows import read_file
 from orchard.report.spectrum import principal_angles, turned
 from orchard.storage import Storage
-from orchard_jobs.contract import RunFolder
+from orchard_jobs.run_folder import RunFolder
 
 
 def find_changes(storage: Storage, lake: Lake, run: Mapping[str, Any], basis: Basis) -> Changes | None:

@@ -17,8 +17,9 @@ from orchard.report.rows import read_folder
 from orchard.report.survey import Chosen, survey
 from orchard.report.thumbnails import find_thumbnails
 from orchard.storage import Storage
-from orchard_jobs.contract import ExportJob, FeaturizeJob, ReduceJob, RunFolder, Status
+from orchard_jobs.contract import ExportJob, FeaturizeJob, ReduceJob, Status
 from orchard_jobs.errors import OrchardError
+from orchard_jobs.run_folder import RunFolder
 
 ENDS = 6
 """Images at each end of a component."""

@@ -1,12 +1,11 @@
-"""An Airflow of separate processes, which can be killed one by one, and its REST API as the UI uses it."""
+"""An Airflow of separate processes: its components, its API, the runs of its DAGs."""
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,30 +14,12 @@ from typing import Any
 import psutil
 import requests
 
-from local.airflow_env import AirflowEnv, serving_at
-from local.node import ROOT
 from local.processes import stop_session
 from local.serve import COMPONENTS
 from tests.waiting import wait_for
 
 TOLD = 4000
 """Characters of a failed task's log that a test shows."""
-DAG_FILE = Path(__file__).parent / "dags" / "scenario.py"
-
-# What dies is noticed within seconds, and nobody waits for the next look.
-QUICK = {
-    "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
-    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
-    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "5",
-    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "3",
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "10",
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
-    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
-    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "5",
-    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
-    "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
-}
 
 
 @dataclass
@@ -215,42 +196,17 @@ def find_worker(task_instance: str) -> psutil.Process | None:
 
 
 @contextmanager
-def running_airflow(
-    home: Path, emr_url: str, dags: Mapping[str, dict[str, Any]], port: int
-) -> Iterator[Airflow]:
-    """Start Airflow with one DAG for each of ``dags``: its id, and what ``dags/scenario.py`` reads."""
-    folder = home / "dags"
-    folder.mkdir(parents=True)
-    for dag_id, given in dags.items():
-        (folder / f"{dag_id}.json").write_text(json.dumps(given))
-        shutil.copy(DAG_FILE, folder / f"{dag_id}.py")
-    airflow = Airflow(home, port, _environment(home, emr_url, port))
-    subprocess.run(
-        [sys.executable, "-m", "airflow", "db", "migrate"],
-        env=airflow.environment,
-        check=True,
-        capture_output=True,
-    )
+def serving(airflow: Airflow, dag_ids: Collection[str]) -> Iterator[Airflow]:
+    """Start its components on a database of its own, with these DAGs loaded; end them with the block."""
+    migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
+    subprocess.run(migrate, env=airflow.environment, check=True, capture_output=True)
     try:
         for component in COMPONENTS:
             airflow.start(component)
         wait_for(airflow.is_healthy, "Airflow to be healthy")
         airflow.log_in()
-        wait_for(lambda: all(map(airflow.has_dag, dags)), "the DAGs of all scenarios")
+        wait_for(lambda: all(map(airflow.has_dag, dag_ids)), f"the DAGs {', '.join(dag_ids)}")
         yield airflow
     finally:
         for process in airflow.processes.values():
             stop_session(process)
-
-
-def _environment(home: Path, emr_url: str, port: int) -> dict[str, str]:
-    nowhere = Path("/nowhere")
-    extra = {
-        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
-        **serving_at(port),
-        "PYTHONPATH": os.pathsep.join(str(ROOT / name) for name in ("spark_jobs", "dags", "")),
-        **QUICK,
-    }
-    return AirflowEnv(
-        home, nowhere / "lake", nowhere / "images", "file:///nowhere/model", emr_url, extra
-    ).variables()
