@@ -91,13 +91,13 @@ bench-peers: setup $(PEERS_ENV)/.ready ## featurize, Daft and Ray Data, interlea
 	@PARTS=peers RESULTS=$${RESULTS:-benchmarks/results-peers.json} PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks
 
 bench-sizing: setup ## Hours and dollars on clusters, estimated from benchmarks/results.json
-	@PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks.sizing benchmarks/results.json
+	@PYTHONPATH=dags:spark_jobs $(NODE_ENV)/bin/python -m benchmarks.sizing benchmarks/results.json
 
 lint: setup-tests ## Ruff and mypy
 	$(AIRFLOW_ENV)/bin/ruff check .
 	$(AIRFLOW_ENV)/bin/ruff format --check .
 	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local/sample_images.py dags plugins local bootstrap benchmarks/listing.py cli deploy purge
-	MYPYPATH=spark_jobs:. $(NODE_ENV)/bin/mypy --exclude benchmarks/listing.py spark_jobs local/sample_images.py benchmarks
+	MYPYPATH=dags:spark_jobs:. $(NODE_ENV)/bin/mypy --exclude benchmarks/listing.py spark_jobs local/sample_images.py benchmarks
 
 format: setup-tests ## Let ruff mend what it can
 	$(AIRFLOW_ENV)/bin/ruff check --fix .

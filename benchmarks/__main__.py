@@ -36,7 +36,7 @@ COMMITTED = ROOT / "benchmarks" / "results.json"
 PIXELS = 128  # prepared for the limit
 LIMIT_IMAGES = 2000
 FEW = 2000
-PARTS = "pipelines limit reduce stores"  # the peers have a target of their own
+PARTS = "pipelines limit reduce stores cores refit"  # the peers have a target of their own
 QUICK = 1000  # below it, MANY is N, and QUICK_PARTS are all: a look at whether everything works
 QUICK_PARTS = "pipelines limit"
 
@@ -153,6 +153,7 @@ def _write(request: Request, bench: Bench, rounds: list[Round]) -> None:
         "machine": describe_machine(bench.cores),
         "images": request.count,
         "many": request.many,
+        "few": FEW,
         "rounds": len(rounds),
         "load": load_average(),
         "batch sizes of the limit": {name: limit.batch_size for name, limit in bench.limits.items()},

@@ -8,19 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from benchmarks import slow_store
 from benchmarks.agreement import require_agreement
+from benchmarks.feature_rows import multiply_features, split_features
 from benchmarks.jobs import COMPONENTS, JobRun, Place, run_job, run_notebook, run_peer, run_three_jobs
 from benchmarks.limit import Limit
-from benchmarks.machine import load_average
+from benchmarks.machine import load_average, on_cores
 from benchmarks.pictures import find_images, write_manifest
 from orchard_jobs.contract import ExportJob, FeaturizeJob, Precision, ReduceJob
 
 DELAY = 0.03  # seconds, of every GET
-KNOWN_SHARE = 0.99  # of the features, for the refit
+ROWS = 400_000  # of the refit
 PEERS = ("daft", "ray")
 STORE_ENVIRONMENT = {
     "AWS_REGION": "us-east-1",
@@ -53,7 +51,7 @@ class Bench:
     few: Path | None
     limits: Mapping[Precision, Limit]
 
-    PARTS: ClassVar[tuple[str, ...]] = ("pipelines", "limit", "reduce", "stores", "peers")
+    PARTS: ClassVar[tuple[str, ...]] = ("pipelines", "limit", "reduce", "stores", "cores", "refit", "peers")
 
     def run(self, part: str) -> Measured:
         """Run one of PARTS; return what it measured, by name."""
@@ -62,6 +60,8 @@ class Bench:
             "limit": self.compare_with_limit,
             "reduce": self.compare_reduce,
             "stores": self.compare_stores,
+            "cores": self.compare_cores,
+            "refit": self.compare_refit,
             "peers": self.compare_peers,
         }
         return compare[part]()
@@ -104,10 +104,12 @@ class Bench:
                 measured[f"CPU ms per image of the {role}, {precision}"] = 1000 * run.cost.cpu[role] / count
             if precision is Precision.FLOAT32:
                 measured["seconds per image, many"] = run.phase("featurize") / count
+                measured["CPU s of the jvm, many"] = run.cost.cpu.get("jvm", 0.0)
                 measured |= _phases("many", {"featurize": run})
         if self.few:
             run, count = self._featurize(self._place("few"), self.few, Precision.FLOAT32)
             measured["seconds per image, few"] = run.phase("featurize") / count
+            measured["CPU s of the jvm, few"] = run.cost.cpu.get("jvm", 0.0)
         return measured
 
     def compare_reduce(self) -> Measured:
@@ -122,22 +124,44 @@ class Bench:
             exported = run_job(
                 place, ExportJob((f"{place.uri}/components",), (f"file://{features}",), place.uri)
             )
-        known, new = split_features(features, self._place("parts").folder)
-        place = self._place("known")
-        with _say("reduce, 99 % of them"):
-            run_job(place, ReduceJob((known,), place.uri, components=COMPONENTS))
-        statistics, place = f"{place.uri}/statistics/statistics.npz", self._place("refit")
-        refit = ReduceJob((known, new), place.uri, components=COMPONENTS, statistics=(statistics,))
-        with _say("reduce, with 1 % as new"):
-            again = run_job(place, refit)
         return {
             "ml.PCA": parts["components"],
             "reduce": first.seconds,
             "peak MB of a driver, reduce": first.cost.memory.get("driver", 0.0),
-            "first fit": first.phase("statistics") + first.phase("fit"),
-            "refit": again.phase("statistics") + again.phase("fit"),
+            **self._refit("many", *split_features(features, self._place("parts").folder)),
             **_phases("many", {"reduce": first, "export": exported}),
         }
+
+    def compare_refit(self) -> Measured:
+        """Reduce on ROWS rows, and with one new in a hundred: at this size rows count, not Spark's start."""
+        parts = multiply_features(self._features_of_many(), ROWS, self._place("parts").folder)
+        return self._refit("ROWS", *parts)
+
+    def _refit(self, name: str, known: str, new: str) -> Measured:
+        """Seconds of the statistics and the fit, on all of the known rows and then with the new ones."""
+        place, again = self._place("known"), self._place("refit")
+        statistics = f"{place.uri}/statistics/statistics.npz"
+        with _say("reduce, 99 % of the rows"):
+            first = run_job(place, ReduceJob((known,), place.uri, components=COMPONENTS))
+        with _say("reduce, with 1 % as new"):
+            refit = run_job(
+                again,
+                ReduceJob((known, new), again.uri, components=COMPONENTS, statistics=(statistics,)),
+            )
+        return {
+            f"first fit, {name}": first.phase("statistics") + first.phase("fit"),
+            f"refit, {name}": refit.phase("statistics") + refit.phase("fit"),
+        }
+
+    def compare_cores(self) -> Measured:
+        """Orchard on one core and on all, on the few: what the estimates for clusters are checked against."""
+        measured: Measured = {"images by cores": len(find_images(self.few or self.images))}
+        for cores in sorted({1, self.cores}):
+            place = self._place(f"cores-{cores}", cores)
+            with on_cores(cores), _say(f"Orchard on {cores} of {self.cores} cores"):
+                runs = run_three_jobs(place, self.few or self.images, self.model, Precision.FLOAT32)
+            measured[f"cores, {cores}"] = sum(run.cost.seconds for run in runs.values())
+        return measured
 
     def compare_stores(self) -> Measured:
         """Featurize from a store on loopback, without and with a delay of every GET."""
@@ -184,28 +208,12 @@ class Bench:
             run = run_job(place, job)
         return run, int(run.report["total"])
 
-    def _place(self, name: str) -> Place:
+    def _place(self, name: str, cores: int | None = None) -> Place:
         """An empty folder: no side finds what a round before has left."""
         folder = self.folder / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        return Place(folder, self.cores)
-
-
-def split_features(features: Path, target: Path) -> tuple[str, str]:
-    """Write a feature folder as two, KNOWN_SHARE of its rows and the rest; return their URIs."""
-    rows = pq.read_table(features)
-    known = int(rows.num_rows * KNOWN_SHARE)
-    return (
-        _write_rows(rows.slice(0, known), target / "known"),
-        _write_rows(rows.slice(known), target / "new"),
-    )
-
-
-def _write_rows(rows: pa.Table, folder: Path) -> str:
-    folder.mkdir()
-    pq.write_table(rows, folder / "part-0.parquet", row_group_size=2048)
-    return f"file://{folder}"
+        return Place(folder, cores or self.cores)
 
 
 def _phases(name: str, runs: Mapping[str, JobRun]) -> Measured:

@@ -5,6 +5,9 @@
 Each phase is a line through its seconds at two numbers of images: what it takes for none, and for one more.
 Some phases are spread over all cores, some are one core's. Not in it: that cores of a cluster are not those
 of this machine, S3 beyond what overlaps with inference, Spot, lost nodes.
+
+Prints the phases that it is made of, the estimate, what it says of runs on one core and on all cores that
+were measured too, and images per dollar by family of instances.
 """
 
 import json
@@ -14,11 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from benchmarks import phases
+from orchard.prices import hourly_price
+
 IMAGES = (10**5, 10**6, 10**7, 10**8)
 CORES = (4, 16, 64, 256)
 CORES_PER_NODE = 4
 CLUSTER_START = 420.0  # seconds from RunJobFlow to the first step: an assumption, EMR promises none
-NODE_PRICE = 0.192 * 1.25  # $ an hour: m5.xlarge on demand in us-east-1, and EMR's fee on top
+REGION = "us-east-1"
+NODE_PRICE = hourly_price("m5.xlarge", REGION) or 0.0  # dollars an hour, with EMR's fee
+AMX = ("m7i", "c7i", "r7i")  # Sapphire Rapids: bfloat16 in hardware
+OTHERS = ("m5", "m6i", "c5", "c6i", "m6a")
 SPREAD = ("featurize", "statistics", "project")
 OF_ONE_CORE = (
     *("list", "fit", "csv", "rejects", "outcomes"),
@@ -65,13 +74,15 @@ class Results:
 
     images: int
     many: int
+    few: int
     cores: int
     seconds: Mapping[str, float]
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
         content = json.loads(data)
-        return cls(content["images"], content["many"], content["machine"]["cores"], content["measures"])
+        cores = content["machine"]["cores"]
+        return cls(content["images"], content["many"], content["few"], cores, content["measures"])
 
     def line(self, at_images: str, at_many: str, *, spread: bool) -> Line:
         few, many = Point(self.images, self.seconds[at_images]), Point(self.many, self.seconds[at_many])
@@ -114,12 +125,44 @@ def to_table(results: Results) -> str:
     return "\n".join(lines)
 
 
+def to_check(results: Results) -> str:
+    """Return what the lines say of the measured runs by cores, and what these took."""
+    images = int(results.seconds["images by cores"])
+    lines = [f"| cores, {images:,} images | measured | by the lines | |", "|---|---|---|---|"]
+    for cores in sorted({1, results.cores}):
+        measured = results.seconds[f"cores, {cores}"]
+        said = sum(line.seconds(images, cores) for line in orchard_lines(results))
+        lines.append(f"| {cores} | {measured:.0f} s | {said:.0f} s | {said / measured - 1:+.0%} |")
+    return "\n".join(lines)
+
+
+def to_advice(results: Results) -> str:
+    """Return images per dollar of featurize by family, as if each core were one of this machine."""
+    lines = ["| xlarge of | $/h | float32 | bfloat16 |", "|---|---|---|---|"]
+    for family in (*AMX, *OTHERS):
+        price = hourly_price(f"{family}.xlarge", REGION)
+        if price is None:
+            continue
+        rates = [results.seconds["featurize float32"]]
+        rates += [results.seconds["featurize bfloat16"]] if family in AMX and has_bfloat16(results) else []
+        cells = [f"{rate / results.cores * CORES_PER_NODE * 3600 / price:,.0f}" for rate in rates]
+        lines.append(f"| {family} | {price:.3f} | {' | '.join([*cells, ''][:2])} |")
+    return "\n".join(lines)
+
+
+def has_bfloat16(results: Results) -> bool:
+    return "featurize bfloat16" in results.seconds
+
+
 def main(tokens: list[str]) -> int:
     results = Results.from_json(Path(tokens[0]).read_bytes())
     if results.many <= results.images:
         print("orchard: results of one number of images; a line needs two: MANY above N", file=sys.stderr)
         return 2
-    print(to_table(results))
+    print(phases.to_table(results.seconds, results.many, results.few, results.cores), end="\n\n")
+    print(to_table(results), end="\n\n")
+    print(to_check(results), end="\n\n")
+    print(f"Images per dollar, featurize alone, {REGION}, with EMR's fee:\n\n{to_advice(results)}")
     return 0
 
 

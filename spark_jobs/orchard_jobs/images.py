@@ -20,9 +20,14 @@ LOOK_AHEAD = 4  # images in flight or waiting, per thread: enough that a slow on
 
 @dataclass(frozen=True)
 class LoadedImage:
-    """One image, or why there is none, with the seconds that reading and decoding took.
+    """One image, or why there is none, with what it took.
 
-    ``thumbnail`` is a WebP, None where there is no image.
+    Args:
+        path: As listed.
+        outcome: Its pixels, or why there are none.
+        thumbnail: A WebP; None where there is no image.
+        seconds_reading: From the request to the last byte: waiting, mostly.
+        seconds_decoding: Of a core. By the clock, a thread that waits for one would count twice.
     """
 
     path: str
@@ -53,10 +58,10 @@ def load_image(path: str, read: Reader, size: int) -> LoadedImage:
     """Read and decode one image to (size, size, 3), and make its thumbnail."""
     started = time.perf_counter()
     data = _read(path, read)
-    fetched = time.perf_counter()
+    fetched, worked = time.perf_counter(), time.thread_time()
     outcome = data if isinstance(data, Rejected) else decode_image(data, size)
     thumbnail = make_thumbnail(outcome.pixels) if isinstance(outcome, Decoded) else None
-    return LoadedImage(path, outcome, thumbnail, fetched - started, time.perf_counter() - fetched)
+    return LoadedImage(path, outcome, thumbnail, fetched - started, time.thread_time() - worked)
 
 
 def _read(path: str, read: Reader) -> bytes | Rejected:

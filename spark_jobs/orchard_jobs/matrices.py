@@ -11,6 +11,7 @@ def to_matrix(lists: pa.ListArray) -> npt.NDArray[np.float32]:
     return matrix
 
 
-def to_lists(matrix: npt.NDArray[np.float64]) -> pa.ListArray:
+def to_lists(matrix: npt.NDArray[np.floating]) -> pa.ListArray:
+    """Return a matrix (n, d) as a column of n lists of d numbers of its type."""
     offsets = np.arange(len(matrix) + 1, dtype=np.int32) * matrix.shape[1]
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(matrix.ravel(), pa.float64()))
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(matrix.ravel()))

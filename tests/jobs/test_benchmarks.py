@@ -13,10 +13,10 @@ import pytest
 from benchmarks import check, slow_store
 from benchmarks.__main__ import Request
 from benchmarks.agreement import DisagreementError, require_agreement
+from benchmarks.feature_rows import multiply_features, split_features
 from benchmarks.figures import FIGURES, Figure, find_moved, medians, summarize, to_table
 from benchmarks.pictures import NotEnoughImagesError, choose, copy_images, write_manifest
 from benchmarks.processes import CommandError, run_watched
-from benchmarks.sides import split_features
 from benchmarks.sizing import CLUSTER_START, NODE_PRICE, Line, Point, estimate, fit_line
 from orchard_jobs.contract import MANIFEST_COLUMNS, Precision
 from orchard_jobs.errors import OrchardError
@@ -146,6 +146,16 @@ def test_split_features_lose_no_row(tmp_path: Path) -> None:
     assert paths[0] + paths[1] == list(rows)
 
 
+def test_drawn_rows_are_as_many_as_asked_for_and_none_is_there_twice(tmp_path: Path) -> None:
+    features = write_features(
+        tmp_path / "all", {f"{number}.jpg": [float(number), 1.0] for number in range(30)}
+    )
+    parts = [pq.read_table(uri.removeprefix("file://")) for uri in multiply_features(features, 200, tmp_path)]
+    assert [part.num_rows for part in parts] == [198, 2]
+    drawn = pa.concat_tables(parts)
+    assert len(set(drawn["path"].to_pylist())) == len(set(map(tuple, drawn["features"].to_pylist()))) == 200
+
+
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="CPU and memory are read from /proc")
 def test_the_cost_of_a_command_has_the_cpu_and_memory_of_what_it_started(tmp_path: Path) -> None:
     inner = "import time; kept = bytearray(80_000_000)\nwhile time.process_time() < 0.5: pass"
@@ -204,7 +214,7 @@ def test_a_quick_bench_is_of_few_images_and_parts() -> None:
     quick, whole = Request.from_env({"N": "300", "ROUNDS": "1"}), Request.from_env({})
     assert (quick.count, quick.many, quick.rounds, quick.parts) == (300, 300, 1, ("pipelines", "limit"))
     assert (whole.count, whole.many, whole.rounds) == (3000, 10_000, 3)
-    assert whole.parts == ("pipelines", "limit", "reduce", "stores")
+    assert whole.parts == ("pipelines", "limit", "reduce", "stores", "cores", "refit")
 
 
 @pytest.mark.parametrize(
@@ -214,7 +224,8 @@ def test_a_quick_bench_is_of_few_images_and_parts() -> None:
         ({"ROUNDS": "0"}, "ROUNDS=0: it takes a whole number from 1. correct it."),
         (
             {"PARTS": "limit all"},
-            "PARTS=limit all: the parts are pipelines limit reduce stores peers. name some of them.",
+            "PARTS=limit all: the parts are pipelines limit reduce stores cores refit peers. "
+            "name some of them.",
         ),
     ],
 )
