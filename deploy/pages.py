@@ -28,8 +28,6 @@ MODULES = (
     "dags/orchard/storage.py",
     "dags/orchard/storage_s3.py",
     "spark_jobs/orchard_jobs/__init__.py",
-    "spark_jobs/orchard_jobs/argv.py",
-    "spark_jobs/orchard_jobs/contract.py",
     "spark_jobs/orchard_jobs/errors.py",
     "spark_jobs/orchard_jobs/run_folder.py",
 )
