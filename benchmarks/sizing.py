@@ -3,8 +3,8 @@
     python -m benchmarks.sizing benchmarks/results.json
 
 Each phase is a line through its seconds at two numbers of images: what it takes for none, and for one more.
-Some phases are spread over all cores, some are one core's. Not in it: that cores of a cluster are not those
-of this machine, S3 beyond what overlaps with inference, Spot, lost nodes.
+Some phases are spread over all cores, some are one core's, some take the same for any number. Not in it: that
+cores of a cluster are not those of this machine, S3 beyond what overlaps with inference, Spot, lost nodes.
 
 Prints the phases that it is made of, the estimate, what it says of runs on one core and on all cores that
 were measured too, and images per dollar by family of instances.
@@ -15,6 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Self
 
 from benchmarks import phases
@@ -29,10 +30,9 @@ NODE_PRICE = hourly_price("m5.xlarge", REGION) or 0.0  # dollars an hour, with E
 AMX = ("m7i", "c7i", "r7i")  # Sapphire Rapids: bfloat16 in hardware
 OTHERS = ("m5", "m6i", "c5", "c6i", "m6a")
 SPREAD = ("featurize", "statistics", "project")
-OF_ONE_CORE = (
-    *("list", "fit", "csv", "rejects", "outcomes"),
-    *("start-up of featurize", "start-up of reduce", "start-up of export"),
-)
+OF_ONE_CORE = ("csv", "rejects", "outcomes")
+SAME_FOR_ANY = ("list", "fit", "start-up of featurize", "start-up of reduce", "start-up of export")
+"""Whatever the number of images. ``list``, too: the night's images are listed before there is a cluster."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,18 @@ class Results:
 
 
 def orchard_lines(results: Results) -> list[Line]:
-    """Every phase of the three jobs, float32, and their start-up."""
-    return [
+    """Every phase of the three jobs, float32, their start-up, and what they do between phases."""
+    lines = [
         results.line(f"orchard float32: {phase}", f"many: {phase}", spread=phase in SPREAD)
         for phase in (*SPREAD, *OF_ONE_CORE)
     ]
+    both = ((f"orchard float32: {phase}", f"many: {phase}") for phase in SAME_FOR_ANY)
+    fixed = [mean(results.seconds[name] for name in names) for names in both]
+    of_phases = sum(
+        results.seconds[f"orchard float32: {phase}"] for phase in (*SPREAD, *OF_ONE_CORE, *SAME_FOR_ANY)
+    )
+    between = results.seconds["orchard float32 with start-up"] - of_phases
+    return lines + [Line(seconds, 0.0, spread=False) for seconds in (*fixed, between)]
 
 
 def notebook_lines(results: Results) -> list[Line]:

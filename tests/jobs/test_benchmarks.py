@@ -10,14 +10,27 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import check, slow_store
+from benchmarks import check, phases, slow_store
 from benchmarks.__main__ import Request
 from benchmarks.agreement import DisagreementError, require_agreement
 from benchmarks.feature_rows import multiply_features, split_features
 from benchmarks.figures import FIGURES, Figure, find_moved, medians, summarize, to_table
 from benchmarks.pictures import NotEnoughImagesError, choose, copy_images, write_manifest
 from benchmarks.processes import CommandError, run_watched
-from benchmarks.sizing import CLUSTER_START, NODE_PRICE, Line, Point, estimate, fit_line
+from benchmarks.sizing import (
+    CLUSTER_START,
+    NODE_PRICE,
+    OF_ONE_CORE,
+    SAME_FOR_ANY,
+    SPREAD,
+    Line,
+    Point,
+    Results,
+    estimate,
+    fit_line,
+    to_advice,
+    to_check,
+)
 from orchard_jobs.contract import MANIFEST_COLUMNS, Precision
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.storage import open_folder
@@ -208,6 +221,45 @@ def test_a_phase_that_took_less_for_more_images_takes_the_same_for_any_number() 
 def test_an_estimate_counts_the_cluster_start_and_the_primary_node() -> None:
     hours, dollars = estimate([Line(3600 - CLUSTER_START, 0.0, spread=False)], 10**6, cores=16)
     assert (hours, dollars) == (1.0, pytest.approx(5 * NODE_PRICE))
+
+
+def measured(**more: float) -> Results:
+    """Every phase took 4 s for 1,000 images and 10 s for 4,000, on two cores, and 3 s went by between them."""
+    phases_of_all = (*SPREAD, *OF_ONE_CORE, *SAME_FOR_ANY)
+    seconds = {f"orchard float32: {phase}": 4.0 for phase in phases_of_all}
+    seconds |= {f"many: {phase}": 10.0 for phase in phases_of_all}
+    seconds["orchard float32 with start-up"] = 4.0 * len(phases_of_all) + 3.0
+    return Results(images=1000, many=4000, few=1000, cores=2, seconds=seconds | more)
+
+
+def test_the_estimate_is_held_against_what_other_numbers_of_cores_took() -> None:
+    """Of a line, 2 s are fixed; one core takes the other 2 s twice where both have shared them."""
+    same = 4.0 * len(OF_ONE_CORE) + 7.0 * len(SAME_FOR_ANY) + 3.0
+    on_two, on_one = 4.0 * len(SPREAD) + same, 6.0 * len(SPREAD) + same
+    took = {"images by cores": 1000.0, "cores, 1": 2 * on_one, "cores, 2": on_two}
+    assert to_check(measured(**took)).splitlines()[2:] == [
+        f"| 1 | {2 * on_one:.0f} s | {on_one:.0f} s | -50% |",
+        f"| 2 | {on_two:.0f} s | {on_two:.0f} s | +0% |",
+    ]
+
+
+def test_only_families_with_amx_are_advised_for_bfloat16() -> None:
+    rates = {"featurize float32": 200.0, "featurize bfloat16": 400.0}
+    rows = {line.split(" | ")[0]: line.split(" | ")[2:] for line in to_advice(measured(**rates)).splitlines()}
+    assert rows["| m5"] == ["6,000,000", " |"]
+    assert rows["| m7i"] == ["5,714,286", "11,428,571 |"]
+
+
+def test_the_start_of_the_jvm_is_no_part_of_writing_rows() -> None:
+    """16 s and 20 s of the JVM for 2,000 and 10,000 images: half a millisecond for one more."""
+    seconds = {f"many: {phase}": 1.0 for phase in (*phases.OF_ALL_CORES, *phases.OF_THE_DRIVER)}
+    seconds |= {f"many: {phase}, workers": 10.0 for phase in phases.OF_WORKERS}
+    seconds |= {f"many: start-up of {job}": 5.0 for job in ("featurize", "reduce", "export")}
+    seconds |= {"CPU s of the jvm, few": 16.0, "CPU s of the jvm, many": 20.0}
+    table = phases.to_table(seconds, images=10_000, few=2000, cores=2)
+    assert "| featurize: rows to Parquet | 5.0 | cores in all | 2,000 |" in table
+    assert "| featurize: infer | 10.0 | cores in all | 1,000 |" in table
+    assert "| featurize | 1.0 | 2 cores | 5,000 |" in table
 
 
 def test_a_quick_bench_is_of_few_images_and_parts() -> None:
