@@ -224,7 +224,7 @@ def test_an_estimate_counts_the_cluster_start_and_the_primary_node() -> None:
 
 
 def measured(**more: float) -> Results:
-    """Every phase took 4 s for 1,000 images and 10 s for 4,000, on two cores, and 3 s went by between them."""
+    """Every phase took 4 s for 1,000 images, 10 s for 4,000, on two cores; 3 s went by between them."""
     phases_of_all = (*SPREAD, *OF_ONE_CORE, *SAME_FOR_ANY)
     seconds = {f"orchard float32: {phase}": 4.0 for phase in phases_of_all}
     seconds |= {f"many: {phase}": 10.0 for phase in phases_of_all}
