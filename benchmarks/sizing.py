@@ -161,15 +161,28 @@ def has_bfloat16(results: Results) -> bool:
     return "featurize bfloat16" in results.seconds
 
 
+def tell(results: Results) -> str:
+    return "\n\n".join(
+        (
+            phases.to_table(results.seconds, results.many, results.few, results.cores),
+            to_table(results),
+            to_check(results),
+            f"Images per dollar, featurize alone, {REGION}, with EMR's fee:",
+            to_advice(results),
+        )
+    )
+
+
 def main(tokens: list[str]) -> int:
     results = Results.from_json(Path(tokens[0]).read_bytes())
     if results.many <= results.images:
         print("orchard: results of one number of images; a line needs two: MANY above N", file=sys.stderr)
         return 2
-    print(phases.to_table(results.seconds, results.many, results.few, results.cores), end="\n\n")
-    print(to_table(results), end="\n\n")
-    print(to_check(results), end="\n\n")
-    print(f"Images per dollar, featurize alone, {REGION}, with EMR's fee:\n\n{to_advice(results)}")
+    try:
+        print(tell(results))
+    except KeyError as missing:
+        print(f"orchard: {tokens[0]} has no {missing}: measure all parts, make bench", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import check, phases, slow_store
+from benchmarks import check, phases, sizing, slow_store
 from benchmarks.__main__ import Request
 from benchmarks.agreement import DisagreementError, require_agreement
 from benchmarks.feature_rows import multiply_features, split_features
@@ -248,6 +248,15 @@ def test_only_families_with_amx_are_advised_for_bfloat16() -> None:
     rows = {line.split(" | ")[0]: line.split(" | ")[2:] for line in to_advice(measured(**rates)).splitlines()}
     assert rows["| m5"] == ["6,000,000", " |"]
     assert rows["| m7i"] == ["5,714,286", "11,428,571 |"]
+
+
+def test_results_of_some_parts_only_are_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = {"images": 300, "many": 3000, "few": 2000, "machine": {"cores": 2}, "measures": {"ml.PCA": 1.0}}
+    (tmp_path / "results.json").write_text(json.dumps(content))
+    assert sizing.main([str(tmp_path / "results.json")]) == 2
+    assert capsys.readouterr().err.endswith("workers': measure all parts, make bench\n")
 
 
 def test_the_start_of_the_jvm_is_no_part_of_writing_rows() -> None:
