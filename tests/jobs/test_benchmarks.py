@@ -275,7 +275,7 @@ def test_a_quick_bench_is_of_few_images_and_parts() -> None:
     quick, whole = Request.from_env({"N": "300", "ROUNDS": "1"}), Request.from_env({})
     assert (quick.count, quick.many, quick.rounds, quick.parts) == (300, 300, 1, ("pipelines", "limit"))
     assert (whole.count, whole.many, whole.rounds) == (3000, 10_000, 3)
-    assert whole.parts == ("pipelines", "limit", "reduce", "stores", "cores", "refit")
+    assert whole.parts == ("pipelines", "limit", "reduce", "stores", "cores")
 
 
 @pytest.mark.parametrize(
