@@ -36,7 +36,9 @@ COMMITTED = ROOT / "benchmarks" / "results.json"
 PIXELS = 128  # prepared for the limit
 LIMIT_IMAGES = 2000
 FEW = 2000
-PARTS = "pipelines limit reduce stores cores"  # the peers have a target of their own; the refit takes minutes
+PARTS = (
+    "pipelines limit reduce stores sizing"  # the peers have a target of their own; the refit takes minutes
+)
 QUICK = 1000  # below it, MANY is N, and QUICK_PARTS are all: a look at whether everything works
 QUICK_PARTS = "pipelines limit"
 
@@ -153,7 +155,7 @@ def _write(request: Request, bench: Bench, rounds: list[Round]) -> None:
         "machine": describe_machine(bench.cores),
         "images": request.count,
         "many": request.many,
-        "few": FEW,
+        "few": FEW if bench.few else request.count,
         "rounds": len(rounds),
         "load": load_average(),
         "batch sizes of the limit": {name: limit.batch_size for name, limit in bench.limits.items()},

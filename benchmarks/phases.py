@@ -1,9 +1,16 @@
-"""Where the time of the jobs goes: each phase's seconds, and the images a core does in one of them."""
+"""Which phases the three jobs have, who works in each, and the table of where the time goes."""
 
 from collections.abc import Mapping
 
-OF_ALL_CORES = ("featurize", "statistics", "project")
-OF_THE_DRIVER = ("list", "fit", "csv", "rejects", "outcomes")
+SPREAD = ("featurize", "statistics", "project")
+"""All cores share in these."""
+
+OF_ONE_CORE = ("csv", "rejects", "outcomes")
+
+SAME_FOR_ANY = ("list", "fit", "start-up of featurize", "start-up of reduce", "start-up of export")
+"""Of one core, whatever the number of images. ``list``, too: a night's images are listed before there is a
+cluster."""
+
 OF_WORKERS = {"loading the model": "compile the model", "decoding": "decode", "inference": "infer"}
 """Seconds of a core within featurize, by the job's own report, and what the table calls them."""
 
@@ -14,21 +21,18 @@ def to_table(measures: Mapping[str, float], images: int, few: int, cores: int) -
     The JVM says of none of its work what it was for. But its start falls out between ``few`` images and
     ``images``, and what is left is the way of the rows from the workers to Parquet.
     """
+    jvm_few = measures["CPU ms per image of the jvm, few"] * few / 1000
+    jvm = measures["CPU ms per image of the jvm, float32"] * images / 1000
+    within = {name: measures[f"many: {part}, workers"] for part, name in OF_WORKERS.items()}
+    within["rows to Parquet"] = (jvm - jvm_few) / (images - few) * images
     lines = ["| phase | seconds | on | images/s per core |", "|---|---|---|---|"]
-    for phase, name in OF_WORKERS.items():
-        lines.append(_line(f"featurize: {name}", measures[f"many: {phase}, workers"], "cores in all", images))
-    per_image = (measures["CPU s of the jvm, many"] - measures["CPU s of the jvm, few"]) / (images - few)
-    lines.append(_line("featurize: rows to Parquet", per_image * images, "cores in all", images))
-    for phase in OF_ALL_CORES:
+    lines += [_line(f"featurize: {name}", s, "cores in all", images / s) for name, s in within.items()]
+    for phase in (*SPREAD, *OF_ONE_CORE, *SAME_FOR_ANY):
         seconds = measures[f"many: {phase}"]
-        lines.append(_line(phase, seconds, f"{cores} cores", images / cores))
-    for phase in OF_THE_DRIVER:
-        lines.append(_line(phase, measures[f"many: {phase}"], "one core", images))
-    for job in ("featurize", "reduce", "export"):
-        lines.append(f"| start-up of {job} | {measures[f'many: start-up of {job}']:.1f} | one core | |")
+        working = cores if phase in SPREAD else 1
+        lines.append(_line(phase, seconds, f"{working} of {cores}", images / seconds / working))
     return "\n".join(lines)
 
 
-def _line(name: str, seconds: float, cores: str, images: float) -> str:
-    rate = f"{images / seconds:,.0f}" if seconds else ""
-    return f"| {name} | {seconds:.1f} | {cores} | {rate} |"
+def _line(name: str, seconds: float, cores: str, rate: float) -> str:
+    return f"| {name} | {seconds:.1f} | {cores} | {rate:,.0f} |"

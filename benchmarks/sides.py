@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,6 +17,7 @@ from benchmarks.limit import Limit
 from benchmarks.machine import load_average, on_cores
 from benchmarks.pictures import find_images, write_manifest
 from orchard_jobs.contract import ExportJob, FeaturizeJob, Precision, ReduceJob
+from orchard_jobs.run_folder import RunFolder
 
 DELAY = 0.03  # seconds, of every GET
 ROWS = 400_000  # of the refit
@@ -51,7 +53,7 @@ class Bench:
     few: Path | None
     limits: Mapping[Precision, Limit]
 
-    PARTS: ClassVar[tuple[str, ...]] = ("pipelines", "limit", "reduce", "stores", "cores", "refit", "peers")
+    PARTS: ClassVar[tuple[str, ...]] = ("pipelines", "limit", "reduce", "stores", "sizing", "refit", "peers")
 
     def run(self, part: str) -> Measured:
         """Run one of PARTS; return what it measured, by name."""
@@ -60,7 +62,7 @@ class Bench:
             "limit": self.compare_with_limit,
             "reduce": self.compare_reduce,
             "stores": self.compare_stores,
-            "cores": self.compare_cores,
+            "sizing": self.compare_for_sizing,
             "refit": self.compare_refit,
             "peers": self.compare_peers,
         }
@@ -104,12 +106,11 @@ class Bench:
                 measured[f"CPU ms per image of the {role}, {precision}"] = 1000 * run.cost.cpu[role] / count
             if precision is Precision.FLOAT32:
                 measured["seconds per image, many"] = run.phase("featurize") / count
-                measured["CPU s of the jvm, many"] = run.cost.cpu.get("jvm", 0.0)
                 measured |= _phases("many", {"featurize": run})
         if self.few:
             run, count = self._featurize(self._place("few"), self.few, Precision.FLOAT32)
             measured["seconds per image, few"] = run.phase("featurize") / count
-            measured["CPU s of the jvm, few"] = run.cost.cpu.get("jvm", 0.0)
+            measured["CPU ms per image of the jvm, few"] = 1000 * run.cost.cpu.get("jvm", 0.0) / count
         return measured
 
     def compare_reduce(self) -> Measured:
@@ -128,34 +129,42 @@ class Bench:
             "ml.PCA": parts["components"],
             "reduce": first.seconds,
             "peak MB of a driver, reduce": first.cost.memory.get("driver", 0.0),
-            **self._refit("many", *split_features(features, self._place("parts").folder)),
+            **self._refit("many", partial(split_features, features)),
             **_phases("many", {"reduce": first, "export": exported}),
         }
 
     def compare_refit(self) -> Measured:
         """Reduce on ROWS rows, and with one new in a hundred: at this size rows count, not Spark's start."""
-        parts = multiply_features(self._features_of_many(), ROWS, self._place("parts").folder)
-        return self._refit("ROWS", *parts)
+        return self._refit("ROWS", partial(multiply_features, self._features_of_many(), ROWS))
 
-    def _refit(self, name: str, known: str, new: str) -> Measured:
+    def _refit(self, name: str, write_runs: Callable[[Path, Path], None]) -> Measured:
         """Seconds of the statistics and the fit, on all of the known rows and then with the new ones."""
-        place, again = self._place("known"), self._place("refit")
-        statistics = f"{place.uri}/statistics/statistics.npz"
+        known, new = self._place("known"), self._place("new")
+        write_runs(known.folder, new.folder)
+        before, after = RunFolder(known.uri), RunFolder(new.uri)
         with _say("reduce, 99 % of the rows"):
-            first = run_job(place, ReduceJob((known,), place.uri, components=COMPONENTS))
+            first = run_job(known, ReduceJob((before.features,), known.uri, components=COMPONENTS))
         with _say("reduce, with 1 % as new"):
             refit = run_job(
-                again,
-                ReduceJob((known, new), again.uri, components=COMPONENTS, statistics=(statistics,)),
+                new,
+                ReduceJob(
+                    (after.features,),
+                    new.uri,
+                    components=COMPONENTS,
+                    earlier=after.earlier,
+                    statistics=(before.statistics,),
+                ),
             )
         return {
             f"first fit, {name}": first.phase("statistics") + first.phase("fit"),
             f"refit, {name}": refit.phase("statistics") + refit.phase("fit"),
         }
 
-    def compare_cores(self) -> Measured:
-        """Orchard on one core and on all, on the few: what the estimates for clusters are checked against."""
-        measured: Measured = {"images by cores": len(find_images(self.few or self.images))}
+    def compare_for_sizing(self) -> Measured:
+        """What estimates for clusters need besides: the notebook on many; Orchard on one core and on all."""
+        with _say("the notebook pipeline, many"):
+            _, parts = run_notebook(self._place("notebook-many"), images=self.many, model=self.model)
+        measured = {f"notebook {part}, many": parts[part] for part in ("features", "components")}
         for cores in sorted({1, self.cores}):
             place = self._place(f"cores-{cores}", cores)
             with on_cores(cores), _say(f"Orchard on {cores} of {self.cores} cores"):

@@ -10,28 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import check, phases, sizing, slow_store
+from benchmarks import check, slow_store
 from benchmarks.__main__ import Request
 from benchmarks.agreement import DisagreementError, require_agreement
 from benchmarks.feature_rows import multiply_features, split_features
 from benchmarks.figures import FIGURES, Figure, find_moved, medians, summarize, to_table
 from benchmarks.pictures import NotEnoughImagesError, choose, copy_images, write_manifest
 from benchmarks.processes import CommandError, run_watched
-from benchmarks.sizing import (
-    CLUSTER_START,
-    NODE_PRICE,
-    OF_ONE_CORE,
-    SAME_FOR_ANY,
-    SPREAD,
-    Line,
-    Point,
-    Results,
-    estimate,
-    fit_line,
-    to_advice,
-    to_check,
-)
-from orchard_jobs.contract import MANIFEST_COLUMNS, Precision
+from orchard_jobs.contract import EARLIER_COLUMNS, MANIFEST_COLUMNS, Precision
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.storage import open_folder
 
@@ -151,19 +137,37 @@ def test_a_copy_of_images_has_nothing_of_the_copy_before(tmp_path: Path) -> None
     assert table.drop(["etag", "modified"]).to_pylist() == [{"path": "a/1.jpg", "label": "a", "size": 5}]
 
 
-def test_split_features_lose_no_row(tmp_path: Path) -> None:
+def read_runs(folder: Path) -> tuple[pa.Table, pa.Table]:
+    return pq.read_table(folder / "known" / "features"), pq.read_table(folder / "new" / "features")
+
+
+@pytest.fixture
+def two_runs(tmp_path: Path) -> tuple[Path, Path]:
+    folders = tmp_path / "known", tmp_path / "new"
+    for folder in folders:
+        folder.mkdir()
+    return folders
+
+
+def test_split_features_lose_no_row_and_all_known_ones_stay(
+    tmp_path: Path, two_runs: tuple[Path, Path]
+) -> None:
     rows = {f"{number:03d}.jpg": [float(number)] for number in range(200)}
-    known, new = split_features(write_features(tmp_path / "all", rows), tmp_path)
-    paths = [pq.read_table(uri.removeprefix("file://"))["path"].to_pylist() for uri in (known, new)]
-    assert [len(part) for part in paths] == [198, 2]
-    assert paths[0] + paths[1] == list(rows)
+    split_features(write_features(tmp_path / "all", rows), *two_runs)
+    known, new = (part["path"].to_pylist() for part in read_runs(tmp_path))
+    assert (len(known), len(new), known + new) == (198, 2, list(rows))
+    earlier = pq.read_table(tmp_path / "new" / "earlier.parquet")
+    assert tuple(earlier.column_names) == EARLIER_COLUMNS
+    always = {"etag": "", "status": "ok", "run": "known", "stays": True}
+    assert earlier.to_pylist() == [{"path": path} | always for path in known]
 
 
-def test_drawn_rows_are_as_many_as_asked_for_and_none_is_there_twice(tmp_path: Path) -> None:
-    features = write_features(
-        tmp_path / "all", {f"{number}.jpg": [float(number), 1.0] for number in range(30)}
-    )
-    parts = [pq.read_table(uri.removeprefix("file://")) for uri in multiply_features(features, 200, tmp_path)]
+def test_drawn_rows_are_as_many_as_asked_for_and_none_is_there_twice(
+    tmp_path: Path, two_runs: tuple[Path, Path]
+) -> None:
+    rows = {f"{number}.jpg": [float(number), 1.0] for number in range(30)}
+    multiply_features(write_features(tmp_path / "all", rows), 200, *two_runs)
+    parts = read_runs(tmp_path)
     assert [part.num_rows for part in parts] == [198, 2]
     drawn = pa.concat_tables(parts)
     assert len(set(drawn["path"].to_pylist())) == len(set(map(tuple, drawn["features"].to_pylist()))) == 200
@@ -204,78 +208,11 @@ def test_the_slow_store_answers_late_and_only_with_what_is_in_its_folder(
                 read(path)
 
 
-@pytest.mark.parametrize("spread", [True, False])
-@pytest.mark.parametrize("images", [1000, 3000, 10_000])
-def test_an_estimate_gives_back_what_it_was_made_from(images: int, spread: bool) -> None:
-    """On the cores of the measurement; 2 s and 4 ms an image."""
-    line = fit_line(Point(1000, 6.0), Point(10_000, 42.0), 2, spread=spread)
-    assert line.seconds(images, cores=2) == pytest.approx(2 + 0.004 * images)
-    assert line.seconds(images, cores=8) == pytest.approx(2 + 0.004 * images / (4 if spread else 1))
-
-
-def test_a_phase_that_took_less_for_more_images_takes_the_same_for_any_number() -> None:
-    line = fit_line(Point(1000, 6.0), Point(10_000, 5.0), 2, spread=True)
-    assert (line.fixed, line.per_image) == (6.0, 0.0)
-
-
-def test_an_estimate_counts_the_cluster_start_and_the_primary_node() -> None:
-    hours, dollars = estimate([Line(3600 - CLUSTER_START, 0.0, spread=False)], 10**6, cores=16)
-    assert (hours, dollars) == (1.0, pytest.approx(5 * NODE_PRICE))
-
-
-def measured(**more: float) -> Results:
-    """Every phase took 4 s for 1,000 images, 10 s for 4,000, on two cores; 3 s went by between them."""
-    phases_of_all = (*SPREAD, *OF_ONE_CORE, *SAME_FOR_ANY)
-    seconds = {f"orchard float32: {phase}": 4.0 for phase in phases_of_all}
-    seconds |= {f"many: {phase}": 10.0 for phase in phases_of_all}
-    seconds["orchard float32 with start-up"] = 4.0 * len(phases_of_all) + 3.0
-    return Results(images=1000, many=4000, few=1000, cores=2, seconds=seconds | more)
-
-
-def test_the_estimate_is_held_against_what_other_numbers_of_cores_took() -> None:
-    """Of a line, 2 s are fixed; one core takes the other 2 s twice where both have shared them."""
-    same = 4.0 * len(OF_ONE_CORE) + 7.0 * len(SAME_FOR_ANY) + 3.0
-    on_two, on_one = 4.0 * len(SPREAD) + same, 6.0 * len(SPREAD) + same
-    took = {"images by cores": 1000.0, "cores, 1": 2 * on_one, "cores, 2": on_two}
-    assert to_check(measured(**took)).splitlines()[2:] == [
-        f"| 1 | {2 * on_one:.0f} s | {on_one:.0f} s | -50% |",
-        f"| 2 | {on_two:.0f} s | {on_two:.0f} s | +0% |",
-    ]
-
-
-def test_only_families_with_amx_are_advised_for_bfloat16() -> None:
-    rates = {"featurize float32": 200.0, "featurize bfloat16": 400.0}
-    rows = {line.split(" | ")[0]: line.split(" | ")[2:] for line in to_advice(measured(**rates)).splitlines()}
-    assert rows["| m5"] == ["6,000,000", " |"]
-    assert rows["| m7i"] == ["5,714,286", "11,428,571 |"]
-
-
-def test_results_of_some_parts_only_are_refused_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    content = {"images": 300, "many": 3000, "few": 2000, "machine": {"cores": 2}, "measures": {"ml.PCA": 1.0}}
-    (tmp_path / "results.json").write_text(json.dumps(content))
-    assert sizing.main([str(tmp_path / "results.json")]) == 2
-    assert capsys.readouterr().err.endswith("workers': measure all parts, make bench\n")
-
-
-def test_the_start_of_the_jvm_is_no_part_of_writing_rows() -> None:
-    """16 s and 20 s of the JVM for 2,000 and 10,000 images: half a millisecond for one more."""
-    seconds = {f"many: {phase}": 1.0 for phase in (*phases.OF_ALL_CORES, *phases.OF_THE_DRIVER)}
-    seconds |= {f"many: {phase}, workers": 10.0 for phase in phases.OF_WORKERS}
-    seconds |= {f"many: start-up of {job}": 5.0 for job in ("featurize", "reduce", "export")}
-    seconds |= {"CPU s of the jvm, few": 16.0, "CPU s of the jvm, many": 20.0}
-    table = phases.to_table(seconds, images=10_000, few=2000, cores=2)
-    assert "| featurize: rows to Parquet | 5.0 | cores in all | 2,000 |" in table
-    assert "| featurize: infer | 10.0 | cores in all | 1,000 |" in table
-    assert "| featurize | 1.0 | 2 cores | 5,000 |" in table
-
-
 def test_a_quick_bench_is_of_few_images_and_parts() -> None:
     quick, whole = Request.from_env({"N": "300", "ROUNDS": "1"}), Request.from_env({})
     assert (quick.count, quick.many, quick.rounds, quick.parts) == (300, 300, 1, ("pipelines", "limit"))
     assert (whole.count, whole.many, whole.rounds) == (3000, 10_000, 3)
-    assert whole.parts == ("pipelines", "limit", "reduce", "stores", "cores")
+    assert whole.parts == ("pipelines", "limit", "reduce", "stores", "sizing")
 
 
 @pytest.mark.parametrize(
@@ -285,7 +222,7 @@ def test_a_quick_bench_is_of_few_images_and_parts() -> None:
         ({"ROUNDS": "0"}, "ROUNDS=0: it takes a whole number from 1. correct it."),
         (
             {"PARTS": "limit all"},
-            "PARTS=limit all: the parts are pipelines limit reduce stores cores refit peers. "
+            "PARTS=limit all: the parts are pipelines limit reduce stores sizing refit peers. "
             "name some of them.",
         ),
     ],

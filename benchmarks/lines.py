@@ -1,0 +1,91 @@
+"""What ``make bench`` measured, as lines: what a phase takes for no image, and for one more.
+
+Through its seconds at two numbers of images. Some phases are spread over all cores, some are one core's, some
+take the same for any number. Not in it: S3 beyond what overlaps with inference, lost nodes.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import mean
+from typing import Self
+
+from benchmarks.phases import OF_ONE_CORE, SAME_FOR_ANY, SPREAD
+
+
+@dataclass(frozen=True)
+class Line:
+    """Seconds of a phase.
+
+    Args:
+        fixed: For no image at all.
+        per_image: For each image; of one core where it is spread.
+        spread: Whether all cores share in it.
+    """
+
+    fixed: float
+    per_image: float
+    spread: bool
+
+    def seconds(self, images: int, cores: int) -> float:
+        return self.fixed + self.per_image * images / (cores if self.spread else 1)
+
+
+@dataclass(frozen=True)
+class Point:
+    """So many images took so many seconds."""
+
+    images: int
+    seconds: float
+
+
+def fit_line(few: Point, many: Point, cores: int, *, spread: bool) -> Line:
+    """Draw the line through two points, neither of its parts below zero: small phases are mostly noise."""
+    slope = max(0.0, (many.seconds - few.seconds) / (many.images - few.images))
+    fixed = max(0.0, few.seconds - slope * few.images)
+    return Line(fixed, slope * (cores if spread else 1), spread)
+
+
+@dataclass(frozen=True)
+class Results:
+    """Of ``make bench``: seconds by name, at ``images`` and, with another name, at ``many``."""
+
+    images: int
+    many: int
+    few: int
+    cores: int
+    seconds: Mapping[str, float]
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        content = json.loads(data)
+        cores = content["machine"]["cores"]
+        return cls(content["images"], content["many"], content["few"], cores, content["measures"])
+
+    def line(self, at_images: str, at_many: str, *, spread: bool) -> Line:
+        few, many = Point(self.images, self.seconds[at_images]), Point(self.many, self.seconds[at_many])
+        return fit_line(few, many, self.cores, spread=spread)
+
+
+def orchard_lines(results: Results) -> list[Line]:
+    """Every phase of the three jobs, float32, their start-up, and what they do between phases."""
+    lines = [
+        results.line(f"orchard float32: {phase}", f"many: {phase}", spread=phase in SPREAD)
+        for phase in (*SPREAD, *OF_ONE_CORE)
+    ]
+    both = ((f"orchard float32: {phase}", f"many: {phase}") for phase in SAME_FOR_ANY)
+    fixed = [mean(results.seconds[name] for name in names) for names in both]
+    of_phases = sum(
+        results.seconds[f"orchard float32: {phase}"] for phase in (*SPREAD, *OF_ONE_CORE, *SAME_FOR_ANY)
+    )
+    between = results.seconds["orchard float32 with start-up"] - of_phases
+    return lines + [Line(seconds, 0.0, spread=False) for seconds in (*fixed, between)]
+
+
+def notebook_lines(results: Results) -> list[Line]:
+    """Features and ``ml.PCA``. The driver's SVD, and the model that each of so many tasks builds, are fixed."""
+    return [
+        Line(results.seconds["notebook session"], 0.0, spread=False),
+        results.line("notebook features", "notebook features, many", spread=True),
+        results.line("notebook components", "notebook components, many", spread=True),
+    ]
