@@ -83,7 +83,7 @@ def orchard_lines(results: Results) -> list[Line]:
 
 
 def notebook_lines(results: Results) -> list[Line]:
-    """Features and ``ml.PCA``. The driver's SVD, and the model that each of so many tasks builds, are fixed."""
+    """Features and ``ml.PCA``. The driver's SVD, and the models that so many tasks build, are fixed."""
     return [
         Line(results.seconds["notebook session"], 0.0, spread=False),
         results.line("notebook features", "notebook features, many", spread=True),

@@ -22,9 +22,10 @@ from botocore.awsrequest import AWSResponse
 from orchard import listing_s3
 from orchard.access import Access
 from orchard.images import difference
-from orchard.ledger import LEDGER_SCHEMA, from_parquet, to_parquet
+from orchard.ledger import LEDGER_SCHEMA
 from orchard.listing import list_images
 from orchard.listing_s3 import open_client
+from orchard.parquet import from_parquet, to_parquet
 
 MOST_SECONDS = 60
 MOST_MB = 1536

@@ -2,9 +2,9 @@
 
     python -m benchmarks.sizing benchmarks/results.json
 
-Not in it: that cores of a cluster are not those of this machine, S3 beyond what overlaps with inference, Spot,
-lost nodes. Prints the phases that it is made of, the estimate, what it says of runs on one core and on all
-cores that were measured too, and images per dollar by family of instances.
+Not in it: that cores of a cluster are not those of this machine, S3 beyond what overlaps with inference,
+Spot, lost nodes. Prints the phases that it is made of, the estimate, what it says of runs on one core and
+on all cores that were measured too, and images per dollar by family of instances.
 """
 
 import sys
@@ -62,8 +62,8 @@ def to_further_image(results: Results) -> str:
         for lines in (notebook_lines(results), orchard_lines(results))
     )
     return (
-        f"Each further image takes {notebook:.1f} ms by the notebook pipeline and {orchard:.1f} ms by Orchard, "
-        f"on {results.cores} cores: {notebook / orchard:.2f} times as long."
+        f"Each further image takes {notebook:.1f} ms by the notebook pipeline and "
+        f"{orchard:.1f} ms by Orchard, on {results.cores} cores: {notebook / orchard:.2f} times as long."
     )
 
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchard.cells import cell_of
+from orchard.parquet import open_parquet
 
 
 def without(name: str, data: bytes, path: str) -> bytes | None:
@@ -31,13 +32,13 @@ def without(name: str, data: bytes, path: str) -> bytes | None:
 
 
 def _without_row(data: bytes, path: str) -> bytes | None:
-    file = pq.ParquetFile(io.BytesIO(data))
+    file = open_parquet(io.BytesIO(data))
     if "path" not in file.schema_arrow.names:
         return None
-    paths = file.read(columns=["path"])["path"]
+    paths = file.read(["path"], use_threads=False)["path"]
     if not pc.any(pc.equal(paths, path)).as_py():
         return None
-    table = file.read()
+    table = file.read(use_threads=False)
     left = table.filter(pc.fill_null(pc.not_equal(table["path"], path), fill_value=True))
     buffer = io.BytesIO()
     group = file.metadata.row_group(0)

@@ -3,13 +3,11 @@
 Every published run has such an entry of its own, whole, so that the newest one alone says what is known.
 """
 
-import io
-
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from orchard.lake import Lake
+from orchard.parquet import from_parquet
 from orchard.storage import Storage
 from orchard_jobs.contract import EARLIER_COLUMNS, OUTCOME_COLUMNS
 from orchard_jobs.errors import OrchardError
@@ -48,15 +46,3 @@ def next_ledger(earlier: pa.Table, outcomes: pa.Table, slug: str) -> pa.Table:
     staying = earlier.filter(pc.field("stays"))
     parts = [part.select(LEDGER_SCHEMA.names).cast(LEDGER_SCHEMA) for part in (staying, computed)]
     return pa.concat_tables(parts).sort_by("path")
-
-
-def to_parquet(table: pa.Table, row_group_size: int | None = None) -> bytes:
-    """Return a table as one Parquet file. Row groups let Spark read it in several tasks."""
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd", row_group_size=row_group_size)
-    return buffer.getvalue()
-
-
-def from_parquet(data: bytes, schema: pa.Schema) -> pa.Table:
-    """Return the columns of ``schema`` from one Parquet file."""
-    return pq.read_table(io.BytesIO(data), columns=schema.names).cast(schema)

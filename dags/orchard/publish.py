@@ -13,7 +13,8 @@ from typing import Any
 
 from orchard.history import History
 from orchard.lake import Lake
-from orchard.ledger import EARLIER_SCHEMA, OUTCOME_SCHEMA, from_parquet, next_ledger, to_parquet
+from orchard.ledger import EARLIER_SCHEMA, OUTCOME_SCHEMA, next_ledger
+from orchard.parquet import from_parquet, to_parquet
 from orchard.reports import Reports, counts_of
 from orchard.storage import Storage
 from orchard_jobs.errors import OrchardError

@@ -13,7 +13,7 @@ from orchard.cells import text_of
 from orchard.glue import LATEST, REJECT_COLUMNS, TABLES, Catalog, latest_of, partition_of, table_of
 from orchard.history import History, facts_of_runs
 from orchard.lake import Lake
-from orchard.ledger import to_parquet
+from orchard.parquet import to_parquet
 from orchard.storage import Storage
 
 REJECTS_SCHEMA = pa.schema([(name, pa.string()) for name in REJECT_COLUMNS])

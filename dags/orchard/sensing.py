@@ -10,8 +10,9 @@ from orchard.choices import Choices
 from orchard.history import History
 from orchard.images import Difference, difference
 from orchard.lake import Lake
-from orchard.ledger import read_ledger, to_parquet
+from orchard.ledger import read_ledger
 from orchard.listing import list_images
+from orchard.parquet import to_parquet
 from orchard.regions import check_regions
 from orchard.settings import DeletedImages, Settings
 from orchard.storage import Storage, storage_for

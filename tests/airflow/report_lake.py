@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchard.lake import Lake
-from orchard.ledger import EARLIER_SCHEMA, LEDGER_SCHEMA, OUTCOME_SCHEMA, to_parquet
+from orchard.ledger import EARLIER_SCHEMA, LEDGER_SCHEMA, OUTCOME_SCHEMA
+from orchard.parquet import to_parquet
 from orchard.storage import FileStorage, Storage
 from orchard_jobs.contract import COMPONENT_COLUMNS, FEATURE_COLUMNS, label_of
 

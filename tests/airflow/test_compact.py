@@ -7,7 +7,8 @@ import pytest
 from orchard.compact import compact
 from orchard.history import History, PublishedRun
 from orchard.lake import Lake
-from orchard.ledger import LEDGER_SCHEMA, read_ledger, to_parquet
+from orchard.ledger import LEDGER_SCHEMA, read_ledger
+from orchard.parquet import to_parquet
 from orchard.publish import to_json
 from orchard.storage import FileStorage
 from orchard_jobs.errors import OrchardError

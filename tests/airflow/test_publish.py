@@ -10,7 +10,8 @@ import pytest
 
 from orchard.history import History
 from orchard.lake import Lake
-from orchard.ledger import EARLIER_SCHEMA, OUTCOME_SCHEMA, read_ledger, to_parquet
+from orchard.ledger import EARLIER_SCHEMA, OUTCOME_SCHEMA, read_ledger
+from orchard.parquet import to_parquet
 from orchard.publish import Publication, publish
 from orchard.storage import ABSENT, FileStorage
 from orchard_jobs.errors import OrchardError

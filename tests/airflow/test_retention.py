@@ -12,7 +12,8 @@ import pytest
 from orchard.event_logs import delete_event_logs, event_log_folder
 from orchard.history import History
 from orchard.lake import Lake
-from orchard.ledger import LEDGER_SCHEMA, to_parquet
+from orchard.ledger import LEDGER_SCHEMA
+from orchard.parquet import to_parquet
 from orchard.publish import to_json
 from orchard.retention import expired_runs, retain
 from orchard.storage import ABSENT, FileStorage, local_path

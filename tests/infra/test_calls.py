@@ -17,7 +17,8 @@ from botocore.session import Session
 from orchard.compact import KEPT
 from orchard.form import params
 from orchard.lake import Lake
-from orchard.ledger import LEDGER_SCHEMA, to_parquet
+from orchard.ledger import LEDGER_SCHEMA
+from orchard.parquet import to_parquet
 from orchard.run import Run
 from orchard.settings import Settings
 from tests.infra.conftest import account, settings_of

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from orchard.parquet import open_parquet
 from orchard.report.neighbours import Matrix
 from orchard.storage import Storage
 from orchard_jobs.errors import OrchardError
@@ -40,9 +40,9 @@ def read_file(storage: Storage, uri: str, columns: Sequence[str]) -> Iterator[pa
         OrchardError: where it is damaged.
     """
     try:
-        with storage.open(uri) as opened, pq.ParquetFile(opened, buffer_size=READ_AT_ONCE) as file:
+        with storage.open(uri) as opened, open_parquet(opened, READ_AT_ONCE) as file:
             there = [name for name in columns if name in file.schema_arrow.names]
-            for batch in file.iter_batches(ROWS_AT_ONCE, columns=there):
+            for batch in file.iter_batches(ROWS_AT_ONCE, columns=there, use_threads=False):
                 yield pa.RecordBatch.from_pydict(
                     {name: batch[name] if name in there else pa.nulls(len(batch)) for name in columns}
                 )

@@ -15,7 +15,8 @@ from orchard.cells import cell_of
 from orchard.event_logs import event_log_folder
 from orchard.history import History
 from orchard.lake import Lake
-from orchard.ledger import LEDGER_SCHEMA, to_parquet
+from orchard.ledger import LEDGER_SCHEMA
+from orchard.parquet import to_parquet
 from orchard.publish import to_json
 from orchard.storage import FileStorage, Storage, local_path
 from purge.__main__ import make_plan
