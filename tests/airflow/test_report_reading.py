@@ -4,6 +4,7 @@ from pathlib import Path
 
 import boto3
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from moto import mock_aws
 from report_lake import ReportLake, clusters, thumbnail_of
@@ -122,10 +123,10 @@ def test_what_is_no_webp_is_not_shown(lake: ReportLake) -> None:
     images = {"a/1.jpg": np.zeros(4), "a/2.jpg": np.ones(4)}
     lake.publish("first", images)
     uri = f"{lake.lake.run('first').features}/part-00000.parquet"
-    table = rows.pq.read_table(local_path(uri))
+    table = pq.read_table(local_path(uri))
     for data in (b"<svg onload=alert(1)>", b"RIFF\0\0\0\0WEBP" + b"0" * 5000):
         column = rows.pa.array([data, thumbnail_of("a/2.jpg")], rows.pa.binary())
-        rows.pq.write_table(table.set_column(table.num_columns - 1, "thumbnail", column), local_path(uri))
+        pq.write_table(table.set_column(table.num_columns - 1, "thumbnail", column), local_path(uri))
         facts = read_facts(lake.storage, lake.lake, "first")
         assert {picture.path for picture in facts.sample.pictures if picture.thumbnail} == {"a/2.jpg"}
 

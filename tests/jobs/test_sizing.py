@@ -74,7 +74,7 @@ def test_results_of_some_parts_only_are_refused_in_one_line(
     content = {"images": 300, "many": 3000, "few": 2000, "machine": {"cores": 2}, "measures": {"ml.PCA": 1.0}}
     (tmp_path / "results.json").write_text(json.dumps(content))
     assert sizing.main([str(tmp_path / "results.json")]) == 2
-    assert capsys.readouterr().err.endswith("workers': measure all parts, make bench\n")
+    assert capsys.readouterr().err.endswith("few': measure all parts, make bench\n")
 
 
 def test_the_start_of_the_jvm_is_no_part_of_writing_rows() -> None:
