@@ -18,18 +18,21 @@ NOISE = 0.05  # beside features of 0 to 6: no row twice
 ROWS_PER_GROUP = 2048
 
 
-def split_features(features: Path, known: Path, new: Path) -> None:
-    """Write the rows of a feature folder as those of two runs: KNOWN_SHARE of them, and the rest."""
-    rows = pq.read_table(features)
-    count = int(rows.num_rows * KNOWN_SHARE)
-    _write_runs(iter([rows.slice(0, count)]), known, iter([rows.slice(count)]), new)
+def draw_runs(features: Path, count: int, known: Path, new: Path) -> None:
+    """Write ``count`` rows as those of two runs: the first KNOWN_SHARE of them, and the rest.
 
-
-def multiply_features(features: Path, count: int, known: Path, new: Path) -> None:
-    """Write ``count`` rows, those of ``features`` with noise over and over, as those of two runs."""
+    Args:
+        features: A feature folder. Its rows are drawn from over and over, with noise.
+        known: Folder of the run that came before.
+        new: Folder of the run that has the list of the rows before it.
+    """
     rows = pq.read_table(features)
     first_new = int(count * KNOWN_SHARE)
-    _write_runs(_draw(rows, 0, first_new), known, _draw(rows, first_new, count), new)
+    paths = _write_rows(_draw(rows, 0, first_new), known / "features")
+    _write_rows(_draw(rows, first_new, count), new / "features")
+    always = {"etag": "", "status": Status.OK.value, "run": known.name, "stays": True}
+    columns = {name: pa.repeat(value, len(paths)) for name, value in always.items()} | {"path": paths}
+    pq.write_table(pa.table(columns).select(EARLIER_COLUMNS), new / "earlier.parquet")
 
 
 def _draw(rows: pa.Table, first: int, end: int) -> Iterator[pa.Table]:
@@ -43,14 +46,6 @@ def _draw(rows: pa.Table, first: int, end: int) -> Iterator[pa.Table]:
         paths = pa.array([f"{start + number:09d}.jpg" for number in range(count)])
         part = rows.slice(0, count).set_column(features, "features", to_lists(drawn))
         yield part.set_column(path, "path", paths)
-
-
-def _write_runs(known_rows: Iterator[pa.Table], known: Path, new_rows: Iterator[pa.Table], new: Path) -> None:
-    paths = _write_rows(known_rows, known / "features")
-    _write_rows(new_rows, new / "features")
-    always = {"etag": "", "status": Status.OK.value, "run": known.name, "stays": True}
-    columns = {name: pa.repeat(value, len(paths)) for name, value in always.items()} | {"path": paths}
-    pq.write_table(pa.table(columns).select(EARLIER_COLUMNS), new / "earlier.parquet")
 
 
 def _write_rows(tables: Iterator[pa.Table], folder: Path) -> pa.ChunkedArray:

@@ -13,7 +13,7 @@ import pytest
 from benchmarks import check, slow_store
 from benchmarks.__main__ import Request
 from benchmarks.agreement import DisagreementError, require_agreement
-from benchmarks.feature_rows import multiply_features, split_features
+from benchmarks.feature_rows import draw_runs
 from benchmarks.figures import FIGURES, Figure, find_moved, medians, summarize, to_table
 from benchmarks.pictures import NotEnoughImagesError, choose, copy_images, write_manifest
 from benchmarks.processes import CommandError, run_watched
@@ -137,40 +137,32 @@ def test_a_copy_of_images_has_nothing_of_the_copy_before(tmp_path: Path) -> None
     assert table.drop(["etag", "modified"]).to_pylist() == [{"path": "a/1.jpg", "label": "a", "size": 5}]
 
 
-def read_runs(folder: Path) -> tuple[pa.Table, pa.Table]:
-    return pq.read_table(folder / "known" / "features"), pq.read_table(folder / "new" / "features")
-
-
 @pytest.fixture
-def two_runs(tmp_path: Path) -> tuple[Path, Path]:
-    folders = tmp_path / "known", tmp_path / "new"
-    for folder in folders:
-        folder.mkdir()
-    return folders
-
-
-def test_split_features_lose_no_row_and_all_known_ones_stay(
-    tmp_path: Path, two_runs: tuple[Path, Path]
-) -> None:
-    rows = {f"{number:03d}.jpg": [float(number)] for number in range(200)}
-    split_features(write_features(tmp_path / "all", rows), *two_runs)
-    known, new = (part["path"].to_pylist() for part in read_runs(tmp_path))
-    assert (len(known), len(new), known + new) == (198, 2, list(rows))
-    earlier = pq.read_table(tmp_path / "new" / "earlier.parquet")
-    assert tuple(earlier.column_names) == EARLIER_COLUMNS
-    always = {"etag": "", "status": "ok", "run": "known", "stays": True}
-    assert earlier.to_pylist() == [{"path": path} | always for path in known]
+def drawn_runs(tmp_path: Path) -> tuple[pa.Table, pa.Table]:
+    """The features of two runs with 200 rows, drawn from 30."""
+    rows = {f"{number}.jpg": [float(number), 1.0] for number in range(30)}
+    known, new = tmp_path / "known", tmp_path / "new"
+    known.mkdir()
+    new.mkdir()
+    draw_runs(write_features(tmp_path / "all", rows), 200, known, new)
+    return pq.read_table(known / "features"), pq.read_table(new / "features")
 
 
 def test_drawn_rows_are_as_many_as_asked_for_and_none_is_there_twice(
-    tmp_path: Path, two_runs: tuple[Path, Path]
+    drawn_runs: tuple[pa.Table, pa.Table],
 ) -> None:
-    rows = {f"{number}.jpg": [float(number), 1.0] for number in range(30)}
-    multiply_features(write_features(tmp_path / "all", rows), 200, *two_runs)
-    parts = read_runs(tmp_path)
-    assert [part.num_rows for part in parts] == [198, 2]
-    drawn = pa.concat_tables(parts)
+    assert [part.num_rows for part in drawn_runs] == [198, 2]
+    drawn = pa.concat_tables(drawn_runs)
     assert len(set(drawn["path"].to_pylist())) == len(set(map(tuple, drawn["features"].to_pylist()))) == 200
+
+
+def test_all_known_rows_are_in_the_list_of_the_new_run_and_stay(
+    drawn_runs: tuple[pa.Table, pa.Table], tmp_path: Path
+) -> None:
+    earlier = pq.read_table(tmp_path / "new" / "earlier.parquet")
+    assert tuple(earlier.column_names) == EARLIER_COLUMNS
+    always = {"etag": "", "status": "ok", "run": "known", "stays": True}
+    assert earlier.to_pylist() == [{"path": path} | always for path in drawn_runs[0]["path"].to_pylist()]
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="CPU and memory are read from /proc")
@@ -212,7 +204,7 @@ def test_a_quick_bench_is_of_few_images_and_parts() -> None:
     quick, whole = Request.from_env({"N": "300", "ROUNDS": "1"}), Request.from_env({})
     assert (quick.count, quick.many, quick.rounds, quick.parts) == (300, 300, 1, ("pipelines", "limit"))
     assert (whole.count, whole.many, whole.rounds) == (3000, 10_000, 3)
-    assert whole.parts == ("pipelines", "limit", "reduce", "stores", "sizing")
+    assert whole.parts == ("pipelines", "limit", "reduce", "refit", "stores", "sizing")
 
 
 @pytest.mark.parametrize(
@@ -222,7 +214,7 @@ def test_a_quick_bench_is_of_few_images_and_parts() -> None:
         ({"ROUNDS": "0"}, "ROUNDS=0: it takes a whole number from 1. correct it."),
         (
             {"PARTS": "limit all"},
-            "PARTS=limit all: the parts are pipelines limit reduce stores sizing refit peers. "
+            "PARTS=limit all: the parts are pipelines limit reduce refit stores sizing peers. "
             "name some of them.",
         ),
     ],
