@@ -29,11 +29,13 @@ def to_parquet(table: pa.Table, row_group_size: int | None = None) -> bytes:
     return buffer.getvalue()
 
 
-def from_parquet(data: bytes, schema: pa.Schema) -> pa.Table:
-    """Return the columns of ``schema`` from one Parquet file.
+def from_parquet(data: bytes, schema: pa.Schema | None = None) -> pa.Table:
+    """Return one Parquet file, or the columns of ``schema`` from it.
 
     Raises:
         KeyError: where it lacks one.
     """
-    table = open_parquet(io.BytesIO(data)).read(schema.names, use_threads=False)
-    return table.select(schema.names).cast(schema)
+    file = open_parquet(io.BytesIO(data))
+    if schema is None:
+        return file.read(use_threads=False)
+    return file.read(schema.names, use_threads=False).select(schema.names).cast(schema)

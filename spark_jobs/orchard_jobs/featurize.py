@@ -151,7 +151,7 @@ class _FeaturizeRows:
         self, rows: pa.RecordBatch, loaded: list[LoadedImage], model: FeatureModel
     ) -> pa.RecordBatch:
         pixels = [image.outcome.pixels for image in loaded if isinstance(image.outcome, Decoded)]
-        # Of a core, since threads decode beside it. TensorFlow's own threads are not in it, OpenVINO has none.
+        # Of a core: threads decode beside it. TensorFlow's own threads are not in it, OpenVINO has none.
         started = time.thread_time()
         inferred = [model.features(np.stack(batch)) for batch in _in_batches(pixels, self.job.batch_size)]
         features = np.concatenate(inferred) if inferred else None

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from orchard.lake import Lake
 from orchard.ledger import EARLIER_SCHEMA, LEDGER_SCHEMA, OUTCOME_SCHEMA
@@ -225,7 +224,3 @@ def clusters(labels: Mapping[str, int], components: int = 4, seed: int = 1) -> d
             path = f"{label}/{place}.jpg" if label else f"{place}.jpg"
             found[path] = centre + generator.normal(size=components)
     return found
-
-
-def read_table(data: bytes) -> pa.Table:
-    return pq.read_table(io.BytesIO(data))

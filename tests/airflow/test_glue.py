@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
-import pyarrow.parquet as pq
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from moto import mock_aws
@@ -17,6 +16,7 @@ from orchard.cells import cell_of
 from orchard.glue import TABLES, Catalog
 from orchard.history import History
 from orchard.lake import Lake
+from orchard.parquet import from_parquet
 from orchard.publish import to_json
 from orchard.register import register
 from orchard.run import Run
@@ -122,7 +122,7 @@ def test_rejected_images_are_rows_whatever_their_names(
     register(catalog, storage, LAKE)
     (location,) = locations(catalog, "rejects").values()
     (name,) = storage.names(location.rstrip("/"))  # nothing else lies in the folder of the table
-    found = pq.read_table(io.BytesIO(storage.read(f"{location}{name}").data))
+    found = from_parquet(storage.read(f"{location}{name}").data)
     assert found["path"].to_pylist() == names
     assert found.column_names == ["path", "label", "status", "error"]
 

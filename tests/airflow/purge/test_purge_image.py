@@ -1,14 +1,13 @@
 """An image that is erased is in no file, in no version, and nothing else is missing."""
 
-import io
 from dataclasses import replace
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 from moto import mock_aws
 
 from orchard.lake import Lake
+from orchard.parquet import from_parquet
 from orchard.storage_s3 import S3Storage
 from orchard_jobs.errors import OrchardError
 from purge.holdings import S3Holdings
@@ -103,6 +102,6 @@ def test_old_versions_of_the_image_itself_go_too(client: Any) -> None:
 def shows(data: bytes, path: str) -> bool:
     """Whether a file has a row of ``path``; told without the code that takes it out."""
     if data.startswith(b"PAR1"):
-        table = pq.read_table(io.BytesIO(data))
+        table = from_parquet(data)
         return "path" in table.column_names and path in table["path"].to_pylist()
     return f'"{path}"'.encode() in data or f"\n{path},".encode() in data
