@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import Cost, run_watched
-from orchard_jobs.contract import JAVA_OPTIONS, ExportJob, FeaturizeJob, Precision, ReduceJob
+from orchard_jobs.contract import JAVA_OPTIONS, ExportJob, FeaturizeJob, Job, Precision, ReduceJob
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"  # what `make package` made: what a cluster gets
@@ -47,27 +47,45 @@ class JobRun:
         return float(self.report["phases"][name])
 
 
-def run_job(place: Place, job: FeaturizeJob | ReduceJob | ExportJob, **environment: str) -> JobRun:
+def run_job(place: Place, job: Job, **environment: str) -> JobRun:
     """Run one job as a step of a cluster does.
 
     Raises:
         CommandError: when it fails.
     """
-    options = [f"--conf=spark.driver.extraJavaOptions={JAVA_OPTIONS}", f"--py-files={BUILD}/orchard_jobs.zip"]
-    command = [*options, f"{BUILD}/run.py", job.NAME, *job.to_argv()]
-    cost = _submit(place, job.NAME, command, environment)
-    return JobRun(cost, json.loads((place.folder / "reports" / f"{job.NAME}.json").read_bytes()))
+    return JobRun(_submit_jobs(place, job.NAME, [job], environment), _read_report(place, job))
 
 
 def run_three_jobs(place: Place, images: Path, model: Path, precision: Precision) -> dict[str, JobRun]:
     """Images to CSV, as the DAG's three steps; return what each did, by name."""
+    return {job.NAME: run_job(place, job) for job in _three_jobs(place, images, model, precision)}
+
+
+def run_application(place: Place, images: Path, model: Path, precision: Precision) -> tuple[Cost, float]:
+    """Images to CSV, as ``orchard run`` does it: return its cost, and the seconds from the first job on."""
+    jobs = _three_jobs(place, images, model, precision)
+    cost = _submit_jobs(place, "application", jobs, {})
+    return cost, sum(float(_read_report(place, job)["seconds"]) for job in jobs)
+
+
+def _three_jobs(place: Place, images: Path, model: Path, precision: Precision) -> tuple[Job, ...]:
     features, components = f"{place.uri}/features", f"{place.uri}/components"
-    jobs = (
+    return (
         FeaturizeJob(f"file://{images}", f"file://{model}", place.uri, precision=precision),
         ReduceJob((features,), place.uri, components=COMPONENTS),
         ExportJob((components,), (features,), place.uri),
     )
-    return {job.NAME: run_job(place, job) for job in jobs}
+
+
+def _submit_jobs(place: Place, name: str, jobs: Sequence[Job], environment: Mapping[str, str]) -> Cost:
+    options = [f"--conf=spark.driver.extraJavaOptions={JAVA_OPTIONS}", f"--py-files={BUILD}/orchard_jobs.zip"]
+    tokens = (token for job in jobs for token in (job.NAME, *job.to_argv()))
+    return _submit(place, name, [*options, f"{BUILD}/run.py", *tokens], environment)
+
+
+def _read_report(place: Place, job: Job) -> Mapping[str, Any]:
+    report: Mapping[str, Any] = json.loads((place.folder / "reports" / f"{job.NAME}.json").read_bytes())
+    return report
 
 
 def run_notebook(place: Place, **arguments: object) -> tuple[Cost, Mapping[str, float]]:

@@ -11,7 +11,16 @@ from typing import ClassVar
 from benchmarks import slow_store
 from benchmarks.agreement import require_agreement
 from benchmarks.feature_rows import draw_runs
-from benchmarks.jobs import COMPONENTS, JobRun, Place, run_job, run_notebook, run_peer, run_three_jobs
+from benchmarks.jobs import (
+    COMPONENTS,
+    JobRun,
+    Place,
+    run_application,
+    run_job,
+    run_notebook,
+    run_peer,
+    run_three_jobs,
+)
 from benchmarks.limit import Limit
 from benchmarks.machine import load_average, on_cores
 from benchmarks.pictures import find_images, write_manifest
@@ -68,7 +77,7 @@ class Bench:
         return compare[part]()
 
     def compare_pipelines(self) -> Measured:
-        """Images to CSV: the notebook pipeline, and Orchard in each precision.
+        """Images to CSV: the notebook pipeline; Orchard in each precision, as one application and as three.
 
         Raises:
             DisagreementError: where they computed different features.
@@ -80,6 +89,11 @@ class Bench:
         measured["notebook"] = sum(parts.values()) - parts["session"]
         measured["notebook with start-up"] = cost.seconds
         for precision in self.limits:
+            ours, name = self._place(f"application-{precision}"), f"application {precision}"
+            with _say(f"Orchard as one application, {precision}"):
+                cost, seconds = run_application(ours, self.images, self.model, precision)
+            require_agreement(place.folder / "features", ours.folder / "features", self.images, precision)
+            measured |= {name: seconds, f"{name} with start-up": cost.seconds}
             ours, name = self._place(f"orchard-{precision}"), f"orchard {precision}"
             with _say(f"Orchard, {precision}"):
                 runs = run_three_jobs(ours, self.images, self.model, precision)

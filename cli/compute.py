@@ -1,9 +1,9 @@
-"""One run without Airflow and EMR: sense, the three jobs by spark-submit, publish. The same lake."""
+"""One run without Airflow and EMR: sense, the three jobs as one application, publish. The same lake."""
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from cli.spark import Spark
@@ -19,6 +19,7 @@ from orchard.settings import Settings
 from orchard.sizes import spark_sizes
 from orchard.storage import Storage, storage_for
 from orchard_jobs.contract import Job
+from orchard_jobs.run_folder import RunFolder
 
 Progress = Callable[[str, dict[str, Any]], None]
 """Told a job's name and its report so far, several times a second."""
@@ -39,10 +40,9 @@ def compute(settings: Settings, choices: Choices, master: str, tell: Progress) -
     jobs = RunJobs(slug, choices, settings)
     memory = spark_sizes(settings.fleet, settings.spark).driver_memory
     spark = Spark(master, memory, event_log_conf(settings.places.logs))
-    for make in (jobs.featurize, jobs.reduce, jobs.export):
-        job: Job = make(sensed)
-        report = jobs.folder.report(job.NAME)
-        spark.submit(job, slug, partial(_look, storage, report, partial(tell, job.NAME)))
+    in_turn: list[Job] = [jobs.featurize(sensed), jobs.reduce(sensed), jobs.export(sensed)]
+    watch = Watch(storage, jobs.folder, [job.NAME for job in in_turn], tell)
+    spark.submit(in_turn, slug, watch.look)
     publication = Publication(slug=slug, run_id=run_id, sensed=sensed, cluster={"id": master})
     summary = publish(storage, lake, publication)
     compact(storage, lake)
@@ -50,9 +50,29 @@ def compute(settings: Settings, choices: Choices, master: str, tell: Progress) -
     return summary
 
 
-def _look(storage: Storage, report: str, tell: Callable[[dict[str, Any]], None]) -> None:
-    """Tell of a job's report so far; an empty one while there is none, or half of it."""
-    try:
-        tell(json.loads(storage.read(report).data))
-    except (FileNotFoundError, ValueError):
-        tell({})
+@dataclass(frozen=True)
+class Watch:
+    """Tells of the jobs of an application by their reports, in turn."""
+
+    storage: Storage
+    folder: RunFolder
+    left: list[str]
+    tell: Progress
+
+    def look(self) -> str:
+        """Tell of the job at work, and of those that have ended since; return its name."""
+        while True:
+            name = self.left[0]
+            report = self._read(name)
+            self.tell(name, report)
+            if report.get("state") != "succeeded" or len(self.left) == 1:
+                return name
+            self.left.pop(0)
+
+    def _read(self, name: str) -> dict[str, Any]:
+        """Return a job's report so far; an empty one while there is none, or half of it."""
+        try:
+            report: dict[str, Any] = json.loads(self.storage.read(self.folder.report(name)).data)
+        except (FileNotFoundError, ValueError):
+            return {}
+        return report

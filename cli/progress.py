@@ -34,7 +34,7 @@ class JobBars:
         """Show the report of a job as far as it is; an empty one is a job that starts."""
         if job not in self._bars:
             self._progress.start()
-            self._bars[job] = self._progress.add_task(job, total=None, said="starting Spark")
+            self._bars[job] = self._progress.add_task(job, total=None, said="starting")
         if not report:
             return
         done, total = report.get("done"), report.get("total")

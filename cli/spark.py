@@ -1,9 +1,9 @@
-"""A job by the node environment's spark-submit."""
+"""Jobs by the node environment's spark-submit."""
 
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -30,15 +30,18 @@ class Spark:
     driver_memory: str
     conf: Mapping[str, str]
 
-    def submit(self, job: Job, slug: str, look: Callable[[], None]) -> None:
-        """Run a job of the run ``slug`` to its end, calling ``look`` meanwhile. What ends this ends the job.
+    def submit(self, jobs: Sequence[Job], slug: str, look: Callable[[], str]) -> None:
+        """Run jobs of the run ``slug`` as one application, to its end. What ends this ends the application.
+
+        Args:
+            look: Called meanwhile; returns the name of the job at work.
 
         Raises:
-            OrchardError: the job's own last word, if it failed.
+            OrchardError: the last word of the job that failed.
         """
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
-                self._command(job, slug),
+                self._command(jobs, slug),
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -52,20 +55,20 @@ class Spark:
                         process.wait(LOOK_INTERVAL)
             finally:
                 stop_session(process)
-            look()
+            at_work = look()
             if process.returncode:
                 output.seek(0)
-                raise _failure(job.NAME, output.read().decode(errors="replace"))
+                raise _failure(at_work, output.read().decode(errors="replace"))
 
-    def _command(self, job: Job, slug: str) -> list[str]:
+    def _command(self, jobs: Sequence[Job], slug: str) -> list[str]:
         return [
             *(str(NODE_ENV / "bin" / "spark-submit"), "--master", self.master),
             *("--driver-memory", self.driver_memory, "--conf", "spark.ui.enabled=false"),
             *("--conf", f"spark.driver.extraJavaOptions={JAVA_OPTIONS}"),
             *("--conf", f"spark.executor.extraJavaOptions={JAVA_OPTIONS}"),
             *(part for key, value in self.conf.items() for part in ("--conf", f"{key}={value}")),
-            *("--name", f"orchard {job.NAME} {slug}", "--py-files", str(CODE / "orchard_jobs.zip")),
-            *(str(CODE / "run.py"), job.NAME, *job.to_argv()),
+            *("--name", f"orchard {slug}", "--py-files", str(CODE / "orchard_jobs.zip")),
+            *(str(CODE / "run.py"), *(token for job in jobs for token in (job.NAME, *job.to_argv()))),
         ]
 
     def _environment(self) -> dict[str, str]:

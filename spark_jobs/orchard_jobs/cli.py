@@ -1,9 +1,14 @@
-"""``run.py <job> --key=value …``: parses, starts Spark, runs one job, says what went wrong."""
+"""``run.py <job> --key=value …``: parses, starts Spark, runs the job, says what went wrong.
 
+Jobs that are named one after the other, each with its arguments, run one after the other in one application:
+so Spark starts once. A step of a cluster is one job, which fails, is retried and is seen by itself.
+"""
+
+import itertools
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 # Before NumPy loads: on two threads eigenvectors differ in their last bits from those on one, and on a busy
@@ -27,7 +32,7 @@ JOBS: dict[str, tuple[type[Job], Callable[[SparkSession, Any, Report], None]]] =
 
 
 def main(tokens: Sequence[str]) -> int:
-    """Run one job; return 0, or 2 after an error that one line explains."""
+    """Run jobs; return 0, or 2 after an error that one line explains."""
     try:
         _run(tokens)
     except Exception as error:
@@ -46,20 +51,34 @@ def _find_message(text: str) -> str | None:
 
 
 def _run(tokens: Sequence[str]) -> None:
+    jobs = to_jobs(tokens)
+    prepare_event_log()
+    spark = SparkSession.builder.getOrCreate()
+    try:
+        for job in jobs:
+            with Report(job.NAME, RunFolder(job.output).report(job.NAME)) as report:  # type: ignore[attr-defined]
+                report.describe(listing=job.listing)  # type: ignore[attr-defined]
+                JOBS[job.NAME][1](spark, job, report)
+    finally:
+        spark.stop()
+
+
+def to_jobs(tokens: Sequence[str]) -> list[Job]:
+    """Return the jobs that are named, each with the arguments that follow its name.
+
+    Raises:
+        OrchardError: for another name, no name, or arguments that are not the job's.
+    """
+    return [kind.from_argv(arguments) for kind, arguments in _split(tokens)]
+
+
+def _split(tokens: Sequence[str]) -> Iterator[tuple[type[Job], Sequence[str]]]:
     if not tokens or tokens[0] not in JOBS:
         raise OrchardError(
             f"job {tokens[0] if tokens else '(none)'!r}",
             rule=f"the jobs are {', '.join(JOBS)}",
             remedy="name one, then its --key=value arguments",
         )
-    name, *arguments = tokens
-    kind, run = JOBS[name]
-    job = kind.from_argv(arguments)
-    prepare_event_log()
-    spark = SparkSession.builder.getOrCreate()
-    try:
-        with Report(name, RunFolder(job.output).report(name)) as report:  # type: ignore[attr-defined]
-            report.describe(listing=job.listing)  # type: ignore[attr-defined]
-            run(spark, job, report)
-    finally:
-        spark.stop()
+    names = [place for place, token in enumerate(tokens) if token in JOBS]
+    for name, end in itertools.pairwise((*names, len(tokens))):
+        yield JOBS[tokens[name]][0], tokens[name + 1 : end]
