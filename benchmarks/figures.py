@@ -58,7 +58,7 @@ def _to_csv(name: str, measure: str) -> tuple[Figure, ...]:
 
 
 FIGURES = (
-    *_to_csv("Orchard, one application", "application"),
+    *_to_csv("Orchard, one application", "orchard in one"),
     *_to_csv("Orchard, three steps", "orchard"),
     Figure("featurize / the limit, float32", "featurize float32", "limit float32", "≥", 0.80),
     Figure("featurize / Daft", "featurize beside peers", "daft", "≥", 1.05),

@@ -61,11 +61,13 @@ def run_three_jobs(place: Place, images: Path, model: Path, precision: Precision
     return {job.NAME: run_job(place, job) for job in _three_jobs(place, images, model, precision)}
 
 
-def run_application(place: Place, images: Path, model: Path, precision: Precision) -> tuple[Cost, float]:
-    """Images to CSV, as ``orchard run`` does it: return its cost, and the seconds from the first job on."""
+def run_application(place: Place, images: Path, model: Path, precision: Precision) -> dict[str, JobRun]:
+    """Images to CSV, as ``orchard run`` has the three jobs in one application; return what it did."""
     jobs = _three_jobs(place, images, model, precision)
     cost = _submit_jobs(place, "application", jobs, {})
-    return cost, sum(float(_read_report(place, job)["seconds"]) for job in jobs)
+    reports = [_read_report(place, job) for job in jobs]
+    phases = {name: seconds for report in reports for name, seconds in report["phases"].items()}
+    return {"application": JobRun(cost, {"seconds": sum(r["seconds"] for r in reports), "phases": phases})}
 
 
 def _three_jobs(place: Place, images: Path, model: Path, precision: Precision) -> tuple[Job, ...]:

@@ -30,6 +30,7 @@ from orchard_jobs.run_folder import RunFolder
 DELAY = 0.03  # seconds, of every GET
 ROWS = 400_000  # of the refit: with few, both of its sides are the first queries of a session
 PEERS = ("daft", "ray")
+WAYS = {"orchard in one": run_application, "orchard": run_three_jobs}  # one application, or three
 STORE_ENVIRONMENT = {
     "AWS_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "none",  # the store on loopback asks for no credentials, its client does
@@ -89,18 +90,15 @@ class Bench:
         measured["notebook"] = sum(parts.values()) - parts["session"]
         measured["notebook with start-up"] = cost.seconds
         for precision in self.limits:
-            ours, name = self._place(f"application-{precision}"), f"application {precision}"
-            with _say(f"Orchard as one application, {precision}"):
-                cost, seconds = run_application(ours, self.images, self.model, precision)
-            require_agreement(place.folder / "features", ours.folder / "features", self.images, precision)
-            measured |= {name: seconds, f"{name} with start-up": cost.seconds}
-            ours, name = self._place(f"orchard-{precision}"), f"orchard {precision}"
-            with _say(f"Orchard, {precision}"):
-                runs = run_three_jobs(ours, self.images, self.model, precision)
-            require_agreement(place.folder / "features", ours.folder / "features", self.images, precision)
-            measured[name] = sum(run.seconds for run in runs.values())
-            measured[f"{name} with start-up"] = sum(run.cost.seconds for run in runs.values())
-            measured |= _phases(name, runs)
+            for way, run_jobs in WAYS.items():
+                name = f"{way} {precision}"
+                ours = self._place(name.replace(" ", "-"))
+                with _say(name):
+                    runs = run_jobs(ours, self.images, self.model, precision)
+                require_agreement(place.folder / "features", ours.folder / "features", self.images, precision)
+                measured[name] = sum(run.seconds for run in runs.values())
+                measured[f"{name} with start-up"] = sum(run.cost.seconds for run in runs.values())
+                measured |= _phases(name, runs)
         return measured
 
     def compare_with_limit(self) -> Measured:
