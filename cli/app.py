@@ -5,7 +5,7 @@ import logging
 import sys
 import webbrowser
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
@@ -25,6 +25,8 @@ from orchard_jobs.errors import OrchardError
 HELP = "Runs and results without Airflow, on the same lake."
 
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+INTERRUPTED = 130
+
 told = Console(stderr=True, highlight=False)
 
 Lake = Annotated[str, typer.Option(envvar="ORCHARD_LAKE", help="Folder or URI of the lake.")]
@@ -63,8 +65,11 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
         max_failure_ratio,
     )
     settings, choices = request.resolve(warn=lambda text: told.print(f"WARNING  {text}", markup=False))
-    with JobBars(told) as bars:
-        summary = compute(settings, choices, master, bars.show)
+    try:
+        with JobBars(told) as bars:
+            summary = compute(settings, choices, master, bars.show)
+    except KeyboardInterrupt:  # of which Typer would say nothing
+        _end("interrupted; 'orchard runs' says what is published", INTERRUPTED)
     if summary is None:
         told.print("No new images. The newest result:")
         summary = Published.of_lake(to_uri(lake), Access()).read(LATEST)
@@ -124,8 +129,6 @@ def main() -> None:
     logging.getLogger("orchard").setLevel(logging.WARNING)  # what it says is for Airflow's log
     try:
         app(prog_name="orchard")
-    except KeyboardInterrupt:
-        _end("interrupted; nothing was published", 130)
     except (OrchardError, NodeError, BotoCoreError, ClientError, OSError) as error:
         _end(str(error), 2)
 
@@ -137,6 +140,6 @@ def _print(found: list[dict[str, Any]], *, as_json: bool) -> None:
         Console().print(show_runs(found))
 
 
-def _end(message: str, code: int) -> None:
+def _end(message: str, code: int) -> NoReturn:
     print(f"orchard: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(code)

@@ -31,6 +31,15 @@ def package_code(folder: Path) -> None:
 
 def run_orchard(lake: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run the command `orchard` as a user does."""
+    with start_orchard(lake, *arguments) as process:
+        out, error = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, error)
+
+
+def start_orchard(lake: Path, *arguments: str) -> "subprocess.Popen[str]":
+    """Start the command `orchard`."""
     environment = {**os.environ, "ORCHARD_LAKE": str(lake)}
     command = [str(ROOT / "bin" / "orchard"), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )

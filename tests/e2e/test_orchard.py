@@ -1,12 +1,15 @@
 """`orchard run`: the three jobs without Airflow and EMR, on the same lake."""
 
 import json
+import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.ingredients import export_untrained
+from tests.ingredients import export_untrained, start_orchard
 from tests.ingredients import run_orchard as orchard
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -40,3 +43,17 @@ def test_a_job_that_fails_is_one_line_and_a_run_that_succeeds_is_published(
     again = orchard(lake, *given)
     assert again.returncode == 0, again.stderr
     assert "No new images" in again.stderr
+
+
+def test_ctrl_c_ends_spark_too_and_is_one_line(sample_images: Path, model: str, tmp_path: Path) -> None:
+    lake = tmp_path / "a lake"
+    with start_orchard(lake, "run", str(sample_images), "--model", model) as process:
+        wait_for(lambda: list(lake.glob("runs/*/reports/featurize.json")), "the first job")
+        started = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate()
+    assert process.returncode == 130
+    assert error.splitlines()[-1] == "orchard: interrupted; 'orchard runs' says what is published"
+    assert started
+    assert psutil.wait_procs(started, timeout=30)[1] == []
+    assert not (lake / "latest.json").exists()
