@@ -47,8 +47,8 @@ class Figure:
         return _HOLDS[self.sign](value, self.target)
 
 
-def _to_csv(name: str, measure: str) -> tuple[Figure, ...]:
-    """From images to CSV, against the notebook pipeline."""
+def _against_notebook(name: str, measure: str) -> tuple[Figure, ...]:
+    """From images to CSV: the notebook pipeline's time by the ``measure`` of Orchard."""
     name, all_of_it = f"notebook / {name}", f"{measure} float32 with start-up"
     return (
         Figure(f"{name}, float32, start-up apart", "notebook", f"{measure} float32", "≥", 7),
@@ -58,8 +58,8 @@ def _to_csv(name: str, measure: str) -> tuple[Figure, ...]:
 
 
 FIGURES = (
-    *_to_csv("Orchard, one application", "orchard in one"),
-    *_to_csv("Orchard, three steps", "orchard"),
+    *_against_notebook("Orchard, one application", "orchard in one application"),
+    *_against_notebook("Orchard, three steps", "orchard"),
     Figure("featurize / the limit, float32", "featurize float32", "limit float32", "≥", 0.80),
     Figure("featurize / Daft", "featurize beside peers", "daft", "≥", 1.05),
     Figure("featurize / Ray Data", "featurize beside peers", "ray", "≥", 1.30),

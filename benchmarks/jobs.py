@@ -81,7 +81,7 @@ def _three_jobs(place: Place, images: Path, model: Path, precision: Precision) -
 
 def _submit_jobs(place: Place, name: str, jobs: Sequence[Job], environment: Mapping[str, str]) -> Cost:
     options = [f"--conf=spark.driver.extraJavaOptions={JAVA_OPTIONS}", f"--py-files={BUILD}/orchard_jobs.zip"]
-    tokens = (token for job in jobs for token in (job.NAME, *job.to_argv()))
+    tokens = (token for job in jobs for token in job.command)
     return _submit(place, name, [*options, f"{BUILD}/run.py", *tokens], environment)
 
 

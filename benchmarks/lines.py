@@ -1,7 +1,7 @@
 """What ``make bench`` measured, as lines: what a phase takes for no image, and for one more.
 
 Through its seconds at two numbers of images. Some phases are spread over all cores, some are one core's, some
-take the same for any number. Not in it: S3 beyond what overlaps with inference, lost nodes.
+take the same for any number.
 """
 
 import json

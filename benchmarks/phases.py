@@ -30,9 +30,10 @@ def to_table(measures: Mapping[str, float], images: int, few: int, cores: int) -
     for phase in (*SPREAD, *OF_ONE_CORE, *SAME_FOR_ANY):
         seconds = measures[f"many: {phase}"]
         working = cores if phase in SPREAD else 1
-        lines.append(_line(phase, seconds, f"{working} of {cores}", images / seconds / working))
+        rate = None if phase.startswith("start-up") else images / seconds / working
+        lines.append(_line(phase, seconds, f"{working} of {cores}", rate))
     return "\n".join(lines)
 
 
-def _line(name: str, seconds: float, cores: str, rate: float) -> str:
-    return f"| {name} | {seconds:.1f} | {cores} | {rate:,.0f} |"
+def _line(name: str, seconds: float, cores: str, rate: float | None) -> str:
+    return f"| {name} | {seconds:.1f} | {cores} | {'' if rate is None else f'{rate:,.0f}'} |"

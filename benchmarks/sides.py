@@ -30,7 +30,7 @@ from orchard_jobs.run_folder import RunFolder
 DELAY = 0.03  # seconds, of every GET
 ROWS = 400_000  # of the refit: with few, both of its sides are the first queries of a session
 PEERS = ("daft", "ray")
-WAYS = {"orchard in one": run_application, "orchard": run_three_jobs}  # one application, or three
+WAYS = {"orchard in one application": run_application, "orchard": run_three_jobs}
 STORE_ENVIRONMENT = {
     "AWS_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "none",  # the store on loopback asks for no credentials, its client does
@@ -92,8 +92,8 @@ class Bench:
         for precision in self.limits:
             for way, run_jobs in WAYS.items():
                 name = f"{way} {precision}"
-                ours = self._place(name.replace(" ", "-"))
                 with _say(name):
+                    ours = self._place(name.replace(" ", "-"))
                     runs = run_jobs(ours, self.images, self.model, precision)
                 require_agreement(place.folder / "features", ours.folder / "features", self.images, precision)
                 measured[name] = sum(run.seconds for run in runs.values())

@@ -22,11 +22,10 @@ from orchard.storage import local_path, to_uri
 from orchard_jobs.contract import BasisMode, Precision
 from orchard_jobs.errors import OrchardError
 
+INTERRUPTED = 130  # all that Typer says of Ctrl-C
 HELP = "Runs and results without Airflow, on the same lake."
 
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
-INTERRUPTED = 130
-
 told = Console(stderr=True, highlight=False)
 
 Lake = Annotated[str, typer.Option(envvar="ORCHARD_LAKE", help="Folder or URI of the lake.")]
@@ -65,11 +64,8 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
         max_failure_ratio,
     )
     settings, choices = request.resolve(warn=lambda text: told.print(f"WARNING  {text}", markup=False))
-    try:
-        with JobBars(told) as bars:
-            summary = compute(settings, choices, master, bars.show)
-    except KeyboardInterrupt:  # of which Typer would say nothing
-        _end("interrupted; 'orchard runs' says what is published", INTERRUPTED)
+    with JobBars(told) as bars:
+        summary = compute(settings, choices, master, bars.show)
     if summary is None:
         told.print("No new images. The newest result:")
         summary = Published.of_lake(to_uri(lake), Access()).read(LATEST)
@@ -129,6 +125,10 @@ def main() -> None:
     logging.getLogger("orchard").setLevel(logging.WARNING)  # what it says is for Airflow's log
     try:
         app(prog_name="orchard")
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            _end("interrupted; 'orchard runs' says what is published", INTERRUPTED)
+        raise
     except (OrchardError, NodeError, BotoCoreError, ClientError, OSError) as error:
         _end(str(error), 2)
 

@@ -50,9 +50,13 @@ def compute(settings: Settings, choices: Choices, master: str, tell: Progress) -
     return summary
 
 
-@dataclass(frozen=True)
+@dataclass
 class Watch:
-    """Tells of the jobs of an application by their reports, in turn."""
+    """Tells of the jobs of an application by their reports, in turn.
+
+    Args:
+        left: Names of those that have not ended; looking takes out what has.
+    """
 
     storage: Storage
     folder: RunFolder

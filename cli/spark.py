@@ -68,7 +68,7 @@ class Spark:
             *("--conf", f"spark.executor.extraJavaOptions={JAVA_OPTIONS}"),
             *(part for key, value in self.conf.items() for part in ("--conf", f"{key}={value}")),
             *("--name", f"orchard {slug}", "--py-files", str(CODE / "orchard_jobs.zip")),
-            *(str(CODE / "run.py"), *(token for job in jobs for token in (job.NAME, *job.to_argv()))),
+            *(str(CODE / "run.py"), *(token for job in jobs for token in job.command)),
         ]
 
     def _environment(self) -> dict[str, str]:

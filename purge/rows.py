@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchard.cells import cell_of
-from orchard.parquet import open_parquet
+from orchard.parquet import from_parquet, open_parquet
 
 
 def without(name: str, data: bytes, path: str) -> bytes | None:
@@ -38,7 +38,7 @@ def _without_row(data: bytes, path: str) -> bytes | None:
     paths = file.read(["path"], use_threads=False)["path"]
     if not pc.any(pc.equal(paths, path)).as_py():
         return None
-    table = file.read(use_threads=False)
+    table = from_parquet(data)
     left = table.filter(pc.fill_null(pc.not_equal(table["path"], path), fill_value=True))
     buffer = io.BytesIO()
     group = file.metadata.row_group(0)

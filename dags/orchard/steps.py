@@ -26,8 +26,7 @@ def build_step(job: Job, slug: str, code: str, deploy_mode: DeployMode = DeployM
         "--py-files",
         f"{_for_spark_submit(code)}/orchard_jobs.zip",
         f"{_for_spark_submit(code)}/run.py",
-        job.NAME,
-        *job.to_argv(),
+        *job.command,
     ]
     _refuse_too_long(arguments, job.NAME)
     return {

@@ -56,8 +56,8 @@ def _run(tokens: Sequence[str]) -> None:
     spark = SparkSession.builder.getOrCreate()
     try:
         for job in jobs:
-            with Report(job.NAME, RunFolder(job.output).report(job.NAME)) as report:  # type: ignore[attr-defined]
-                report.describe(listing=job.listing)  # type: ignore[attr-defined]
+            with Report(job.NAME, RunFolder(job.output).report(job.NAME)) as report:
+                report.describe(listing=job.listing)
                 JOBS[job.NAME][1](spark, job, report)
     finally:
         spark.stop()

@@ -86,6 +86,13 @@ class Job:
     """One job's arguments, as a frozen dataclass that travels as ``--key=value`` tokens."""
 
     NAME: ClassVar[str]
+    output: str
+    listing: str | None
+
+    @property
+    def command(self) -> list[str]:
+        """What follows ``run.py``: the job's name, and its arguments."""
+        return [self.NAME, *self.to_argv()]
 
     def to_argv(self) -> list[str]:
         return argv.to_argv(self)

@@ -3,98 +3,21 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
 import pytest
+from finished_runs import CLUSTER, finish_jobs, latest_of, publication, published_runs
 
 from orchard.history import History
 from orchard.lake import Lake
-from orchard.ledger import EARLIER_SCHEMA, OUTCOME_SCHEMA, read_ledger
-from orchard.parquet import to_parquet
-from orchard.publish import Publication, publish
-from orchard.storage import ABSENT, FileStorage
+from orchard.ledger import read_ledger
+from orchard.publish import publish
+from orchard.storage import FileStorage
 from orchard_jobs.errors import OrchardError
-
-CLUSTER = {"id": "j-1"}
-EARLIER = [
-    {"path": "a", "etag": "1", "status": "ok", "run": "r0", "stays": True},
-    {"path": "c", "etag": "1", "status": "ok", "run": "r0", "stays": False},
-]
-OUTCOMES = [
-    {"path": "c", "etag": "2", "status": "corrupt"},
-    {"path": "b", "etag": "1", "status": "ok"},
-]
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return Lake(f"file://{tmp_path}")
-
-
-def finish_jobs(lake: Lake, slug: str, **counts: int) -> None:
-    """Write what the three jobs of a run leave behind."""
-    storage, folder = FileStorage(), lake.run(slug)
-    facts: dict[str, dict[str, Any]] = {
-        "featurize": {
-            "counts": counts or {"ok": 2, "corrupt": 1, "empty": 0},
-            "model": {"id": "m", "weights": "imagenet"},
-            "images_per_second": 90.5,
-            "runtime": "openvino",
-            "precision": "float32",
-        },
-        "reduce": {
-            "k": 2,
-            "variance_kept": 0.75,
-            "basis": "refit",
-            "basis_id": f"basis-{slug}",
-            "fitted_rows": 5,
-            "counted_rows": 5,
-            "rows": 5,
-        },
-        "export": {"rows": 5, "rejected": 1, "files": ["features.csv"]},
-    }
-    for hour, (job, more) in enumerate(facts.items()):
-        report = {
-            "job": job,
-            "state": "succeeded",
-            "listing": "l1",
-            "started_at": f"2026-11-22T0{hour}:00:00",
-            "finished_at": f"2026-11-22T0{hour}:59:59",
-            "seconds": 2.5,
-            "phases": {"a": 1.5},
-            "versions": {"spark": "4"},
-        }
-        storage.write(folder.report(job), json.dumps(report | more).encode())
-    storage.write(f"{folder.basis}/basis.json", slug.encode())
-    storage.write(folder.earlier, to_parquet(pa.Table.from_pylist(EARLIER, EARLIER_SCHEMA)))
-    storage.write(folder.outcomes, to_parquet(pa.Table.from_pylist(OUTCOMES, OUTCOME_SCHEMA)))
-
-
-def publication(slug: str, *builds_on: str, images: str = "s3://in", model: str = "m") -> Publication:
-    predecessor = builds_on[-1] if builds_on else None
-    sensed = {
-        "listing": "l1",
-        "images": images,
-        "model_id": model,
-        "code": "s3://code",
-        "listed": 4,
-        "known": 1,
-        "deleted": 6,
-        "kept": 3,
-        "builds_on": predecessor,
-        "predecessor": predecessor,
-        "estimate": {"dollars": 1.5},
-    }
-    return Publication(slug, f"id of {slug}", sensed, CLUSTER, cost={"dollars": 1.25})
-
-
-def published_runs(lake: Lake) -> list[str]:
-    return [run.run for run in History.of_lake(FileStorage(), lake).runs]
-
-
-def latest_of(lake: Lake) -> Any:
-    return json.loads(FileStorage().read(lake.latest).data)
 
 
 def test_a_published_run_is_described_whole(lake: Lake) -> None:
@@ -217,44 +140,6 @@ def test_a_job_that_has_not_succeeded_is_not_published(
     assert published_runs(lake) == []
 
 
-class CrashingStorage(FileStorage):
-    """Crashes before the write with the given number."""
-
-    def __init__(self, writes: int) -> None:
-        self.left = writes
-
-    def write(self, uri: str, data: bytes) -> None:
-        if self.left == 0:
-            raise OSError("crash")
-        self.left -= 1
-        super().write(uri, data)
-
-
-@pytest.mark.parametrize("writes", range(4))
-def test_a_crash_before_the_last_write_leaves_readers_on_the_previous_run_and_a_rerun_converges(
-    lake: Lake, writes: int
-) -> None:
-    finish_jobs(lake, "r1")
-    publish(FileStorage(), lake, publication("r1"))
-    finish_jobs(lake, "r2")
-    with pytest.raises(OSError, match="crash"):
-        publish(CrashingStorage(writes), lake, publication("r2", "r1"))
-    assert latest_of(lake)["run"] == "r1"
-    for _ in range(2):
-        publish(FileStorage(), lake, publication("r2", "r1"))
-        assert [run["run"] for run in latest_of(lake)["runs"]] == ["r1", "r2"]
-    assert published_runs(lake) == ["r1", "r2"]
-
-
-def test_a_run_that_has_not_seen_another_is_not_published_on_top_of_it(lake: Lake) -> None:
-    for slug in ("r1", "r2"):
-        finish_jobs(lake, slug)
-    publish(FileStorage(), lake, publication("r1"))
-    with pytest.raises(OrchardError, match="names a run that this one has not seen: r1"):
-        publish(FileStorage(), lake, publication("r2"))
-    assert published_runs(lake) == ["r1"]
-
-
 def test_a_run_builds_on_runs_of_the_same_images_and_model_only(lake: Lake) -> None:
     finish_jobs(lake, "r1")
     publish(FileStorage(), lake, publication("r1"))
@@ -266,41 +151,3 @@ def test_a_run_builds_on_runs_of_the_same_images_and_model_only(lake: Lake) -> N
     assert history.builds_on("s3://in", "m") == "r1"
     assert history.builds_on("s3://others", "m") == "trial"
     assert history.builds_on("s3://in", "another model") is None
-
-
-def test_a_run_whose_publication_stopped_before_latest_json_is_not_published_until_it_is_repeated(
-    lake: Lake,
-) -> None:
-    finish_jobs(lake, "r1")
-    with pytest.raises(OSError, match="crash"):
-        publish(CrashingStorage(3), lake, publication("r1"))
-    assert read_ledger(FileStorage(), lake, "r1").num_rows == 3
-    assert History.of_lake(FileStorage(), lake) == History((), None, ABSENT)
-    publish(FileStorage(), lake, publication("r1"))
-    assert published_runs(lake) == ["r1"]
-
-
-class OvertakenStorage(FileStorage):
-    """Another run is published between the look at latest.json and its replacement."""
-
-    def replace(self, uri: str, data: bytes, version: str) -> None:
-        publish(FileStorage(), Lake(uri.removesuffix("/latest.json")), publication("winner"))
-        super().replace(uri, data, version)
-
-
-def test_of_two_publications_at_once_the_loser_leaves_nothing_that_counts(lake: Lake) -> None:
-    for slug in ("winner", "loser"):
-        finish_jobs(lake, slug)
-    with pytest.raises(OrchardError, match=r"latest\.json has changed"):
-        publish(OvertakenStorage(), lake, publication("loser"))
-    assert published_runs(lake) == ["winner"]
-
-
-def test_publishing_a_published_run_writes_nothing_whatever_was_published_since(lake: Lake) -> None:
-    finish_jobs(lake, "r1")
-    first = publish(FileStorage(), lake, publication("r1"))
-    finish_jobs(lake, "r2")
-    publish(FileStorage(), lake, publication("r2", "r1"))
-    before = latest_of(lake)
-    assert publish(CrashingStorage(0), lake, publication("r1")) == first
-    assert latest_of(lake) == before

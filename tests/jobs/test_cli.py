@@ -15,8 +15,8 @@ EXPORT = ExportJob(("file:///a b/components",), ("file:///a b/features",), "file
         ([], "job '(none)': the jobs are featurize, reduce, export."),
         (["shrink", "--output=file:///a"], "job 'shrink': the jobs are featurize, reduce, export."),
         (["--output=file:///a", "reduce"], "job '--output=file:///a': the jobs are"),
-        (["reduce", *REDUCE.to_argv(), "and", "export"], "argument 'and'"),
-        (["reduce", *REDUCE.to_argv(), "export"], "missing --components"),
+        ([*REDUCE.command, "and", "export"], "argument 'and'"),
+        ([*REDUCE.command, "export"], "missing --components"),
     ],
 )
 def test_what_is_no_list_of_jobs_is_refused_before_spark_starts(
@@ -29,6 +29,6 @@ def test_what_is_no_list_of_jobs_is_refused_before_spark_starts(
 
 
 def test_jobs_that_follow_each_other_have_their_own_arguments() -> None:
-    tokens = [REDUCE.NAME, *REDUCE.to_argv(), EXPORT.NAME, *EXPORT.to_argv()]
+    tokens = [*REDUCE.command, *EXPORT.command]
     assert to_jobs(tokens) == [REDUCE, EXPORT]
     assert to_jobs(tokens[: tokens.index("export")]) == [REDUCE]

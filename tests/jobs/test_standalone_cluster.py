@@ -67,7 +67,7 @@ def _jobs(images: Path, model_uri: str, run: Path) -> list[Job]:
 def _submit(job: Job, master: str, code: Path, folder: Path) -> None:
     command = [str(SPARK_HOME / "bin" / "spark-submit"), "--master", master, "--executor-memory", "1g"]
     command += ["--conf", "spark.ui.enabled=false", "--conf", "spark.driver.host=127.0.0.1"]
-    command += ["--py-files", str(code / "orchard_jobs.zip"), str(code / "run.py"), job.NAME, *job.to_argv()]
+    command += ["--py-files", str(code / "orchard_jobs.zip"), str(code / "run.py"), *job.command]
     environment = spark_environment(SPARK_HOME, Path(sys.executable))
     done = subprocess.run(
         command, env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=300

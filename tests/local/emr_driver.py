@@ -33,6 +33,11 @@ def bash_step(script: str, *args: str, name: str = "step", on_failure: str = "CO
     }
 
 
+def add_step(emr: Any, cluster_id: str, step: Json) -> str:
+    step_ids: list[str] = emr.add_job_flow_steps(JobFlowId=cluster_id, Steps=[step])["StepIds"]
+    return step_ids[0]
+
+
 def a_cluster(**changes: Any) -> Json:
     """A RunJobFlow that AWS would accept; `Instances` is merged, the rest replaced."""
     instances = {

@@ -42,7 +42,7 @@ def start_on_files(images: Path, model: Path, output: Path) -> "subprocess.Popen
         "SPARK_LOCAL_IP": "127.0.0.1",
         "JAVA_TOOL_OPTIONS": QUICK_JVM,
     }
-    arguments = json.dumps([[job.NAME, *job.to_argv()] for job in jobs])
+    arguments = json.dumps([job.command for job in jobs])
     return subprocess.Popen(
         [NODE_PYTHON, "-c", RUN, arguments],
         cwd=output,
