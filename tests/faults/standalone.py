@@ -33,7 +33,7 @@ class Standalone:
         return wait_for(look, "an executor with a Python worker", START_SECONDS)
 
     def python_worker(self) -> psutil.Process:
-        """Return a Python worker as soon as there is one."""
+        """Return a Python worker as soon as there is one at work."""
         return wait_for(
             lambda: next((worker for one in self.executors() for worker in python_workers(one)), None),
             "a Python worker",
@@ -42,10 +42,14 @@ class Standalone:
 
 
 def python_workers(jvm: psutil.Process) -> list[psutil.Process]:
-    """Return the workers that the daemon of a JVM has forked."""
+    """Return the workers that the daemon of a JVM has forked and that are at work.
+
+    Of one that dies before, Spark says no more than ``EOFException``: it had not said its name.
+    """
     try:
         daemons = [child for child in jvm.children(recursive=True) if "pyspark.daemon" in _command(child)]
-        return [daemon for daemon in daemons if "pyspark.daemon" in _command(daemon.parent())]
+        workers = [daemon for daemon in daemons if "pyspark.daemon" in _command(daemon.parent())]
+        return [worker for worker in workers if worker.num_threads() > 1]  # they are forked with one
     except psutil.Error:
         return []
 
