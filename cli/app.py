@@ -14,6 +14,7 @@ from rich.console import Console
 from cli.compute import compute
 from cli.inputs import RunRequest
 from cli.progress import JobBars
+from cli.spark import Spark
 from cli.tables import list_runs, show_runs
 from local.node import NodeError
 from orchard.access import Access
@@ -64,12 +65,18 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
         max_failure_ratio,
     )
     settings, choices = request.resolve(warn=lambda text: told.print(f"WARNING  {text}", markup=False))
+    spark = Spark.of_settings(settings, master)
     with JobBars(told) as bars:
-        summary = compute(settings, choices, master, bars.show)
+        summary = compute(settings, choices, spark, bars.show)
     if summary is None:
         told.print("No new images. The newest result:")
         summary = Published.of_lake(to_uri(lake), Access()).read(LATEST)
     _print([summary], as_json=as_json)
+    if told.is_terminal and spark.classes.can_be_made:
+        with told.status(
+            "once: keeping Spark's classes, for a quicker start of runs to come (Ctrl-C does no harm)"
+        ):
+            spark.keep_classes()
 
 
 @app.command()

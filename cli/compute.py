@@ -9,14 +9,12 @@ from typing import Any
 from cli.spark import Spark
 from orchard.choices import Choices
 from orchard.compact import compact
-from orchard.event_logs import event_log_conf
 from orchard.jobs import RunJobs
 from orchard.lake import Lake, run_slug
 from orchard.publish import Publication, publish
 from orchard.report.write import write_report
 from orchard.sensing import sense
 from orchard.settings import Settings
-from orchard.sizes import spark_sizes
 from orchard.storage import Storage, storage_for
 from orchard_jobs.contract import Job
 from orchard_jobs.run_folder import RunFolder
@@ -25,7 +23,7 @@ Progress = Callable[[str, dict[str, Any]], None]
 """Told a job's name and its report so far, several times a second."""
 
 
-def compute(settings: Settings, choices: Choices, master: str, tell: Progress) -> dict[str, Any] | None:
+def compute(settings: Settings, choices: Choices, spark: Spark, tell: Progress) -> dict[str, Any] | None:
     """Compute what is new and publish it; return what run.json says, None where nothing is new.
 
     Raises:
@@ -38,12 +36,10 @@ def compute(settings: Settings, choices: Choices, master: str, tell: Progress) -
     if not sensed["new"]:
         return None
     jobs = RunJobs(slug, choices, settings)
-    memory = spark_sizes(settings.fleet, settings.spark).driver_memory
-    spark = Spark(master, memory, event_log_conf(settings.places.logs))
     in_turn: list[Job] = [jobs.featurize(sensed), jobs.reduce(sensed), jobs.export(sensed)]
     watch = Watch(storage, jobs.folder, [job.NAME for job in in_turn], tell)
     spark.submit(in_turn, slug, watch.look)
-    publication = Publication(slug=slug, run_id=run_id, sensed=sensed, cluster={"id": master})
+    publication = Publication(slug=slug, run_id=run_id, sensed=sensed, cluster={"id": spark.master})
     summary = publish(storage, lake, publication)
     compact(storage, lake)
     write_report(storage, lake, slug)

@@ -6,10 +6,16 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
 
+from local.class_archive import ClassArchive
 from local.last_word import last_word
 from local.node import CODE, NODE_ENV
 from local.processes import stop_session
+from orchard.event_logs import event_log_conf
+from orchard.settings import Settings
+from orchard.sizes import spark_sizes
 from orchard_jobs.contract import JAVA_OPTIONS, Job
 from orchard_jobs.errors import OrchardError
 
@@ -30,6 +36,21 @@ class Spark:
     driver_memory: str
     conf: Mapping[str, str]
 
+    @classmethod
+    def of_settings(cls, settings: Settings, master: str) -> Self:
+        """Return a Spark on ``master`` that keeps its event logs with those of the clusters."""
+        memory = spark_sizes(settings.fleet, settings.spark).driver_memory
+        return cls(master, memory, event_log_conf(settings.places.logs))
+
+    @cached_property
+    def classes(self) -> ClassArchive:
+        """What its driver starts with."""
+        return ClassArchive.of_environment(self._environment())
+
+    def keep_classes(self) -> None:
+        """Keep the classes that a driver has loaded, for those to come."""
+        self.classes.make(lambda options: self._command([], "classes", options), self._environment())
+
     def submit(self, jobs: Sequence[Job], slug: str, look: Callable[[], str]) -> None:
         """Run jobs of the run ``slug`` as one application, to its end. What ends this ends the application.
 
@@ -39,9 +60,9 @@ class Spark:
         Raises:
             OrchardError: the last word of the job that failed.
         """
-        with tempfile.TemporaryFile() as output:
+        with tempfile.TemporaryFile() as output, self.classes.for_driver() as driver_options:
             process = subprocess.Popen(
-                self._command(jobs, slug),
+                self._command(jobs, slug, driver_options),
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -60,11 +81,11 @@ class Spark:
                 output.seek(0)
                 raise _failure(at_work, output.read().decode(errors="replace"))
 
-    def _command(self, jobs: Sequence[Job], slug: str) -> list[str]:
+    def _command(self, jobs: Sequence[Job], slug: str, driver_options: str) -> list[str]:
         return [
             *(str(NODE_ENV / "bin" / "spark-submit"), "--master", self.master),
             *("--driver-memory", self.driver_memory, "--conf", "spark.ui.enabled=false"),
-            *("--conf", f"spark.driver.extraJavaOptions={JAVA_OPTIONS}"),
+            *("--conf", f"spark.driver.extraJavaOptions={JAVA_OPTIONS} {driver_options}"),
             *("--conf", f"spark.executor.extraJavaOptions={JAVA_OPTIONS}"),
             *(part for key, value in self.conf.items() for part in ("--conf", f"{key}={value}")),
             *("--name", f"orchard {slug}", "--py-files", str(CODE / "orchard_jobs.zip")),
