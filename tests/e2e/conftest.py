@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,12 @@ from tests.ingredients import NODE_PYTHON, ROOT, draw_images, export_untrained
 from tests.waiting import wait_for
 
 RUN_SECONDS = 420.0
+
+
+@pytest.fixture(autouse=True, scope="session")
+def let_children_take_ctrl_c() -> None:
+    """A shell has what it starts in the background ignore Ctrl-C, and with it all that this starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def read_rows(path: Path) -> list[list[str]]:
