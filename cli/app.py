@@ -73,9 +73,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
         summary = Published.of_lake(to_uri(lake), Access()).read(LATEST)
     _print([summary], as_json=as_json)
     if told.is_terminal and spark.classes.can_be_made:
-        with told.status(
-            "once: keeping Spark's classes, for a quicker start of runs to come (Ctrl-C does no harm)"
-        ):
+        with told.status("keeping Spark's classes once, so that runs start sooner; Ctrl-C does no harm"):
             spark.keep_classes()
 
 
