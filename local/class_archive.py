@@ -43,7 +43,8 @@ class ClassArchive:
             *sorted(map(_stamp, jars.glob("*.jar"))),
             *(f"{name}={environ.get(name)}" for name in CLASS_PATH),
         ]
-        return cls(folder / f"{hashlib.sha256(chr(10).join(made_of).encode()).hexdigest()[:16]}.jsa")
+        digest = hashlib.sha256("\n".join(made_of).encode()).hexdigest()
+        return cls(folder / f"{digest[:16]}.jsa")
 
     @property
     def can_be_made(self) -> bool:
@@ -57,11 +58,8 @@ class ClassArchive:
         The list counts once the block ends without an error.
         """
         if self.path.exists():
-            yield (
-                f"{TOLERANT} {_quoted('-XX:SharedArchiveFile', self.path)}"
-                if self.path.stat().st_size
-                else ""
-            )
+            is_usable = self.path.stat().st_size > 0
+            yield f"{TOLERANT} {_quoted('-XX:SharedArchiveFile', self.path)}" if is_usable else ""
             return
         staged = self._list.with_suffix(f".{os.getpid()}")
         with suppress(OSError):  # no run needs an archive
@@ -90,11 +88,13 @@ class ClassArchive:
                 staged.unlink(missing_ok=True)
             staged.touch()
             staged.replace(self.path)
+            for path in self.path.parent.iterdir():  # the list, and archives of other versions
+                if path != self.path:
+                    path.unlink(missing_ok=True)
+        except OSError:
+            return  # a full disk: no run needs an archive
         finally:
             staged.unlink(missing_ok=True)
-        for path in self.path.parent.iterdir():  # the list, and archives of other versions
-            if path != self.path:
-                path.unlink(missing_ok=True)
 
     @property
     def _list(self) -> Path:

@@ -46,7 +46,7 @@ def test_a_run_survives_a_restart_of_the_triggerer(
     prove_contained(scenario, published=True, clusters=1)
 
 
-@pytest.mark.dag(dagrun_timeout=15)
+@pytest.mark.dag(dagrun_timeout=40)  # its step must have begun by then
 @pytest.mark.settings(ORCHARD_SWEEP_GRACE="0")
 @pytest.mark.fault(
     "the DAG run exceeds a `dagrun_timeout` of the deployment (Orchard sets none), which skips the teardown",

@@ -177,9 +177,9 @@ def test_an_idle_cluster_terminates_itself(emr: Any, run: Run) -> None:
     status = wait_for_cluster(emr, cluster_id, *ENDED)
     assert status["State"] == "TERMINATED"
     assert step_states(emr, cluster_id) == {"busy": "COMPLETED"}
-    # The server's minute is a second here.
+    # The server's minute is a second here, on a machine as slow as it likes to be.
     idle = status["Timeline"]["EndDateTime"] - status["Timeline"]["ReadyDateTime"]
-    assert dt.timedelta(seconds=2.4) < idle < dt.timedelta(seconds=10)
+    assert dt.timedelta(seconds=2.4) < idle < dt.timedelta(seconds=60)
 
 
 def test_an_auto_termination_policy_is_put_read_and_removed(emr: Any, run: Run) -> None:
