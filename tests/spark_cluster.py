@@ -11,8 +11,6 @@ from pathlib import Path
 
 from tests.waiting import wait_for
 
-START_SECONDS = 60.0
-
 
 @dataclass(frozen=True)
 class SparkCluster:
@@ -79,4 +77,4 @@ def wait_for_line(log: Path, pattern: str) -> str:
         found = re.search(pattern, log.read_text(errors="replace"))
         return found.group(found.lastindex or 0) if found else None
 
-    return wait_for(look, f"{log.name} to say {pattern!r}", START_SECONDS)
+    return wait_for(look, f"{log.name} to say {pattern!r}")

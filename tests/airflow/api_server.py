@@ -55,7 +55,7 @@ def running_api_server(home: Path, environ: Mapping[str, str], port: int) -> Ite
         )
     try:
         server = ApiServer(f"http://127.0.0.1:{port}", home)
-        wait_for(server.answers, "the API server", 120)
+        wait_for(server.answers, "the API server")
         yield server
     finally:
         stop_session(process)

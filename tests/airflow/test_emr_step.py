@@ -196,7 +196,7 @@ def test_a_step_is_cancelled_when_its_cluster_has_become_too_old(
     created = client.describe_cluster(ClusterId=cluster_id)["Cluster"]["Status"]["Timeline"][
         "CreationDateTime"
     ]
-    hours = (time.time() + 2 - created.timestamp()) / HOUR
+    hours = (time.time() + 10 - created.timestamp()) / HOUR
     operator = step("sleep 60", max_cluster_hours=hours)
     with pytest.raises(AirflowFailException, match=r"Cancelled because cluster .* is older"):
         operator.execute(context_of(operator))

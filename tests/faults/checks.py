@@ -11,8 +11,6 @@ from orchard.storage import local_path
 from tests.faults.scenario import ENDED, Scenario
 from tests.waiting import wait_for
 
-END_SECONDS = 60.0
-
 
 @dataclass(frozen=True)
 class Reference:
@@ -56,7 +54,6 @@ def prove_clusters_ended(scenario: Scenario) -> list[dict[str, Any]]:
     wait_for(
         lambda: all(cluster["Status"]["State"] in ENDED for cluster in scenario.clusters()),
         f"the clusters of {scenario.name} to end",
-        END_SECONDS,
     )
     scenario.proved.append("clusters ended")
     return scenario.clusters()

@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -56,7 +56,8 @@ class Scenario:
         if alive:
             self.emr.terminate_job_flows(JobFlowIds=alive)
         for process in self.processes():
-            process.kill()
+            with suppress(psutil.Error):
+                process.kill()
 
     # What it works on
 
@@ -174,9 +175,9 @@ class Scenario:
     def _is_ours(self, process: psutil.Process, clusters: set[str]) -> bool:
         try:
             environ, command = process.environ(), process.cmdline()
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
         except psutil.Error:
-            return False
-        if process.status() == psutil.STATUS_ZOMBIE:
             return False
         return environ.get("ORCHARD_CLUSTER") in clusters or any(str(self.folder) in word for word in command)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from tests.faults.node import Node
-from tests.spark_cluster import START_SECONDS, running_spark_cluster
+from tests.spark_cluster import running_spark_cluster
 from tests.waiting import wait_for
 
 
@@ -30,14 +30,13 @@ class Standalone:
         def look() -> psutil.Process | None:
             return next((executor for executor in self.executors() if python_workers(executor)), None)
 
-        return wait_for(look, "an executor with a Python worker", START_SECONDS)
+        return wait_for(look, "an executor with a Python worker")
 
     def python_worker(self) -> psutil.Process:
         """Return a Python worker as soon as there is one at work."""
         return wait_for(
             lambda: next((worker for one in self.executors() for worker in python_workers(one)), None),
             "a Python worker",
-            START_SECONDS,
         )
 
 

@@ -40,10 +40,10 @@ def test_a_cluster_whose_creation_was_not_answered_is_attached_to(scenario: Scen
 )
 def test_a_cluster_that_cannot_be_found_at_once_is_ended_later(scenario: Scenario) -> None:
     def refuse_to_list() -> None:
-        wait_for(scenario.clusters, "the cluster")  # two seconds later the task looks for it
+        wait_for(scenario.clusters, "the cluster")  # twelve seconds later the task looks for it
         scenario.fault("ListClusters", "access_denied", times=2)
 
-    scenario.fault("RunJobFlow", "reset", when="after", times=1)
+    scenario.fault("RunJobFlow", "timeout", when="after", seconds=10, times=1)
     with scenario.meanwhile(refuse_to_list):
         assert str(scenario.run().state) == "failed"
     assert scenario.faults() == []
@@ -87,7 +87,7 @@ def test_a_passing_error_on_ending_the_cluster_is_outlasted(scenario: Scenario) 
     assert_succeeds(scenario)
 
 
-@pytest.mark.settings(ORCHARD_IDLE_TIMEOUT="600")
+@pytest.mark.settings(ORCHARD_IDLE_TIMEOUT="1800")
 @pytest.mark.fault(
     "TerminateJobFlows is refused for good", then="published, the run fails; EMR ends the idle cluster"
 )

@@ -25,7 +25,7 @@ def test_a_killed_creation_is_taken_over_by_its_next_try(
     prove_contained(scenario, published=True, clusters=1)
 
 
-@pytest.mark.settings(ORCHARD_IDLE_TIMEOUT="600")
+@pytest.mark.settings(ORCHARD_IDLE_TIMEOUT="1800")
 @pytest.mark.fault(
     "`kill -9` of the creating task between RunJobFlow and its answer, with no try left",
     then="the run fails; EMR ends the idle cluster, of which nobody knows",

@@ -167,11 +167,11 @@ def test_all_known_rows_are_in_the_list_of_the_new_run_and_stay(
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="CPU and memory are read from /proc")
 def test_the_cost_of_a_command_has_the_cpu_and_memory_of_what_it_started(tmp_path: Path) -> None:
-    inner = "import time; kept = bytearray(80_000_000)\nwhile time.process_time() < 0.5: pass"
+    inner = "import time; kept = bytearray(80_000_000)\nwhile time.process_time() < 1.0: pass"
     outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"
     cost = run_watched([sys.executable, "-c", outer], os.environ, tmp_path / "log")
-    assert cost.seconds > 0.5
-    assert cost.cpu["driver"] > 0.35
+    assert cost.seconds > 1.0
+    assert cost.cpu["driver"] > 0.5
     assert 80 < cost.memory["driver"] < 160
 
 

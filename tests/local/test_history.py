@@ -52,7 +52,7 @@ def applications(port: int) -> list[dict[str, Any]]:
 def test_the_history_server_lists_the_application_of_a_run_and_listens_on_loopback_only(
     history: psutil.Process, lake: Path, port: int
 ) -> None:
-    (found,) = wait_for(lambda: applications(port), "the application", 60)
+    (found,) = wait_for(lambda: applications(port), "the application")
     assert found["name"] == f"orchard {run_of(lake)}"
     assert found["attempts"][0]["completed"]
     listening = {at.laddr.ip for at in history.net_connections("tcp") if at.status == psutil.CONN_LISTEN}

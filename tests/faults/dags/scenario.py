@@ -4,6 +4,8 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+from airflow.sdk.definitions.timetables.simple import NullTimetable
+
 from orchard.settings import Settings
 from orchard_features import build_dag
 from orchard_sweeper import build_sweeper
@@ -16,5 +18,6 @@ dag = build_dag(_settings, Path(__file__).stem)
 # What Orchard's DAG does not have, and a deployment may set for all DAGs.
 if "dagrun_timeout" in _given["dag"]:
     sweeper = build_sweeper(_settings, f"{Path(__file__).stem}-sweeper")
+    sweeper.timetable = NullTimetable()  # it runs when the test says so
     dag.dagrun_timeout = timedelta(seconds=_given["dag"]["dagrun_timeout"])
 dag.max_active_runs = _given["dag"].get("max_active_runs", dag.max_active_runs)
