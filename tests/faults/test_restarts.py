@@ -5,6 +5,7 @@ import pytest
 from tests.airflow_server import Airflow, ScheduledRun, Trigger
 from tests.faults.checks import prove_contained
 from tests.faults.scenario import Scenario
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.faults]
 
@@ -58,6 +59,7 @@ def test_the_cluster_of_a_run_that_timed_out_is_swept(
     scenario.spark("featurize", hold=True)
     run = scheduled()
     run.wait_for_task("featurize", "deferred")
+    wait_for(lambda: "RUNNING" in run.log("featurize"), "the trigger to look at the step")
     run.set_back(hours=2)
     run.must_end("failed")
     assert run.task_states()["terminate_cluster"] == "skipped"
