@@ -19,13 +19,13 @@ from urllib.parse import parse_qs, urlsplit
 import pyarrow as pa
 from botocore.awsrequest import AWSResponse
 
-from orchard import listing_s3
-from orchard.access import Access
-from orchard.images import difference
-from orchard.ledger import LEDGER_SCHEMA
-from orchard.listing import list_images
-from orchard.listing_s3 import open_client
-from orchard.parquet import from_parquet, to_parquet
+from orchard.lake.ledger import LEDGER_SCHEMA
+from orchard.lake.parquet import from_parquet, to_parquet
+from orchard.sensing import listing_s3
+from orchard.sensing.diff import difference
+from orchard.sensing.listing import list_images
+from orchard.sensing.listing_s3 import open_client
+from orchard.settings.aws import Access
 
 MOST_SECONDS = 60
 MOST_MB = 1536

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks import phases
 from benchmarks.lines import Line, Results, notebook_lines, orchard_lines
-from orchard.prices import hourly_price
+from orchard.emr.prices import hourly_price
 
 IMAGES = (10**5, 10**6, 10**7, 10**8)
 CORES = (4, 16, 64, 256)

@@ -17,9 +17,9 @@ from cli.progress import JobBars
 from cli.spark import Spark
 from cli.tables import list_runs, show_runs
 from local.node import NodeError
-from orchard.access import Access
-from orchard.published import LATEST, Published
-from orchard.storage import local_path, to_uri
+from orchard.lake.objects import local_path, to_uri
+from orchard.lake.published_runs import LATEST, Published
+from orchard.settings.aws import Access
 from orchard_jobs.contract import BasisMode, Precision
 from orchard_jobs.errors import OrchardError
 

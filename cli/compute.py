@@ -7,15 +7,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cli.spark import Spark
-from orchard.choices import Choices
-from orchard.compact import compact
-from orchard.jobs import RunJobs
-from orchard.lake import Lake, run_slug
-from orchard.publish import Publication, publish
+from orchard.emr.job_args import RunJobs
+from orchard.lake.compaction import compact
+from orchard.lake.layout import Lake, run_slug
+from orchard.lake.objects import Storage
+from orchard.lake.storage import storage_for
+from orchard.publishing.publish import Publication, publish
 from orchard.report.write import write_report
-from orchard.sensing import sense
-from orchard.settings import Settings
-from orchard.storage import Storage, storage_for
+from orchard.sensing.sense import sense
+from orchard.settings.run_params import Choices
+from orchard.settings.settings import Settings
 from orchard_jobs.contract import Job
 from orchard_jobs.run_folder import RunFolder
 

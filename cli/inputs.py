@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.node import CODE, provide_model
-from orchard.choices import Choices
-from orchard.settings import Settings
-from orchard.storage import local_path
+from orchard.lake.objects import local_path
+from orchard.settings.run_params import Choices
+from orchard.settings.settings import Settings
 from orchard_jobs.contract import BasisMode, Precision
 from orchard_jobs.errors import OrchardError
 

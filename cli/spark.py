@@ -13,9 +13,9 @@ from local.class_archive import ClassArchive
 from local.last_word import last_word
 from local.node import CODE, NODE_ENV
 from local.processes import stop_session
-from orchard.event_logs import event_log_conf
-from orchard.settings import Settings
-from orchard.sizes import spark_sizes
+from orchard.lake.event_logs import event_log_conf
+from orchard.settings.settings import Settings
+from orchard.settings.sizing import spark_sizes
 from orchard_jobs.contract import JAVA_OPTIONS, Job
 from orchard_jobs.errors import OrchardError
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from rich.table import Table
 from rich.text import Text
 
-from orchard.figures import COMPARED, LISTED, Run, show
+from orchard.report.run_figures import COMPARED, LISTED, Run, show
 
 
 def list_runs(runs: Iterable[Run]) -> Table:

@@ -46,13 +46,13 @@ from typing import Any
 
 from airflow.sdk import DAG, chain, task
 
-from orchard.cluster import clusters_of_lake
-from orchard.defaults import default_args
-from orchard.events import event_of, results, schedule
-from orchard.fields import CLUSTER_ID, Fields
-from orchard.form import params
-from orchard.run import Run
-from orchard.settings import Settings
+from orchard.emr.job_flow import clusters_of_lake
+from orchard.settings.settings import Settings
+from orchard.workflow.default_args import default_args
+from orchard.workflow.schedule import event_of, results, schedule
+from orchard.workflow.tasks import Run
+from orchard.workflow.template_fields import CLUSTER_ID, Fields
+from orchard.workflow.trigger_form import params
 from orchard_emr_create import OrchardCreateClusterOperator
 from orchard_emr_step import OrchardStepOperator
 from orchard_emr_terminate import OrchardTerminateClusterOperator

@@ -30,9 +30,9 @@ from typing import Any
 
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
-from orchard.defaults import default_args
-from orchard.settings import Settings
-from orchard.sweeping import sweep_lake
+from orchard.settings.settings import Settings
+from orchard.workflow.default_args import default_args
+from orchard.workflow.sweeper import sweep_lake
 
 
 def build_sweeper(settings: Settings, dag_id: str = "orchard_sweeper") -> DAG:

@@ -1,44 +1,57 @@
 """The code of the pages in Airflow's UI, as one zip beside their plugin: the API server has no ``dags/``.
 
 No more than the pages import, because managed Airflow takes a new ``plugins.zip`` only with an update that
-restarts it. A test holds the list.
+restarts it. What they import is read from the revision that is deployed, which may be an older one.
 """
 
+import ast
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from bootstrap.package import EPOCH
 
 NAME = "orchard_pages.zip"
-
-MODULES = (
-    "dags/orchard/__init__.py",
-    "dags/orchard/access.py",
-    "dags/orchard/environment.py",
-    "dags/orchard/figures.py",
-    "dags/orchard/history.py",
-    "dags/orchard/hooks.py",
-    "dags/orchard/lake.py",
-    "dags/orchard/pages/",
-    "dags/orchard/published.py",
-    "dags/orchard/report/__init__.py",
-    "dags/orchard/report/assets/style.css",
-    "dags/orchard/report/words.py",
-    "dags/orchard/storage.py",
-    "dags/orchard/storage_s3.py",
-    "spark_jobs/orchard_jobs/__init__.py",
-    "spark_jobs/orchard_jobs/errors.py",
-    "spark_jobs/orchard_jobs/run_folder.py",
-)
+APP = "orchard.pages.app"
+ROOTS = ("dags/", "spark_jobs/")
+ASSETS = ("dags/orchard/pages/assets/", "dags/orchard/report/assets/style.css")
 
 
 def zip_pages(files: Mapping[str, bytes]) -> bytes:
     """Return the zip, with the same bytes wherever it is made."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for path in sorted(files):
-            if path.startswith(MODULES):
-                _, _, name = path.partition("/")
-                archive.writestr(zipfile.ZipInfo(name, EPOCH), files[path])
+        for path in sorted({*find_modules(files), *(path for path in files if path.startswith(ASSETS))}):
+            _, _, name = path.partition("/")
+            archive.writestr(zipfile.ZipInfo(name, EPOCH), files[path])
     return buffer.getvalue()
+
+
+def find_modules(files: Mapping[str, bytes]) -> set[str]:
+    """Return the paths of the app of the pages and of all of ours that it imports, wherever it does so."""
+    found: set[str] = set()
+    waiting = [APP]
+    while waiting:
+        for path in _find_paths(waiting.pop(), files):
+            if path not in found:
+                found.add(path)
+                waiting.extend(_imported(files[path]))
+    return found
+
+
+def _find_paths(name: str, files: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield the files of a module and of the packages that it is in; none for what is not ours."""
+    parts = name.split(".")
+    for end in range(1, len(parts) + 1):
+        folder = "/".join(parts[:end])
+        candidates = (f"{root}{folder}{suffix}" for root in ROOTS for suffix in (".py", "/__init__.py"))
+        yield from (path for path in candidates if path in files)
+
+
+def _imported(source: bytes) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            # What is imported from a package may be a module of it.
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)

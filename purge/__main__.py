@@ -3,8 +3,9 @@
 import os
 import sys
 
-from orchard.lake import Lake
-from orchard.storage import Storage, storage_for
+from orchard.lake.layout import Lake
+from orchard.lake.objects import Storage
+from orchard.lake.storage import storage_for
 from orchard_jobs.errors import OrchardError
 from purge.holdings import Holdings, holdings_of
 from purge.image import plan_image

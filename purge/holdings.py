@@ -7,9 +7,10 @@ from typing import Any, NamedTuple, Protocol
 
 from botocore.exceptions import ClientError
 
-from orchard.access import Access
-from orchard.hooks import s3_hook
-from orchard.storage import FileStorage, bucket_and_key, local_path
+from orchard.lake.objects import bucket_and_key, local_path
+from orchard.lake.storage_files import FileStorage
+from orchard.settings.aws import Access
+from orchard.settings.hooks import s3_hook
 from orchard_jobs.errors import OrchardError
 
 MOST_AT_ONCE = 1000

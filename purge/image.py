@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
-from orchard.history import History
-from orchard.lake import Lake, is_slug
-from orchard.ledger import read_ledger
-from orchard.retention import MAY_WORK, is_idle
-from orchard.settings import Places
-from orchard.storage import Storage
+from orchard.lake.layout import Lake, is_slug
+from orchard.lake.ledger import read_ledger
+from orchard.lake.objects import Storage
+from orchard.lake.retention import MAY_WORK, is_idle
+from orchard.lake.run_index import History
+from orchard.settings.settings import Places
 from orchard_jobs.errors import OrchardError
 from purge.holdings import Held, Holdings
 from purge.plan import Plan

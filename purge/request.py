@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from orchard.access import Access
-from orchard.cells import text_of
-from orchard.environment import read
-from orchard.settings import Places
-from orchard.storage import to_uri
+from orchard.lake.objects import to_uri
+from orchard.publishing.csv_cells import text_of
+from orchard.settings.aws import Access
+from orchard.settings.env import read
+from orchard.settings.settings import Places
 from orchard_jobs.errors import OrchardError
 
 WHAT = ("RUN", "IMAGE", "ALL")

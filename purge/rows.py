@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from orchard.cells import cell_of
-from orchard.parquet import from_parquet, open_parquet
+from orchard.lake.parquet import from_parquet, open_parquet
+from orchard.publishing.csv_cells import cell_of
 
 
 def without(name: str, data: bytes, path: str) -> bytes | None:

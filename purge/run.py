@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from orchard.event_logs import event_logs_of
-from orchard.history import History, facts_of_runs
-from orchard.lake import Lake, is_slug
-from orchard.ledger import read_ledger
-from orchard.needed import find_needs, paths_with_features
-from orchard.removal import take_out
-from orchard.retention import MAY_WORK, is_idle
-from orchard.storage import Storage
+from orchard.lake.deletion import take_out
+from orchard.lake.event_logs import event_logs_of
+from orchard.lake.feature_references import find_needs, paths_with_features
+from orchard.lake.layout import Lake, is_slug
+from orchard.lake.ledger import read_ledger
+from orchard.lake.objects import Storage
+from orchard.lake.retention import MAY_WORK, is_idle
+from orchard.lake.run_index import History, facts_of_runs
 from orchard_jobs.errors import OrchardError
 from purge.holdings import Held, Holdings
 from purge.plan import Plan

@@ -1,8 +1,8 @@
 """Purging a whole lake: all runs and what is known of their images; the images, code and models stay."""
 
-from orchard.lake import Lake
-from orchard.settings import Places, is_inside
-from orchard.storage import Storage
+from orchard.lake.layout import Lake
+from orchard.lake.objects import Storage
+from orchard.settings.settings import Places, is_inside
 from orchard_jobs.errors import OrchardError
 from purge.holdings import Held, Holdings
 from purge.plan import Plan

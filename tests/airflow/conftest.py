@@ -24,7 +24,7 @@ from emr_operators import (  # noqa: F401 - fixtures
 )
 from signed_in import visit  # noqa: F401 - a fixture
 
-from orchard.settings import Settings
+from orchard.settings.settings import Settings
 
 
 @pytest.fixture

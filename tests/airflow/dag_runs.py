@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from orchard.settings import Settings
+from orchard.settings.settings import Settings
 from orchard_features import build_dag
 
 EVERY_TASK = (

@@ -12,8 +12,8 @@ from airflow.providers.amazon.aws.hooks.emr import EmrHook
 from airflow.sdk.exceptions import TaskDeferred
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from orchard.cluster import clusters_of_lake, run_job_flow, run_tags
-from orchard.settings import Settings
+from orchard.emr.job_flow import clusters_of_lake, run_job_flow, run_tags
+from orchard.settings.settings import Settings
 from orchard_emr_create import OrchardCreateClusterOperator
 from orchard_emr_once import send_once
 from orchard_emr_step import OrchardStepOperator

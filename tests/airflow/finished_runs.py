@@ -5,12 +5,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from orchard.history import History
-from orchard.lake import Lake
-from orchard.ledger import EARLIER_SCHEMA, OUTCOME_SCHEMA
-from orchard.parquet import to_parquet
-from orchard.publish import Publication
-from orchard.storage import FileStorage
+from orchard.lake.layout import Lake
+from orchard.lake.ledger import EARLIER_SCHEMA, OUTCOME_SCHEMA
+from orchard.lake.parquet import to_parquet
+from orchard.lake.run_index import History
+from orchard.lake.storage_files import FileStorage
+from orchard.publishing.publish import Publication
 
 CLUSTER = {"id": "j-1"}
 EARLIER = [

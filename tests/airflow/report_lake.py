@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from orchard.lake import Lake
-from orchard.ledger import EARLIER_SCHEMA, LEDGER_SCHEMA, OUTCOME_SCHEMA
-from orchard.parquet import to_parquet
-from orchard.storage import FileStorage, Storage
+from orchard.lake.layout import Lake
+from orchard.lake.ledger import EARLIER_SCHEMA, LEDGER_SCHEMA, OUTCOME_SCHEMA
+from orchard.lake.objects import Storage
+from orchard.lake.parquet import to_parquet
+from orchard.lake.storage_files import FileStorage
 from orchard_jobs.contract import COMPONENT_COLUMNS, FEATURE_COLUMNS, label_of
 
 # A red, a green and a yellow ball on white, as make_thumbnail gives them.

@@ -58,7 +58,7 @@ def test_plugins_import_nothing_of_ours_but_plugins() -> None:
 
 def test_the_pages_need_nothing_of_the_jobs_but_the_contract_and_no_library_of_reports() -> None:
     allowed = ["orchard", *CONTRACT]
-    blocked = [*SPARK_SIDE, "numpy", "pyarrow", "vl_convert", "orchard.report.page"]
+    blocked = [*SPARK_SIDE, "numpy", "pyarrow", "vl_convert", "orchard.report.page.render"]
     assert (
         foreign_modules("orchard.pages.app", ["dags", "spark_jobs"], blocked, allowed) == "['orchard_jobs']"
     )

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import ParamValidationError
 
-from orchard.choices import Choices
-from orchard.form import params
-from orchard.settings import Settings
+from orchard.settings.run_params import Choices
+from orchard.settings.settings import Settings
+from orchard.workflow.trigger_form import params
 from orchard_jobs.contract import BasisMode, Precision
 from orchard_jobs.errors import OrchardError
 

@@ -8,9 +8,9 @@ from botocore.validate import ParamValidator
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from orchard.cluster import cluster_name, run_job_flow, run_of_tag, run_tags, tag_of_run
-from orchard.lake import run_slug
-from orchard.settings import Settings
+from orchard.emr.job_flow import cluster_name, run_job_flow, run_of_tag, run_tags, tag_of_run
+from orchard.lake.layout import run_slug
+from orchard.settings.settings import Settings
 from orchard_jobs.errors import OrchardError
 
 LEAST = {"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"}

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from orchard.compact import compact
-from orchard.history import History, PublishedRun
-from orchard.lake import Lake
-from orchard.ledger import LEDGER_SCHEMA, read_ledger
-from orchard.parquet import to_parquet
-from orchard.publish import to_json
-from orchard.storage import FileStorage
+from orchard.lake.compaction import compact
+from orchard.lake.layout import Lake
+from orchard.lake.ledger import LEDGER_SCHEMA, read_ledger
+from orchard.lake.parquet import to_parquet
+from orchard.lake.run_index import History, PublishedRun
+from orchard.lake.storage_files import FileStorage
+from orchard.publishing.publish import to_json
 from orchard_jobs.errors import OrchardError
 
 

@@ -10,11 +10,11 @@ from emr_operators import context_of
 from moto import mock_aws
 
 from local.summary import describe_cost
-from orchard.access import Access
-from orchard.billing import bill, cost_of_clusters, region_of, say_bill, spot_prices
-from orchard.estimate import Estimate, Work, estimate, refuse_too_dear, say
-from orchard.prices import hourly_price
-from orchard.settings import Settings
+from orchard.emr.actual_cost import bill, cost_of_clusters, region_of, say_bill, spot_prices
+from orchard.emr.cost_estimate import Estimate, Work, estimate, refuse_too_dear, say
+from orchard.emr.prices import hourly_price
+from orchard.settings.aws import Access
+from orchard.settings.settings import Settings
 from orchard_jobs.errors import OrchardError
 
 LEAST = {"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"}

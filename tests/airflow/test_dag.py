@@ -9,7 +9,7 @@ from airflow.serialization.decoders import decode_timetable
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.base import TimeRestriction
 
-from orchard.settings import Settings
+from orchard.settings.settings import Settings
 from orchard_features import build_dag
 from orchard_jobs.errors import OrchardError
 

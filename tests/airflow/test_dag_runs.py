@@ -10,11 +10,11 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from dag_runs import EVERY_TASK, add_images, live_clusters, states_of
 
-from orchard.form import params
-from orchard.lake import Lake
-from orchard.run import Run
-from orchard.settings import Settings
-from orchard.storage import local_path
+from orchard.lake.layout import Lake
+from orchard.lake.objects import local_path
+from orchard.settings.settings import Settings
+from orchard.workflow.tasks import Run
+from orchard.workflow.trigger_form import params
 from orchard_features import build_dag
 
 pytestmark = pytest.mark.usefixtures("airflow_db", "emr")

@@ -8,9 +8,9 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from dag_runs import EVERY_TASK, add_images, behave, live_clusters, states_of
 
-from orchard.run import Run
-from orchard.settings import Settings
-from orchard.storage import local_path
+from orchard.lake.objects import local_path
+from orchard.settings.settings import Settings
+from orchard.workflow.tasks import Run
 from orchard_emr_terminate import OrchardTerminateClusterOperator
 
 pytestmark = pytest.mark.usefixtures("airflow_db", "emr")
@@ -35,7 +35,7 @@ def test_a_cost_that_nobody_tells_is_no_reason_to_fail(
         raise RuntimeError("not now")
 
     add_images(tmp_path, "apple/1.jpg")
-    monkeypatch.setattr("orchard.billing.bill", fail)  # which publish asks for
+    monkeypatch.setattr("orchard.emr.actual_cost.bill", fail)  # which publish asks for
     monkeypatch.setattr(Run, "bill", fail)
     assert states_of(run()) == dict.fromkeys(EVERY_TASK, "success")
 

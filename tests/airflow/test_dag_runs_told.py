@@ -8,9 +8,9 @@ import pytest
 from dag_runs import add_images, states_of
 from receivers import webhook
 
-from orchard.events import results
-from orchard.settings import Settings
-from orchard.storage import local_path
+from orchard.lake.objects import local_path
+from orchard.settings.settings import Settings
+from orchard.workflow.schedule import results
 
 pytestmark = pytest.mark.usefixtures("airflow_db", "emr")
 

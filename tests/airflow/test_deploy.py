@@ -15,7 +15,7 @@ from deployments import BUCKET, ROOT, Repository, objects, read
 
 from deploy.wheels import pins_for
 from orchard.deployed import deployed_environment
-from orchard.settings import Settings
+from orchard.settings.settings import Settings
 from orchard_jobs.errors import OrchardError
 from tests.tiny_wheel import make_wheel
 
@@ -41,9 +41,11 @@ def test_the_bucket_gets_what_a_cluster_and_managed_airflow_need(
     assert wheelhouse.startswith(f"s3://{BUCKET}/code/wheelhouse/")
     assert f"{wheelhouse.removeprefix(f's3://{BUCKET}/')}/tiny-1.0-py3-none-any.whl" in keys
     assert {"models/m/model.bin", "models/m/card.json"} <= set(keys)
-    assert {"dags/orchard_features.py", "dags/orchard/settings.py", "dags/orchard_jobs/contract.py"} <= set(
-        keys
-    )
+    assert {
+        "dags/orchard_features.py",
+        "dags/orchard/settings/settings.py",
+        "dags/orchard_jobs/contract.py",
+    } <= set(keys)
     assert "orchard_jobs/" in read(s3, "dags/.airflowignore").decode().splitlines()
     with zipfile.ZipFile(io.BytesIO(read(s3, "plugins.zip"))) as plugins:
         assert "orchard_emr_create.py" in plugins.namelist()
@@ -250,7 +252,7 @@ def test_settings_follow_the_deployment_unless_they_are_set(
     stamp.write_text(
         json.dumps({"environment": {"ORCHARD_CODE": "s3://b/code/1", "ORCHARD_MODEL": "s3://b/m"}})
     )
-    monkeypatch.setattr("orchard.settings.deployed_environment", lambda: deployed_environment(stamp))
+    monkeypatch.setattr("orchard.settings.settings.deployed_environment", lambda: deployed_environment(stamp))
     places = Settings.from_env({"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": " "}).places
     assert (places.code, places.model) == ("s3://b/code/1", "s3://b/m")
     places = Settings.from_env({"ORCHARD_LAKE": "s3://lake", "ORCHARD_CODE": "s3://other"}).places

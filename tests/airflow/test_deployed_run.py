@@ -15,9 +15,9 @@ import pytest
 from deployments import BUCKET, ROOT, Repository, objects, read
 
 from local.emr.launcher import running_emr
-from orchard.form import params
-from orchard.run import Run
-from orchard.settings import Settings
+from orchard.settings.settings import Settings
+from orchard.workflow.tasks import Run
+from orchard.workflow.trigger_form import params
 
 HERE = Path(__file__).parent
 

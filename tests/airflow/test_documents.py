@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from orchard.settings import table
+from orchard.settings.settings import table
 
 SETTINGS = (Path(__file__).resolve().parents[2] / "docs" / "configuration.md").read_text()
 

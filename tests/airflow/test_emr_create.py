@@ -11,8 +11,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout, Tas
 from botocore.exceptions import ClientError
 from emr_operators import context_of, deferred, event_of, live, lose_answer, refusal
 
-from orchard.cluster import clusters_of_lake, run_job_flow, run_tags
-from orchard.settings import Settings
+from orchard.emr.job_flow import clusters_of_lake, run_job_flow, run_tags
+from orchard.settings.settings import Settings
 from orchard_emr_api import find_clusters
 from orchard_emr_create import OrchardCreateClusterOperator
 

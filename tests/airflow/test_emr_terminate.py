@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from emr_operators import context_of, live, refusal
 
 import orchard_emr_api
-from orchard.cluster import cluster_name
+from orchard.emr.job_flow import cluster_name
 from orchard_emr_terminate import OrchardTerminateClusterOperator
 
 pytestmark = pytest.mark.usefixtures("emr")

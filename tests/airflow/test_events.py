@@ -12,8 +12,8 @@ from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.simple import AssetTriggeredTimetable
 from moto.server import ThreadedMotoServer
 
-from orchard.events import results, schedule
-from orchard.settings import Settings
+from orchard.settings.settings import Settings
+from orchard.workflow.schedule import results, schedule
 from orchard_features import build_dag
 
 LEAST = {"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"}

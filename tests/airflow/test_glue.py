@@ -11,17 +11,17 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from moto import mock_aws
 
-from orchard import glue
-from orchard.cells import cell_of
-from orchard.glue import TABLES, Catalog
-from orchard.history import History
-from orchard.lake import Lake
-from orchard.parquet import from_parquet
-from orchard.publish import to_json
-from orchard.register import register
-from orchard.run import Run
-from orchard.settings import Settings
-from orchard.storage_s3 import S3Storage
+from orchard.lake.layout import Lake
+from orchard.lake.parquet import from_parquet
+from orchard.lake.run_index import History
+from orchard.lake.storage_s3 import S3Storage
+from orchard.publishing import glue
+from orchard.publishing.csv_cells import cell_of
+from orchard.publishing.glue import TABLES, Catalog
+from orchard.publishing.glue_sync import register
+from orchard.publishing.publish import to_json
+from orchard.settings.settings import Settings
+from orchard.workflow.tasks import Run
 from orchard_jobs.errors import OrchardError
 
 LAKE = Lake("s3://orchard/lake")

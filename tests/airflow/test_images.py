@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchard.images import Difference, difference
-from orchard.ledger import LEDGER_SCHEMA, next_ledger
-from orchard.listing import MANIFEST_SCHEMA
+from orchard.lake.ledger import LEDGER_SCHEMA, next_ledger
+from orchard.sensing.diff import Difference, difference
+from orchard.sensing.listing import MANIFEST_SCHEMA
 
 PATHS = st.text("ab/é\n", max_size=3)
 ETAGS = st.sampled_from(["1", "2"])

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchard import listing_s3
-from orchard.key_ranges import Page
-from orchard.listing_s3 import WORKERS, list_pages
+from orchard.sensing import listing_s3
+from orchard.sensing.key_ranges import Page
+from orchard.sensing.listing_s3 import WORKERS, list_pages
 
 
 class Bucket:

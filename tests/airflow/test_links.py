@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from airflow.serialization.serialized_objects import DagSerialization
 
-from orchard.settings import Settings
+from orchard.settings.settings import Settings
 from orchard_features import build_dag
 from orchard_links import CsvLink, ReportLink, StepLogsLink
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from orchard import listing
-from orchard.access import Access
-from orchard.listing import MANIFEST_SCHEMA, list_images
+from orchard.sensing import listing
+from orchard.sensing.listing import MANIFEST_SCHEMA, list_images
+from orchard.settings.aws import Access
 from orchard_jobs.errors import OrchardError
 
 NAMES = [

@@ -11,10 +11,10 @@ from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError
 from moto.server import ThreadedMotoServer
 
-from orchard import listing_s3
-from orchard.access import Access
-from orchard.listing import list_images
-from orchard.listing_s3 import WORKERS, open_client
+from orchard.sensing import listing_s3
+from orchard.sensing.listing import list_images
+from orchard.sensing.listing_s3 import WORKERS, open_client
+from orchard.settings.aws import Access
 from orchard_jobs.errors import OrchardError
 
 

@@ -12,8 +12,8 @@ from airflow.sdk.log import mask_secret
 from moto.server import ThreadedMotoServer
 from receivers import mail_server, webhook
 
-from orchard.notices import warn_of_ended, warn_of_rejected
-from orchard.settings import Settings
+from orchard.settings.settings import Settings
+from orchard.workflow.alerts import warn_of_ended, warn_of_rejected
 from orchard_features import build_dag
 from orchard_notifier import OrchardNotifier, describe_failure
 from orchard_sweeper import build_sweeper

@@ -8,9 +8,9 @@ import pytest
 from deployments import BUCKET
 from signed_in import Visit
 
-from orchard.lake import run_slug
+from orchard.lake.layout import run_slug
+from orchard.lake.storage_files import FileStorage
 from orchard.pages.app import OF_DAG_RUNS, PER_PAGE, ROUTES
-from orchard.storage import FileStorage
 from tests.published_runs import DAG_RUN, LOG_OF_STEP, add_files, published, write, write_lake
 
 EVERY_PATH = [path.format(slug="a", name="features.csv") for path in (*ROUTES, *OF_DAG_RUNS)]

@@ -12,10 +12,10 @@ from orchard_airflow import running_orchard
 from playwright.sync_api import Browser, ConsoleMessage, FrameLocator, Page, expect
 from report_lake import ReportLake, clusters
 
-from orchard.form import params
-from orchard.lake import Lake
+from orchard.lake.layout import Lake
 from orchard.report.write import write_report
-from orchard.settings import Settings
+from orchard.settings.settings import Settings
+from orchard.workflow.trigger_form import params
 from tests.airflow_server import Airflow, ScheduledRun
 from tests.waiting import wait_for
 

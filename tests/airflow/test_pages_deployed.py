@@ -25,7 +25,7 @@ print([name for name in sys.modules if name.split(".")[0] in ("orchard", "orchar
 plugin = orchard_pages.OrchardPlugin()
 (mounted,) = plugin.fastapi_apps
 assert plugin.fastapi_apps[0]["app"] is mounted["app"]
-import orchard.storage_s3  # which a lake in S3 needs
+import orchard.lake.storage_s3  # which a lake in S3 needs
 ours = (sys.modules[name] for name in list(sys.modules) if name.split(".")[0] in ("orchard", "orchard_jobs"))
 print(sorted(module.__file__ for module in ours))
 """

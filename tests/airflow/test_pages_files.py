@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from signed_in import Visit
 
+from orchard.lake.storage_files import FileStorage
 from orchard.pages import files
-from orchard.storage import FileStorage
 from tests.published_runs import REPORT, add_files, published, write, write_lake
 
 HOSTILE = "<script>alert(1)</script>"

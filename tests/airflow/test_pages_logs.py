@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from signed_in import Visit
 
-from orchard.lake import run_slug
+from orchard.lake.layout import run_slug
 from orchard.pages.logs import unpacked
 from tests.published_runs import DAG_RUN, LOG_OF_STEP, published, write, write_lake
 

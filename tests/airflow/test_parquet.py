@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from orchard.parquet import from_parquet, to_parquet
+from orchard.lake.parquet import from_parquet, to_parquet
 
 TABLE = pa.table({name: ["x", "y", "z"] for name in ("path", "label", "etag")})
 """Of three columns and two row groups, so that there would be something to share out."""
@@ -23,9 +23,9 @@ COUNT = """
 import os, sys
 from pathlib import Path
 import pyarrow as pa
-from orchard.parquet import from_parquet
-from orchard.report.rows import read_file
-from orchard.storage import FileStorage
+from orchard.lake.parquet import from_parquet
+from orchard.report.loading.rows import read_file
+from orchard.lake.storage_files import FileStorage
 from purge.rows import without
 
 before = set(os.listdir("/proc/self/task"))

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from finished_runs import CLUSTER, finish_jobs, latest_of, publication, published_runs
 
-from orchard.history import History
-from orchard.lake import Lake
-from orchard.ledger import read_ledger
-from orchard.publish import publish
-from orchard.storage import FileStorage
+from orchard.lake.layout import Lake
+from orchard.lake.ledger import read_ledger
+from orchard.lake.run_index import History
+from orchard.lake.storage_files import FileStorage
+from orchard.publishing.publish import publish
 from orchard_jobs.errors import OrchardError
 
 

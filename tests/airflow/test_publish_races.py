@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 from finished_runs import finish_jobs, latest_of, publication, published_runs
 
-from orchard.history import History
-from orchard.lake import Lake
-from orchard.ledger import read_ledger
-from orchard.publish import publish
-from orchard.storage import ABSENT, FileStorage
+from orchard.lake.layout import Lake
+from orchard.lake.ledger import read_ledger
+from orchard.lake.objects import ABSENT
+from orchard.lake.run_index import History
+from orchard.lake.storage_files import FileStorage
+from orchard.publishing.publish import publish
 from orchard_jobs.errors import OrchardError
 
 

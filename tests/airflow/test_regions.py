@@ -9,12 +9,12 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from orchard.access import Access
-from orchard.choices import Choices
-from orchard.form import params
-from orchard.regions import check_regions, region_of
-from orchard.sensing import sense
-from orchard.settings import Settings
+from orchard.sensing.regions import check_regions, region_of
+from orchard.sensing.sense import sense
+from orchard.settings.aws import Access
+from orchard.settings.run_params import Choices
+from orchard.settings.settings import Settings
+from orchard.workflow.trigger_form import params
 from orchard_jobs.errors import OrchardError
 
 PARIS = Access(region="eu-west-3")
@@ -63,7 +63,7 @@ def test_the_first_task_refuses_before_anything_is_listed(
             "ORCHARD_IMAGES": given["images"],
         }
     )
-    monkeypatch.setattr("orchard.sensing.list_images", lambda *_: pytest.fail("it has listed"))
+    monkeypatch.setattr("orchard.sensing.sense.list_images", lambda *_: pytest.fail("it has listed"))
     chosen = {name: param.value for name, param in params(settings).items()}
     with pytest.raises(OrchardError, match="s3://virginia is in us-east-1"):
         sense("r", Choices.of_run(chosen, settings), settings)
@@ -87,6 +87,6 @@ def test_s3_names_the_region_even_where_it_denies_the_rest() -> None:
 def test_where_the_region_is_not_told_the_log_says_so_and_the_run_goes_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("orchard.regions.s3_hook", lambda _: SimpleNamespace(conn=Refusing({})))
+    monkeypatch.setattr("orchard.sensing.regions.s3_hook", lambda _: SimpleNamespace(conn=Refusing({})))
     check_regions(PARIS, "s3://somebodys/images")
     assert "s3://somebodys does not tell its region: ORCHARD_REGION=eu-west-3 is not checked" in caplog.text

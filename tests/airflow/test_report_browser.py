@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from report_lake import ReportLake, clusters
 
-from orchard.lake import Lake
+from orchard.lake.layout import Lake
+from orchard.lake.objects import local_path
 from orchard.report.write import write_report
-from orchard.storage import local_path
 from orchard_jobs.contract import label_of
 
 HOSTILE = (

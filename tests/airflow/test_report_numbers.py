@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchard.report.neighbours import separate
-from orchard.report.sampling import choose_rows, hash_paths, share_out
-from orchard.report.spectrum import components_for, principal_angles, turned
-from orchard.report.styles import SHAPES, SWATCHES, assign_styles
-from orchard.report.thumbnail_uris import to_base64
-from orchard.report.words import cost, duration, moment, percent, shorten
+from orchard.report.formats import cost, duration, moment, percent, shorten
+from orchard.report.loading.sampling import choose_rows, hash_paths, share_out
+from orchard.report.numbers.neighbours import separate
+from orchard.report.numbers.spectrum import components_for, principal_angles, turned
+from orchard.report.page.styles import SHAPES, SWATCHES, assign_styles
+from orchard.report.page.thumbnail_uris import to_base64
 
 COUNTS = st.lists(st.integers(1, 10_000), min_size=1, max_size=60)
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from report_lake import THUMBNAILS, ReportLake, clusters
 
-from orchard.lake import Lake
-from orchard.report.page import to_script
+from orchard.lake.layout import Lake
+from orchard.report.page.render import to_script
 from orchard.report.write import write_report
 from orchard_jobs.contract import label_of
 

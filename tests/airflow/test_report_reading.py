@@ -9,12 +9,13 @@ import pytest
 from moto import mock_aws
 from report_lake import ReportLake, clusters, thumbnail_of
 
-from orchard.lake import Lake
-from orchard.report import reading, rows, survey
-from orchard.report.reading import read_facts
+from orchard.lake.layout import Lake
+from orchard.lake.objects import local_path
+from orchard.lake.storage_files import FileStorage
+from orchard.lake.storage_s3 import S3Storage
+from orchard.report.loading import load, rows, survey
+from orchard.report.loading.load import read_facts
 from orchard.report.write import write_report
-from orchard.storage import FileStorage, local_path
-from orchard.storage_s3 import S3Storage
 from orchard_jobs.errors import OrchardError
 
 FIRST = clusters({"apple": 130, "pear": 60, "fig": 3})
@@ -219,5 +220,5 @@ def page_of(lake: ReportLake, slug: str) -> str:
 def test_reading_is_all_that_reading_does(second: ReportLake) -> None:
     folder = local_path(second.lake.uri)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    reading.read_facts(second.storage, second.lake, "second")
+    load.read_facts(second.storage, second.lake, "second")
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before

@@ -9,14 +9,15 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from orchard.event_logs import delete_event_logs, event_log_folder
-from orchard.history import History
-from orchard.lake import Lake
-from orchard.ledger import LEDGER_SCHEMA
-from orchard.parquet import to_parquet
-from orchard.publish import to_json
-from orchard.retention import expired_runs, retain
-from orchard.storage import ABSENT, FileStorage, local_path
+from orchard.lake.event_logs import delete_event_logs, event_log_folder
+from orchard.lake.layout import Lake
+from orchard.lake.ledger import LEDGER_SCHEMA
+from orchard.lake.objects import ABSENT, local_path
+from orchard.lake.parquet import to_parquet
+from orchard.lake.retention import expired_runs, retain
+from orchard.lake.run_index import History
+from orchard.lake.storage_files import FileStorage
+from orchard.publishing.publish import to_json
 from orchard_jobs.errors import OrchardError
 
 NOW = datetime(2026, 11, 22, 2, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchard.settings import Settings, table
+from orchard.settings.settings import Settings, table
 from orchard_jobs.contract import Precision
 from orchard_jobs.errors import OrchardError
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchard.cluster_settings import DeployMode, Fleet, Spark
-from orchard.instance_types import find_type, is_arm
-from orchard.sizes import SparkSizes, core_nodes_for, spark_sizes
+from orchard.settings.cluster import DeployMode, Fleet, Spark
+from orchard.settings.instance_types import find_type, is_arm
+from orchard.settings.sizing import SparkSizes, core_nodes_for, spark_sizes
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchard.choices import Choices
-from orchard.cluster_settings import DeployMode
-from orchard.jobs import RunJobs
-from orchard.lake import run_slug
-from orchard.settings import Settings
-from orchard.steps import build_step
+from orchard.emr.job_args import RunJobs
+from orchard.emr.steps import build_step
+from orchard.lake.layout import run_slug
+from orchard.settings.cluster import DeployMode
+from orchard.settings.run_params import Choices
+from orchard.settings.settings import Settings
 from orchard_jobs.contract import BasisMode, ExportJob, FeaturizeJob, Precision, ReduceJob
 from orchard_jobs.errors import OrchardError
 

@@ -9,8 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from orchard.storage import ABSENT, FileStorage, Storage
-from orchard.storage_s3 import S3Storage
+from orchard.lake.objects import ABSENT, Storage
+from orchard.lake.storage_files import FileStorage
+from orchard.lake.storage_s3 import S3Storage
 from orchard_jobs.errors import OrchardError
 
 
@@ -114,7 +115,7 @@ def test_a_local_write_that_fails_leaves_the_old_bytes_and_no_other_file(
     def fail(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("orchard.storage.os.fsync", fail)
+    monkeypatch.setattr("orchard.lake.storage_files.os.fsync", fail)
     with pytest.raises(OSError, match="No space left"):
         storage.write(uri, b"new")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"old")]

@@ -11,10 +11,10 @@ import pytest
 from emr_operators import live
 from receivers import webhook
 
-from orchard.cluster import run_job_flow, run_tags
-from orchard.cluster_settings import Limits
-from orchard.settings import Settings
-from orchard.sweeping import why_end
+from orchard.emr.job_flow import run_job_flow, run_tags
+from orchard.settings.cluster import Limits
+from orchard.settings.settings import Settings
+from orchard.workflow.sweeper import why_end
 from orchard_sweeper import build_sweeper
 
 TAGS = {"orchard:dag": "orchard_features", "orchard:run": "manual__2026-11-22T06:48:26+00:00"}

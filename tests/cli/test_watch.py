@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cli.compute import Watch
-from orchard.storage import FileStorage
+from orchard.lake.storage_files import FileStorage
 from orchard_jobs.run_folder import RunFolder
 
 Told = list[tuple[str, dict[str, Any]]]

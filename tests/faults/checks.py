@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchard.storage import local_path
+from orchard.lake.objects import local_path
 from tests.faults.scenario import ENDED, Scenario
 from tests.waiting import wait_for
 

@@ -16,9 +16,9 @@ import psutil
 import requests
 from botocore.config import Config
 
-from orchard.cluster import LAKE_TAG
-from orchard.lake import run_slug
-from orchard.settings import Settings
+from orchard.emr.job_flow import LAKE_TAG
+from orchard.lake.layout import run_slug
+from orchard.settings.settings import Settings
 from orchard_features import build_dag
 from tests.faults.node import Node
 from tests.waiting import wait_for

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from orchard.settings import Settings
+from orchard.settings.settings import Settings
 from tests.infra.stack import GIVEN, REGION, Stack, deploy
 
 

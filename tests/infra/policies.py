@@ -7,8 +7,8 @@ from typing import Any
 
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
-from orchard.cluster import run_job_flow, run_tags
-from orchard.settings import Settings
+from orchard.emr.job_flow import run_job_flow, run_tags
+from orchard.settings.settings import Settings
 from tests.infra.iam import Statement, as_list
 from tests.infra.stack import ACCOUNT, LAKE, REGION, Stack
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from orchard.event_logs import event_log_folder
-from orchard.lake import Lake
-from orchard.settings import Settings
+from orchard.lake.event_logs import event_log_folder
+from orchard.lake.layout import Lake
+from orchard.settings.settings import Settings
 from tests.infra.conftest import settings_of
 from tests.infra.iam import is_allowed
 from tests.infra.policies import (

@@ -14,13 +14,13 @@ from botocore import xform_name
 from botocore.client import BaseClient
 from botocore.session import Session
 
-from orchard.compact import KEPT
-from orchard.form import params
-from orchard.lake import Lake
-from orchard.ledger import LEDGER_SCHEMA
-from orchard.parquet import to_parquet
-from orchard.run import Run
-from orchard.settings import Settings
+from orchard.lake.compaction import KEPT
+from orchard.lake.layout import Lake
+from orchard.lake.ledger import LEDGER_SCHEMA
+from orchard.lake.parquet import to_parquet
+from orchard.settings.settings import Settings
+from orchard.workflow.tasks import Run
+from orchard.workflow.trigger_form import params
 from tests.infra.conftest import account, settings_of
 from tests.infra.iam import is_allowed
 from tests.infra.policies import (

@@ -7,7 +7,7 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-from orchard.settings import table
+from orchard.settings.settings import table
 from tests.infra.stack import ROOT, template
 
 GUIDE = ROOT / "docs" / "aws.md"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchard.settings import Settings
+from orchard.settings.settings import Settings
 from tests.infra.iam import NO_KEYS, is_allowed
 from tests.infra.policies import (
     CLUSTER,

@@ -7,8 +7,8 @@ import boto3
 import pytest
 from cfnlint.api import ManualArgs, lint
 
-from orchard.cluster import run_job_flow, run_tags
-from orchard.settings import Settings, table
+from orchard.emr.job_flow import run_job_flow, run_tags
+from orchard.settings.settings import Settings, table
 from tests.infra.conftest import account, settings_of
 from tests.infra.stack import GIVEN, LAKE, REGION, TEMPLATE, Stack, deploy, template
 

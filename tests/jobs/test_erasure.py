@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from orchard.cells import cell_of, text_of
+from orchard.publishing.csv_cells import cell_of, text_of
 from orchard_jobs.export import defuse
 from tests.jobs.conftest import ROOT
 from tests.jobs.feature_rows import make_rows

@@ -15,8 +15,8 @@ import psutil
 import pyarrow as pa
 import pytest
 
-from orchard.event_logs import event_log_folder, event_logs_of
-from orchard.storage import FileStorage
+from orchard.lake.event_logs import event_log_folder, event_logs_of
+from orchard.lake.storage_files import FileStorage
 from tests.ingredients import ROOT, run_orchard
 from tests.ports import free_port
 from tests.waiting import wait_for

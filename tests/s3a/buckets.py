@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 
-from orchard.storage import bucket_and_key
+from orchard.lake.objects import bucket_and_key
 
 IMAGES, LAKE = "fruit", "lake"
 CODE = f"s3://{LAKE}/50% ü #1 + more/code"

@@ -7,9 +7,9 @@ from typing import Any
 
 import boto3
 
-from orchard.cluster import run_job_flow, run_tags
-from orchard.settings import Settings
-from orchard.steps import build_step
+from orchard.emr.job_flow import run_job_flow, run_tags
+from orchard.emr.steps import build_step
+from orchard.settings.settings import Settings
 from orchard_jobs.contract import Job
 from tests.s3a.buckets import CODE, LAKE, read
 from tests.waiting import wait_for

@@ -15,10 +15,11 @@ import boto3
 import psutil
 import pytest
 
-from orchard.event_logs import event_logs_of
-from orchard.lake import run_slug
-from orchard.settings import Settings
-from orchard.storage import bucket_and_key, storage_for
+from orchard.lake.event_logs import event_logs_of
+from orchard.lake.layout import run_slug
+from orchard.lake.objects import bucket_and_key
+from orchard.lake.storage import storage_for
+from orchard.settings.settings import Settings
 from orchard_features import build_dag
 from tests.s3a.buckets import IMAGES, LAKE, incomplete_uploads, keys_below, read, success_of, upload
 from tests.s3a.conftest import CORRUPT

@@ -16,13 +16,13 @@ from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
-from orchard.figures import COMPARED, LISTED, Figure, cost, environment, minutes
-from orchard.lake import run_slug
+from orchard.lake.layout import run_slug
+from orchard.lake.published_runs import Published
 from orchard.pages import dag_runs, files, logs, templates
 from orchard.pages.guard import Guarded
 from orchard.pages.problems import Absent, tell_absent, tell_error, tell_lake
 from orchard.pages.source import Source
-from orchard.published import Published
+from orchard.report.run_figures import COMPARED, LISTED, Figure, cost, environment, minutes
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.run_folder import RunFolder
 

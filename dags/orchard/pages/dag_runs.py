@@ -10,7 +10,7 @@ from airflow.models.xcom import XComModel
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from orchard.lake import run_slug
+from orchard.lake.layout import run_slug
 
 
 @dataclass(frozen=True)

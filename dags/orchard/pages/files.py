@@ -5,8 +5,8 @@ from typing import BinaryIO
 
 from fastapi.responses import StreamingResponse
 
+from orchard.lake.objects import Storage
 from orchard.pages.guard import FILE, REPORT
-from orchard.storage import Storage
 
 PART = 4 << 20
 """Bytes read at once; in S3, of one request."""

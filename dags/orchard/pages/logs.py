@@ -11,9 +11,9 @@ from typing import BinaryIO, cast
 
 from fastapi.responses import StreamingResponse
 
+from orchard.lake.objects import Storage
 from orchard.pages.files import PART, parts
 from orchard.pages.guard import FILE
-from orchard.storage import Storage
 
 CLUSTER = re.compile(r"j-[A-Z0-9]{1,64}")
 STEP = re.compile(r"s-[A-Z0-9]{1,64}")

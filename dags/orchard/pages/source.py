@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from orchard.access import Access
-from orchard.environment import place, read, setting
-from orchard.published import Published
-from orchard.storage import Storage, storage_for
+from orchard.lake.objects import Storage
+from orchard.lake.published_runs import Published
+from orchard.lake.storage import storage_for
+from orchard.settings.aws import Access
+from orchard.settings.env import place, read, setting
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from orchard.figures import show
-from orchard.report.words import moment, plural
+from orchard.report.formats import moment, plural
+from orchard.report.run_figures import show
 
 
 def render(request: Request, name: str, status: int = 200, **shown: Any) -> HTMLResponse:

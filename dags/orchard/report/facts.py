@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from orchard.report.neighbours import Matrix, Separation
+from orchard.report.numbers.neighbours import Matrix, Separation
+
+COMPONENTS = 20
+"""Most components that are shown: the first ones."""
 
 STEADY = 15.0
 """Degrees: what has turned less still means much the same; its cosine is 0.97."""

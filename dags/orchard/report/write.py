@@ -1,9 +1,9 @@
 """Make the report of a published run: from the lake, into the lake."""
 
-from orchard.lake import Lake
-from orchard.report.page import render
-from orchard.report.reading import read_facts
-from orchard.storage import Storage
+from orchard.lake.layout import Lake
+from orchard.lake.objects import Storage
+from orchard.report.loading.load import read_facts
+from orchard.report.page.render import render
 
 
 def write_report(storage: Storage, lake: Lake, slug: str) -> str:

@@ -11,14 +11,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from orchard.cells import cell_of
-from orchard.event_logs import event_log_folder
-from orchard.history import History
-from orchard.lake import Lake
-from orchard.ledger import LEDGER_SCHEMA
-from orchard.parquet import to_parquet
-from orchard.publish import to_json
-from orchard.storage import FileStorage, Storage, local_path
+from orchard.lake.event_logs import event_log_folder
+from orchard.lake.layout import Lake
+from orchard.lake.ledger import LEDGER_SCHEMA
+from orchard.lake.objects import Storage, local_path
+from orchard.lake.parquet import to_parquet
+from orchard.lake.run_index import History
+from orchard.lake.storage_files import FileStorage
+from orchard.publishing.csv_cells import cell_of
+from orchard.publishing.publish import to_json
 from purge.__main__ import make_plan
 from purge.holdings import FileHoldings, Held, Holdings
 from purge.plan import Plan

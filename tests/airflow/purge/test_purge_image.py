@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from orchard.lake import Lake
-from orchard.parquet import from_parquet
-from orchard.storage_s3 import S3Storage
+from orchard.lake.layout import Lake
+from orchard.lake.parquet import from_parquet
+from orchard.lake.storage_s3 import S3Storage
 from orchard_jobs.errors import OrchardError
 from purge.holdings import S3Holdings
 from tests.airflow.purge.places import Place, lines

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from orchard.cells import cell_of, text_of
-from orchard.parquet import from_parquet, open_parquet
-from orchard.publish import to_json
+from orchard.lake.parquet import from_parquet, open_parquet
+from orchard.publishing.csv_cells import cell_of, text_of
+from orchard.publishing.publish import to_json
 from purge.rows import without
 from tests.airflow.purge.places import lines, parquet
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from orchard.history import History, PublishedRun
-from orchard.publish import to_json
-from orchard.storage import local_path
+from orchard.lake.objects import local_path
+from orchard.lake.run_index import History, PublishedRun
+from orchard.publishing.publish import to_json
 from orchard_jobs.errors import OrchardError
 from tests.airflow.purge.places import OLD, Place
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from airflow.sdk.definitions.timetables.simple import NullTimetable
 
-from orchard.settings import Settings
+from orchard.settings.settings import Settings
 from orchard_features import build_dag
 from orchard_sweeper import build_sweeper
 

@@ -1,0 +1,125 @@
+"""What the clusters of a run have cost, by the seconds of its instances; and what Spot costs now."""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+from airflow.providers.amazon.aws.hooks.emr import EmrHook
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from orchard.emr.cost_estimate import per_1000
+from orchard.emr.job_flow import cluster_name
+from orchard.emr.prices import AS_OF, hourly_price
+from orchard.settings.aws import Access
+from orchard.settings.settings import Settings
+from orchard_emr_api import ENDED_STATES, LIVE_STATES, find_clusters
+
+log = logging.getLogger(__name__)
+
+SHORTEST = 60
+"""Seconds that are billed of an instance at least."""
+
+BRIEF = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
+
+
+def cost_of_clusters(tags: dict[str, str], images: int, settings: Settings) -> dict[str, Any] | None:
+    """Return what a run's clusters have cost until now, or until their ends; None where EMR does not tell.
+
+    There are several where a task was cleared after the first had ended. What they cost is worth knowing,
+    but no reason for a run to fail.
+
+    Args:
+        tags: Those of the run.
+    """
+    try:
+        client = EmrHook(**settings.access.hook, config=BRIEF).conn
+        states = (*LIVE_STATES, "TERMINATING", *ENDED_STATES)
+        clusters = find_clusters(client, cluster_name(tags), tags, states)
+        instances = [instance for cluster in clusters for instance in _instances(client, cluster)]
+        on_spot = sorted({one["InstanceType"] for one in instances if one.get("Market") == "SPOT"})
+        return bill(instances, images, client.meta.region_name, spot_prices(on_spot, settings.access))
+    except Exception:
+        log.exception("The cost of this run is unknown")
+        return None
+
+
+def bill(
+    instances: list[dict[str, Any]], images: int, region: str | None, spot: Mapping[str, float]
+) -> dict[str, Any]:
+    """Return the cost of ListInstances' ``instances``. Pure, but for the time."""
+    now = datetime.now(UTC)
+    seconds: dict[tuple[str, str], float] = {}
+    for instance in instances:
+        key = (instance["InstanceType"], instance.get("Market", "ON_DEMAND"))
+        seconds[key] = seconds.get(key, 0.0) + _seconds(instance["Status"]["Timeline"], now)
+    prices = {
+        (name, market): hourly_price(name, region, spot.get(name) if market == "SPOT" else None)
+        for name, market in seconds
+    }
+    unknown = sorted({name for (name, _), price in prices.items() if price is None})
+    dollars = None
+    if instances and not unknown:
+        dollars = round(sum((prices[key] or 0.0) * used / 3600 for key, used in seconds.items()), 4)
+    return {
+        "dollars": dollars,
+        "per_1000_images": per_1000(dollars, images),
+        "instances": len(instances),
+        "instance_seconds": round(sum(seconds.values())),
+        "until": now.isoformat(timespec="seconds"),
+        "region": region,
+        "prices_of": AS_OF,
+        "unknown": unknown,
+    }
+
+
+def say_bill(cost: Mapping[str, Any]) -> str:
+    """Return a cost as a line."""
+    used = f"{cost['instances']} instances for {cost['instance_seconds']} s in all"
+    if cost["dollars"] is None:
+        where = f"{', '.join(cost['unknown']) or 'no instance'} in {cost['region'] or 'no region'}"
+        return f"{used}, at a cost that is unknown: there is no price of {where}"
+    each = (
+        "" if cost["per_1000_images"] is None else f" ({cost['per_1000_images']:.4f} $ per 1,000 new images)"
+    )
+    return f"{used}: {cost['dollars']:.4f} ${each}, by {cost['region']}'s list prices of {cost['prices_of']}"
+
+
+def spot_prices(names: list[str], access: Access) -> dict[str, float]:
+    """Return what EC2 asks for Spot instances now, in the dearest zone; nothing where it does not tell."""
+    if not names:
+        return {}
+    try:
+        client: Any = AwsGenericHook(**access.hook, client_type="ec2", config=BRIEF).conn
+        answer = client.describe_spot_price_history(
+            InstanceTypes=names, ProductDescriptions=["Linux/UNIX"], StartTime=datetime.now(UTC)
+        )
+    except (ClientError, BotoCoreError) as error:
+        log.warning("Spot prices are unknown, those on demand stand in: %s", error)
+        return {}
+    prices: dict[str, float] = {}
+    for item in answer["SpotPriceHistory"]:
+        name = item["InstanceType"]
+        prices[name] = max(prices.get(name, 0.0), float(item["SpotPrice"]))
+    return prices
+
+
+def region_of(access: Access) -> str | None:
+    """Return the region in which clusters are made; None where nothing tells it."""
+    try:
+        return access.region or EmrHook(**access.hook).conn_region_name
+    except BotoCoreError:
+        return None
+
+
+def _instances(client: Any, cluster_id: str) -> list[dict[str, Any]]:
+    pages = client.get_paginator("list_instances").paginate(ClusterId=cluster_id)
+    return [instance for page in pages for instance in page["Instances"]]
+
+
+def _seconds(timeline: Mapping[str, datetime], now: datetime) -> float:
+    """Of one instance, from being asked for to its end."""
+    began = timeline.get("CreationDateTime", now)
+    return max((timeline.get("EndDateTime", now) - began).total_seconds(), SHORTEST)

@@ -1,0 +1,137 @@
+"""What a run is going to cost, before there is a cluster. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from orchard.emr.prices import AS_OF, hourly_price
+from orchard.settings.cluster import Fleet
+from orchard.settings.settings import Settings
+from orchard.settings.sizing import cores_of_worker
+from orchard_jobs.errors import OrchardError
+
+JOBS_SECONDS = 180
+"""Of three Spark jobs, beside what grows with the images: their start, and the end of the cluster."""
+
+ROWS_PER_CORE = 1500
+"""Rows of the result that a core fits, projects and writes in a second. Seen: PCA of 20,622 rows on two
+shared cores in 7 s."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run has to do, and with how many core nodes.
+
+    Args:
+        images: New images, whose features are computed.
+        rows: Rows of the result, of which these are a part.
+    """
+
+    images: int
+    rows: int
+    core_nodes: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one run takes.
+
+    Args:
+        images: New ones.
+        seconds: From asking for the cluster to its end.
+        dollars: At most, by the dearest type of each fleet; None where a price is unknown.
+        per_1000_images: Dollars.
+        unknown: Instance types without a price.
+    """
+
+    images: int
+    core_nodes: int
+    task_nodes: int
+    cores: int
+    seconds: int
+    dollars: float | None
+    per_1000_images: float | None
+    unknown: tuple[str, ...]
+    region: str | None
+    prices_of: str = AS_OF
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"unknown": list(self.unknown)}
+
+
+def estimate(work: Work, settings: Settings, region: str | None) -> Estimate:
+    """Estimate a run, by prices on demand: Spot nodes become that where there is no Spot."""
+    fleet, cost, images, core_nodes = settings.fleet, settings.cost, work.images, work.core_nodes
+    cores = (core_nodes + fleet.task_nodes) * cores_of_worker(fleet)
+    seconds = cost.boot_seconds + JOBS_SECONDS
+    seconds += round(images / (cost.images_per_core * cores) + work.rows / (ROWS_PER_CORE * cores))
+    hourly = _hourly(core_nodes, fleet, region)
+    dollars = None if hourly is None else round(hourly * max(seconds, 60) / 3600, 4)
+    return Estimate(
+        images=images,
+        core_nodes=core_nodes,
+        task_nodes=fleet.task_nodes,
+        cores=cores,
+        seconds=seconds,
+        dollars=dollars,
+        per_1000_images=per_1000(dollars, images),
+        unknown=tuple(sorted(name for name in _types(fleet) if hourly_price(name, region) is None)),
+        region=region,
+    )
+
+
+def refuse_too_dear(estimated: Estimate, ceiling: float | None) -> None:
+    """Raise OrchardError where a run might cost more than ``ceiling`` dollars, or nobody can tell."""
+    if ceiling is None or (estimated.dollars is not None and estimated.dollars <= ceiling):
+        return
+    if estimated.dollars is None:
+        raise OrchardError(
+            f"the cost of {', '.join(estimated.unknown)} in {estimated.region or 'no region'} is unknown",
+            rule=f"a run with a ceiling of {ceiling:g} $ needs an estimate; prices.py has what is known",
+            remedy="use types and a region with a price, or trigger the run without a ceiling",
+        )
+    raise OrchardError(
+        f"{say(estimated)}",
+        rule=f"the ceiling is {ceiling:g} $ (nothing has been started)",
+        remedy="trigger the run with a higher cost_ceiling, or with fewer core_nodes; or raise "
+        "ORCHARD_COST_CEILING",
+    )
+
+
+def say(estimated: Estimate) -> str:
+    """Return the estimate as a line."""
+    nodes = f"1 primary, {estimated.core_nodes} core and {estimated.task_nodes} task nodes"
+    work = f"{estimated.images} new images: about {estimated.seconds / 60:.0f} minutes on {nodes}"
+    if estimated.dollars is None:
+        where = f"of {', '.join(estimated.unknown)} in {estimated.region or 'no region'}"
+        return f"{work}, at a cost that is unknown: there is no price {where}"
+    return (
+        f"{work}, at most {estimated.dollars:.2f} $ ({estimated.per_1000_images:.4f} $ per 1,000 images), "
+        f"by {estimated.region}'s list prices of {estimated.prices_of}"
+    )
+
+
+def per_1000(dollars: float | None, images: int) -> float | None:
+    """Return dollars per 1,000 images."""
+    return round(dollars * 1000 / images, 6) if dollars is not None and images else None
+
+
+def _hourly(core_nodes: int, fleet: Fleet, region: str | None) -> float | None:
+    """Of all nodes, each as dear as its fleet's dearest type; None where a price is unknown."""
+    primary = [hourly_price(name, region) for name in fleet.primary_types]
+    core = [hourly_price(name, region) for name in fleet.core_types]
+    task = [hourly_price(name, region) for name in fleet.task_types]
+    fleets = [(1, primary), (core_nodes, core), *([(fleet.task_nodes, task)] if fleet.task_nodes else [])]
+    dearest = [(nodes, _dearest(prices)) for nodes, prices in fleets]
+    if any(price is None for _, price in dearest):
+        return None
+    return sum(nodes * price for nodes, price in dearest if price is not None)
+
+
+def _dearest(prices: Iterable[float | None]) -> float | None:
+    known = list(prices)
+    return None if None in known else max(price for price in known if price is not None)
+
+
+def _types(fleet: Fleet) -> set[str]:
+    return {*fleet.primary_types, *fleet.core_types, *(fleet.task_types if fleet.task_nodes else ())}

@@ -1,0 +1,228 @@
+"""Settings and a run as the request of EMR's RunJobFlow. Pure.
+
+Two things that RunJobFlow cannot say (botocore's model has no member for them): IMDSv2 comes from the
+security configuration or the account's default, and there is no client token, so that creating twice
+is prevented by the tags below (see ``plugins/orchard_emr_create.py``).
+"""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, unquote
+
+from orchard.lake.event_logs import event_log_conf
+from orchard.lake.layout import run_slug
+from orchard.settings.cluster import Fleet
+from orchard.settings.settings import Settings
+from orchard.settings.sizing import spark_sizes
+from orchard_emr_api import ClusterGroup
+from orchard_jobs.contract import JAVA_OPTIONS
+from orchard_jobs.errors import OrchardError
+
+DAG_TAG = "orchard:dag"
+RUN_TAG = "orchard:run"
+LAKE_TAG = "orchard:lake"
+
+LONGEST_TAG = 256
+"""Characters that a tag holds, and the name of a cluster."""
+
+
+def run_tags(dag_id: str, run_id: str, settings: Settings) -> dict[str, str]:
+    """Return the tags that tell the cluster of a run from every other.
+
+    The lake is among them because two Airflows in one account have equal DAG and run ids.
+
+    Raises:
+        OrchardError: if no tag holds the run id.
+    """
+    return {DAG_TAG: dag_id, RUN_TAG: tag_of_run(run_id), LAKE_TAG: _tag_of_lake(settings)}
+
+
+def tag_of_run(run_id: str) -> str:
+    """Return a run id as the value of a tag, from which ``run_of_tag`` gets it back.
+
+    EMR's tags take letters, digits, spaces and ``_.:/=+-@``. All other characters, and spaces, which may
+    be trimmed, become their UTF-8 bytes as ``=XX``: percent-encoding with another sign.
+
+    Raises:
+        OrchardError: if it is too long for a tag then.
+    """
+    tag = quote(run_id, safe="/:+@").replace("~", "%7E").replace("%", "=")
+    if len(tag) > LONGEST_TAG:
+        raise OrchardError(
+            f"run id {run_id}",
+            rule=f"it fits in a tag of {LONGEST_TAG} characters, where any but A-Z a-z 0-9 _.:/+-@ takes 3",
+            remedy="trigger the run again with a shorter run id",
+        )
+    return tag
+
+
+def run_of_tag(tag: str) -> str:
+    """Return the run id of which ``tag_of_run`` made the tag."""
+    return unquote(tag.replace("=", "%"))
+
+
+def cluster_name(tags: Mapping[str, str]) -> str:
+    """Return the name of a run's cluster, which no other run's has. EMR lists names, but no tags."""
+    dag_id = tags[DAG_TAG]
+    return f"{dag_id[:100]} {run_slug(run_of_tag(tags[RUN_TAG]), dag_id)}{_end_of_name(tags[LAKE_TAG])}"
+
+
+def clusters_of_lake(settings: Settings) -> ClusterGroup:
+    """Return what tells the clusters of the lake, whichever DAG they are of, from all others."""
+    tag = _tag_of_lake(settings)
+    return ClusterGroup(_end_of_name(tag), tags={LAKE_TAG: tag}, most=settings.limits.max_clusters)
+
+
+def run_job_flow(tags: dict[str, str], core_nodes: int, settings: Settings) -> dict[str, Any]:
+    """Return RunJobFlow's request for the cluster of one run."""
+    fleet, places = settings.fleet, settings.places
+    request = {
+        "Name": cluster_name(tags),
+        "LogUri": f"{places.logs}/",
+        "ReleaseLabel": fleet.release,
+        "Applications": [{"Name": "Spark"}],
+        "Instances": _instances(fleet, core_nodes),
+        "BootstrapActions": [_bootstrap_action(fleet, places.code)],
+        "Configurations": _configurations(core_nodes, settings),
+        "JobFlowRole": fleet.instance_profile,
+        "ServiceRole": fleet.service_role,
+        "VisibleToAllUsers": True,
+        "StepConcurrencyLevel": 1,
+        "AutoTerminationPolicy": {"IdleTimeout": fleet.idle_timeout},
+        # The managed policy AmazonEMRServicePolicy_v2 acts only on what has the last tag.
+        "Tags": [
+            {"Key": key, "Value": value}
+            for key, value in {**tags, "for-use-with-amazon-emr-managed-policies": "true"}.items()
+        ],
+    }
+    if fleet.security_configuration:
+        request["SecurityConfiguration"] = fleet.security_configuration
+    return request
+
+
+def _tag_of_lake(settings: Settings) -> str:
+    return run_slug(settings.places.lake)
+
+
+def _end_of_name(lake_tag: str) -> str:
+    return f" {lake_tag.rpartition('-')[2]}"
+
+
+def _instances(fleet: Fleet, core_nodes: int) -> dict[str, Any]:
+    instances: dict[str, Any] = {
+        "InstanceFleets": _fleets(fleet, core_nodes),
+        # Steps are added one by one, so that each is a task of its own in Airflow.
+        "KeepJobFlowAliveWhenNoSteps": True,
+        "TerminationProtected": False,
+    }
+    if fleet.subnets:
+        instances["Ec2SubnetIds"] = list(fleet.subnets)
+    if fleet.security_groups:
+        nodes, service = fleet.security_groups
+        instances |= {
+            "EmrManagedMasterSecurityGroup": nodes,
+            "EmrManagedSlaveSecurityGroup": nodes,
+            "ServiceAccessSecurityGroup": service,
+        }
+    return instances
+
+
+def _fleets(fleet: Fleet, core_nodes: int) -> list[dict[str, Any]]:
+    on_demand = {"OnDemandSpecification": {"AllocationStrategy": "lowest-price"}}
+    fleets = [
+        _fleet("MASTER", fleet.primary_types, fleet.ebs_gib, on_demand) | {"TargetOnDemandCapacity": 1},
+        _fleet("CORE", fleet.core_types, fleet.ebs_gib, on_demand) | {"TargetOnDemandCapacity": core_nodes},
+    ]
+    if fleet.task_nodes:
+        spot = {
+            "SpotSpecification": {
+                "AllocationStrategy": "price-capacity-optimized",
+                "TimeoutDurationMinutes": 10,
+                "TimeoutAction": "SWITCH_TO_ON_DEMAND",
+            }
+        }
+        fleets.append(
+            _fleet("TASK", fleet.task_types, fleet.ebs_gib, spot) | {"TargetSpotCapacity": fleet.task_nodes}
+        )
+    return fleets
+
+
+def _fleet(kind: str, types: tuple[str, ...], ebs_gib: int, launch: dict[str, Any]) -> dict[str, Any]:
+    volume = {"VolumeSpecification": {"VolumeType": "gp3", "SizeInGB": ebs_gib}, "VolumesPerInstance": 1}
+    return {
+        "Name": kind.lower(),
+        "InstanceFleetType": kind,
+        "InstanceTypeConfigs": [
+            {
+                "InstanceType": instance_type,
+                "WeightedCapacity": 1,
+                "EbsConfiguration": {"EbsBlockDeviceConfigs": [volume]},
+            }
+            for instance_type in types
+        ],
+        "LaunchSpecifications": launch,
+    }
+
+
+def _bootstrap_action(fleet: Fleet, code: str) -> dict[str, Any]:
+    arguments = ["--target", fleet.node_env, "--source", code, *shlex.split(fleet.bootstrap_args)]
+    return {
+        "Name": "install the Python environment",
+        "ScriptBootstrapAction": {"Path": f"{code}/install_node.sh", "Args": arguments},
+    }
+
+
+def _configurations(core_nodes: int, settings: Settings) -> list[dict[str, Any]]:
+    fleet, region = settings.fleet, settings.access.region
+    spark = spark_sizes(fleet, settings.spark)
+    python = f"{fleet.node_env}/bin/python"
+    # What reads S3 beside S3A, in Python, looks for its region there.
+    exports = {"PYSPARK_PYTHON": python, **({"AWS_REGION": region} if region else {})}
+    return [
+        {
+            "Classification": "spark-defaults",
+            "Properties": {
+                "spark.pyspark.python": python,
+                "spark.pyspark.driver.python": python,
+                "spark.driver.memory": spark.driver_memory,
+                "spark.executor.memory": spark.executor_memory,
+                "spark.executor.memoryOverhead": spark.executor_overhead,
+                "spark.driver.extraJavaOptions": JAVA_OPTIONS,
+                "spark.executor.extraJavaOptions": JAVA_OPTIONS,
+                "spark.executor.cores": str(spark.executor_cores),
+                # To start with, one on each node; Spark asks for more where there is room.
+                "spark.executor.instances": str(core_nodes + fleet.task_nodes),
+                # https://docs.aws.amazon.com/emr/latest/ReleaseGuide/s3a-magicv2-committer.html
+                **{
+                    # Hadoop looks it up by the scheme of what is written, which is s3 here.
+                    f"spark.hadoop.mapreduce.outputcommitter.factory.scheme.{scheme}": (
+                        "org.apache.hadoop.fs.s3a.commit.S3ACommitterFactory"
+                    )
+                    for scheme in ("s3", "s3a")
+                },
+                "spark.hadoop.fs.s3a.committer.name": "magicv2",
+                "spark.hadoop.fs.s3a.committer.magic.enabled": "true",
+                "spark.hadoop.fs.s3a.committer.magic.track.commits.in.memory.enabled": "true",
+                **({"spark.executorEnv.AWS_REGION": region} if region else {}),
+                **event_log_conf(settings.places.logs),
+                **(_of_driver_in_container(spark.driver_overhead, region) if spark.driver_overhead else {}),
+            },
+        },
+        {
+            "Classification": "spark-env",
+            "Properties": {},
+            "Configurations": [{"Classification": "export", "Properties": exports}],
+        },
+    ]
+
+
+def _of_driver_in_container(overhead: str, region: str | None) -> dict[str, str]:
+    return {
+        "spark.driver.memoryOverhead": overhead,
+        # A job that fails is tried again by its task, which says why; YARN would do it unseen, and first.
+        # YARN does not count an attempt that ended because its node was lost.
+        "spark.yarn.maxAppAttempts": "1",
+        # What spark-env exports stays on the primary node.
+        **({"spark.yarn.appMasterEnv.AWS_REGION": region} if region else {}),
+    }

@@ -1,0 +1,52 @@
+"""A job as a step of EMR. Pure."""
+
+from typing import Any
+from urllib.parse import quote
+
+from orchard.settings.cluster import DeployMode
+from orchard_jobs.contract import Job
+from orchard_jobs.errors import OrchardError
+
+LONGEST_STEP = 10240
+"""Characters in a HadoopJarStep: https://docs.aws.amazon.com/emr/latest/APIReference/API_AddJobFlowSteps.html"""
+
+
+def build_step(job: Job, slug: str, code: str, deploy_mode: DeployMode = DeployMode.CLIENT) -> dict[str, Any]:
+    """Return the step that runs ``job`` for the run ``slug`` with the code at the URI ``code``.
+
+    Raises:
+        OrchardError: if EMR would refuse the step for its length.
+    """
+    arguments = [
+        "spark-submit",
+        "--deploy-mode",
+        str(deploy_mode),
+        "--name",
+        f"orchard {job.NAME} {slug}",
+        "--py-files",
+        f"{_for_spark_submit(code)}/orchard_jobs.zip",
+        f"{_for_spark_submit(code)}/run.py",
+        *job.command,
+    ]
+    _refuse_too_long(arguments, job.NAME)
+    return {
+        "Name": f"{job.NAME} {slug}",
+        # A failed step leaves the cluster to its task, which reads the log and may try again.
+        "ActionOnFailure": "CONTINUE",
+        "HadoopJarStep": {"Jar": "command-runner.jar", "Args": arguments},
+    }
+
+
+def _for_spark_submit(uri: str) -> str:
+    """Percent-encode: spark-submit, unlike Hadoop's ``Path``, decodes the URIs of what it is to run."""
+    return quote(uri, safe="/:")
+
+
+def _refuse_too_long(arguments: list[str], name: str) -> None:
+    length = len("command-runner.jar") + sum(map(len, arguments))
+    if length > LONGEST_STEP:
+        raise OrchardError(
+            f"the step '{name}' is {length} characters long",
+            rule=f"EMR takes {LONGEST_STEP}",
+            remedy="shorten the URIs of the lake, the images or the code",
+        )

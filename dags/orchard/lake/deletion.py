@@ -1,0 +1,61 @@
+"""Taking published runs out of a lake again: first readers no longer find them, then they go."""
+
+import json
+from collections.abc import Collection
+
+from orchard.lake.layout import Lake
+from orchard.lake.objects import Storage
+from orchard.publishing.publish import to_json
+from orchard_jobs.errors import OrchardError
+from orchard_jobs.run_folder import RunFolder
+
+
+def take_out(storage: Storage, lake: Lake, slugs: Collection[str]) -> None:
+    """Take runs out of latest.json, in one conditional write; what they have written is left as it is.
+
+    Raises:
+        OrchardError: for the newest run, which is what readers read; or if a run is published meanwhile.
+    """
+    found = storage.read(lake.latest)
+    latest = json.loads(found.data)
+    if latest["run"] in slugs:
+        raise OrchardError(
+            f"{latest['run']} is the newest run",
+            rule="readers read it, so it stays",
+            remedy="publish another first",
+        )
+    latest["runs"] = [run for run in latest["runs"] if run["run"] not in slugs]
+    try:
+        storage.replace(lake.latest, to_json(latest), found.version)
+    except OrchardError:
+        raise OrchardError(
+            f"{lake.latest} has changed since it was read",
+            rule="no run is taken out while another is published",
+            remedy="try again: nothing has been deleted",
+        ) from None
+
+
+def delete_run(storage: Storage, lake: Lake, slug: str) -> None:
+    """Delete all that a run has written; its basis may be another's too.
+
+    What says that it was published goes first: so what is interrupted goes as an unfinished run.
+    """
+    storage.delete(lake.ledger_entry(slug))
+    storage.delete(lake.run(slug).run_json)
+    storage.delete_folder(lake.run(slug).uri)
+
+
+def delete_results(storage: Storage, lake: Lake, slug: str) -> None:
+    """Delete all but a run's features, which later runs read, and run.json, which says what they are of."""
+    folder = lake.run(slug)
+    storage.delete(lake.ledger_entry(slug))
+    for name in storage.folders(folder.uri):
+        if not _is(folder, name, folder.features):
+            storage.delete_folder(f"{folder.uri}/{name}")
+    for name in storage.names(folder.uri):
+        if not _is(folder, name, folder.run_json):
+            storage.delete(f"{folder.uri}/{name}")
+
+
+def _is(folder: RunFolder, name: str, uri: str) -> bool:
+    return f"{folder.uri}/{name}" == uri

@@ -1,0 +1,48 @@
+"""What is known of every image after a run: its ETag, what became of it, and which run has its features.
+
+Every published run has such an entry of its own, whole, so that the newest one alone says what is known.
+"""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from orchard.lake.layout import Lake
+from orchard.lake.objects import Storage
+from orchard.lake.parquet import from_parquet
+from orchard_jobs.contract import EARLIER_COLUMNS, OUTCOME_COLUMNS
+from orchard_jobs.errors import OrchardError
+
+OUTCOME_SCHEMA = pa.schema([(name, pa.string()) for name in OUTCOME_COLUMNS])
+
+LEDGER_SCHEMA = OUTCOME_SCHEMA.append(pa.field("run", pa.string()))
+
+EARLIER_SCHEMA = LEDGER_SCHEMA.append(pa.field("stays", pa.bool_()))
+assert tuple(EARLIER_SCHEMA.names) == EARLIER_COLUMNS  # noqa: S101 - the contract, checked where it is used
+
+
+def read_ledger(storage: Storage, lake: Lake, slug: str | None) -> pa.Table:
+    """Return LEDGER_SCHEMA as the run ``slug`` left it; no row where no run came before.
+
+    Raises:
+        OrchardError: if the entry of the run is gone.
+    """
+    if slug is None:
+        return LEDGER_SCHEMA.empty_table()
+    uri = lake.ledger_entry(slug)
+    try:
+        return from_parquet(storage.read(uri).data, LEDGER_SCHEMA)
+    except FileNotFoundError:
+        raise OrchardError(
+            f"no ledger entry {uri}",
+            rule=f"{lake.latest} names the run, so it has one",
+            remedy=f"restore it, or take all runs of these images and this model out of {lake.latest}: "
+            "then all images are computed again",
+        ) from None
+
+
+def next_ledger(earlier: pa.Table, outcomes: pa.Table, slug: str) -> pa.Table:
+    """Return the ledger after the run ``slug``: the earlier rows that stay, and this run's outcomes."""
+    computed = outcomes.append_column("run", pa.array([slug] * outcomes.num_rows, pa.string()))
+    staying = earlier.filter(pc.field("stays"))
+    parts = [part.select(LEDGER_SCHEMA.names).cast(LEDGER_SCHEMA) for part in (staying, computed)]
+    return pa.concat_tables(parts).sort_by("path")

@@ -1,0 +1,82 @@
+"""What the lake's storages have in common: objects, their versions, and the URIs that name them.
+
+After the scheme of a URI comes the plain path or key: nothing is percent-decoded, because Hadoop's ``Path``
+does not decode either and both must name the same file.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Protocol
+
+from orchard_jobs.errors import OrchardError
+
+ABSENT = ""
+"""The version of an object that does not exist."""
+
+
+class Versioned(NamedTuple):
+    """An object's bytes and a token that changes with them."""
+
+    data: bytes
+    version: str
+
+
+class Stored(NamedTuple):
+    """An object below a folder: its path in there, its bytes, and when it was written."""
+
+    name: str
+    size: int
+    modified: datetime
+
+
+class Storage(Protocol):
+    """Reads raise FileNotFoundError; writes are seen whole or not at all."""
+
+    def read(self, uri: str) -> Versioned: ...
+
+    def open(self, uri: str) -> BinaryIO:
+        """Return an object to read parts of, without the rest of it."""
+
+    def write(self, uri: str, data: bytes) -> None: ...
+
+    def replace(self, uri: str, data: bytes, version: str) -> None:
+        """Write only if the object still has ``version``; raise OrchardError if it has not."""
+
+    def delete(self, uri: str) -> None:
+        """Delete an object; one that is not there is no error."""
+
+    def delete_folder(self, uri: str) -> None:
+        """Delete every object below the folder ``uri``; one that is not there is no error."""
+
+    def objects(self, uri: str) -> list[Stored]:
+        """Return every object below the folder ``uri``, however deep, hidden ones too."""
+
+    def folders(self, uri: str) -> list[str]:
+        """Return the names of the folders directly in the folder ``uri``, sorted."""
+
+    def names(self, uri: str) -> list[str]:
+        """Return the names of the objects directly in the folder ``uri``, sorted; none if it is absent."""
+
+
+def to_uri(given: str) -> str:
+    """Return a URI as it is, and a path as ``file://``, as people give either on a command line."""
+    return given.rstrip("/") if "://" in given else f"file://{Path(given).expanduser().absolute()}"
+
+
+def local_path(uri: str) -> Path:
+    """Return the path that a ``file://`` URI names."""
+    return Path(uri.removeprefix("file://"))
+
+
+def bucket_and_key(uri: str) -> tuple[str, str]:
+    """Split an ``s3://`` URI; the key is '' for a bare bucket."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def changed(uri: str) -> OrchardError:
+    return OrchardError(
+        f"{uri} has changed since it was read",
+        rule="one run publishes at a time",
+        remedy="clear this run's task 'sense', so that it starts from what the other run published",
+    )

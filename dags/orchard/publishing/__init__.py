@@ -1,0 +1,1 @@
+"""Making a run exist for readers, and for Glue."""

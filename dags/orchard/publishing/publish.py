@@ -1,0 +1,133 @@
+"""Make a run exist for readers: its basis, run.json, its ledger entry and, last, latest.json.
+
+Each is one write, and the last makes all others count: a crash before it, or another run that was first,
+leaves readers on the previous run. Publishing again writes the same things again; publishing a published
+run writes nothing.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from orchard.lake.layout import Lake
+from orchard.lake.ledger import EARLIER_SCHEMA, OUTCOME_SCHEMA, next_ledger
+from orchard.lake.objects import Storage
+from orchard.lake.parquet import from_parquet, to_parquet
+from orchard.lake.run_index import History
+from orchard.publishing.reconciliation import Reports, counts_of
+from orchard_jobs.errors import OrchardError
+from orchard_jobs.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A run that is about to be published.
+
+    Args:
+        slug: The run's folder.
+        run_id: Airflow's name of it.
+        sensed: What ``sense`` found.
+        cluster: What there is to say about the cluster.
+        cost: What it has cost so far; None where nobody could tell.
+    """
+
+    slug: str
+    run_id: str
+    sensed: Mapping[str, Any]
+    cluster: Mapping[str, Any]
+    cost: Mapping[str, Any] | None = None
+
+
+def publish(storage: Storage, lake: Lake, publication: Publication) -> dict[str, Any]:
+    """Publish a run, unless it is published; return what run.json says of it.
+
+    Raises:
+        OrchardError: if the counts do not add up, a job did not succeed, or another run has been
+            published since this one looked at the ledger. Nothing is published then.
+    """
+    folder = lake.run(publication.slug)
+    history = History.of_lake(storage, lake)
+    if history.names(publication.slug):
+        published: dict[str, Any] = json.loads(storage.read(folder.run_json).data)
+        return published
+    summary = summarize(publication, Reports.of_run(storage, folder, publication.sensed), folder)
+    _refuse_other_predecessor(history, publication, lake)
+    _copy_basis(storage, folder, lake.basis(summary["basis_id"]))
+    storage.write(folder.run_json, to_json(summary))
+    storage.write(lake.ledger_entry(publication.slug), _ledger_entry(storage, folder, publication.slug))
+    storage.replace(lake.latest, to_json(_latest_of(summary, history, folder)), history.version)
+    return summary
+
+
+def summarize(publication: Publication, reports: Reports, folder: RunFolder) -> dict[str, Any]:
+    """Return the content of run.json. Pure, but for the time."""
+    featurize, reduce, export = reports.featurize, reports.reduce, reports.export
+    return {
+        "run": publication.slug,
+        "run_id": publication.run_id,
+        "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "counts": counts_of(publication.sensed, reports),
+        "rejected": reports.rejected,
+        "images": publication.sensed["images"],
+        "code": publication.sensed["code"],
+        "builds_on": publication.sensed["builds_on"],
+        "basis": reduce["basis"],
+        "basis_id": reduce["basis_id"],
+        "components": reduce["k"],
+        "variance_kept": reduce["variance_kept"],
+        "fitted_rows": reduce.get("fitted_rows"),
+        "rows": export["rows"],
+        "weights": featurize["model"].get("weights"),
+        "model": featurize["model"],
+        "runtime": featurize.get("runtime"),
+        "precision": featurize.get("precision"),
+        "images_per_second": featurize.get("images_per_second"),
+        "seconds": {name: report.get("seconds") for name, report in vars(reports).items()},
+        "phases": {name: report.get("phases", {}) for name, report in vars(reports).items()},
+        "versions": featurize.get("versions", {}),
+        "cluster": dict(publication.cluster),
+        "estimate": publication.sensed.get("estimate"),
+        "cost": publication.cost,
+        "csv": f"{folder.csv}/features.csv",
+        "files": export.get("files", []),
+    }
+
+
+def _latest_of(summary: Mapping[str, Any], history: History, folder: RunFolder) -> dict[str, Any]:
+    return {
+        "run": summary["run"],
+        "published_at": summary["published_at"],
+        "images": summary["images"],
+        "basis_id": summary["basis_id"],
+        "run_json": folder.run_json,
+        "csv": summary["csv"],
+        # The order of publication, which names and times of files do not keep.
+        "runs": history.with_run(summary),
+    }
+
+
+def _ledger_entry(storage: Storage, folder: RunFolder, slug: str) -> bytes:
+    earlier = from_parquet(storage.read(folder.earlier).data, EARLIER_SCHEMA)
+    outcomes = from_parquet(storage.read(folder.outcomes).data, OUTCOME_SCHEMA)
+    return to_parquet(next_ledger(earlier, outcomes, slug))
+
+
+def _refuse_other_predecessor(history: History, publication: Publication, lake: Lake) -> None:
+    if history.latest != publication.sensed["predecessor"]:
+        raise OrchardError(
+            f"{lake.latest} names a run that this one has not seen: {history.latest}",
+            rule="a run is published on top of the newest that it has seen",
+            remedy="clear this run's task 'sense', so that it starts from what is published now",
+        )
+
+
+def _copy_basis(storage: Storage, folder: RunFolder, target: str) -> None:
+    for name in storage.names(folder.basis):
+        storage.write(f"{target}/{name}", storage.read(f"{folder.basis}/{name}").data)
+
+
+def to_json(content: Mapping[str, Any]) -> bytes:
+    """Return JSON as people read it."""
+    return json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n"

@@ -1,0 +1,1 @@
+"""From a published run in the lake to the facts of its report. Reads only."""

@@ -1,0 +1,199 @@
+"""The charts, as Vega-Lite says them. Pure.
+
+Colours are CSS variables, which SVG takes: so the charts follow the light or dark of the page.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from orchard.report.facts import Basis
+from orchard.report.formats import rounded
+from orchard.report.numbers.spectrum import components_for
+
+Spec = dict[str, Any]
+
+VEGA_LITE = "6.4"
+MARKS = (0.8, 0.9, 0.95)
+
+CONFIG: Spec = {
+    "background": "transparent",
+    "font": "inherit",
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": "var(--soft)",
+        "titleColor": "var(--soft)",
+        "titleFontWeight": "normal",
+        "titleFontSize": 13,
+        "labelFontSize": 12,
+        "gridColor": "var(--line)",
+        "domainColor": "var(--line)",
+        "tickColor": "var(--line)",
+        "titlePadding": 10,
+    },
+    "text": {"color": "var(--ink)", "fontSize": 12},
+}
+
+
+def scatter(height: int = 520) -> Spec:
+    """Points or pictures; the page's script fills in the data, and the titles of the axes."""
+    position = {
+        "x": _component_axis("x"),
+        "y": _component_axis("y"),
+    }
+    hover = {"tooltip": {"field": "i", "type": "nominal"}}
+    return _chart(
+        "Images by two components",
+        height,
+        {"values": []},
+        layer=[
+            {
+                "transform": [{"filter": "!datum.url"}],
+                "mark": {"type": "point", "filled": True, "aria": False, "strokeWidth": 0},
+                "encoding": {
+                    **position,
+                    **hover,
+                    "shape": {"field": "shape", "type": "nominal", "scale": None},
+                    "fill": {"field": "fill", "type": "nominal", "scale": None},
+                    "opacity": {"field": "opacity", "type": "quantitative", "scale": None},
+                    "size": {"field": "size", "type": "quantitative", "scale": None},
+                },
+            },
+            {
+                "transform": [{"filter": "datum.url"}],
+                "mark": {"type": "image", "width": 30, "height": 30, "aria": False},
+                "encoding": {
+                    **position,
+                    **hover,
+                    "url": {"field": "url", "type": "nominal"},
+                    "opacity": {"field": "opacity", "type": "quantitative", "scale": None},
+                },
+            },
+        ],
+    )
+
+
+def variance_bars(basis: Basis, height: int = 240) -> Spec:
+    """The share of the variance that each component explains, kept ones and those that follow."""
+    kept = len(basis.ratio)
+    ratio = basis.ratio if basis.spectrum is None else basis.spectrum[: max(2 * kept, 20)]
+    rows = [
+        {"k": place, "share": rounded(share), "is": "kept" if place <= kept else "left out"}
+        for place, share in enumerate(ratio.tolist(), 1)
+    ]
+    return _chart(
+        f"Variance that each component explains; the first {kept} are kept",
+        height,
+        {"values": rows},
+        mark={"type": "bar"},
+        encoding={
+            "x": {
+                "field": "k",
+                "type": "ordinal",
+                "title": "component",
+                "axis": {"ticks": False, "labelAngle": 0, "labelOverlap": "greedy", "labelSeparation": 8},
+                "scale": {"paddingInner": 0.12},
+            },
+            "y": {
+                "field": "share",
+                "type": "quantitative",
+                "title": "share of the variance",
+                "axis": {"format": "~%", "tickCount": 5},
+            },
+            "fill": {
+                "field": "is",
+                "scale": {"domain": ["kept", "left out"], "range": ["var(--accent)", "var(--faint)"]},
+                "legend": None,
+            },
+        },
+    )
+
+
+def variance_curve(basis: Basis, height: int = 240) -> Spec:
+    """The share that the first K explain together, with the K that is kept and those of MARKS."""
+    ratio = basis.ratio if basis.spectrum is None else basis.spectrum
+    together = np.cumsum(ratio)
+    kept = len(basis.ratio)
+    marks = [(kept, f"K = {kept}", "kept")]
+    marks += [(k, f"{share:.0%}: {k}", "mark") for share, k in marks_of(basis).items() if k and k != kept]
+    last = min(len(ratio), max(round(max(k for k, _, _ in marks) * 1.25), 10))
+    rows = [{"k": k, "share": rounded(together[k - 1])} for k in range(1, last + 1)]
+    points: list[Spec] = [
+        {"k": k, "share": rounded(together[k - 1]), "text": text, "is": kind} for k, text, kind in marks
+    ]
+    position = {
+        "x": {
+            "field": "k",
+            "type": "quantitative",
+            "title": "components kept",
+            "axis": {"grid": False, "tickMinStep": 1, "tickCount": 6, "format": "d"},
+            "scale": {"domain": [0, last]},
+        },
+        "y": {
+            "field": "share",
+            "type": "quantitative",
+            "title": "variance explained together",
+            "axis": {"format": "~%", "tickCount": 5},
+            "scale": {"domain": [0, 1]},
+        },
+    }
+    fill = {
+        "field": "is",
+        "scale": {"domain": ["kept", "mark"], "range": ["var(--accent)", "var(--soft)"]},
+        "legend": None,
+    }
+    return _chart(
+        f"Variance explained by the first K components; {kept} are kept",
+        height,
+        {"values": rows},
+        encoding=position,
+        layer=[
+            {"mark": {"type": "line", "stroke": "var(--soft)", "strokeWidth": 2}},
+            {
+                "data": {"values": points},
+                "mark": {"type": "point", "size": 70, "opacity": 1, "strokeWidth": 0},
+                "encoding": {"fill": fill},
+            },
+            *(
+                {
+                    "data": {"values": [point for point in points if (point["k"] > last / 2) is at_right]},
+                    # Below the curve, and never beyond the chart.
+                    "mark": {"type": "text", "fontWeight": "bold", **where},
+                    "encoding": {"text": {"field": "text"}, "fill": fill},
+                }
+                for at_right, where in (
+                    (False, {"align": "left", "dx": 8, "dy": 12}),
+                    (True, {"align": "right", "dx": 6, "dy": 18}),
+                )
+                if any((point["k"] > last / 2) is at_right for point in points)
+            ),
+        ],
+    )
+
+
+def marks_of(basis: Basis) -> dict[float, int | None]:
+    """Return the K for each of MARKS; None where the basis does not say."""
+    ratio = basis.ratio if basis.spectrum is None else basis.spectrum
+    return {share: components_for(ratio, share) for share in MARKS}
+
+
+def _chart(description: str, height: int, data: Spec, **more: Any) -> Spec:
+    return {
+        "$schema": f"https://vega.github.io/schema/vega-lite/v{VEGA_LITE}.json",
+        "description": description,
+        "width": "container",
+        "height": height,
+        "autosize": {"type": "fit", "contains": "padding"},
+        "data": data,
+        "config": CONFIG,
+        **more,
+    }
+
+
+def _component_axis(field: str) -> Spec:
+    return {
+        "field": field,
+        "type": "quantitative",
+        "scale": {"zero": False, "nice": False, "padding": 16},
+        "axis": {"tickCount": 6, "domain": False, "ticks": False},
+    }

@@ -1,0 +1,121 @@
+"""Look for new images, and prepare a run for them."""
+
+import hashlib
+import json
+import logging
+from typing import Any, NotRequired, TypedDict
+
+from orchard.lake.layout import Lake
+from orchard.lake.ledger import read_ledger
+from orchard.lake.objects import Storage
+from orchard.lake.parquet import to_parquet
+from orchard.lake.run_index import History
+from orchard.lake.storage import storage_for
+from orchard.sensing.diff import Difference, difference
+from orchard.sensing.listing import list_images
+from orchard.sensing.regions import check_regions
+from orchard.settings.aws import Access
+from orchard.settings.run_params import Choices
+from orchard.settings.settings import DeletedImages, Settings
+from orchard_jobs.errors import OrchardError
+from orchard_jobs.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+MANIFEST_ROW_GROUP = 10_000
+
+
+class Sensed(TypedDict):
+    """What the later tasks of a run need to know: the value of the task ``sense``."""
+
+    listing: str | None
+    """Id of what was found, see ``prepare``; None where nothing is new."""
+    images: str
+    """URI of the images."""
+    model: str
+    """URI of the model artefact. Later tasks use this one, whatever the settings say by then."""
+    model_id: str
+    code: str
+    """URI of the code, likewise: a deployment in the middle of a run changes nothing of it."""
+    listed: int
+    known: int
+    new: int
+    """Rows of the manifest."""
+    retried: int
+    """Those of them that an earlier run could not read."""
+    deleted: int
+    """Images with features that are no longer listed."""
+    kept: int
+    """Rows of earlier runs that stay in the result."""
+    builds_on: str | None
+    """The published run that this one continues."""
+    predecessor: str | None
+    """The newest published run, whatever it is of."""
+    estimate: NotRequired[dict[str, Any]]
+    """What the run is going to cost, see ``estimate.py``; only where something is new."""
+
+
+def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
+    """List the images, compare them with the ledger, write what the jobs of a run work on.
+
+    Raises:
+        OrchardError: if a bucket is in another region, the images cannot be listed, or there never were any.
+    """
+    check_regions(settings.access, settings.places.lake, choices.images)
+    lake = Lake(settings.places.lake)
+    storage = storage_for(lake.uri, settings.access)
+    model_id = read_model_id(settings.places.model, settings.access)
+    history = History.of_lake(storage, lake)
+    builds_on = history.builds_on(choices.images, model_id)
+    listing = list_images(choices.images, settings.access)
+    if builds_on is None and listing.num_rows == 0:
+        raise OrchardError(
+            f"no images in {choices.images}",
+            rule="it holds <label>/<image>",
+            remedy="correct the images URI, or put the first images there",
+        )
+    keep_deleted = settings.nightly.deleted_images is DeletedImages.KEEP
+    ledger = read_ledger(storage, lake, builds_on)
+    found = difference(listing, ledger, keep_deleted=keep_deleted)
+    counts = (found.listed, found.known, found.new.num_rows, found.retried, found.deleted)
+    log.info("%d images listed, %d known, %d to compute, of them %d once more; %d deleted", *counts)
+    return Sensed(
+        listing=prepare(storage, lake.run(slug), found, model_id) if found.new.num_rows else None,
+        images=choices.images,
+        model=settings.places.model,
+        model_id=model_id,
+        code=settings.places.code,
+        listed=found.listed,
+        known=found.known,
+        new=found.new.num_rows,
+        retried=found.retried,
+        deleted=found.deleted,
+        kept=found.kept,
+        builds_on=builds_on,
+        predecessor=history.latest,
+    )
+
+
+def prepare(storage: Storage, folder: RunFolder, found: Difference, model_id: str) -> str:
+    """Write the manifest and the earlier rows; return an id that changes with them, and with the model."""
+    manifest, earlier = to_parquet(found.new, MANIFEST_ROW_GROUP), to_parquet(found.earlier)
+    storage.write(folder.manifest, manifest)
+    storage.write(folder.earlier, earlier)
+    return hashlib.sha256(manifest + earlier + model_id.encode()).hexdigest()[:12]
+
+
+def read_model_id(uri: str, access: Access) -> str:
+    """Return the id on the card of the model artefact at ``uri``.
+
+    Raises:
+        OrchardError: if there is no artefact; better here than on a cluster that costs money.
+    """
+    try:
+        card: dict[str, Any] = json.loads(storage_for(uri, access).read(f"{uri}/card.json").data)
+    except (FileNotFoundError, ValueError):
+        raise OrchardError(
+            f"no model artefact at {uri}",
+            rule="ORCHARD_MODEL names a folder with a card.json",
+            remedy="export one with `python -m orchard_jobs.model_export --weights=FILE --output=URI`",
+        ) from None
+    return str(card["id"])

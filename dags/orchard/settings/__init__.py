@@ -1,0 +1,1 @@
+"""Settings: read from ORCHARD_ variables, checked once, frozen. Imports nothing above."""

@@ -1,0 +1,138 @@
+"""Settings of the cluster of a run: its nodes, Spark's sizes on them, and what clusters may not exceed."""
+
+import re
+import shlex
+from dataclasses import dataclass
+from enum import StrEnum
+
+from orchard.settings.env import require, setting
+from orchard.settings.instance_types import is_arm
+
+XLARGE = ("m6i.xlarge", "m5.xlarge", "m7i.xlarge")
+MORE_XLARGE = ("m6a.xlarge", "m5a.xlarge")
+BY_TYPE = "none: as the instance types ask for"
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The cluster that a run creates."""
+
+    release: str = setting("EMR release", "emr-spark-8.1.0")
+    primary_types: tuple[str, ...] = setting("Instance types of the primary node", XLARGE)
+    core_types: tuple[str, ...] = setting("Instance types of the core nodes", XLARGE)
+    task_types: tuple[str, ...] = setting("Instance types of the task nodes", (*XLARGE, *MORE_XLARGE))
+    core_nodes: int | None = setting(
+        "On-demand core nodes, unless the run's parameters say otherwise",
+        None,
+        shown="none: as the number of new images asks for",
+    )
+    max_core_nodes: int = setting("Most core nodes that a run's parameters may ask for", 20)
+    task_nodes: int = setting("Spot task nodes, on-demand where Spot has none; 0 for no task fleet", 0)
+    ebs_gib: int = setting("EBS volume of each node, in GiB", 64)
+    subnets: tuple[str, ...] = setting("Subnets to choose from, by comma; the default VPC's where empty", ())
+    security_groups: tuple[str, ...] = setting(
+        "Security groups of the nodes and of EMR's endpoint, by comma; EMR's own where empty", ()
+    )
+    instance_profile: str = setting("Instance profile of the nodes", "EMR_EC2_DefaultRole")
+    service_role: str = setting("Service role of EMR", "EMR_DefaultRole_V2")
+    security_configuration: str | None = setting(
+        "EMR security configuration: encryption, and IMDSv2, which RunJobFlow itself cannot ask for", None
+    )
+    idle_timeout: int = setting("Seconds without work after which EMR itself ends the cluster", 900)
+    node_env: str = setting(
+        "Python environment that the bootstrap action makes on each node", "/opt/orchard/venv"
+    )
+    bootstrap_args: str = setting("More arguments of the bootstrap action, quoted as in a shell", "")
+
+    def __post_init__(self) -> None:
+        for name in ("primary_types", "core_types", "task_types"):
+            kinds = getattr(self, name)
+            require(1 <= len(kinds) <= 30, name, ",".join(kinds), "1 to 30 instance types")
+            # https://pypi.org/project/openvino/#files against Amazon Linux 2023's glibc 2.34
+            rule = "types of x86-64: OpenVINO's packages for arm64 need a newer system than EMR's"
+            require(not any(map(is_arm, kinds)), name, ",".join(kinds), rule)
+        most = self.max_core_nodes
+        is_size = self.core_nodes is None or 1 <= self.core_nodes <= most
+        require(is_size, "core_nodes", self.core_nodes, f"1 to {most}")
+        require(0 <= self.task_nodes <= 1000, "task_nodes", self.task_nodes, "0 to 1000")
+        require(10 <= self.ebs_gib <= 16384, "ebs_gib", self.ebs_gib, "10 to 16384")
+        groups = ",".join(self.security_groups)
+        require(len(self.security_groups) in (0, 2), "security_groups", groups, "two groups, or none")
+        require(60 <= self.idle_timeout <= 604800, "idle_timeout", self.idle_timeout, "60 to 604800 seconds")
+        require(self.node_env.startswith("/"), "node_env", self.node_env, "an absolute path")
+        try:
+            shlex.split(self.bootstrap_args)
+        except ValueError:
+            require(False, "bootstrap_args", self.bootstrap_args, "arguments with balanced quotes")
+
+
+class DeployMode(StrEnum):
+    """Where a job's driver runs, as spark-submit calls it. docs/aws.md says why client is the default."""
+
+    CLIENT = "client"
+    """On the primary node."""
+    CLUSTER = "cluster"
+    """In a container of YARN's, on a core or task node."""
+
+
+@dataclass(frozen=True)
+class Spark:
+    """Sizes of Spark's processes. Those that are not set follow from the instance types, see ``sizes.py``."""
+
+    deploy_mode: DeployMode = setting(  # noqa: RUF009 - it makes a field
+        "Where drivers run: client is the primary node, cluster a container on another", DeployMode.CLIENT
+    )
+    driver_memory: str | None = setting("Heap of the driver", None, shown=BY_TYPE)
+    driver_overhead: str | None = setting(
+        "Memory of the driver beside its heap, where it runs in a container", None, shown=BY_TYPE
+    )
+    executor_memory: str | None = setting("Heap of an executor", None, shown=BY_TYPE)
+    executor_overhead: str | None = setting(
+        "Memory of an executor beside its heap: Python workers and model", None, shown=BY_TYPE
+    )
+    executor_cores: int | None = setting("Cores of an executor", None, shown=BY_TYPE)
+    batch_size: int = setting("Images per inference", 2)
+    concurrent_reads: int = setting("Images read at once, per Spark task", 16)
+
+    def __post_init__(self) -> None:
+        for name in ("driver_memory", "driver_overhead", "executor_memory", "executor_overhead"):
+            size = getattr(self, name)
+            is_size = size is None or re.fullmatch(r"\d+[mg]", size) is not None
+            require(is_size, name, size, "a number and m or g, as in 6g")
+        cores = self.executor_cores
+        require(cores is None or 1 <= cores <= 64, "executor_cores", cores, "1 to 64")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an estimate reckons with, and how much it may come to."""
+
+    cost_ceiling: float | None = setting(
+        "Most dollars that a run may cost by its estimate; else it fails before there is a cluster", None
+    )
+    images_per_core: float = setting("Images a second and core that an estimate reckons with", 50)
+    boot_seconds: int = setting("Seconds that an estimate reckons with for the start of a cluster", 480)
+
+    def __post_init__(self) -> None:
+        ceiling = self.cost_ceiling
+        require(ceiling is None or ceiling > 0, "cost_ceiling", ceiling, "more than 0 dollars")
+        require(self.images_per_core > 0, "images_per_core", self.images_per_core, "more than 0")
+        require(self.boot_seconds >= 0, "boot_seconds", self.boot_seconds, "0 or more")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the clusters of the lake may not exceed, whatever happens."""
+
+    max_clusters: int = setting("Live clusters of this lake beside which no other is created", 2)
+    max_cluster_hours: float = setting(
+        "Longest life of a cluster, in hours: its steps end before, and the sweeper ends what is older", 12
+    )
+    sweep_grace: int = setting("Seconds for which the sweeper leaves a new cluster alone", 900)
+
+    def __post_init__(self) -> None:
+        require(self.max_clusters >= 1, "max_clusters", self.max_clusters, "1 or more")
+        hours = self.max_cluster_hours
+        # A run's cluster is looked for among those of seven days (``orchard_emr_api``).
+        require(0 < hours <= 168, "max_cluster_hours", hours, "more than 0 and at most 168 hours")
+        require(self.sweep_grace >= 0, "sweep_grace", self.sweep_grace, "0 or more")

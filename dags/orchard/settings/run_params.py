@@ -1,0 +1,88 @@
+"""What one run has chosen: the parameters of the DAG, checked together. ``form`` asks for them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from orchard.settings.settings import Settings, is_inside
+from orchard_jobs.contract import BasisMode, Precision
+from orchard_jobs.errors import OrchardError
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The parameters of one run, checked together. Exactly one of components and variance is set; where the
+    basis is reused, they are for the first run, which has none to reuse.
+    """
+
+    images: str
+    components: int | None
+    variance: float | None
+    basis: BasisMode
+    precision: Precision
+    core_nodes: int | None
+    max_failure_ratio: float
+    cost_ceiling: float | None = None
+
+    @classmethod
+    def of_run(cls, params: Mapping[str, Any], settings: Settings) -> Self:
+        """Read the parameters of one run.
+
+        Raises:
+            OrchardError: where they contradict each other or the settings.
+        """
+        components, variance = _whole(params, "components"), params["variance"]
+        if components is not None and variance is not None:
+            raise OrchardError(
+                f"components={components} and variance={variance}",
+                rule="a run takes one of the two",
+                remedy="trigger the run again with one of them empty",
+            )
+        basis = BasisMode(params["basis"])
+        _refuse_size_of_reused(basis, components, variance)
+        if components is None and variance is None:
+            components = settings.nightly.components
+        return cls(
+            images=_usable_images(params["images"], settings.places.lake),
+            components=components,
+            variance=variance,
+            basis=basis,
+            precision=Precision(params["precision"]),
+            core_nodes=_whole(params, "core_nodes"),
+            max_failure_ratio=params["max_failure_ratio"],
+            cost_ceiling=params["cost_ceiling"],
+        )
+
+
+def _refuse_size_of_reused(basis: BasisMode, components: int | None, variance: float | None) -> None:
+    chosen = components if components is not None else variance
+    if basis is BasisMode.REUSE and chosen is not None:
+        raise OrchardError(
+            f"basis=reuse with {'components' if components is not None else 'variance'}={chosen}",
+            rule="a basis that is reused keeps its size",
+            remedy="trigger the run again with basis=refit, or with both sizes empty",
+        )
+
+
+def _whole(params: Mapping[str, Any], name: str) -> int | None:
+    """Return a parameter as an int: JSON has one kind of number, and 15.0 passes for an integer."""
+    value = params[name]
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not float(value).is_integer():
+        raise OrchardError(
+            f"{name}={value!r}", rule="it takes a whole number", remedy="trigger the run again with one"
+        )
+    return int(value)
+
+
+def _usable_images(uri: str, lake: str) -> str:
+    images = re.sub("/+$", "", uri)
+    if is_inside(lake, images):
+        raise OrchardError(
+            f"images={uri}",
+            rule=f"the lake, {lake}, is outside the folder of images, or its files would be taken for images",
+            remedy="trigger the run again with the folder of the images alone",
+        )
+    return images

@@ -1,0 +1,215 @@
+"""Where Orchard runs and how big: read from the environment when a DAG is built, never at import.
+
+What a job does is not here but in ``orchard_jobs.contract``.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Self
+from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from croniter import croniter
+
+from orchard.deployed import deployed_environment
+from orchard.settings.aws import Access
+from orchard.settings.cluster import Cost, Fleet, Limits, Spark
+from orchard.settings.env import Variable, place, read, require, setting, variables
+from orchard.settings.sizing import spark_sizes
+from orchard_jobs.contract import GLOB_CHARACTERS, BasisMode, Precision
+
+QUEUE_PATTERN = r"https?://[A-Za-z0-9.:-]+/[0-9]{12}/[A-Za-z0-9_-]+(\.fifo)?"
+
+LONGEST_RETRY_DELAY = 120
+"""Seconds: between two tries of a step its cluster is idle."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things are, as URIs."""
+
+    lake: str = setting("URI of the lake: where every run, the ledger and the newest result are written")
+    model: str = setting(
+        "URI of the model artefact's folder: `make model` makes one, `<lake>/models/<id>` is its place",
+        shown="required, unless `make deploy` gave it",
+    )
+    images: str = setting("URI of the folder of `<label>/<image>`", "", shown="`<lake>/images`")
+    code: str = setting(
+        "URI of the folder with what the nodes need, of which a run keeps what it began with",
+        "",
+        shown="`<lake>/code`, unless `make deploy` gave it",
+    )
+    logs: str = setting("URI under which EMR writes its logs", "", shown="`<lake>/logs`")
+
+    def __post_init__(self) -> None:
+        for name in (field.name for field in fields(self)):
+            object.__setattr__(self, name, place(name, getattr(self, name), self.lake))
+        globs = " ".join(GLOB_CHARACTERS)
+        is_literal = not set(self.lake) & set(GLOB_CHARACTERS)
+        require(is_literal, "lake", self.lake, f"a URI with none of {globs}, which Spark would expand")
+        is_plain = not self.code.startswith("s3://") or quote(self.code, safe="/:") == self.code
+        rule = "letters, digits and ._~/- in an s3:// URI, because spark-submit decodes it"
+        require(is_plain, "code", self.code, rule)
+        require(
+            not is_inside(self.lake, self.images), "lake", self.lake, "a folder outside that of the images"
+        )
+
+
+@dataclass(frozen=True)
+class Waits:
+    """How long to wait, in seconds, and how often to try."""
+
+    poll_interval: int = setting("Seconds before each look at a cluster or step", 30)
+    start_timeout: int = setting("Longest wait for a cluster to start", 1800)
+    step_timeout: int = setting("Longest time of one step; then it is cancelled", 21600)
+    terminate_timeout: int = setting("Longest wait for a cluster to end", 1800)
+    log_timeout: int = setting(
+        "Longest wait for a failed step's log, which EMR uploads every five minutes", 330
+    )
+    sense_interval: int = setting("Seconds between two looks for new images", 300)
+    sense_timeout: int = setting("Longest wait for new images, after which the run is skipped; 0: none", 0)
+    retries: int = setting("Retries of a task", 2)
+    retry_delay: int = setting("Seconds before the first retry; doubles after that", 60)
+
+    def __post_init__(self) -> None:
+        for name in ("poll_interval", "start_timeout", "step_timeout", "terminate_timeout", "sense_interval"):
+            require(getattr(self, name) >= 1, name, getattr(self, name), "1 second or more")
+        for name in ("log_timeout", "sense_timeout", "retries", "retry_delay"):
+            require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+
+
+class DeletedImages(StrEnum):
+    """What becomes of the rows of an image that is no longer listed."""
+
+    REMOVE = "remove"
+    KEEP = "keep"
+
+
+@dataclass(frozen=True)
+class Nightly:
+    """When the DAG runs, and the parameters of a run that nobody gave any."""
+
+    cron: str = setting("When the nightly run starts, as a cron expression", "0 2 * * *")
+    time_zone: str = setting("Time zone of the cron expression", "UTC")
+    components: int = setting("Components to keep where a run's parameters name none", 15)
+    precision: Precision = setting(  # noqa: RUF009 - it makes a field
+        "Number format of the inference: float32 or bfloat16", Precision.FLOAT32
+    )
+    basis: BasisMode = setting(  # noqa: RUF009 - it makes a field
+        "refit the basis on all images, or reuse that of the run before and leave old rows as they are",
+        BasisMode.REFIT,
+    )
+    deleted_images: DeletedImages = setting(  # noqa: RUF009 - it makes a field
+        "Whether the next run's results remove or keep the rows of deleted images", DeletedImages.REMOVE
+    )
+    retention_days: int = setting(
+        "Days after which results of superseded and unfinished runs are deleted; 0: never", 0
+    )
+    max_failure_ratio: float = setting("Largest allowed share of rejected images", 0.05)
+
+    def __post_init__(self) -> None:
+        require(1 <= self.components <= 1280, "components", self.components, "1 to 1280")
+        days = self.retention_days
+        require(0 <= days <= 36500, "retention_days", days, "0 to 36500 days")
+        require(0 <= self.max_failure_ratio <= 1, "max_failure_ratio", self.max_failure_ratio, "0 to 1")
+        require(_is_cron(self.cron), "cron", self.cron, "a cron expression of five fields")
+        require(_is_time_zone(self.time_zone), "time_zone", self.time_zone, "a name such as Europe/Paris")
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What Orchard tells others, and what others tell it."""
+
+    notify_conn_id: str | None = setting(
+        "Airflow connection that tells people of failures: of type aws (SNS), smtp or http (a webhook)", None
+    )
+    warning_ratio: float = setting(
+        "Share of rejected among the new images above which a run that is published is told of too", 0.01
+    )
+    queue_url: str | None = setting(
+        "URL of an SQS queue of S3's notifications of new images, which start a run beside the clock", None
+    )
+    glue_database: str | None = setting(
+        "Glue database in which each published run is registered, for Athena", None
+    )
+
+    def __post_init__(self) -> None:
+        require(0 <= self.warning_ratio <= 1, "warning_ratio", self.warning_ratio, "0 to 1")
+        is_queue = self.queue_url is None or re.fullmatch(QUEUE_PATTERN, self.queue_url) is not None
+        require(is_queue, "queue_url", self.queue_url, "https://sqs.<region>.amazonaws.com/<account>/<queue>")
+        is_name = (
+            self.glue_database is None or re.fullmatch("[a-z0-9_]{1,255}", self.glue_database) is not None
+        )
+        require(is_name, "glue_database", self.glue_database, "a name of lower-case letters, digits and _")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting, by theme."""
+
+    places: Places
+    fleet: Fleet
+    spark: Spark
+    cost: Cost
+    waits: Waits
+    nightly: Nightly
+    access: Access
+    limits: Limits
+    signals: Signals
+
+    def __post_init__(self) -> None:
+        database, lake = self.signals.glue_database, self.places.lake
+        is_queryable = database is None or lake.startswith("s3://")
+        require(is_queryable, "glue_database", f"{database} with ORCHARD_LAKE={lake}", "a lake in S3")
+        # From a step's end to its next try: seen at the next look, its log waited for, the delay, and a
+        # minute for Airflow to start the task.
+        pause = self.waits.poll_interval + self.waits.log_timeout + LONGEST_RETRY_DELAY + 60
+        rule = f"more than {pause} s, or EMR would end the cluster before a step is retried"
+        given = f"{self.fleet.idle_timeout} with ORCHARD_LOG_TIMEOUT={self.waits.log_timeout}"
+        require(self.fleet.idle_timeout > pause, "idle_timeout", given, rule)
+        spark_sizes(self.fleet, self.spark)  # what is missing is told now, not when the cluster is made
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Build the settings from ``ORCHARD_*`` variables; those of ``make deploy`` where they are not set.
+
+        Raises:
+            OrchardError: for the first variable that is missing or breaks its rule.
+        """
+        environ = {**deployed_environment(), **{name: text for name, text in environ.items() if text.strip()}}
+        return cls(
+            places=read(Places, environ),
+            fleet=read(Fleet, environ),
+            spark=read(Spark, environ),
+            cost=read(Cost, environ),
+            waits=read(Waits, environ),
+            nightly=read(Nightly, environ),
+            access=read(Access, environ),
+            limits=read(Limits, environ),
+            signals=read(Signals, environ),
+        )
+
+
+def table() -> list[Variable]:
+    """Return every variable with its default and meaning, for docs/configuration.md."""
+    groups = (Places, Fleet, Spark, Cost, Waits, Nightly, Access, Limits, Signals)
+    return [variable for group in groups for variable in variables(group)]
+
+
+def _is_cron(expression: str) -> bool:
+    return len(expression.split()) == 5 and croniter.is_valid(expression)
+
+
+def _is_time_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return False
+    return True
+
+
+def is_inside(uri: str, folder: str) -> bool:
+    """Whether ``uri`` is ``folder`` or below it."""
+    return f"{uri}/".startswith(f"{folder}/")

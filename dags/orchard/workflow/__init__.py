@@ -1,0 +1,1 @@
+"""What the DAG files are wired of: tasks, templated fields, the form, schedules, alerts."""

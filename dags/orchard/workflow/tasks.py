@@ -1,0 +1,215 @@
+"""One DAG run: what Airflow's context says, turned into what its tasks do."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from airflow.sdk import PokeReturnValue
+from airflow.sdk.exceptions import AirflowFailException
+
+from orchard.emr.actual_cost import cost_of_clusters, region_of, say_bill
+from orchard.emr.cost_estimate import Work, estimate, refuse_too_dear, say
+from orchard.emr.job_args import RunJobs
+from orchard.emr.job_flow import cluster_name, run_job_flow, run_tags
+from orchard.emr.steps import build_step
+from orchard.lake.compaction import compact
+from orchard.lake.event_logs import delete_event_logs
+from orchard.lake.layout import Lake, run_slug
+from orchard.lake.objects import Storage
+from orchard.lake.retention import MAY_WORK, retain
+from orchard.lake.run_index import History
+from orchard.lake.storage import storage_for
+from orchard.publishing.glue import Catalog
+from orchard.publishing.glue_sync import register
+from orchard.publishing.publish import Publication, publish, to_json
+from orchard.sensing.sense import Sensed, sense
+from orchard.settings.hooks import glue_hook
+from orchard.settings.run_params import Choices
+from orchard.settings.settings import Settings, is_inside
+from orchard.settings.sizing import core_nodes_for
+from orchard.workflow.alerts import warn_of_rejected
+from orchard_jobs.errors import OrchardError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A DAG run and its settings. Everything is computed anew for each task, so that what is mended
+    in the settings takes effect when a task is cleared: but for images, model and code, see ``Sensed``.
+    """
+
+    dag_id: str
+    run_id: str
+    params: Mapping[str, Any]
+    ti: Any
+    settings: Settings
+
+    @classmethod
+    def of_context(cls, context: Mapping[str, Any], settings: Settings) -> Self:
+        return cls(context["dag"].dag_id, context["run_id"], context["params"], context["ti"], settings)
+
+    @property
+    def slug(self) -> str:
+        return run_slug(self.run_id, self.dag_id)
+
+    def refuse_if_published(self) -> None:
+        """Readers use what a published run has written: it is never computed again.
+
+        Raises:
+            AirflowFailException: where it is published.
+        """
+        lake = Lake(self.settings.places.lake)
+        if History.of_lake(self._storage(), lake).names(self.slug):
+            error = OrchardError(
+                f"run {self.slug} is published: {lake.latest} names it",
+                rule="a published run is never rewritten",
+                remedy="trigger a new run; of this one, only 'publish' and what follows it can be cleared",
+            )
+            raise AirflowFailException(str(error))
+
+    def look_for_images(self) -> PokeReturnValue:
+        """Prepare the run if there are new images.
+
+        Raises:
+            AirflowFailException: where waiting or trying again cannot help.
+        """
+        self.refuse_if_published()
+        try:
+            self.tags()  # where no tag holds the run id, there is nothing to list for
+            sensed = sense(self.slug, self._choices(), self.settings)
+            if sensed["new"]:
+                sensed["estimate"] = self._estimate(sensed)
+        except OrchardError as error:
+            raise AirflowFailException(str(error)) from None
+        return PokeReturnValue(is_done=sensed["new"] > 0, xcom_value=dict(sensed))
+
+    def tags(self) -> dict[str, str]:
+        return run_tags(self.dag_id, self.run_id, self.settings)
+
+    def cluster_name(self) -> str:
+        return cluster_name(self.tags())
+
+    def cluster_request(self) -> dict[str, Any]:
+        core_nodes = self._core_nodes(self._sensed()["new"])
+        return run_job_flow(self.tags(), core_nodes, self._settings_of_run())
+
+    def step(self, job: str) -> dict[str, Any]:
+        """Return the step of ``featurize``, ``reduce`` or ``export``."""
+        jobs = RunJobs(self.slug, self._choices(), self.settings)
+        made = {"featurize": jobs.featurize, "reduce": jobs.reduce, "export": jobs.export}[job]
+        settings = self._settings_of_run()
+        return build_step(made(self._sensed()), self.slug, settings.places.code, settings.spark.deploy_mode)
+
+    def publish(self) -> dict[str, Any]:
+        """Publish the run; return what run.json says.
+
+        Raises:
+            AirflowFailException: where the run must not be published.
+        """
+        lake = Lake(self.settings.places.lake)
+        publication = Publication(
+            slug=self.slug,
+            run_id=self.run_id,
+            sensed=self._sensed(),
+            cluster=self._cluster_facts(),
+            cost=self._cost(),
+        )
+        try:
+            summary = publish(self._storage(), lake, publication)
+        except OrchardError as error:
+            raise AirflowFailException(str(error)) from None
+        warn_of_rejected(self.settings, summary)
+        return summary
+
+    def bill(self) -> None:
+        """Log what the run's clusters have cost, now that they have ended; write it beside run.json."""
+        cost = self._cost()
+        if cost:
+            log.info("Cost: %s", say_bill(cost))
+            folder = Lake(self.settings.places.lake).run(self.slug)
+            self._storage().write(folder.cost, to_json(cost))
+
+    def compact(self) -> list[str]:
+        """Remove what newer runs have superseded, or what is too old; return the runs that it was of.
+
+        Raises:
+            AirflowFailException: where nobody can say what is to stay.
+        """
+        storage, lake = self._storage(), Lake(self.settings.places.lake)
+        compacted, days = compact(storage, lake), self.settings.nightly.retention_days
+        try:
+            expired = retain(storage, lake, days) if days else []
+        except OrchardError as error:
+            raise AirflowFailException(str(error)) from None
+        logs = self.settings.places.logs
+        if days and is_inside(logs, lake.uri):  # elsewhere they may be others' too
+            keep = max(timedelta(days=days), MAY_WORK)
+            delete_event_logs(storage, logs, datetime.now(UTC) - keep)
+        return [*compacted, *(slug for slug in expired if slug not in compacted)]
+
+    def register(self) -> list[str]:
+        """Tell Glue of the published runs; return those that are new to it.
+
+        Raises:
+            AirflowFailException: where the tables are not this lake's.
+        """
+        lake, access = Lake(self.settings.places.lake), self.settings.access
+        catalog = Catalog(glue_hook(access).conn, self.settings.signals.glue_database or "")
+        try:
+            return register(catalog, self._storage(), lake)
+        except OrchardError as error:
+            raise AirflowFailException(str(error)) from None
+
+    def report(self) -> str:
+        """Make the report of the run, once it is published; return its URI.
+
+        Raises:
+            AirflowFailException: where what it is made from is not there.
+        """
+        # Only here: what draws takes a while to load, and neither DAG processor nor other tasks need it.
+        from orchard.report.write import write_report  # noqa: PLC0415
+
+        try:
+            return write_report(self._storage(), Lake(self.settings.places.lake), self.slug)
+        except OrchardError as error:
+            raise AirflowFailException(str(error)) from None
+
+    def _estimate(self, sensed: Sensed) -> dict[str, Any]:
+        """Say what the run is going to cost. Raises OrchardError where that is too much."""
+        images, rows = sensed["new"], sensed["new"] + sensed["kept"]
+        work = Work(images, rows, self._core_nodes(images))
+        estimated = estimate(work, self.settings, region_of(self.settings.access))
+        log.info("Estimate: %s", say(estimated))
+        refuse_too_dear(estimated, self._choices().cost_ceiling)
+        return estimated.to_json()
+
+    def _core_nodes(self, images: int) -> int:
+        return self._choices().core_nodes or core_nodes_for(images, self.settings.fleet)
+
+    def _cost(self) -> dict[str, Any] | None:
+        if self._cluster_facts()["id"] is None:
+            return None
+        return cost_of_clusters(self.tags(), self._sensed()["new"], self.settings)
+
+    def _choices(self) -> Choices:
+        return Choices.of_run(self.params, self.settings)
+
+    def _settings_of_run(self) -> Settings:
+        """The settings as of now, but with the code that ``sense`` saw: a deployment is for later runs."""
+        places = replace(self.settings.places, code=self._sensed()["code"])
+        return replace(self.settings, places=places)
+
+    def _sensed(self) -> Mapping[str, Any]:
+        sensed: Mapping[str, Any] = self.ti.xcom_pull(task_ids="sense")
+        return sensed
+
+    def _cluster_facts(self) -> dict[str, Any]:
+        """What ``create_cluster`` noted: by now the cluster may have ended, and EMR forgets it in time."""
+        facts = self.ti.xcom_pull(task_ids="create_cluster", key="cluster") or {}
+        return {name: facts.get(name) for name in ("id", "release", "states", "timeline")}
+
+    def _storage(self) -> Storage:
+        return storage_for(self.settings.places.lake, self.settings.access)

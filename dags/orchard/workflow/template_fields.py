@@ -1,0 +1,41 @@
+"""What Airflow renders the templated fields of the DAG's operators with: functions of a task's context."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from orchard.settings.settings import Settings
+from orchard.workflow.tasks import Run
+
+CLUSTER_ID = "{{ ti.xcom_pull(task_ids='create_cluster', key='job_flow_id') or '' }}"
+"""The XCom that is pushed as soon as there is a cluster, whatever becomes of its creation."""
+
+
+@dataclass(frozen=True)
+class Fields:
+    """One function per field; each asks the ``Run`` of its context."""
+
+    settings: Settings
+
+    def run(self, context: Any) -> Run:
+        return Run.of_context(context, self.settings)
+
+    def cluster(self, context: Any, **_: Any) -> dict[str, Any]:
+        return self.run(context).cluster_request()
+
+    def cluster_name(self, context: Any, **_: Any) -> str:
+        return self.run(context).cluster_name()
+
+    def tags(self, context: Any, **_: Any) -> dict[str, str]:
+        return self.run(context).tags()
+
+    def steps(self, job: str) -> Callable[..., list[dict[str, Any]]]:
+        return lambda context, **_: [self.run(context).step(job)]
+
+    def bill(self, context: Any) -> None:
+        """Called once the run's clusters have ended."""
+        self.run(context).bill()
+
+    def guard(self, context: Any) -> None:
+        """Called before anything else by what a published run must not do again."""
+        self.run(context).refuse_if_published()

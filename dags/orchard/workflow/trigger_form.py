@@ -1,0 +1,77 @@
+"""The form of a run by hand: the DAG's parameters, as Airflow shows and checks them."""
+
+from airflow.sdk import Param
+
+from orchard.settings.env import URI_PATTERN
+from orchard.settings.settings import Settings
+from orchard_jobs.contract import BasisMode, Precision
+
+
+def params(settings: Settings) -> dict[str, Param]:
+    """Return the parameters of a run, as Airflow's form shows and checks them."""
+    fleet, nightly = settings.fleet, settings.nightly
+    return {
+        "images": Param(
+            settings.places.images,
+            title="Images",
+            description="URI of the folder of <label>/<image>: s3://bucket/prefix or file:///path.",
+            type="string",
+            pattern=URI_PATTERN,
+            maxLength=1024,
+        ),
+        "components": Param(
+            None,
+            title="Components",
+            description=f"Principal components to keep; {nightly.components} if the variance is empty too.",
+            type=["null", "integer"],
+            minimum=1,
+            maximum=1280,
+        ),
+        "variance": Param(
+            None,
+            title="Variance",
+            description="Instead of a number: keep the fewest components that explain this share, as 0.9.",
+            type=["null", "number"],
+            exclusiveMinimum=0,
+            maximum=1,
+        ),
+        "basis": Param(
+            nightly.basis.value,
+            title="Basis",
+            description="refit on all images; or reuse the components of the run before for the new images, "
+            "and leave the old rows as they are.",
+            type="string",
+            enum=[mode.value for mode in BasisMode],
+        ),
+        "precision": Param(
+            nightly.precision.value,
+            title="Precision",
+            description="Number format of the inference, for new images: bfloat16 is faster on some CPUs, "
+            "and less exact.",
+            type="string",
+            enum=[precision.value for precision in Precision],
+        ),
+        "core_nodes": Param(
+            fleet.core_nodes,
+            title="Cluster size",
+            description="Core nodes, beside the primary node; as the number of new images asks for if empty.",
+            type=["null", "integer"],
+            minimum=1,
+            maximum=fleet.max_core_nodes,
+        ),
+        "max_failure_ratio": Param(
+            nightly.max_failure_ratio,
+            title="Failure threshold",
+            description="Largest allowed share of rejected images, from 0 to 1; above it the run fails.",
+            type="number",
+            minimum=0,
+            maximum=1,
+        ),
+        "cost_ceiling": Param(
+            settings.cost.cost_ceiling,
+            title="Cost ceiling",
+            description="Most dollars that the run may cost by its estimate; above it no cluster is created.",
+            type=["null", "number"],
+            exclusiveMinimum=0,
+        ),
+    }
