@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 import webbrowser
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -18,7 +19,7 @@ from cli.spark import Spark
 from cli.tables import list_runs, show_runs
 from local.node import NodeError
 from orchard.lake.objects import local_path, to_uri
-from orchard.lake.published_runs import LATEST, Published
+from orchard.lake.run_index import LATEST, RunIndex
 from orchard.settings.aws import Access
 from orchard_jobs.contract import BasisMode, Precision
 from orchard_jobs.errors import OrchardError
@@ -70,7 +71,8 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
         summary = compute(settings, choices, spark, bars.show)
     if summary is None:
         told.print("No new images. The newest result:")
-        summary = Published.of_lake(to_uri(lake), Access()).read(LATEST)
+        index = RunIndex.open(to_uri(lake), Access())
+        summary = index.read(index.find(LATEST))
     _print([summary], as_json=as_json)
     if told.is_terminal and spark.classes.can_be_made:
         with told.status("keeping Spark's classes once, so that runs start sooner; Ctrl-C does no harm"):
@@ -84,7 +86,7 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List the published runs, newest first."""
-    published = Published.of_lake(to_uri(lake), Access())
+    published = RunIndex.open(to_uri(lake), Access())
     found = [published.read(name) for name in published.names[:count]]
     if as_json:
         _print(found, as_json=True)
@@ -99,14 +101,15 @@ def runs(
 @app.command()
 def show(name: Name = LATEST, lake: Lake = "lake", as_json: AsJson = False) -> None:
     """Show one run."""
-    _print([Published.of_lake(to_uri(lake), Access()).read(name)], as_json=as_json)
+    index = RunIndex.open(to_uri(lake), Access())
+    _print([index.read(index.find(name))], as_json=as_json)
 
 
 @app.command()
 def compare(first: Name, second: Name = LATEST, lake: Lake = "lake", as_json: AsJson = False) -> None:
     """Show two runs side by side; what differs is bold."""
-    published = Published.of_lake(to_uri(lake), Access())
-    _print([published.read(name) for name in (first, second)], as_json=as_json)
+    published = RunIndex.open(to_uri(lake), Access())
+    _print([published.read(published.find(name)) for name in (first, second)], as_json=as_json)
 
 
 @app.command()
@@ -118,7 +121,7 @@ def report(
     """Make the report of a run anew, and print where it is."""
     from orchard.report.write import write_report  # noqa: PLC0415 - what draws takes a while to load
 
-    published = Published.of_lake(to_uri(lake), Access())
+    published = RunIndex.open(to_uri(lake), Access())
     uri = write_report(published.storage, published.lake, published.find(name))
     print(uri)
     if should_open:
@@ -138,7 +141,7 @@ def main() -> None:
         _end(str(error), 2)
 
 
-def _print(found: list[dict[str, Any]], *, as_json: bool) -> None:
+def _print(found: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(found[0] if len(found) == 1 else found, indent=2, ensure_ascii=False))
     else:

@@ -11,11 +11,12 @@ from orchard.emr.job_args import RunJobs
 from orchard.lake.compaction import compact
 from orchard.lake.layout import Lake, run_slug
 from orchard.lake.objects import Storage
+from orchard.lake.run_record import RunRecord
 from orchard.lake.storage import storage_for
 from orchard.publishing.publish import Publication, publish
 from orchard.report.write import write_report
 from orchard.sensing.sense import sense
-from orchard.settings.run_params import Choices
+from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings
 from orchard_jobs.contract import Job
 from orchard_jobs.run_folder import RunFolder
@@ -24,7 +25,7 @@ Progress = Callable[[str, dict[str, Any]], None]
 """Told a job's name and its report so far, several times a second."""
 
 
-def compute(settings: Settings, choices: Choices, spark: Spark, tell: Progress) -> dict[str, Any] | None:
+def compute(settings: Settings, choices: RunParams, spark: Spark, tell: Progress) -> RunRecord | None:
     """Compute what is new and publish it; return what run.json says, None where nothing is new.
 
     Raises:

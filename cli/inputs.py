@@ -7,7 +7,7 @@ from pathlib import Path
 
 from local.node import CODE, provide_model
 from orchard.lake.objects import local_path
-from orchard.settings.run_params import Choices
+from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings
 from orchard_jobs.contract import BasisMode, Precision
 from orchard_jobs.errors import OrchardError
@@ -27,7 +27,7 @@ class RunRequest:
     precision: Precision
     max_failure_ratio: float
 
-    def resolve(self, warn: Callable[[str], object]) -> tuple[Settings, Choices]:
+    def resolve(self, warn: Callable[[str], object]) -> tuple[Settings, RunParams]:
         """Return the settings and the choices; make the model artefact where none is given.
 
         Raises:
@@ -53,7 +53,7 @@ class RunRequest:
             "max_failure_ratio": self.max_failure_ratio,
             "cost_ceiling": None,  # nothing is paid for here
         }
-        return settings, Choices.of_run(params, settings)
+        return settings, RunParams.parse(params, settings)
 
     def _make_model(self, warn: Callable[[str], object]) -> str:
         if not self.lake.startswith("file://"):

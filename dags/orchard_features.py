@@ -40,7 +40,6 @@ is in `<lake>/runs/`, `ledger/` and `basis/` for a run that it does not name is 
 """
 
 import os
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -50,8 +49,7 @@ from orchard.emr.job_flow import clusters_of_lake
 from orchard.settings.settings import Settings
 from orchard.workflow.default_args import default_args
 from orchard.workflow.schedule import event_of, results, schedule
-from orchard.workflow.tasks import Run
-from orchard.workflow.template_fields import CLUSTER_ID, Fields
+from orchard.workflow.template_fields import CLUSTER_ID, TemplateFields
 from orchard.workflow.trigger_form import params
 from orchard_emr_create import OrchardCreateClusterOperator
 from orchard_emr_step import OrchardStepOperator
@@ -62,7 +60,7 @@ from orchard_sensor import SkipAfterTimeoutSensor
 
 def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
     """Return the nightly DAG. A second lake is a second DAG of another name."""
-    waits, fields, published = settings.waits, Fields(settings), results(settings.places.lake)
+    waits, fields, published = settings.waits, TemplateFields(settings), results(settings.places.lake)
     emr: dict[str, Any] = {
         **settings.access.hook,
         "poll_interval": waits.poll_interval,
@@ -97,7 +95,7 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
     ) as dag:
         sense = SkipAfterTimeoutSensor(
             task_id="sense",
-            python_callable=lambda **context: fields.run(context).look_for_images(),
+            python_callable=lambda **context: fields.tasks(context).sense(),
             mode="reschedule",
             poke_interval=waits.sense_interval,
             timeout=waits.sense_timeout,
@@ -116,14 +114,21 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
 
         @task(execution_timeout=timedelta(hours=1), outlets=[published])
         def publish(**context: Any) -> dict[str, Any]:
-            summary = fields.run(context).publish()
-            context["outlet_events"][published].extra = event_of(summary)
-            return summary
+            record = fields.tasks(context).publish()
+            context["outlet_events"][published].extra = event_of(record)
+            return dict(record)
 
-        def after(what: Callable[[Run], Any]) -> Any:
-            """Whatever becomes of it, the run is published."""
-            call = task(task_id=what.__name__, execution_timeout=timedelta(hours=1))
-            return call(lambda **context: what(fields.run(context)))()
+        @task(execution_timeout=timedelta(hours=1))
+        def compact(**context: Any) -> list[str]:
+            return fields.tasks(context).compact()
+
+        @task(execution_timeout=timedelta(hours=1))
+        def report(**context: Any) -> str:
+            return fields.tasks(context).report()
+
+        @task(execution_timeout=timedelta(hours=1))
+        def register(**context: Any) -> list[str]:
+            return fields.tasks(context).register()
 
         terminate_cluster = OrchardTerminateClusterOperator(
             task_id="terminate_cluster",
@@ -139,11 +144,15 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
         steps = [step(job) for job in ("featurize", "reduce", "export")]
         # Beside the teardown, not before it: the cluster does not wait for the publication, and clearing
         # the publication creates no cluster.
-        chain(sense, create_cluster, *steps, [publication := publish(), terminate_cluster])
-        whats = (Run.compact, Run.report, *([Run.register] if settings.signals.glue_database else []))
-        chain(publication, [after(what) for what in whats])
-        for task_id in ("publish", "report"):
-            dag.get_task(task_id).operator_extra_links = RESULTS
+        publication: Any = publish()
+        page: Any = report()
+        for linked in (publication, page):
+            linked.operator.operator_extra_links = RESULTS
+        chain(sense, create_cluster, *steps, [publication, terminate_cluster])
+        # Whatever becomes of these, the run is published.
+        chain(publication, [compact(), page])
+        if settings.signals.glue_database:
+            chain(publication, register())
     return dag
 
 

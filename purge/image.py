@@ -13,7 +13,7 @@ from orchard.lake.layout import Lake, is_slug
 from orchard.lake.ledger import read_ledger
 from orchard.lake.objects import Storage
 from orchard.lake.retention import MAY_WORK, is_idle
-from orchard.lake.run_index import History
+from orchard.lake.run_index import RunIndex
 from orchard.settings.settings import Places
 from orchard_jobs.errors import OrchardError
 from purge.holdings import Held, Holdings
@@ -88,7 +88,7 @@ class Erasure:
                 rule="an image is erased once it is deleted, or the next run would compute it again",
                 remedy="delete it, let a run be published, and erase it then",
             )
-        history = History.of_lake(self.storage, self.lake)
+        history = RunIndex.load(self.storage, self.lake)
         newest = {run.images: run.run for run in history.runs}.get(self.places.images)
         if newest and self.path in read_ledger(self.storage, self.lake, newest)["path"].to_pylist():
             raise OrchardError(
@@ -104,7 +104,7 @@ class Erasure:
         Raises:
             OrchardError: if a run that may be at work has the image, or a file cannot be searched.
         """
-        history = History.of_lake(self.storage, self.lake)
+        history = RunIndex.load(self.storage, self.lake)
         elsewhere = {run.run for run in history.runs if run.images != self.places.images}
         held = [
             one
@@ -181,10 +181,10 @@ class Erasure:
         """Return the run that an object in ``runs/`` or ``ledger/`` belongs to."""
         return held.uri.removeprefix(f"{self.lake.uri}/").split("/")[1].removesuffix(".parquet")
 
-    def _refuse_working(self, slugs: set[str], history: History) -> None:
+    def _refuse_working(self, slugs: set[str], history: RunIndex) -> None:
         since = datetime.now(UTC) - MAY_WORK
         for slug in filter(is_slug, sorted(slugs)):
-            if history.names(slug):
+            if slug in history:
                 continue
             is_over = "run.json" in self.storage.names(self.lake.run(slug).uri)
             if not is_over and not is_idle(self.storage, self.lake.run(slug).uri, since):

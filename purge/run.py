@@ -13,7 +13,7 @@ from orchard.lake.layout import Lake, is_slug
 from orchard.lake.ledger import read_ledger
 from orchard.lake.objects import Storage
 from orchard.lake.retention import MAY_WORK, is_idle
-from orchard.lake.run_index import History, facts_of_runs
+from orchard.lake.run_index import RunIndex
 from orchard_jobs.errors import OrchardError
 from purge.holdings import Held, Holdings
 from purge.plan import Plan
@@ -27,8 +27,8 @@ def plan_run(slug: str, lake: Lake, logs: str, storage: Storage, holdings: Holdi
     """
     if not is_slug(slug):
         raise _no_run(slug, lake)
-    history = History.of_lake(storage, lake)
-    is_published = history.names(slug)
+    history = RunIndex.load(storage, lake)
+    is_published = slug in history
     if is_published:
         _refuse_needed(slug, lake, storage, history)
     else:
@@ -52,7 +52,7 @@ def plan_run(slug: str, lake: Lake, logs: str, storage: Storage, holdings: Holdi
     return Plan(f"Run {slug} of {lake.uri}", lake.uri, deleted, carry_out, notes=(named,))
 
 
-def _refuse_needed(slug: str, lake: Lake, storage: Storage, history: History) -> None:
+def _refuse_needed(slug: str, lake: Lake, storage: Storage, history: RunIndex) -> None:
     if slug == history.latest:
         raise OrchardError(
             f"{slug} is the newest run",
@@ -90,7 +90,7 @@ def _basis(
 ) -> Iterable[Held]:
     """Return the basis that this run alone has."""
     basis_id = _read(storage, f"{lake.run(slug).basis}/basis.json").get("basis_id", "")
-    used = {fact.basis_id for fact in facts_of_runs(storage, lake, others).values()}
+    used = {record["basis_id"] for record in RunIndex.load(storage, lake).records(others).values()}
     return holdings.below(lake.basis(basis_id)) if is_slug(basis_id) and basis_id not in used else ()
 
 

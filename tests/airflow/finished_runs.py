@@ -8,7 +8,7 @@ import pyarrow as pa
 from orchard.lake.layout import Lake
 from orchard.lake.ledger import EARLIER_SCHEMA, OUTCOME_SCHEMA
 from orchard.lake.parquet import to_parquet
-from orchard.lake.run_index import History
+from orchard.lake.run_index import RunIndex
 from orchard.lake.storage_files import FileStorage
 from orchard.publishing.publish import Publication
 
@@ -81,7 +81,7 @@ def publication(slug: str, *builds_on: str, images: str = "s3://in", model: str 
 
 
 def published_runs(lake: Lake) -> list[str]:
-    return [run.run for run in History.of_lake(FileStorage(), lake).runs]
+    return [run.run for run in RunIndex.load(FileStorage(), lake).runs]
 
 
 def latest_of(lake: Lake) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import ParamValidationError
 
-from orchard.settings.run_params import Choices
+from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings
 from orchard.workflow.trigger_form import params
 from orchard_jobs.contract import BasisMode, Precision
@@ -55,38 +55,38 @@ def test_each_parameter_explains_itself() -> None:
 
 
 def test_the_defaults_are_those_of_the_settings() -> None:
-    assert Choices.of_run(DEFAULTS, SETTINGS) == Choices(
+    assert RunParams.parse(DEFAULTS, SETTINGS) == RunParams(
         "s3://lake/images", 15, None, BasisMode.REFIT, Precision.FLOAT32, None, 0.05
     )
 
 
 def test_a_variance_replaces_the_default_number_of_components() -> None:
-    chosen = Choices.of_run({**DEFAULTS, "variance": 0.9}, SETTINGS)
+    chosen = RunParams.parse({**DEFAULTS, "variance": 0.9}, SETTINGS)
     assert (chosen.components, chosen.variance) == (None, 0.9)
 
 
 def test_a_whole_number_that_json_made_a_float_is_a_whole_number() -> None:
-    chosen = Choices.of_run({**DEFAULTS, "components": 20.0, "core_nodes": 3.0}, SETTINGS)
+    chosen = RunParams.parse({**DEFAULTS, "components": 20.0, "core_nodes": 3.0}, SETTINGS)
     assert repr((chosen.components, chosen.core_nodes)) == "(20, 3)"
 
 
 @pytest.mark.parametrize(("name", "bad"), [("components", 1.5), ("core_nodes", "2"), ("components", True)])
 def test_a_number_that_is_not_whole_is_refused(name: str, bad: Any) -> None:
     with pytest.raises(OrchardError, match=f"{name}={bad!r}: it takes a whole number. trigger"):
-        Choices.of_run({**DEFAULTS, name: bad}, SETTINGS)
+        RunParams.parse({**DEFAULTS, name: bad}, SETTINGS)
 
 
 def test_components_and_variance_together_are_refused() -> None:
     with pytest.raises(OrchardError, match=r"components=3 and variance=0\.5: a run takes one of the two"):
-        Choices.of_run({**DEFAULTS, "components": 3, "variance": 0.5}, SETTINGS)
+        RunParams.parse({**DEFAULTS, "components": 3, "variance": 0.5}, SETTINGS)
 
 
 @pytest.mark.parametrize("size", [{"components": 3}, {"variance": 0.5}])
 def test_a_basis_that_is_reused_keeps_its_size(size: dict[str, Any]) -> None:
     with pytest.raises(OrchardError, match=r"basis=reuse with \w+=[\d.]+: a basis that is reused keeps"):
-        Choices.of_run({**DEFAULTS, "basis": "reuse", **size}, SETTINGS)
+        RunParams.parse({**DEFAULTS, "basis": "reuse", **size}, SETTINGS)
 
 
 def test_images_that_contain_the_lake_are_refused() -> None:
     with pytest.raises(OrchardError, match="the lake, s3://lake, is outside the folder of images"):
-        Choices.of_run({**DEFAULTS, "images": "s3://lake/"}, SETTINGS)
+        RunParams.parse({**DEFAULTS, "images": "s3://lake/"}, SETTINGS)

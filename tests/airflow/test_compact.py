@@ -8,7 +8,7 @@ from orchard.lake.compaction import compact
 from orchard.lake.layout import Lake
 from orchard.lake.ledger import LEDGER_SCHEMA, read_ledger
 from orchard.lake.parquet import to_parquet
-from orchard.lake.run_index import History, PublishedRun
+from orchard.lake.run_index import PublishedRun, RunIndex
 from orchard.lake.storage_files import FileStorage
 from orchard.publishing.publish import to_json
 from orchard_jobs.errors import OrchardError
@@ -26,7 +26,7 @@ def publish_runs(lake: Lake, *runs: PublishedRun) -> None:
         for uri in (folder.statistics, folder.earlier, f"{folder.features}/part.parquet"):
             storage.write(uri, b"x")
         storage.write(lake.ledger_entry(run.run), to_parquet(LEDGER_SCHEMA.empty_table()))
-    history = History(runs[:-1], None, "")
+    history = RunIndex(lake, FileStorage(), runs[:-1])
     newest = {"run": runs[-1].run, "images": runs[-1].images, "model": {"id": runs[-1].model}}
     storage.write(lake.latest, to_json({"run": runs[-1].run, "runs": history.with_run(newest)}))
 

@@ -10,7 +10,7 @@ from emr_operators import context_of
 from moto import mock_aws
 
 from local.summary import describe_cost
-from orchard.emr.actual_cost import bill, cost_of_clusters, region_of, say_bill, spot_prices
+from orchard.emr.actual_cost import bill, cost_of_clusters, find_region, format_bill, spot_prices
 from orchard.emr.cost_estimate import Estimate, Work, estimate, refuse_too_dear, say
 from orchard.emr.prices import hourly_price
 from orchard.settings.aws import Access
@@ -102,13 +102,13 @@ def test_a_bill_is_the_seconds_of_each_instance_but_at_least_a_minute() -> None:
     assert found["dollars"] == pytest.approx(expected, abs=1e-4)
     assert found["per_1000_images"] == pytest.approx(expected / 2, abs=1e-4)
     assert (found["instances"], found["instance_seconds"], found["unknown"]) == (3, 3660, [])
-    assert say_bill(found).startswith("3 instances for 3660 s in all: 0.22")
+    assert format_bill(found).startswith("3 instances for 3660 s in all: 0.22")
 
 
 def test_a_bill_with_an_unknown_type_is_unknown_as_a_whole() -> None:
     found = bill([instance("m5.xlarge", 60), instance("x9.large", 60)], 10, "eu-west-3", {})
     assert (found["dollars"], found["unknown"]) == (None, ["x9.large"])
-    assert "at a cost that is unknown: there is no price of x9.large in eu-west-3" in say_bill(found)
+    assert "at a cost that is unknown: there is no price of x9.large in eu-west-3" in format_bill(found)
 
 
 def test_an_instance_that_still_runs_is_billed_until_now() -> None:
@@ -166,4 +166,4 @@ def test_without_a_region_anywhere_the_cost_is_unknown_and_nothing_fails(
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.delenv("AWS_REGION", raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-    assert region_of(Settings.from_env(LEAST).access) is None
+    assert find_region(Settings.from_env(LEAST).access) is None

@@ -13,7 +13,7 @@ from dag_runs import EVERY_TASK, add_images, live_clusters, states_of
 from orchard.lake.layout import Lake
 from orchard.lake.objects import local_path
 from orchard.settings.settings import Settings
-from orchard.workflow.tasks import Run
+from orchard.workflow.tasks import RunTasks
 from orchard.workflow.trigger_form import params
 from orchard_features import build_dag
 
@@ -136,10 +136,10 @@ def test_a_published_run_computes_nothing_again_but_may_publish_again(
         "params": {name: param.resolve() for name, param in params(settings).items()},
         "ti": SimpleNamespace(xcom_pull=lambda **_: None),
     }
-    again = Run.of_context(context, settings)
+    again = RunTasks.of_context(context, settings)
     guards = {task.task_id: task.guard for task in dag.tasks if hasattr(task, "guard")}
     assert set(guards) == {"create_cluster", "featurize", "reduce", "export"}
-    for refused in (lambda _: again.look_for_images(), *guards.values()):
+    for refused in (lambda _: again.sense(), *guards.values()):
         with pytest.raises(AirflowFailException, match=r"names it: .* never rewritten\. trigger a new run"):
             refused(context)
     again.publish()

@@ -10,7 +10,7 @@ from dag_runs import EVERY_TASK, add_images, behave, live_clusters, states_of
 
 from orchard.lake.objects import local_path
 from orchard.settings.settings import Settings
-from orchard.workflow.tasks import Run
+from orchard.workflow.tasks import RunTasks
 from orchard_emr_terminate import OrchardTerminateClusterOperator
 
 pytestmark = pytest.mark.usefixtures("airflow_db", "emr")
@@ -36,7 +36,7 @@ def test_a_cost_that_nobody_tells_is_no_reason_to_fail(
 
     add_images(tmp_path, "apple/1.jpg")
     monkeypatch.setattr("orchard.emr.actual_cost.bill", fail)  # which publish asks for
-    monkeypatch.setattr(Run, "bill", fail)
+    monkeypatch.setattr(RunTasks, "bill", fail)
     assert states_of(run()) == dict.fromkeys(EVERY_TASK, "success")
 
 
@@ -64,9 +64,9 @@ def test_components_and_variance_together_fail_before_anything_is_listed(run: An
 
 
 def test_a_run_id_that_no_tag_holds_fails_before_anything_is_listed(settings: Settings) -> None:
-    run = Run("orchard_features", "~" * 200, {}, None, settings)
+    run = RunTasks("orchard_features", "~" * 200, {}, None, settings)
     with pytest.raises(AirflowFailException, match="shorter run id"):
-        run.look_for_images()
+        run.sense()
 
 
 @pytest.mark.parametrize("how", ["fail", "killed"])

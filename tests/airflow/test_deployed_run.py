@@ -16,7 +16,7 @@ from deployments import BUCKET, ROOT, Repository, objects, read
 
 from local.emr.launcher import running_emr
 from orchard.settings.settings import Settings
-from orchard.workflow.tasks import Run
+from orchard.workflow.tasks import RunTasks
 from orchard.workflow.trigger_form import params
 
 HERE = Path(__file__).parent
@@ -136,7 +136,7 @@ def test_a_run_that_has_begun_keeps_its_code(settings: Settings) -> None:
     }
     chosen = {name: param.value for name, param in params(settings).items()}
     ti = SimpleNamespace(xcom_pull=lambda **_: sensed)
-    run = Run("orchard_features", "r", chosen, ti, settings)
+    run = RunTasks("orchard_features", "r", chosen, ti, settings)
     action = run.cluster_request()["BootstrapActions"][0]["ScriptBootstrapAction"]
     assert action["Path"] == "s3://b/code/old/install_node.sh"
     assert action["Args"][2:4] == ["--source", "s3://b/code/old"]

@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from orchard.lake.layout import Lake
 from orchard.lake.parquet import from_parquet
-from orchard.lake.run_index import History
+from orchard.lake.run_index import RunIndex
 from orchard.lake.storage_s3 import S3Storage
 from orchard.publishing import glue
 from orchard.publishing.csv_cells import cell_of
@@ -21,7 +21,7 @@ from orchard.publishing.glue import TABLES, Catalog
 from orchard.publishing.glue_sync import register
 from orchard.publishing.publish import to_json
 from orchard.settings.settings import Settings
-from orchard.workflow.tasks import Run
+from orchard.workflow.tasks import RunTasks
 from orchard_jobs.errors import OrchardError
 
 LAKE = Lake("s3://orchard/lake")
@@ -47,7 +47,7 @@ def storage(clients: tuple[Any, Any], catalog: Catalog) -> S3Storage:
 
 
 def publish(storage: S3Storage, slug: str, *rejected: str) -> None:
-    folder, history = LAKE.run(slug), History.of_lake(storage, LAKE)
+    folder, history = LAKE.run(slug), RunIndex.load(storage, LAKE)
     place = len(history.runs)
     run_json = {"published_at": f"2026-11-{place + 1:02}T02:00:00+00:00", "basis_id": "b"}
     storage.write(folder.run_json, to_json(run_json))
@@ -221,10 +221,10 @@ def test_the_task_fails_visibly_and_the_run_stays_published(
     places = {"ORCHARD_LAKE": LAKE.uri, "ORCHARD_IMAGES": "s3://in", "ORCHARD_GLUE_DATABASE": "nowhere"}
     settings = Settings.from_env({**environ, **places})
     with pytest.raises(AirflowFailException, match=r"^no Glue database nowhere"):
-        Run("orchard_features", "r1", {}, None, settings).register()
-    assert History.of_lake(storage, LAKE).latest == "r1"
+        RunTasks("orchard_features", "r1", {}, None, settings).register()
+    assert RunIndex.load(storage, LAKE).latest == "r1"
     settings = Settings.from_env({**environ, **places, "ORCHARD_GLUE_DATABASE": "orchard"})
-    assert Run("orchard_features", "r1", {}, None, settings).register() == ["r1"]
+    assert RunTasks("orchard_features", "r1", {}, None, settings).register() == ["r1"]
 
 
 @pytest.mark.parametrize(

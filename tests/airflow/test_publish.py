@@ -9,7 +9,7 @@ from finished_runs import CLUSTER, finish_jobs, latest_of, publication, publishe
 
 from orchard.lake.layout import Lake
 from orchard.lake.ledger import read_ledger
-from orchard.lake.run_index import History
+from orchard.lake.run_index import RunIndex
 from orchard.lake.storage_files import FileStorage
 from orchard.publishing.publish import publish
 from orchard_jobs.errors import OrchardError
@@ -146,7 +146,7 @@ def test_a_run_builds_on_runs_of_the_same_images_and_model_only(lake: Lake) -> N
     finish_jobs(lake, "trial")
     trial = publication("trial", "r1", images="s3://others")
     publish(FileStorage(), lake, trial)
-    history = History.of_lake(FileStorage(), lake)
+    history = RunIndex.load(FileStorage(), lake)
     assert history.latest == "trial"
     assert history.builds_on("s3://in", "m") == "r1"
     assert history.builds_on("s3://others", "m") == "trial"

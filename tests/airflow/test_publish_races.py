@@ -7,8 +7,7 @@ from finished_runs import finish_jobs, latest_of, publication, published_runs
 
 from orchard.lake.layout import Lake
 from orchard.lake.ledger import read_ledger
-from orchard.lake.objects import ABSENT
-from orchard.lake.run_index import History
+from orchard.lake.run_index import RunIndex
 from orchard.lake.storage_files import FileStorage
 from orchard.publishing.publish import publish
 from orchard_jobs.errors import OrchardError
@@ -64,7 +63,7 @@ def test_a_run_whose_publication_stopped_before_latest_json_is_not_published_unt
     with pytest.raises(OSError, match="crash"):
         publish(CrashingStorage(3), lake, publication("r1"))
     assert read_ledger(FileStorage(), lake, "r1").num_rows == 3
-    assert History.of_lake(FileStorage(), lake) == History((), None, ABSENT)
+    assert RunIndex.load(FileStorage(), lake) == RunIndex(lake, FileStorage())
     publish(FileStorage(), lake, publication("r1"))
     assert published_runs(lake) == ["r1"]
 

@@ -9,10 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from orchard.sensing.regions import check_regions, region_of
+from orchard.sensing.regions import check_regions, find_bucket_region
 from orchard.sensing.sense import sense
 from orchard.settings.aws import Access
-from orchard.settings.run_params import Choices
+from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings
 from orchard.workflow.trigger_form import params
 from orchard_jobs.errors import OrchardError
@@ -66,7 +66,7 @@ def test_the_first_task_refuses_before_anything_is_listed(
     monkeypatch.setattr("orchard.sensing.sense.list_images", lambda *_: pytest.fail("it has listed"))
     chosen = {name: param.value for name, param in params(settings).items()}
     with pytest.raises(OrchardError, match="s3://virginia is in us-east-1"):
-        sense("r", Choices.of_run(chosen, settings), settings)
+        sense("r", RunParams.parse(chosen, settings), settings)
 
 
 class Refusing:
@@ -81,7 +81,7 @@ class Refusing:
 
 
 def test_s3_names_the_region_even_where_it_denies_the_rest() -> None:
-    assert region_of(Refusing({"x-amz-bucket-region": "eu-west-3"}), "somebodys") == "eu-west-3"
+    assert find_bucket_region(Refusing({"x-amz-bucket-region": "eu-west-3"}), "somebodys") == "eu-west-3"
 
 
 def test_where_the_region_is_not_told_the_log_says_so_and_the_run_goes_on(

@@ -12,10 +12,10 @@ import pytest
 from orchard.lake.event_logs import delete_event_logs, event_log_folder
 from orchard.lake.layout import Lake
 from orchard.lake.ledger import LEDGER_SCHEMA
-from orchard.lake.objects import ABSENT, local_path
+from orchard.lake.objects import local_path
 from orchard.lake.parquet import to_parquet
 from orchard.lake.retention import expired_runs, retain
-from orchard.lake.run_index import History
+from orchard.lake.run_index import RunIndex
 from orchard.lake.storage_files import FileStorage
 from orchard.publishing.publish import to_json
 from orchard_jobs.errors import OrchardError
@@ -43,7 +43,7 @@ def write_run(
     storage.write(f"{lake.basis(f'b-{slug}')}/basis.npz", b"x")
     rows = [{"path": path, "etag": "e", "status": "ok", "run": run} for path, run in needs.items()]
     storage.write(lake.ledger_entry(slug), to_parquet(pa.Table.from_pylist(rows, LEDGER_SCHEMA)))
-    history = History.of_lake(storage, lake)
+    history = RunIndex.load(storage, lake)
     runs = history.with_run({"run": slug, "images": images, "model": {"id": "m"}})
     storage.replace(lake.latest, to_json({"run": slug, "runs": runs}), history.version)
     set_age(lake, f"runs/{slug}", age)
@@ -200,7 +200,7 @@ def test_what_was_interrupted_is_finished_the_next_time(lake: Lake, deletions: i
 
 
 def test_without_a_published_run_nothing_has_expired() -> None:
-    assert expired_runs(History((), None, ABSENT), {}, NOW) == []
+    assert expired_runs(RunIndex(Lake("s3://lake"), FileStorage()), {}, NOW) == []
 
 
 def test_event_logs_go_once_they_are_too_old_and_nothing_else_of_the_logs_does(lake: Lake) -> None:

@@ -11,14 +11,14 @@ from orchard.emr.job_args import RunJobs
 from orchard.emr.steps import build_step
 from orchard.lake.layout import run_slug
 from orchard.settings.cluster import DeployMode
-from orchard.settings.run_params import Choices
+from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings
 from orchard_jobs.contract import BasisMode, ExportJob, FeaturizeJob, Precision, ReduceJob
 from orchard_jobs.errors import OrchardError
 
 LEAST = {"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"}
 SENSED = {"listing": "l1", "images": "s3://in", "model": "s3://lake/models/m", "builds_on": None}
-CHOICES = Choices("s3://in", None, 0.9, BasisMode.REFIT, Precision.BFLOAT16, 2, 0.1)
+CHOICES = RunParams("s3://in", None, 0.9, BasisMode.REFIT, Precision.BFLOAT16, 2, 0.1)
 
 
 def test_the_whole_step() -> None:

@@ -19,7 +19,7 @@ from orchard.lake.layout import Lake
 from orchard.lake.ledger import LEDGER_SCHEMA
 from orchard.lake.parquet import to_parquet
 from orchard.settings.settings import Settings
-from orchard.workflow.tasks import Run
+from orchard.workflow.tasks import RunTasks
 from orchard.workflow.trigger_form import params
 from tests.infra.conftest import account, settings_of
 from tests.infra.iam import is_allowed
@@ -188,11 +188,11 @@ def test_every_request_of_a_night_is_allowed(requests: list[tuple[str, dict[str,
         s3.put_object(Bucket=LAKE, Key="models/4b8fe23a20cd/card.json", Body=b'{"id": "m"}')
         s3.put_object(Bucket=LAKE, Key="images/apple/1.jpg", Body=b"1")
         requests.clear()
-        assert run_of(settings, "first").look_for_images().is_done
+        assert run_of(settings, "first").sense().is_done
         sent = list(requests)
         publish_runs(s3, settings, count=KEPT + 2)
         requests.clear()
-        assert run_of(settings, "second").look_for_images().is_done
+        assert run_of(settings, "second").sense().is_done
         assert run_of(settings, "second").compact() == ["r0", "r1"]
         sent += requests
     assert {method for method, _ in sent} == {*S3_ACTIONS} - {"head_object", "delete_objects"}
@@ -226,9 +226,9 @@ def refused_of(stack: Stack, sent: list[tuple[str, dict[str, Any]]]) -> list[str
     return found
 
 
-def run_of(settings: Settings, run_id: str) -> Run:
+def run_of(settings: Settings, run_id: str) -> RunTasks:
     chosen = {name: param.value for name, param in params(settings).items()}
-    return Run("orchard_features", run_id, chosen, None, settings)
+    return RunTasks("orchard_features", run_id, chosen, None, settings)
 
 
 def publish_runs(s3: Any, settings: Settings, count: int) -> None:

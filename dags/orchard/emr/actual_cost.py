@@ -75,7 +75,7 @@ def bill(
     }
 
 
-def say_bill(cost: Mapping[str, Any]) -> str:
+def format_bill(cost: Mapping[str, Any]) -> str:
     """Return a cost as a line."""
     used = f"{cost['instances']} instances for {cost['instance_seconds']} s in all"
     if cost["dollars"] is None:
@@ -106,7 +106,7 @@ def spot_prices(names: list[str], access: Access) -> dict[str, float]:
     return prices
 
 
-def region_of(access: Access) -> str | None:
+def find_region(access: Access) -> str | None:
     """Return the region in which clusters are made; None where nothing tells it."""
     try:
         return access.region or EmrHook(**access.hook).conn_region_name

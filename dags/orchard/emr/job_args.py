@@ -1,11 +1,10 @@
 """The jobs of one run, with their arguments. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from orchard.lake.layout import Lake
-from orchard.settings.run_params import Choices
+from orchard.lake.sensed import Sensed
+from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings
 from orchard_jobs.contract import BasisMode, ExportJob, FeaturizeJob, ReduceJob
 from orchard_jobs.run_folder import RunFolder
@@ -20,35 +19,35 @@ class RunJobs:
     """
 
     slug: str
-    choices: Choices
+    params: RunParams
     settings: Settings
 
     @property
     def folder(self) -> RunFolder:
         return Lake(self.settings.places.lake).run(self.slug)
 
-    def featurize(self, sensed: Mapping[str, Any]) -> FeaturizeJob:
+    def featurize(self, sensed: Sensed) -> FeaturizeJob:
         spark = self.settings.spark
         return FeaturizeJob(
             images=sensed["images"],
             model=sensed["model"],
             output=self.folder.uri,
             manifest=self.folder.manifest,
-            precision=self.choices.precision,
+            precision=self.params.precision,
             batch_size=spark.batch_size,
             concurrent_reads=spark.concurrent_reads,
-            max_failure_ratio=self.choices.max_failure_ratio,
+            max_failure_ratio=self.params.max_failure_ratio,
             listed=sensed["listed"],
             listing=sensed["listing"],
         )
 
-    def reduce(self, sensed: Mapping[str, Any]) -> ReduceJob:
+    def reduce(self, sensed: Sensed) -> ReduceJob:
         """A fit of all rows that count, or a projection of the new ones onto the basis of the run before."""
         job = ReduceJob(
             features=(self.folder.features,),
             output=self.folder.uri,
-            components=self.choices.components,
-            variance=self.choices.variance,
+            components=self.params.components,
+            variance=self.params.variance,
             model=sensed["model"],
             listing=sensed["listing"],
         )
@@ -56,13 +55,13 @@ class RunJobs:
             return job
         before = Lake(self.settings.places.lake).run(sensed["builds_on"])
         continued = replace(job, earlier=self.folder.earlier, statistics=(before.statistics,))
-        if self.choices.basis is BasisMode.REFIT:
+        if self.params.basis is BasisMode.REFIT:
             return replace(continued, signs_like=before.basis)
         return replace(
             continued, components=None, variance=None, basis=before.basis, projected=before.components
         )
 
-    def export(self, sensed: Mapping[str, Any]) -> ExportJob:
+    def export(self, sensed: Sensed) -> ExportJob:
         return ExportJob(
             components=(self.folder.components,),
             features=(self.folder.features,),

@@ -2,7 +2,7 @@
 
 from orchard.lake.layout import Lake
 from orchard.lake.objects import Storage
-from orchard.lake.run_index import History
+from orchard.lake.run_index import RunIndex
 
 KEPT = 8
 """Runs of the same images and model that keep their state: the newest, that before it, for whoever has read
@@ -21,7 +21,7 @@ def compact(storage: Storage, lake: Lake) -> list[str]:
     entries = set(storage.names(lake.ledger))
     old = [
         slug
-        for slug in History.of_lake(storage, lake).superseded(KEPT)
+        for slug in RunIndex.load(storage, lake).superseded(KEPT)
         if lake.ledger_entry(slug).rpartition("/")[2] in entries
     ]
     for slug in old:

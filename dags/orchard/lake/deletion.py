@@ -4,8 +4,7 @@ import json
 from collections.abc import Collection
 
 from orchard.lake.layout import Lake
-from orchard.lake.objects import Storage
-from orchard.publishing.publish import to_json
+from orchard.lake.objects import Storage, to_json
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.run_folder import RunFolder
 

@@ -4,9 +4,11 @@ After the scheme of a URI comes the plain path or key: nothing is percent-decode
 does not decode either and both must name the same file.
 """
 
+import json
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from orchard_jobs.errors import OrchardError
 
@@ -80,3 +82,8 @@ def changed(uri: str) -> OrchardError:
         rule="one run publishes at a time",
         remedy="clear this run's task 'sense', so that it starts from what the other run published",
     )
+
+
+def to_json(content: Mapping[str, Any]) -> bytes:
+    """Return JSON as people read it."""
+    return json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n"

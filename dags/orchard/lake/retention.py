@@ -12,7 +12,7 @@ from orchard.lake.deletion import delete_results, delete_run, take_out
 from orchard.lake.feature_references import find_needs
 from orchard.lake.layout import Lake, is_slug
 from orchard.lake.objects import Storage
-from orchard.lake.run_index import History, facts_of_runs
+from orchard.lake.run_index import RunIndex
 
 log = logging.getLogger(__name__)
 
@@ -32,14 +32,15 @@ def retain(storage: Storage, lake: Lake, days: int, now: datetime | None = None)
         OrchardError: where latest.json changes meanwhile; or a ledger entry does, which is needed to know
             what to keep.
     """
-    history, now = History.of_lake(storage, lake), now or datetime.now(UTC)
-    if history.latest is None:
+    index, now = RunIndex.load(storage, lake), now or datetime.now(UTC)
+    if index.latest is None:
         return []  # latest.json may have been lost: then no run is known for what it is
     cutoff = now - timedelta(days=days)
-    facts = facts_of_runs(storage, lake, (run.run for run in history.runs))
-    expired = expired_runs(history, {slug: fact.published_at for slug, fact in facts.items()}, cutoff)
-    staying = [run.run for run in history.runs if run.run not in expired]
-    needed = find_needs(storage, lake, staying, history.newest())
+    records = index.records(run.run for run in index.runs)
+    published_at = {slug: datetime.fromisoformat(one["published_at"]) for slug, one in records.items()}
+    expired = expired_runs(index, published_at, cutoff)
+    staying = [run.run for run in index.runs if run.run not in expired]
+    needed = find_needs(storage, lake, staying, index.newest())
     whole = [slug for slug in expired if slug not in needed]
     if whole:
         take_out(storage, lake, whole)
@@ -49,13 +50,13 @@ def retain(storage: Storage, lake: Lake, days: int, now: datetime | None = None)
     for slug in stripped:
         delete_results(storage, lake, slug)
     idle = min(cutoff, now - MAY_WORK)
-    unfinished = _delete_unfinished(storage, lake, {run.run for run in history.runs}, idle)
-    _delete_bases(storage, lake, {facts[slug].basis_id for slug in staying if slug in facts}, idle)
+    unfinished = _delete_unfinished(storage, lake, {run.run for run in index.runs}, idle)
+    _delete_bases(storage, lake, {records[slug]["basis_id"] for slug in staying if slug in records}, idle)
     log.info("older than %d days: %s gone, results of %s, unfinished %s", days, whole, stripped, unfinished)
     return [*whole, *stripped, *unfinished]
 
 
-def expired_runs(history: History, published_at: Mapping[str, datetime], cutoff: datetime) -> list[str]:
+def expired_runs(index: RunIndex, published_at: Mapping[str, datetime], cutoff: datetime) -> list[str]:
     """Return the runs, oldest first, that another on the same images has superseded before ``cutoff``. Pure.
 
     Not those that are older: what readers had until last night is there to go back to, however old it is. A
@@ -63,12 +64,12 @@ def expired_runs(history: History, published_at: Mapping[str, datetime], cutoff:
     """
     superseded_at: dict[str, datetime | None] = {}
     later: dict[str, str] = {}
-    for run in reversed(history.runs):
+    for run in reversed(index.runs):
         superseded_at[run.run] = published_at.get(later.get(run.images, ""))
         later[run.images] = run.run
     return [
         run.run
-        for run in history.runs
+        for run in index.runs
         if run.run in published_at and (at := superseded_at[run.run]) and at < cutoff
     ]
 

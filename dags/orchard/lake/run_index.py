@@ -1,4 +1,4 @@
-"""The published runs of a lake, and which of them a new run builds on.
+"""The published runs of a lake: which there are, which one people mean, which one a new run builds on.
 
 ``latest.json`` alone says which runs are published, in which order, and of what each one is: runs on other
 images, or with another model, have features that do not belong together. What a publication that crashed,
@@ -8,13 +8,18 @@ or lost against another, has left elsewhere (a ledger entry, a basis) does not c
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Any, Self
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self, cast
 
-from orchard.lake.layout import Lake
+from orchard.lake.layout import Lake, is_slug
 from orchard.lake.objects import ABSENT, Storage
+from orchard.lake.run_record import RunRecord
+from orchard.lake.storage import storage_for
+from orchard.settings.aws import Access
 from orchard_jobs.errors import OrchardError
+
+LATEST = "latest"
+"""What people may call the newest run."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +41,25 @@ class PublishedRun:
 
 
 @dataclass(frozen=True)
-class History:
-    """All published runs, oldest first; the newest for readers, and the version of ``latest.json``."""
+class RunIndex:
+    """All published runs of a lake.
 
-    runs: tuple[PublishedRun, ...]
-    latest: str | None
-    version: str
+    Args:
+        lake: The lake.
+        storage: Where it is.
+        runs: Oldest first.
+        latest: The newest, which readers find; None where no run is published.
+        version: That of ``latest.json``, for a conditional write.
+    """
+
+    lake: Lake
+    storage: Storage = field(compare=False)
+    runs: tuple[PublishedRun, ...] = ()
+    latest: str | None = None
+    version: str = ABSENT
 
     @classmethod
-    def of_lake(cls, storage: Storage, lake: Lake) -> Self:
+    def load(cls, storage: Storage, lake: Lake) -> Self:
         """Read it, with one request.
 
         Raises:
@@ -53,10 +68,11 @@ class History:
         try:
             found = storage.read(lake.latest)
         except FileNotFoundError:
-            return cls((), None, ABSENT)
+            return cls(lake, storage)
         try:
             latest = json.loads(found.data)
-            return cls(tuple(PublishedRun(**run) for run in latest["runs"]), latest["run"], found.version)
+            runs = tuple(PublishedRun(**run) for run in latest["runs"])
+            return cls(lake, storage, runs, latest["run"], found.version)
         except (ValueError, KeyError, TypeError):
             raise OrchardError(
                 f"{lake.latest} is not as a published run leaves it",
@@ -64,9 +80,19 @@ class History:
                 remedy="put an earlier version of it back",
             ) from None
 
-    def names(self, slug: str) -> bool:
+    @classmethod
+    def open(cls, uri: str, access: Access) -> Self:
+        """Read that of the lake at ``uri``, as ``load`` does."""
+        return cls.load(storage_for(uri, access), Lake(uri))
+
+    def __contains__(self, slug: object) -> bool:
         """Whether the run ``slug`` is published."""
         return any(run.run == slug for run in self.runs)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The slugs, newest first; a name that cannot be a folder of ours is left out."""
+        return tuple(run.run for run in reversed(self.runs) if is_slug(run.run))
 
     def builds_on(self, images: str, model: str) -> str | None:
         """Return the run that a new run continues: the newest of the same images and model."""
@@ -85,27 +111,56 @@ class History:
         old = {slug for slugs in places.values() for slug in slugs[:-keep]}
         return [run.run for run in self.runs if run.run in old]
 
-    def with_run(self, summary: Mapping[str, Any]) -> list[dict[str, str]]:
-        """Return the runs as latest.json has them once the run of ``summary`` is published."""
-        added = PublishedRun(summary["run"], summary["images"], summary["model"]["id"])
+    def with_run(self, record: RunRecord) -> list[dict[str, str]]:
+        """Return the runs as latest.json has them once the run of ``record`` is published."""
+        added = PublishedRun(record["run"], record["images"], record["model"]["id"])
         return [asdict(run) for run in (*self.runs, added)]
 
+    def find(self, name: str) -> str:
+        """Return the slug of the run that ``name`` means: ``latest``, or any part of one run's slug.
 
-@dataclass(frozen=True)
-class RunFacts:
-    """What run.json says of a published run, as far as others ask."""
+        Raises:
+            OrchardError: if no run, or more than one, is meant.
+        """
+        if name == LATEST and self.names:
+            return self.names[0]
+        found = [name] if name in self.names else [slug for slug in self.names if name in slug]
+        if len(found) != 1:
+            raise OrchardError(
+                f"{name!r} is in the names of {len(found)} published runs of {self.lake.uri}",
+                rule="a run is 'latest', or a part of its name that no other has",
+                remedy="`orchard runs` lists them; --lake names another lake",
+            )
+        return found[0]
 
-    published_at: datetime
-    basis_id: str
+    def read(self, slug: str) -> RunRecord:
+        """Return run.json of a published run.
 
+        Raises:
+            FileNotFoundError: where it is gone.
+        """
+        return cast(RunRecord, json.loads(self.storage.read(self.lake.run(slug).run_json).data))
 
-def facts_of_runs(storage: Storage, lake: Lake, slugs: Iterable[str]) -> dict[str, RunFacts]:
-    """Read run.json of published runs; those that have none are left out."""
-    found: dict[str, RunFacts] = {}
-    for slug in slugs:
+    def records(self, slugs: Iterable[str]) -> dict[str, RunRecord]:
+        """Return run.json of published runs, by slug; those that have none are left out."""
+        found: dict[str, RunRecord] = {}
+        for slug in slugs:
+            try:
+                found[slug] = self.read(slug)
+            except FileNotFoundError:
+                continue
+        return found
+
+    def describe(self, slug: str) -> Mapping[str, Any]:
+        """Return run.json with the final cost; only the name where it is gone or damaged."""
+        folder = self.lake.run(slug)
+        run = self._read_if_there(folder.run_json)
+        cost = self._read_if_there(folder.cost) or run.get("cost")
+        return {**run, "run": slug, "cost": cost}
+
+    def _read_if_there(self, uri: str) -> dict[str, Any]:
         try:
-            content: dict[str, Any] = json.loads(storage.read(lake.run(slug).run_json).data)
-        except FileNotFoundError:
-            continue
-        found[slug] = RunFacts(datetime.fromisoformat(content["published_at"]), content["basis_id"])
-    return found
+            content = json.loads(self.storage.read(uri).data)
+        except (FileNotFoundError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}

@@ -17,7 +17,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
 from orchard.lake.layout import run_slug
-from orchard.lake.published_runs import Published
+from orchard.lake.run_index import RunIndex
 from orchard.pages import dag_runs, files, logs, templates
 from orchard.pages.guard import Guarded
 from orchard.pages.problems import Absent, tell_absent, tell_error, tell_lake
@@ -206,13 +206,13 @@ def _source(request: Request) -> Source:
     return source
 
 
-def _published(published: Published, slug: str) -> str:
+def _published(published: RunIndex, slug: str) -> str:
     if slug not in published.names:
         raise Absent("latest.json names no such run.")
     return slug
 
 
-def _folder(request: Request, slug: str) -> tuple[Published, RunFolder]:
+def _folder(request: Request, slug: str) -> tuple[RunIndex, RunFolder]:
     published = _source(request).published()
     return published, published.lake.run(_published(published, slug))
 

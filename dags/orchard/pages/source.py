@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from orchard.lake.objects import Storage
-from orchard.lake.published_runs import Published
+from orchard.lake.run_index import RunIndex
 from orchard.lake.storage import storage_for
 from orchard.settings.aws import Access
 from orchard.settings.env import place, read, setting
@@ -35,8 +35,8 @@ class Source:
         """Raise OrchardError for a variable that is missing or wrong."""
         return cls(read(Places, environ), read(Access, environ))
 
-    def published(self) -> Published:
-        return Published.of_lake(self.places.lake, self.access)
+    def published(self) -> RunIndex:
+        return RunIndex.open(self.places.lake, self.access)
 
     def logs(self) -> Storage:
         return storage_for(self.places.logs, self.access)

@@ -6,13 +6,15 @@ or while Glue could not be reached, come with the next one; runs that are gone g
 
 import csv
 import io
+from datetime import datetime
 
 import pyarrow as pa
 
 from orchard.lake.layout import Lake
 from orchard.lake.objects import Storage
 from orchard.lake.parquet import to_parquet
-from orchard.lake.run_index import History, facts_of_runs
+from orchard.lake.run_index import RunIndex
+from orchard.lake.run_record import RunRecord
 from orchard.publishing.csv_cells import text_of
 from orchard.publishing.glue import LATEST, REJECT_COLUMNS, TABLES, Catalog, latest_of, partition_of, table_of
 
@@ -25,26 +27,28 @@ def register(catalog: Catalog, storage: Storage, lake: Lake) -> list[str]:
     Raises:
         OrchardError: where there is no such database, or its tables are another lake's.
     """
-    history = History.of_lake(storage, lake)
-    if history.latest is None:
+    index = RunIndex.load(storage, lake)
+    if index.latest is None:
         return []
     for table in TABLES:
         catalog.put(table_of(table, lake.runs), lake.uri)
     there = {table: {values[0]: values for values in catalog.partitions(table)} for table in TABLES}
-    slugs = [run.run for run in history.runs]
+    slugs = [run.run for run in index.runs]
     missing = [slug for slug in slugs if any(slug not in there[table] for table in TABLES)]
-    facts = facts_of_runs(storage, lake, missing)
-    for slug in facts:
+    records = index.records(missing)
+    for slug in records:
         write_rejects(storage, lake, slug)
     for table in TABLES:
-        values = {
-            slug: (slug, fact.published_at.isoformat(timespec="seconds")) for slug, fact in facts.items()
-        }
-        catalog.add(table, [partition_of(table, lake.run(slug).uri, values[slug]) for slug in facts])
+        values = {slug: (slug, _published_at(record)) for slug, record in records.items()}
+        catalog.add(table, [partition_of(table, lake.run(slug).uri, values[slug]) for slug in records])
         catalog.drop(table, [found for slug, found in there[table].items() if slug not in slugs])
     for table in LATEST:
-        catalog.put(latest_of(table, lake.run(history.latest).uri), lake.uri)
-    return list(facts)
+        catalog.put(latest_of(table, lake.run(index.latest).uri), lake.uri)
+    return list(records)
+
+
+def _published_at(record: RunRecord) -> str:
+    return datetime.fromisoformat(record["published_at"]).isoformat(timespec="seconds")
 
 
 def write_rejects(storage: Storage, lake: Lake, slug: str) -> None:

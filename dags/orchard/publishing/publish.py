@@ -5,7 +5,6 @@ leaves readers on the previous run. Publishing again writes the same things agai
 run writes nothing.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,10 +12,13 @@ from typing import Any
 
 from orchard.lake.layout import Lake
 from orchard.lake.ledger import EARLIER_SCHEMA, OUTCOME_SCHEMA, next_ledger
-from orchard.lake.objects import Storage
+from orchard.lake.objects import Storage, to_json
 from orchard.lake.parquet import from_parquet, to_parquet
-from orchard.lake.run_index import History
-from orchard.publishing.reconciliation import Reports, counts_of
+from orchard.lake.run_index import RunIndex
+from orchard.lake.run_record import RunRecord
+from orchard.lake.sensed import Sensed
+from orchard.publishing.reconciliation import reconcile
+from orchard.publishing.run_metrics import RunMetrics
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.run_folder import RunFolder
 
@@ -35,12 +37,12 @@ class Publication:
 
     slug: str
     run_id: str
-    sensed: Mapping[str, Any]
+    sensed: Sensed
     cluster: Mapping[str, Any]
     cost: Mapping[str, Any] | None = None
 
 
-def publish(storage: Storage, lake: Lake, publication: Publication) -> dict[str, Any]:
+def publish(storage: Storage, lake: Lake, publication: Publication) -> RunRecord:
     """Publish a run, unless it is published; return what run.json says of it.
 
     Raises:
@@ -48,28 +50,27 @@ def publish(storage: Storage, lake: Lake, publication: Publication) -> dict[str,
             published since this one looked at the ledger. Nothing is published then.
     """
     folder = lake.run(publication.slug)
-    history = History.of_lake(storage, lake)
-    if history.names(publication.slug):
-        published: dict[str, Any] = json.loads(storage.read(folder.run_json).data)
-        return published
-    summary = summarize(publication, Reports.of_run(storage, folder, publication.sensed), folder)
-    _refuse_other_predecessor(history, publication, lake)
-    _copy_basis(storage, folder, lake.basis(summary["basis_id"]))
-    storage.write(folder.run_json, to_json(summary))
+    index = RunIndex.load(storage, lake)
+    if publication.slug in index:
+        return index.read(publication.slug)
+    record = build_record(publication, RunMetrics.load(storage, folder, publication.sensed), folder)
+    _refuse_other_predecessor(index, publication, lake)
+    _copy_basis(storage, folder, lake.basis(record["basis_id"]))
+    storage.write(folder.run_json, to_json(record))
     storage.write(lake.ledger_entry(publication.slug), _ledger_entry(storage, folder, publication.slug))
-    storage.replace(lake.latest, to_json(_latest_of(summary, history, folder)), history.version)
-    return summary
+    storage.replace(lake.latest, to_json(_latest_of(record, index, folder)), index.version)
+    return record
 
 
-def summarize(publication: Publication, reports: Reports, folder: RunFolder) -> dict[str, Any]:
+def build_record(publication: Publication, metrics: RunMetrics, folder: RunFolder) -> RunRecord:
     """Return the content of run.json. Pure, but for the time."""
-    featurize, reduce, export = reports.featurize, reports.reduce, reports.export
+    featurize, reduce, export = metrics.featurize, metrics.reduce, metrics.export
     return {
         "run": publication.slug,
         "run_id": publication.run_id,
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "counts": counts_of(publication.sensed, reports),
-        "rejected": reports.rejected,
+        "counts": reconcile(publication.sensed, metrics),
+        "rejected": metrics.rejected,
         "images": publication.sensed["images"],
         "code": publication.sensed["code"],
         "builds_on": publication.sensed["builds_on"],
@@ -84,8 +85,8 @@ def summarize(publication: Publication, reports: Reports, folder: RunFolder) -> 
         "runtime": featurize.get("runtime"),
         "precision": featurize.get("precision"),
         "images_per_second": featurize.get("images_per_second"),
-        "seconds": {name: report.get("seconds") for name, report in vars(reports).items()},
-        "phases": {name: report.get("phases", {}) for name, report in vars(reports).items()},
+        "seconds": {name: one.get("seconds") for name, one in vars(metrics).items()},
+        "phases": {name: one.get("phases", {}) for name, one in vars(metrics).items()},
         "versions": featurize.get("versions", {}),
         "cluster": dict(publication.cluster),
         "estimate": publication.sensed.get("estimate"),
@@ -95,16 +96,16 @@ def summarize(publication: Publication, reports: Reports, folder: RunFolder) -> 
     }
 
 
-def _latest_of(summary: Mapping[str, Any], history: History, folder: RunFolder) -> dict[str, Any]:
+def _latest_of(record: RunRecord, index: RunIndex, folder: RunFolder) -> dict[str, Any]:
     return {
-        "run": summary["run"],
-        "published_at": summary["published_at"],
-        "images": summary["images"],
-        "basis_id": summary["basis_id"],
+        "run": record["run"],
+        "published_at": record["published_at"],
+        "images": record["images"],
+        "basis_id": record["basis_id"],
         "run_json": folder.run_json,
-        "csv": summary["csv"],
+        "csv": record["csv"],
         # The order of publication, which names and times of files do not keep.
-        "runs": history.with_run(summary),
+        "runs": index.with_run(record),
     }
 
 
@@ -114,10 +115,10 @@ def _ledger_entry(storage: Storage, folder: RunFolder, slug: str) -> bytes:
     return to_parquet(next_ledger(earlier, outcomes, slug))
 
 
-def _refuse_other_predecessor(history: History, publication: Publication, lake: Lake) -> None:
-    if history.latest != publication.sensed["predecessor"]:
+def _refuse_other_predecessor(index: RunIndex, publication: Publication, lake: Lake) -> None:
+    if index.latest != publication.sensed["predecessor"]:
         raise OrchardError(
-            f"{lake.latest} names a run that this one has not seen: {history.latest}",
+            f"{lake.latest} names a run that this one has not seen: {index.latest}",
             rule="a run is published on top of the newest that it has seen",
             remedy="clear this run's task 'sense', so that it starts from what is published now",
         )
@@ -126,8 +127,3 @@ def _refuse_other_predecessor(history: History, publication: Publication, lake: 
 def _copy_basis(storage: Storage, folder: RunFolder, target: str) -> None:
     for name in storage.names(folder.basis):
         storage.write(f"{target}/{name}", storage.read(f"{folder.basis}/{name}").data)
-
-
-def to_json(content: Mapping[str, Any]) -> bytes:
-    """Return JSON as people read it."""
-    return json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n"

@@ -26,7 +26,7 @@ def check_regions(access: Access, *uris: str) -> None:
         return
     client = s3_hook(access).conn
     for bucket in buckets:
-        found = region_of(client, bucket)
+        found = find_bucket_region(client, bucket)
         if found is None:
             log.warning(
                 "s3://%s does not tell its region: ORCHARD_REGION=%s is not checked", bucket, access.region
@@ -39,7 +39,7 @@ def check_regions(access: Access, *uris: str) -> None:
             )
 
 
-def region_of(client: Any, bucket: str) -> str | None:
+def find_bucket_region(client: Any, bucket: str) -> str | None:
     """Return the region of a bucket, with one HeadBucket; None where neither it nor its refusal says so.
 
     S3 names the region even where it denies the rest, so this asks for no permission of its own.

@@ -3,19 +3,20 @@
 import hashlib
 import json
 import logging
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 from orchard.lake.layout import Lake
 from orchard.lake.ledger import read_ledger
 from orchard.lake.objects import Storage
 from orchard.lake.parquet import to_parquet
-from orchard.lake.run_index import History
+from orchard.lake.run_index import RunIndex
+from orchard.lake.sensed import Sensed
 from orchard.lake.storage import storage_for
 from orchard.sensing.diff import Difference, difference
 from orchard.sensing.listing import list_images
 from orchard.sensing.regions import check_regions
 from orchard.settings.aws import Access
-from orchard.settings.run_params import Choices
+from orchard.settings.run_params import RunParams
 from orchard.settings.settings import DeletedImages, Settings
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.run_folder import RunFolder
@@ -25,52 +26,22 @@ log = logging.getLogger(__name__)
 MANIFEST_ROW_GROUP = 10_000
 
 
-class Sensed(TypedDict):
-    """What the later tasks of a run need to know: the value of the task ``sense``."""
-
-    listing: str | None
-    """Id of what was found, see ``prepare``; None where nothing is new."""
-    images: str
-    """URI of the images."""
-    model: str
-    """URI of the model artefact. Later tasks use this one, whatever the settings say by then."""
-    model_id: str
-    code: str
-    """URI of the code, likewise: a deployment in the middle of a run changes nothing of it."""
-    listed: int
-    known: int
-    new: int
-    """Rows of the manifest."""
-    retried: int
-    """Those of them that an earlier run could not read."""
-    deleted: int
-    """Images with features that are no longer listed."""
-    kept: int
-    """Rows of earlier runs that stay in the result."""
-    builds_on: str | None
-    """The published run that this one continues."""
-    predecessor: str | None
-    """The newest published run, whatever it is of."""
-    estimate: NotRequired[dict[str, Any]]
-    """What the run is going to cost, see ``estimate.py``; only where something is new."""
-
-
-def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
+def sense(slug: str, params: RunParams, settings: Settings) -> Sensed:
     """List the images, compare them with the ledger, write what the jobs of a run work on.
 
     Raises:
         OrchardError: if a bucket is in another region, the images cannot be listed, or there never were any.
     """
-    check_regions(settings.access, settings.places.lake, choices.images)
+    check_regions(settings.access, settings.places.lake, params.images)
     lake = Lake(settings.places.lake)
     storage = storage_for(lake.uri, settings.access)
     model_id = read_model_id(settings.places.model, settings.access)
-    history = History.of_lake(storage, lake)
-    builds_on = history.builds_on(choices.images, model_id)
-    listing = list_images(choices.images, settings.access)
+    index = RunIndex.load(storage, lake)
+    builds_on = index.builds_on(params.images, model_id)
+    listing = list_images(params.images, settings.access)
     if builds_on is None and listing.num_rows == 0:
         raise OrchardError(
-            f"no images in {choices.images}",
+            f"no images in {params.images}",
             rule="it holds <label>/<image>",
             remedy="correct the images URI, or put the first images there",
         )
@@ -81,7 +52,7 @@ def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
     log.info("%d images listed, %d known, %d to compute, of them %d once more; %d deleted", *counts)
     return Sensed(
         listing=prepare(storage, lake.run(slug), found, model_id) if found.new.num_rows else None,
-        images=choices.images,
+        images=params.images,
         model=settings.places.model,
         model_id=model_id,
         code=settings.places.code,
@@ -92,7 +63,7 @@ def sense(slug: str, choices: Choices, settings: Settings) -> Sensed:
         deleted=found.deleted,
         kept=found.kept,
         builds_on=builds_on,
-        predecessor=history.latest,
+        predecessor=index.latest,
     )
 
 

@@ -11,7 +11,7 @@ from orchard_jobs.errors import OrchardError
 
 
 @dataclass(frozen=True)
-class Choices:
+class RunParams:
     """The parameters of one run, checked together. Exactly one of components and variance is set; where the
     basis is reused, they are for the first run, which has none to reuse.
     """
@@ -26,7 +26,7 @@ class Choices:
     cost_ceiling: float | None = None
 
     @classmethod
-    def of_run(cls, params: Mapping[str, Any], settings: Settings) -> Self:
+    def parse(cls, params: Mapping[str, Any], settings: Settings) -> Self:
         """Read the parameters of one run.
 
         Raises:

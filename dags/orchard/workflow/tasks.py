@@ -1,7 +1,8 @@
-"""One DAG run: what Airflow's context says, turned into what its tasks do."""
+"""What the tasks of one DAG run do."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -9,7 +10,7 @@ from typing import Any, Self
 from airflow.sdk import PokeReturnValue
 from airflow.sdk.exceptions import AirflowFailException
 
-from orchard.emr.actual_cost import cost_of_clusters, region_of, say_bill
+from orchard.emr.actual_cost import cost_of_clusters, find_region, format_bill
 from orchard.emr.cost_estimate import Work, estimate, refuse_too_dear, say
 from orchard.emr.job_args import RunJobs
 from orchard.emr.job_flow import cluster_name, run_job_flow, run_tags
@@ -17,16 +18,18 @@ from orchard.emr.steps import build_step
 from orchard.lake.compaction import compact
 from orchard.lake.event_logs import delete_event_logs
 from orchard.lake.layout import Lake, run_slug
-from orchard.lake.objects import Storage
+from orchard.lake.objects import Storage, to_json
 from orchard.lake.retention import MAY_WORK, retain
-from orchard.lake.run_index import History
+from orchard.lake.run_index import RunIndex
+from orchard.lake.run_record import RunRecord
+from orchard.lake.sensed import Sensed
 from orchard.lake.storage import storage_for
 from orchard.publishing.glue import Catalog
 from orchard.publishing.glue_sync import register
-from orchard.publishing.publish import Publication, publish, to_json
-from orchard.sensing.sense import Sensed, sense
+from orchard.publishing.publish import Publication, publish
+from orchard.sensing.sense import sense
 from orchard.settings.hooks import glue_hook
-from orchard.settings.run_params import Choices
+from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings, is_inside
 from orchard.settings.sizing import core_nodes_for
 from orchard.workflow.alerts import warn_of_rejected
@@ -35,9 +38,18 @@ from orchard_jobs.errors import OrchardError
 log = logging.getLogger(__name__)
 
 
+@contextmanager
+def failing_for_good() -> Iterator[None]:
+    """Fail the task at once where a user has to mend something first: a retry would not help."""
+    try:
+        yield
+    except OrchardError as error:
+        raise AirflowFailException(str(error)) from None
+
+
 @dataclass(frozen=True)
-class Run:
-    """A DAG run and its settings. Everything is computed anew for each task, so that what is mended
+class RunTasks:
+    """The tasks of a DAG run. Everything is computed anew for each task, so that what is mended
     in the settings takes effect when a task is cleared: but for images, model and code, see ``Sensed``.
     """
 
@@ -48,7 +60,7 @@ class Run:
     settings: Settings
 
     @classmethod
-    def of_context(cls, context: Mapping[str, Any], settings: Settings) -> Self:
+    def from_context(cls, context: Mapping[str, Any], settings: Settings) -> Self:
         return cls(context["dag"].dag_id, context["run_id"], context["params"], context["ti"], settings)
 
     @property
@@ -61,29 +73,26 @@ class Run:
         Raises:
             AirflowFailException: where it is published.
         """
-        lake = Lake(self.settings.places.lake)
-        if History.of_lake(self._storage(), lake).names(self.slug):
-            error = OrchardError(
-                f"run {self.slug} is published: {lake.latest} names it",
-                rule="a published run is never rewritten",
-                remedy="trigger a new run; of this one, only 'publish' and what follows it can be cleared",
-            )
-            raise AirflowFailException(str(error))
+        with failing_for_good():
+            if self.slug in RunIndex.load(self._storage(), self._lake):
+                raise OrchardError(
+                    f"run {self.slug} is published: {self._lake.latest} names it",
+                    rule="a published run is never rewritten",
+                    remedy="trigger a new run; only 'publish' and what follows it can be cleared here",
+                )
 
-    def look_for_images(self) -> PokeReturnValue:
+    def sense(self) -> PokeReturnValue:
         """Prepare the run if there are new images.
 
         Raises:
             AirflowFailException: where waiting or trying again cannot help.
         """
         self.refuse_if_published()
-        try:
+        with failing_for_good():
             self.tags()  # where no tag holds the run id, there is nothing to list for
-            sensed = sense(self.slug, self._choices(), self.settings)
+            sensed = sense(self.slug, self._params(), self.settings)
             if sensed["new"]:
                 sensed["estimate"] = self._estimate(sensed)
-        except OrchardError as error:
-            raise AirflowFailException(str(error)) from None
         return PokeReturnValue(is_done=sensed["new"] > 0, xcom_value=dict(sensed))
 
     def tags(self) -> dict[str, str]:
@@ -98,18 +107,17 @@ class Run:
 
     def step(self, job: str) -> dict[str, Any]:
         """Return the step of ``featurize``, ``reduce`` or ``export``."""
-        jobs = RunJobs(self.slug, self._choices(), self.settings)
+        jobs = RunJobs(self.slug, self._params(), self.settings)
         made = {"featurize": jobs.featurize, "reduce": jobs.reduce, "export": jobs.export}[job]
         settings = self._settings_of_run()
         return build_step(made(self._sensed()), self.slug, settings.places.code, settings.spark.deploy_mode)
 
-    def publish(self) -> dict[str, Any]:
+    def publish(self) -> RunRecord:
         """Publish the run; return what run.json says.
 
         Raises:
             AirflowFailException: where the run must not be published.
         """
-        lake = Lake(self.settings.places.lake)
         publication = Publication(
             slug=self.slug,
             run_id=self.run_id,
@@ -117,20 +125,17 @@ class Run:
             cluster=self._cluster_facts(),
             cost=self._cost(),
         )
-        try:
-            summary = publish(self._storage(), lake, publication)
-        except OrchardError as error:
-            raise AirflowFailException(str(error)) from None
-        warn_of_rejected(self.settings, summary)
-        return summary
+        with failing_for_good():
+            record = publish(self._storage(), self._lake, publication)
+        warn_of_rejected(self.settings, record)
+        return record
 
     def bill(self) -> None:
         """Log what the run's clusters have cost, now that they have ended; write it beside run.json."""
         cost = self._cost()
         if cost:
-            log.info("Cost: %s", say_bill(cost))
-            folder = Lake(self.settings.places.lake).run(self.slug)
-            self._storage().write(folder.cost, to_json(cost))
+            log.info("Cost: %s", format_bill(cost))
+            self._storage().write(self._lake.run(self.slug).cost, to_json(cost))
 
     def compact(self) -> list[str]:
         """Remove what newer runs have superseded, or what is too old; return the runs that it was of.
@@ -138,30 +143,15 @@ class Run:
         Raises:
             AirflowFailException: where nobody can say what is to stay.
         """
-        storage, lake = self._storage(), Lake(self.settings.places.lake)
+        storage, lake = self._storage(), self._lake
         compacted, days = compact(storage, lake), self.settings.nightly.retention_days
-        try:
+        with failing_for_good():
             expired = retain(storage, lake, days) if days else []
-        except OrchardError as error:
-            raise AirflowFailException(str(error)) from None
         logs = self.settings.places.logs
         if days and is_inside(logs, lake.uri):  # elsewhere they may be others' too
             keep = max(timedelta(days=days), MAY_WORK)
             delete_event_logs(storage, logs, datetime.now(UTC) - keep)
         return [*compacted, *(slug for slug in expired if slug not in compacted)]
-
-    def register(self) -> list[str]:
-        """Tell Glue of the published runs; return those that are new to it.
-
-        Raises:
-            AirflowFailException: where the tables are not this lake's.
-        """
-        lake, access = Lake(self.settings.places.lake), self.settings.access
-        catalog = Catalog(glue_hook(access).conn, self.settings.signals.glue_database or "")
-        try:
-            return register(catalog, self._storage(), lake)
-        except OrchardError as error:
-            raise AirflowFailException(str(error)) from None
 
     def report(self) -> str:
         """Make the report of the run, once it is published; return its URI.
@@ -172,44 +162,57 @@ class Run:
         # Only here: what draws takes a while to load, and neither DAG processor nor other tasks need it.
         from orchard.report.write import write_report  # noqa: PLC0415
 
-        try:
-            return write_report(self._storage(), Lake(self.settings.places.lake), self.slug)
-        except OrchardError as error:
-            raise AirflowFailException(str(error)) from None
+        with failing_for_good():
+            return write_report(self._storage(), self._lake, self.slug)
+
+    def register(self) -> list[str]:
+        """Tell Glue of the published runs; return those that are new to it.
+
+        Raises:
+            AirflowFailException: where the tables are not this lake's.
+        """
+        client = glue_hook(self.settings.access).conn
+        catalog = Catalog(client, self.settings.signals.glue_database or "")
+        with failing_for_good():
+            return register(catalog, self._storage(), self._lake)
 
     def _estimate(self, sensed: Sensed) -> dict[str, Any]:
         """Say what the run is going to cost. Raises OrchardError where that is too much."""
         images, rows = sensed["new"], sensed["new"] + sensed["kept"]
         work = Work(images, rows, self._core_nodes(images))
-        estimated = estimate(work, self.settings, region_of(self.settings.access))
+        estimated = estimate(work, self.settings, find_region(self.settings.access))
         log.info("Estimate: %s", say(estimated))
-        refuse_too_dear(estimated, self._choices().cost_ceiling)
+        refuse_too_dear(estimated, self._params().cost_ceiling)
         return estimated.to_json()
 
     def _core_nodes(self, images: int) -> int:
-        return self._choices().core_nodes or core_nodes_for(images, self.settings.fleet)
+        return self._params().core_nodes or core_nodes_for(images, self.settings.fleet)
 
     def _cost(self) -> dict[str, Any] | None:
         if self._cluster_facts()["id"] is None:
             return None
         return cost_of_clusters(self.tags(), self._sensed()["new"], self.settings)
 
-    def _choices(self) -> Choices:
-        return Choices.of_run(self.params, self.settings)
+    def _params(self) -> RunParams:
+        return RunParams.parse(self.params, self.settings)
 
     def _settings_of_run(self) -> Settings:
         """The settings as of now, but with the code that ``sense`` saw: a deployment is for later runs."""
         places = replace(self.settings.places, code=self._sensed()["code"])
         return replace(self.settings, places=places)
 
-    def _sensed(self) -> Mapping[str, Any]:
-        sensed: Mapping[str, Any] = self.ti.xcom_pull(task_ids="sense")
+    def _sensed(self) -> Sensed:
+        sensed: Sensed = self.ti.xcom_pull(task_ids="sense")
         return sensed
 
     def _cluster_facts(self) -> dict[str, Any]:
         """What ``create_cluster`` noted: by now the cluster may have ended, and EMR forgets it in time."""
         facts = self.ti.xcom_pull(task_ids="create_cluster", key="cluster") or {}
         return {name: facts.get(name) for name in ("id", "release", "states", "timeline")}
+
+    @property
+    def _lake(self) -> Lake:
+        return Lake(self.settings.places.lake)
 
     def _storage(self) -> Storage:
         return storage_for(self.settings.places.lake, self.settings.access)

@@ -5,37 +5,37 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchard.settings.settings import Settings
-from orchard.workflow.tasks import Run
+from orchard.workflow.tasks import RunTasks
 
 CLUSTER_ID = "{{ ti.xcom_pull(task_ids='create_cluster', key='job_flow_id') or '' }}"
 """The XCom that is pushed as soon as there is a cluster, whatever becomes of its creation."""
 
 
 @dataclass(frozen=True)
-class Fields:
-    """One function per field; each asks the ``Run`` of its context."""
+class TemplateFields:
+    """One function per field; each asks the ``RunTasks`` of its context."""
 
     settings: Settings
 
-    def run(self, context: Any) -> Run:
-        return Run.of_context(context, self.settings)
+    def tasks(self, context: Any) -> RunTasks:
+        return RunTasks.from_context(context, self.settings)
 
     def cluster(self, context: Any, **_: Any) -> dict[str, Any]:
-        return self.run(context).cluster_request()
+        return self.tasks(context).cluster_request()
 
     def cluster_name(self, context: Any, **_: Any) -> str:
-        return self.run(context).cluster_name()
+        return self.tasks(context).cluster_name()
 
     def tags(self, context: Any, **_: Any) -> dict[str, str]:
-        return self.run(context).tags()
+        return self.tasks(context).tags()
 
     def steps(self, job: str) -> Callable[..., list[dict[str, Any]]]:
-        return lambda context, **_: [self.run(context).step(job)]
+        return lambda context, **_: [self.tasks(context).step(job)]
 
     def bill(self, context: Any) -> None:
         """Called once the run's clusters have ended."""
-        self.run(context).bill()
+        self.tasks(context).bill()
 
     def guard(self, context: Any) -> None:
         """Called before anything else by what a published run must not do again."""
-        self.run(context).refuse_if_published()
+        self.tasks(context).refuse_if_published()

@@ -16,7 +16,7 @@ from orchard.lake.layout import Lake
 from orchard.lake.ledger import LEDGER_SCHEMA
 from orchard.lake.objects import Storage, local_path
 from orchard.lake.parquet import to_parquet
-from orchard.lake.run_index import History
+from orchard.lake.run_index import RunIndex
 from orchard.lake.storage_files import FileStorage
 from orchard.publishing.csv_cells import cell_of
 from orchard.publishing.publish import to_json
@@ -90,7 +90,7 @@ class Place:
         self.storage.write(
             self.lake.ledger_entry(slug), to_parquet(pa.Table.from_pylist(rows, LEDGER_SCHEMA))
         )
-        history = History.of_lake(self.storage, self.lake)
+        history = RunIndex.load(self.storage, self.lake)
         runs = history.with_run({"run": slug, "images": self.images, "model": {"id": "m"}})
         self.storage.replace(self.lake.latest, to_json({"run": slug, "runs": runs}), history.version)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchard.lake.objects import local_path
-from orchard.lake.run_index import History, PublishedRun
+from orchard.lake.run_index import PublishedRun, RunIndex
 from orchard.publishing.publish import to_json
 from orchard_jobs.errors import OrchardError
 from tests.airflow.purge.places import OLD, Place
@@ -23,7 +23,7 @@ def test_a_run_goes_with_all_it_has_written_and_its_name_and_nothing_else(nights
     assert events == {"eventlog_v2_r1", "eventlog_v2_r3"}
     changed = {name for name, data in nights.contents().items() if data != before[name]}
     assert changed == {"latest.json"}
-    assert [run.run for run in History.of_lake(nights.storage, nights.lake).runs] == ["r1", "r3"]
+    assert [run.run for run in RunIndex.load(nights.storage, nights.lake).runs] == ["r1", "r3"]
     assert nights.held_below("runs/r2") == []
     with pytest.raises(OrchardError, match=r"^no run 'r2'"):
         nights.plan(RUN="r2")
@@ -78,7 +78,7 @@ def test_runs_on_other_images_are_purged_though_they_are_the_newest_of_them(nigh
     trial.write_run("trial", {"x": "trial"})
     nights.write_run("r4", {"a": "r1", "b": "r3"})
     nights.purge(RUN="trial")
-    runs = History.of_lake(nights.storage, nights.lake).runs
+    runs = RunIndex.load(nights.storage, nights.lake).runs
     assert runs == tuple(PublishedRun(f"r{n}", nights.images, "m") for n in (1, 2, 3, 4))
 
 

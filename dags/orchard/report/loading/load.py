@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 
 from orchard.lake.layout import Lake
 from orchard.lake.objects import Storage
-from orchard.lake.run_index import History
+from orchard.lake.run_index import RunIndex
+from orchard.lake.run_record import RunRecord
 from orchard.report.facts import Extremes, Facts, Picture, Rejected, Sample
 from orchard.report.loading.bases import read_basis
 from orchard.report.loading.changes import find_changes
@@ -60,15 +61,15 @@ def read_facts(storage: Storage, lake: Lake, slug: str) -> Facts:
     )
 
 
-def _read_run(storage: Storage, lake: Lake, slug: str) -> Mapping[str, Any]:
-    if not History.of_lake(storage, lake).names(slug):
+def _read_run(storage: Storage, lake: Lake, slug: str) -> RunRecord:
+    index = RunIndex.load(storage, lake)
+    if slug not in index:
         raise OrchardError(
             f"{lake.latest} does not name a run {slug!r}",
             rule="there are reports of published runs",
             remedy="name one of its 'runs', or publish this one first",
         )
-    run: dict[str, Any] = json.loads(storage.read(lake.run(slug).run_json).data)
-    return run
+    return index.read(slug)
 
 
 def _read_job(storage: Storage, folder: RunFolder, job: str) -> Mapping[str, Any]:

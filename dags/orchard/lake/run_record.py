@@ -1,0 +1,63 @@
+"""run.json: what is known of one published run. Written once, when the run is published."""
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+
+class RunCounts(TypedDict):
+    """Images of a run. listed = featurized + rejected + known."""
+
+    listed: int
+    featurized: int
+    rejected: int
+    known: int
+    """Listed, and computed by an earlier run."""
+    deleted: int
+    """Computed by an earlier run, and no longer listed."""
+
+
+class RunRecord(TypedDict):
+    """The content of run.json. Earlier versions of Orchard wrote less of it."""
+
+    run: str
+    """Its slug, which names its folder."""
+    run_id: str
+    """Airflow's name of it."""
+    published_at: str
+    """ISO 8601, UTC."""
+    counts: RunCounts
+    rejected: dict[str, int]
+    """Rejected images by status."""
+    images: str
+    """URI of the folder of the images."""
+    code: str
+    """URI of the code that the jobs ran."""
+    builds_on: str | None
+    """Slug of the run that this one continues."""
+    basis: str
+    """refit or reuse."""
+    basis_id: str
+    components: int
+    variance_kept: float
+    """Share, from 0 to 1."""
+    fitted_rows: int | None
+    rows: int
+    """Rows of the CSV."""
+    weights: str | None
+    model: dict[str, Any]
+    """The card of the model artefact."""
+    runtime: str | None
+    precision: str | None
+    images_per_second: float | None
+    seconds: dict[str, float | None]
+    """Wall-clock seconds by job."""
+    phases: dict[str, dict[str, float]]
+    """Wall-clock seconds by job and phase."""
+    versions: dict[str, str]
+    cluster: dict[str, Any]
+    estimate: Mapping[str, Any] | None
+    cost: Mapping[str, Any] | None
+    """Until the publication; the final cost is in cost.json."""
+    csv: str
+    files: list[str]
+    """URIs of all files of the CSV."""
