@@ -35,8 +35,7 @@ which then has nothing to do, and what follows it. Trigger a new run.
 **Results**: `<lake>/latest.json` names the newest run's `csv` and `run.json`, and all published runs. What
 is in `<lake>/runs/`, `ledger/` and `basis/` for a run that it does not name is unfinished.
 
-**Settings**: `ORCHARD_*` environment variables of the scheduler, the workers and the DAG processor; see
-`docs/configuration.md`.
+**Settings**: `ORCHARD_*` environment variables of Airflow's processes; see `docs/configuration.md`.
 """
 
 import os
@@ -61,11 +60,7 @@ from orchard_sensor import SkipAfterTimeoutSensor
 def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
     """Return the nightly DAG. A second lake is a second DAG of another name."""
     waits, fields, published = settings.waits, TemplateFields(settings), results(settings.places.lake)
-    emr: dict[str, Any] = {
-        **settings.access.hook,
-        "poll_interval": waits.poll_interval,
-        "deferrable": True,
-    }
+    emr: Any = {**settings.access.hook, "poll_interval": waits.poll_interval, "deferrable": True}
 
     def step(job: str) -> OrchardStepOperator:
         return OrchardStepOperator(
@@ -99,7 +94,6 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
             mode="reschedule",
             poke_interval=waits.sense_interval,
             timeout=waits.sense_timeout,
-            execution_timeout=timedelta(hours=1),
         )
         create_cluster = OrchardCreateClusterOperator(
             task_id="create_cluster",
@@ -112,21 +106,21 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
             **emr,
         )
 
-        @task(execution_timeout=timedelta(hours=1), outlets=[published])
+        @task(outlets=[published])
         def publish(**context: Any) -> dict[str, Any]:
             record = fields.tasks(context).publish()
             context["outlet_events"][published].extra = event_of(record)
             return dict(record)
 
-        @task(execution_timeout=timedelta(hours=1))
+        @task
         def compact(**context: Any) -> list[str]:
             return fields.tasks(context).compact()
 
-        @task(execution_timeout=timedelta(hours=1))
+        @task
         def report(**context: Any) -> str:
             return fields.tasks(context).report()
 
-        @task(execution_timeout=timedelta(hours=1))
+        @task
         def register(**context: Any) -> list[str]:
             return fields.tasks(context).register()
 
@@ -140,7 +134,6 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
             execution_timeout=timedelta(seconds=waits.terminate_timeout + 600),
             **emr,
         ).as_teardown(setups=create_cluster, on_failure_fail_dagrun=True)
-
         steps = [step(job) for job in ("featurize", "reduce", "export")]
         # Beside the teardown, not before it: the cluster does not wait for the publication, and clearing
         # the publication creates no cluster.
@@ -150,9 +143,7 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
             linked.operator.operator_extra_links = RESULTS
         chain(sense, create_cluster, *steps, [publication, terminate_cluster])
         # Whatever becomes of these, the run is published.
-        chain(publication, [compact(), page])
-        if settings.signals.glue_database:
-            chain(publication, register())
+        chain(publication, [compact(), page, *([register()] if settings.signals.glue_database else [])])
     return dag
 
 

@@ -11,6 +11,7 @@ def default_args(settings: Settings) -> dict[str, Any]:
     """Return the ``default_args`` of a DAG."""
     waits = settings.waits
     return {
+        "execution_timeout": timedelta(hours=1),
         "retries": waits.retries,
         "retry_delay": timedelta(seconds=waits.retry_delay),
         "retry_exponential_backoff": True,
