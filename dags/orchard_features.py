@@ -53,11 +53,11 @@ from orchard.fields import CLUSTER_ID, Fields
 from orchard.form import params
 from orchard.run import Run
 from orchard.settings import Settings
-from orchard_emr_create import OrchardCreateClusterOperator
-from orchard_emr_step import OrchardStepOperator
-from orchard_emr_terminate import OrchardTerminateClusterOperator
-from orchard_links import RESULTS
-from orchard_sensor import SkipAfterTimeoutSensor
+from orchard_airflow.operators.create_cluster import OrchardCreateClusterOperator
+from orchard_airflow.operators.step import OrchardStepOperator
+from orchard_airflow.operators.terminate_cluster import OrchardTerminateClusterOperator
+from orchard_airflow.page_links import RESULT_LINKS
+from orchard_airflow.sensors import SkipAfterTimeoutSensor
 
 
 def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
@@ -143,7 +143,7 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
         whats = (Run.compact, Run.report, *([Run.register] if settings.signals.glue_database else []))
         chain(publication, [after(what) for what in whats])
         for task_id in ("publish", "report"):
-            dag.get_task(task_id).operator_extra_links = RESULTS
+            dag.get_task(task_id).operator_extra_links = RESULT_LINKS
     return dag
 
 

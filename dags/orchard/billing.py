@@ -15,7 +15,7 @@ from orchard.cluster import cluster_name
 from orchard.estimate import per_1000
 from orchard.prices import AS_OF, hourly_price
 from orchard.settings import Settings
-from orchard_emr_api import ENDED_STATES, LIVE_STATES, find_clusters
+from orchard_airflow.emr_api import ENDED_STATES, LIVE_STATES, find_clusters
 
 log = logging.getLogger(__name__)
 
