@@ -50,11 +50,11 @@ from orchard.workflow.default_args import default_args
 from orchard.workflow.schedule import event_of, results, schedule
 from orchard.workflow.template_fields import CLUSTER_ID, TemplateFields
 from orchard.workflow.trigger_form import params
-from orchard_emr_create import OrchardCreateClusterOperator
-from orchard_emr_step import OrchardStepOperator
-from orchard_emr_terminate import OrchardTerminateClusterOperator
-from orchard_links import RESULTS
-from orchard_sensor import SkipAfterTimeoutSensor
+from orchard_airflow.operators.create_cluster import OrchardCreateClusterOperator
+from orchard_airflow.operators.step import OrchardStepOperator
+from orchard_airflow.operators.terminate_cluster import OrchardTerminateClusterOperator
+from orchard_airflow.page_links import RESULT_LINKS
+from orchard_airflow.sensors import SkipAfterTimeoutSensor
 
 
 def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
@@ -140,7 +140,7 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
         publication: Any = publish()
         page: Any = report()
         for linked in (publication, page):
-            linked.operator.operator_extra_links = RESULTS
+            linked.operator.operator_extra_links = RESULT_LINKS
         chain(sense, create_cluster, *steps, [publication, terminate_cluster])
         # Whatever becomes of these, the run is published.
         chain(publication, [compact(), page, *([register()] if settings.signals.glue_database else [])])

@@ -31,7 +31,8 @@ from deploy.revision import Revision
 STAMP = "dags/orchard/deployed.json"
 READER_OF_STAMP = "dags/orchard/deployed.py"
 AIRFLOW_REQUIREMENTS = "deploy/requirements-mwaa.txt"
-PAGES_PLUGIN = "orchard_pages.py"
+PAGES_PLUGINS = frozenset({"orchard_plugin.py", "orchard_pages.py"})
+"""The plugin that mounts the pages: today's name, and that of revisions from before ``orchard_airflow``."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,9 @@ def dag_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def zip_plugins(files: Mapping[str, bytes]) -> bytes:
-    """Return ``plugins/`` and the pages as a flat zip, with the same bytes wherever it is made."""
+    """Return what is in ``plugins/``, and the pages, as a zip with the same bytes wherever it is made."""
     plugins = dict(_below(files, "plugins/", "plugins/"))
-    if PAGES_PLUGIN in plugins:  # a rollback may be to a revision from before there were pages
+    if PAGES_PLUGINS & plugins.keys():  # a rollback may be to a revision from before there were pages
         plugins[pages.NAME] = pages.zip_pages(files)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

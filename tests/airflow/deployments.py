@@ -112,6 +112,17 @@ def deploy(s3: Any, repository: Repository) -> Callable[..., int]:
     return run
 
 
+def files_of_checkout() -> dict[str, bytes]:
+    """Return what a deployment is made of, as it is in the working tree."""
+    folders = ("dags", "plugins", "spark_jobs")
+    paths = (path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file())
+    return {
+        path.relative_to(ROOT).as_posix(): path.read_bytes()
+        for path in paths
+        if "__pycache__" not in path.parts
+    }
+
+
 def objects(s3: Any) -> dict[str, str]:
     """Return the version of every object, by key."""
     listed = s3.list_object_versions(Bucket=BUCKET).get("Versions", ())

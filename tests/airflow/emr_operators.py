@@ -14,9 +14,10 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from orchard.emr.job_flow import clusters_of_lake, run_job_flow, run_tags
 from orchard.settings.settings import Settings
-from orchard_emr_create import OrchardCreateClusterOperator
-from orchard_emr_once import send_once
-from orchard_emr_step import OrchardStepOperator
+from orchard_airflow import emr_retries
+from orchard_airflow.operators import create_cluster
+from orchard_airflow.operators.create_cluster import OrchardCreateClusterOperator
+from orchard_airflow.operators.step import OrchardStepOperator
 from tests.waiting import wait_for
 
 make_client: Any = EmrHook.__dict__.get("conn", AwsGenericHook.__dict__["conn"]).func
@@ -159,10 +160,9 @@ class Faulty:
 def faults(monkeypatch: pytest.MonkeyPatch, client: Any) -> dict[str, list[Any]]:
     """By name of request: errors to raise instead of it, or functions to call after it."""
     planned: dict[str, list[Any]] = {}
-    # Through the functions, not the modules' names: Airflow imports its plugins once more.
     monkeypatch.setattr(EmrHook, "conn", property(lambda hook: Faulty(make_client(hook), planned)))
-    monkeypatch.setitem(send_once.__globals__, "PAUSES", (0.1, 0.1, 0.1))
-    monkeypatch.setitem(OrchardCreateClusterOperator._create.__globals__, "SEARCH_PAUSES", (0.1, 0.1, 0.1))
+    monkeypatch.setattr(emr_retries, "PAUSES", (0.1, 0.1, 0.1))
+    monkeypatch.setattr(create_cluster, "SEARCH_PAUSES", (0.1, 0.1, 0.1))
     return planned
 
 

@@ -43,6 +43,11 @@ def foreign_modules(modules: str, folders: list[str], blocked: list[str], allowe
     return done.stdout.strip().splitlines()[-1]
 
 
+def modules_in(folder: str) -> list[Path]:
+    """Return the paths of the modules in a folder, from there."""
+    return [path.relative_to(ROOT / folder) for path in (ROOT / folder).rglob("*.py")]
+
+
 def test_the_dag_imports_only_the_contract_of_the_jobs() -> None:
     allowed = ["orchard", *CONTRACT]
     foreign = foreign_modules(
@@ -52,8 +57,15 @@ def test_the_dag_imports_only_the_contract_of_the_jobs() -> None:
 
 
 def test_plugins_import_nothing_of_ours_but_plugins() -> None:
-    modules = ", ".join(sorted(path.stem for path in (ROOT / "plugins").glob("*.py")))
+    names = (".".join(path.with_suffix("").parts) for path in modules_in("plugins"))
+    modules = ", ".join(sorted(name.removesuffix(".__init__") for name in names))
     assert foreign_modules(modules, ["plugins"], [*SPARK_SIDE, "orchard", "orchard_jobs"], []) == "[]"
+
+
+def test_the_questions_to_emr_need_no_airflow() -> None:
+    """Who asks EMR without Airflow, such as a command line, does not wait seconds for an import."""
+    blocked = [*SPARK_SIDE, "airflow", "boto3", "botocore"]
+    assert foreign_modules("orchard_airflow.emr_api", ["plugins"], blocked, []) == "[]"
 
 
 def test_the_pages_need_nothing_of_the_jobs_but_the_contract_and_no_library_of_reports() -> None:
@@ -65,12 +77,10 @@ def test_the_pages_need_nothing_of_the_jobs_but_the_contract_and_no_library_of_r
 
 
 def test_plugins_shadow_no_module() -> None:
-    names = {path.stem for path in (ROOT / "plugins").glob("*.py")}
+    plugins, dags = ({path.parts[0] for path in modules_in(folder)} for folder in ("plugins", "dags"))
+    names = {name.removesuffix(".py") for name in plugins}
     assert all(name.startswith("orchard_") for name in names)
-    assert names & {path.stem for path in (ROOT / "dags").glob("*.py")} == set()
-    assert [
-        path for path in (ROOT / "plugins").iterdir() if path.is_dir() and path.name != "__pycache__"
-    ] == []
+    assert names & {name.removesuffix(".py") for name in dags} == set()
 
 
 def test_no_module_but_the_contract_is_imported_from_the_jobs() -> None:

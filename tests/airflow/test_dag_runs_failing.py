@@ -11,7 +11,7 @@ from dag_runs import EVERY_TASK, add_images, behave, live_clusters, states_of
 from orchard.lake.objects import local_path
 from orchard.settings.settings import Settings
 from orchard.workflow.tasks import RunTasks
-from orchard_emr_terminate import OrchardTerminateClusterOperator
+from orchard_airflow.operators.terminate_cluster import OrchardTerminateClusterOperator
 
 pytestmark = pytest.mark.usefixtures("airflow_db", "emr")
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -48,8 +49,12 @@ def test_the_bucket_gets_what_a_cluster_and_managed_airflow_need(
     } <= set(keys)
     assert "orchard_jobs/" in read(s3, "dags/.airflowignore").decode().splitlines()
     with zipfile.ZipFile(io.BytesIO(read(s3, "plugins.zip"))) as plugins:
-        assert "orchard_emr_create.py" in plugins.namelist()
-        assert all("/" not in name for name in plugins.namelist())
+        assert {
+            ".airflowignore",
+            "orchard_airflow/operators/create_cluster.py",
+            "orchard_pages.zip",
+            "orchard_plugin.py",
+        } <= set(plugins.namelist())
     assert '--constraint "https://' in read(s3, "requirements.txt").decode()
     stamp = json.loads(read(s3, "dags/orchard/deployed.json"))
     assert stamp["revision"] == revision
@@ -103,6 +108,20 @@ def test_rolling_back_is_deploying_the_old_revision_though_the_tree_is_dirty(
     assert deploy(REVISION=first) == 0
     assert {key: read(s3, key) for key in at_first} == at_first
     assert "dags/orchard/more.py" not in objects(s3)
+
+
+def test_a_revision_from_before_the_package_of_plugins_is_deployed_as_it_was(
+    deploy: Deploy, repository: Repository, model: Path, s3: Any
+) -> None:
+    shutil.rmtree(repository.folder / "plugins")
+    for name in ("orchard_emr_create.py", "orchard_pages.py"):
+        repository.write(f"plugins/{name}", "")
+    repository.commit()
+    assert deploy(MODEL=str(model)) == 0
+    with zipfile.ZipFile(io.BytesIO(read(s3, "plugins.zip"))) as plugins:
+        assert plugins.namelist() == ["orchard_emr_create.py", "orchard_pages.py", "orchard_pages.zip"]
+        pages = zipfile.ZipFile(io.BytesIO(plugins.read("orchard_pages.zip")))
+    assert "orchard/pages/app.py" in pages.namelist()
 
 
 def test_a_dry_run_prints_the_plan_and_writes_nothing(

@@ -13,8 +13,8 @@ from emr_operators import context_of, deferred, event_of, live, lose_answer, ref
 
 from orchard.emr.job_flow import clusters_of_lake, run_job_flow, run_tags
 from orchard.settings.settings import Settings
-from orchard_emr_api import find_clusters
-from orchard_emr_create import OrchardCreateClusterOperator
+from orchard_airflow.emr_api import find_clusters
+from orchard_airflow.operators import create_cluster
 
 pytestmark = pytest.mark.usefixtures("emr")
 
@@ -211,8 +211,8 @@ def test_a_cluster_that_is_listed_late_is_ended_though_the_task_has_lost_it(
         raise AirflowTaskTimeout()
 
     looks = iter(range(100))
-    monkeypatch.setitem(
-        OrchardCreateClusterOperator._create.__globals__,
+    monkeypatch.setattr(
+        create_cluster,
         "find_clusters",
         lambda *arguments: find_clusters(*arguments) if next(looks) >= 3 else iter(()),
     )

@@ -6,8 +6,8 @@ import pytest
 from airflow.providers.amazon.aws.links.emr import EmrClusterLink, EmrLogsLink
 from emr_operators import context_of
 
-from orchard_emr_links import EmrStepLogsLink, persist_links, persist_step_link
-from orchard_emr_step import OrchardStepOperator
+from orchard_airflow.console_links import EmrStepLogsLink, persist_links, persist_step_link
+from orchard_airflow.operators.step import OrchardStepOperator
 
 LINKS = (EmrClusterLink(), EmrLogsLink(), EmrStepLogsLink())
 CONSOLE = "https://console.aws.amazon.com"

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from orchard_emr_logs import last_lines
+from orchard_airflow.step_logs import last_lines
 
 
 def show(log_uri: str | None, timeout: float = 0) -> str:

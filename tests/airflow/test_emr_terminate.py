@@ -7,9 +7,10 @@ import pytest
 from botocore.exceptions import ClientError
 from emr_operators import context_of, live, refusal
 
-import orchard_emr_api
 from orchard.emr.job_flow import cluster_name
-from orchard_emr_terminate import OrchardTerminateClusterOperator
+from orchard_airflow import emr_api
+from orchard_airflow.operators import terminate_cluster
+from orchard_airflow.operators.terminate_cluster import OrchardTerminateClusterOperator
 
 pytestmark = pytest.mark.usefixtures("emr")
 
@@ -66,13 +67,13 @@ def test_a_foreign_cluster_that_may_not_be_described_disturbs_nothing(
     client.run_job_flow(**{**request_of_cluster, "Name": "somebody else's", "Tags": []})
     (foreign,) = live(client)
     described = []
-    describe = orchard_emr_api.describe
+    describe = emr_api.describe
 
     def note(client: Any, cluster_id: str) -> Any:
         described.append(cluster_id)
         return describe(client, cluster_id)
 
-    monkeypatch.setattr(orchard_emr_api, "describe", note)
+    monkeypatch.setattr(emr_api, "describe", note)
     operator = create()
     own = operator.execute(context_of(operator))
     ending = terminate(tags)
@@ -87,7 +88,7 @@ def test_the_known_cluster_is_ended_though_the_search_is_refused(
     def refuse(*_: Any) -> Any:
         raise refusal("AccessDeniedException")
 
-    monkeypatch.setitem(OrchardTerminateClusterOperator._find_alive.__globals__, "find_clusters", refuse)
+    monkeypatch.setattr(terminate_cluster, "find_clusters", refuse)
     operator = terminate(tags, cluster_id)
     with pytest.raises(ClientError, match="AccessDenied"):
         operator.execute(context_of(operator))

@@ -4,9 +4,10 @@ import time
 from typing import Any
 
 import pytest
+from airflow._shared.module_loading import import_string  # as the triggerer does it
 from emr_operators import event_of
 
-from orchard_emr_triggers import EmrClusterEndTrigger, EmrClusterStartTrigger, EmrStepTrigger
+from orchard_airflow.triggers import EmrClusterEndTrigger, EmrClusterStartTrigger, EmrStepTrigger
 
 HOOK = {"aws_conn_id": None, "region_name": None, "verify": None, "config": {"retries": {"max_attempts": 1}}}
 ARGUMENTS = {
@@ -21,17 +22,22 @@ ARGUMENTS = {
 @pytest.mark.parametrize(
     ("trigger", "serialized"),
     [
-        (EmrClusterStartTrigger(**ARGUMENTS), ("orchard_emr_triggers.EmrClusterStartTrigger", ARGUMENTS)),
-        (EmrClusterEndTrigger(**ARGUMENTS), ("orchard_emr_triggers.EmrClusterEndTrigger", ARGUMENTS)),
+        (EmrClusterStartTrigger(**ARGUMENTS), ("orchard_airflow.triggers.EmrClusterStartTrigger", ARGUMENTS)),
+        (EmrClusterEndTrigger(**ARGUMENTS), ("orchard_airflow.triggers.EmrClusterEndTrigger", ARGUMENTS)),
         (
             EmrStepTrigger(step_id="s-1", **ARGUMENTS),
-            ("orchard_emr_triggers.EmrStepTrigger", {**ARGUMENTS, "step_id": "s-1"}),
+            ("orchard_airflow.triggers.EmrStepTrigger", {**ARGUMENTS, "step_id": "s-1"}),
         ),
     ],
 )
 def test_a_trigger_survives_its_serialization(trigger: Any, serialized: tuple[str, dict[str, Any]]) -> None:
     assert trigger.serialize() == serialized
     assert type(trigger)(**serialized[1]).serialize() == serialized
+
+
+@pytest.mark.parametrize("trigger", [EmrClusterStartTrigger, EmrClusterEndTrigger, EmrStepTrigger])
+def test_a_task_that_was_deferred_before_the_package_was_made_finds_its_trigger(trigger: type) -> None:
+    assert import_string(f"orchard_emr_triggers.{trigger.__name__}") is trigger
 
 
 @pytest.mark.parametrize("left", [60.0, -60.0])

@@ -7,8 +7,8 @@ import pytest
 from airflow.serialization.serialized_objects import DagSerialization
 
 from orchard.settings.settings import Settings
+from orchard_airflow.page_links import CsvLink, ReportLink, StepLogsLink
 from orchard_features import build_dag
-from orchard_links import CsvLink, ReportLink, StepLogsLink
 
 LEAST = {"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"}
 LOGS = "Logs of the steps"

@@ -14,8 +14,8 @@ from receivers import mail_server, webhook
 
 from orchard.settings.settings import Settings
 from orchard.workflow.alerts import warn_of_ended, warn_of_rejected
+from orchard_airflow.notifier import OrchardNotifier, describe_failure
 from orchard_features import build_dag
-from orchard_notifier import OrchardNotifier, describe_failure
 from orchard_sweeper import build_sweeper
 
 URL = "http://airflow.example/dags/d/runs/r/tasks/reduce?try_number=3"

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from orchard_airflow import running_orchard
 from playwright.sync_api import Browser, ConsoleMessage, FrameLocator, Page, expect
 from report_lake import ReportLake, clusters
+from running_airflow import running_orchard
 
 from orchard.lake.layout import Lake
 from orchard.report.write import write_report

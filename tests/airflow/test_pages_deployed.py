@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 from api_server import running_api_server
-from deployments import ROOT
+from deployments import files_of_checkout
 
 from deploy import pages
 from deploy.plan import zip_plugins
@@ -20,9 +20,9 @@ from tests.published_runs import published, write_lake
 LOAD = """
 import sys
 sys.path.insert(0, {folder!r})
-import orchard_pages
+import orchard_plugin
 print([name for name in sys.modules if name.split(".")[0] in ("orchard", "orchard_jobs")])
-plugin = orchard_pages.OrchardPlugin()
+plugin = orchard_plugin.OrchardPlugin()
 (mounted,) = plugin.fastapi_apps
 assert plugin.fastapi_apps[0]["app"] is mounted["app"]
 import orchard.lake.storage_s3  # which a lake in S3 needs
@@ -33,19 +33,9 @@ print(sorted(module.__file__ for module in ours))
 ASK = """
 import sys
 sys.path.insert(0, sys.argv[1])
-import orchard_pages
-print(orchard_pages.OrchardPlugin().fastapi_apps)
+import orchard_plugin
+print(orchard_plugin.OrchardPlugin().fastapi_apps)
 """
-
-
-def files_of_checkout() -> dict[str, bytes]:
-    folders = ("dags", "plugins", "spark_jobs")
-    paths = (path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file())
-    return {
-        path.relative_to(ROOT).as_posix(): path.read_bytes()
-        for path in paths
-        if "__pycache__" not in path.parts
-    }
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
-from orchard_sensor import SkipAfterTimeoutSensor
+from orchard_airflow.sensors import SkipAfterTimeoutSensor
 
 
 def sensor(found: Any) -> SkipAfterTimeoutSensor:

@@ -34,7 +34,7 @@ from tests.infra.policies import (
 )
 from tests.infra.stack import LAKE, REGION, ROOT, Stack, deploy
 
-SOURCES = sorted([*(ROOT / "dags").rglob("*.py"), *(ROOT / "plugins").glob("*.py")])
+SOURCES = sorted([*(ROOT / "dags").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")])
 
 S3_ACTIONS = {
     "get_object": "s3:GetObject",
@@ -107,7 +107,7 @@ def test_the_calls_are_found() -> None:
         'client.run_job_flow(**x)\nawait client.describe_step()\nc.get_paginator("list_steps").paginate()'
     )
     assert {"run_job_flow", "describe_step", "list_steps"} <= set(called(source))
-    assert operations_called()["run_job_flow"] == {"orchard_emr_create.py"}
+    assert operations_called()["run_job_flow"] == {"create_cluster.py"}
     assert "list_clusters" in operations_called()
 
 

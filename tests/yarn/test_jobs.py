@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchard_emr_logs import last_lines
+from orchard_airflow.step_logs import last_lines
 from orchard_jobs.contract import ReduceJob
 from tests.s3a.buckets import IMAGES, LAKE, read, success_of, upload
 from tests.s3a.jobs import features_in_s3, start_on_files, three_jobs

@@ -15,7 +15,7 @@ from orchard.emr.job_flow import cluster_name
 from orchard.emr.prices import AS_OF, hourly_price
 from orchard.settings.aws import Access
 from orchard.settings.settings import Settings
-from orchard_emr_api import ENDED_STATES, LIVE_STATES, find_clusters
+from orchard_airflow.emr_api import ENDED_STATES, LIVE_STATES, find_clusters
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 Two things that RunJobFlow cannot say (botocore's model has no member for them): IMDSv2 comes from the
 security configuration or the account's default, and there is no client token, so that creating twice
-is prevented by the tags below (see ``plugins/orchard_emr_create.py``).
+is prevented by the tags below (see ``orchard_airflow.operators.create_cluster``).
 """
 
 import shlex
@@ -15,7 +15,7 @@ from orchard.lake.layout import run_slug
 from orchard.settings.cluster import Fleet
 from orchard.settings.settings import Settings
 from orchard.settings.sizing import spark_sizes
-from orchard_emr_api import ClusterGroup
+from orchard_airflow.emr_api import ClusterGroup
 from orchard_jobs.contract import JAVA_OPTIONS
 from orchard_jobs.errors import OrchardError
 

@@ -133,6 +133,6 @@ class Limits:
     def __post_init__(self) -> None:
         require(self.max_clusters >= 1, "max_clusters", self.max_clusters, "1 or more")
         hours = self.max_cluster_hours
-        # A run's cluster is looked for among those of seven days (``orchard_emr_api``).
+        # A run's cluster is looked for among those of seven days (``orchard_airflow.emr_api``).
         require(0 < hours <= 168, "max_cluster_hours", hours, "more than 0 and at most 168 hours")
         require(self.sweep_grace >= 0, "sweep_grace", self.sweep_grace, "0 or more")

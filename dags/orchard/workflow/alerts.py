@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchard.settings.settings import Settings
-from orchard_notifier import OrchardNotifier
+from orchard_airflow.notifier import OrchardNotifier
 
 log = logging.getLogger(__name__)
 

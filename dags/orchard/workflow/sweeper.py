@@ -18,8 +18,8 @@ from orchard.emr.job_flow import DAG_TAG, RUN_TAG, clusters_of_lake, run_of_tag
 from orchard.settings.cluster import Limits
 from orchard.settings.settings import Settings
 from orchard.workflow.alerts import warn_of_ended
-from orchard_emr_api import LIVE_STATES, ClusterGroup, created_at, describe, list_live, tags_of
-from orchard_emr_waiting import PATIENT
+from orchard_airflow.emr_api import LIVE_STATES, ClusterGroup, created_at, describe, list_live, tags_of
+from orchard_airflow.emr_retries import ADAPTIVE_RETRIES
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def sweep_lake(ti: Any, settings: Settings) -> dict[str, str]:
     def is_active(dag_id: str, run_id: str) -> bool:
         return bool(ti.get_dr_count(dag_id=dag_id, run_ids=[run_id], states=["queued", "running"]))
 
-    client = EmrHook(**settings.access.hook, config=PATIENT).conn
+    client = EmrHook(**settings.access.hook, config=ADAPTIVE_RETRIES).conn
     swept = sweep(client, clusters_of_lake(settings), settings.limits, is_active)
     warn_of_ended(settings, swept.ended)
     if swept.left:

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from orchard_emr_api import runs_driver_in_container
-from orchard_emr_log_files import list_folders, read_end
+from orchard_airflow.emr_api import runs_driver_in_container
+from orchard_airflow.log_files import list_folders, read_end
 
 T = TypeVar("T")
 

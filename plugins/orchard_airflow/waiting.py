@@ -1,4 +1,4 @@
-"""What the three EMR operators share: a wait with or without a worker."""
+"""Waiting for the event of a trigger, deferred or in the process of the task."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.amazon.aws.hooks.emr import EmrHook
 
-from orchard_emr_triggers import EmrStateTrigger
+from orchard_airflow.triggers import EmrStateTrigger
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 GRACE = 300
 """Seconds after its own deadline at which Airflow gives a trigger up that does not answer."""
-
-PATIENT: dict[str, Any] = {"retries": {"mode": "adaptive", "max_attempts": 10}}
-"""botocore's configuration for all others: it slows down when EMR throttles."""
 
 
 def wait_for(

@@ -1,4 +1,4 @@
-"""Requests that EMR must not carry out twice, though it has no client token for them."""
+"""Retries of requests to EMR: botocore's own for most, none for those that must not take effect twice."""
 
 import logging
 import time
@@ -9,8 +9,11 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTT
 
 log = logging.getLogger(__name__)
 
-ONCE = {"retries": {"total_max_attempts": 1}}
-"""botocore's configuration for such a request: it must not be repeated behind our back."""
+ADAPTIVE_RETRIES: dict[str, Any] = {"retries": {"mode": "adaptive", "max_attempts": 10}}
+"""botocore's configuration for most requests: it slows down when EMR throttles."""
+
+NO_RETRIES: dict[str, Any] = {"retries": {"total_max_attempts": 1}}
+"""botocore's configuration for ``send_once``: the request must not be repeated behind our back."""
 
 PAUSES = (2.0, 4.0, 8.0, 16.0, 32.0)
 """Seconds before each repetition. ListClusters and ListSteps may not show at once what was made."""
@@ -19,7 +22,7 @@ THROTTLED = frozenset({"ThrottlingException", "Throttling", "RequestLimitExceede
 
 
 def send_once(send: Callable[[], str], find: Callable[[], str | None]) -> str:
-    """Return the id of what ``send`` makes.
+    """Return the id of what ``send`` makes, though EMR has no client token for the request.
 
     Where EMR throttles, nothing was made: the request is repeated. After an error of EMR's own or a lost
     answer something may have been: ``find`` looks for it before the request is repeated.

@@ -9,7 +9,8 @@ from airflow.providers.amazon.aws.hooks.emr import EmrHook
 from airflow.providers.amazon.aws.operators.emr import EmrCreateJobFlowOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
-from orchard_emr_api import (
+from orchard_airflow.console_links import persist_links
+from orchard_airflow.emr_api import (
     ENDED_STATES,
     LIVE_STATES,
     READY_STATES,
@@ -20,10 +21,9 @@ from orchard_emr_api import (
     find_clusters,
     live_clusters,
 )
-from orchard_emr_links import persist_links
-from orchard_emr_once import ONCE, is_unanswered, send_once
-from orchard_emr_triggers import EmrClusterStartTrigger
-from orchard_emr_waiting import PATIENT, deadline_in, is_of_another, wait_for
+from orchard_airflow.emr_retries import ADAPTIVE_RETRIES, NO_RETRIES, is_unanswered, send_once
+from orchard_airflow.triggers import EmrClusterStartTrigger
+from orchard_airflow.waiting import deadline_in, is_of_another, wait_for
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -65,7 +65,7 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
         guard: Callable[[Any], None] = lambda _: None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(emr_conn_id=None, botocore_config=PATIENT, **kwargs)
+        super().__init__(emr_conn_id=None, botocore_config=ADAPTIVE_RETRIES, **kwargs)
         self.run_tags = run_tags
         self.group = group
         self.start_timeout = start_timeout
@@ -155,7 +155,7 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
 
     def _ask_for_cluster(self) -> str:
         request: Any = self.job_flow_overrides
-        client = EmrHook(**{**self._hook_parameters, "config": ONCE}).conn
+        client = EmrHook(**{**self._hook_parameters, "config": NO_RETRIES}).conn
         self._refuse_if_killed()
         self._is_asking = True
         try:

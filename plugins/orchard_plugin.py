@@ -1,9 +1,11 @@
-"""The pages *Orchard* of Airflow's UI. What they are made of is ``orchard.pages``, in ``dags/orchard``.
+"""What Airflow's loader of plugins registers: the pages *Orchard* of Airflow's UI, and links on tasks.
 
-Every process of Airflow's loads this module, and only the API server, which may have no DAGs at all, needs
-the pages: it alone asks for ``fastapi_apps``, and only then is anything of ours imported. `make deploy` puts
-their code into ``plugins.zip``, as a zip that no loader takes for plugins; elsewhere ``dags/`` is beside
-``plugins/``.
+The loader imports this one module by its bare name; ``.airflowignore`` keeps it out of the rest. So nothing
+imports this module but the loader.
+
+Every process of Airflow's loads it, and only the API server, which may have no DAGs at all, needs the pages:
+it alone asks for ``fastapi_apps``, and only then is ``orchard.pages`` imported. That is in ``dags/``, beside
+``plugins/``; `make deploy` puts it into ``plugins.zip`` as well, as a zip that no loader takes for plugins.
 """
 
 import importlib
@@ -17,7 +19,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from orchard_links import StepLogsLink, path_of_pages
+from orchard_airflow.page_links import StepLogsLink, path_of_pages
 
 log = logging.getLogger(__name__)
 

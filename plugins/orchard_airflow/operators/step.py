@@ -1,28 +1,29 @@
 """Run one step on a run's cluster, wait for its end and show why it failed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.hooks.emr import EmrHook
 from airflow.providers.amazon.aws.operators.emr import EmrAddStepsOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
-from orchard_emr_api import (
+from orchard_airflow.console_links import EmrStepLogsLink, persist_links, persist_step_link
+from orchard_airflow.emr_api import (
     ENDED_STATES,
     ENDED_STEP_STATES,
+    UNFINISHED_STEP_STATES,
     created_at,
     describe,
     describe_end,
     describe_failure,
     find_steps,
 )
-from orchard_emr_links import EmrStepLogsLink, persist_links, persist_step_link
-from orchard_emr_logs import last_lines
-from orchard_emr_once import ONCE, send_once
-from orchard_emr_tries import cancelled, reusable, runs_in_container, unfinished
-from orchard_emr_triggers import TIMED_OUT, EmrStepTrigger
-from orchard_emr_waiting import PATIENT, is_of_another, wait_for
+from orchard_airflow.emr_retries import ADAPTIVE_RETRIES, NO_RETRIES, send_once
+from orchard_airflow.step_logs import last_lines
+from orchard_airflow.triggers import TIMED_OUT, EmrStepTrigger
+from orchard_airflow.waiting import is_of_another, wait_for
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -62,7 +63,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
         guard: Callable[[Any], None] = lambda _: None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(botocore_config=PATIENT, **kwargs)
+        super().__init__(botocore_config=ADAPTIVE_RETRIES, **kwargs)
         self.step_timeout = step_timeout
         self.max_cluster_hours = max_cluster_hours
         self.poll_interval = poll_interval
@@ -129,10 +130,10 @@ class OrchardStepOperator(EmrAddStepsOperator):
     def _attach_or_add(self, context: "Context", cluster: Mapping[str, Any]) -> str:
         named = {**self._step, "Name": f"{self._step['Name']} #{_tries_before_clearing(context)}"}
         earlier = self._find_named()
-        self._cancel(unfinished(other for other in earlier if other["Name"] != named["Name"]))
-        if found := reusable(earlier, named["Name"]):
+        self._cancel(_list_unfinished(other for other in earlier if other["Name"] != named["Name"]))
+        if found := _find_reusable(earlier, named["Name"]):
             return found
-        if runs_in_container(named) and (left := cancelled(earlier)):
+        if _runs_in_container(named) and (left := _list_cancelled(earlier)):
             raise AirflowFailException(
                 f"No step is added: the driver of {', '.join(left)}, which was cancelled, may go on in its "
                 "container and write where this one would. End the cluster, then clear what creates it"
@@ -151,14 +152,14 @@ class OrchardStepOperator(EmrAddStepsOperator):
         return dict(step)
 
     def _add(self, step: dict[str, Any]) -> str:
-        client = EmrHook(**{**self._hook_parameters, "config": ONCE}).conn
+        client = EmrHook(**{**self._hook_parameters, "config": NO_RETRIES}).conn
 
         def send() -> str:
             (added,) = client.add_job_flow_steps(JobFlowId=self.job_flow_id, Steps=[step])["StepIds"]
             return str(added)
 
         def find() -> str | None:
-            return reusable(self._find_named(), step["Name"])
+            return _find_reusable(self._find_named(), step["Name"])
 
         added = send_once(send, find)
         self.log.info("Added step %s (%s)", added, step["Name"])
@@ -212,7 +213,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
     def _cancel_unfinished(self) -> None:
         """Cancel the step; where its id is not known, because no answer came, by its name."""
         try:
-            self._cancel([self._step_id] if self._step_id else unfinished(self._find_named()))
+            self._cancel([self._step_id] if self._step_id else _list_unfinished(self._find_named()))
         except Exception:
             # Must not hide why it is cancelled; terminating the cluster ends the step as well.
             self.log.exception("Could not cancel the step %s", self._step_id or self._step["Name"])
@@ -229,3 +230,34 @@ def _tries_before_clearing(context: "Context") -> int:
     """Return how many tries there were when the task was last cleared: clearing adds the retries anew."""
     ti: Any = context["ti"]
     return int(ti.max_tries - ti.task.retries)
+
+
+def _find_reusable(steps: Iterable[Mapping[str, Any]], name: str) -> str | None:
+    """Return the id of the newest step of this very name, if it waits, works or has completed.
+
+    Args:
+        steps: ListSteps', newest first.
+    """
+    newest = next((step for step in steps if step["Name"] == name), None)
+    if newest and _state(newest) in ("PENDING", "RUNNING", "COMPLETED"):
+        return str(newest["Id"])
+    return None
+
+
+def _list_unfinished(steps: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the ids of steps that have not ended."""
+    return [step["Id"] for step in steps if _state(step) in UNFINISHED_STEP_STATES]
+
+
+def _list_cancelled(steps: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the ids of steps that did not end by themselves."""
+    return [step["Id"] for step in steps if _state(step) not in ("COMPLETED", "FAILED")]
+
+
+def _runs_in_container(step: Mapping[str, Any]) -> bool:
+    """Whether YARN runs its driver (``--deploy-mode cluster``): cancelling the step does not end that."""
+    return ("--deploy-mode", "cluster") in pairwise(step["HadoopJarStep"]["Args"])
+
+
+def _state(step: Mapping[str, Any]) -> str:
+    return str(step["Status"]["State"])

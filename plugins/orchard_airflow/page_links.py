@@ -1,4 +1,4 @@
-"""Links from tasks to what their run has left in the lake, through the pages of ``orchard_pages``."""
+"""Links from tasks to what their run has left in the lake, through Orchard's pages in Airflow's UI."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlsplit
@@ -6,9 +6,9 @@ from urllib.parse import quote, urlsplit
 from airflow.configuration import conf
 from airflow.sdk.bases.operatorlink import BaseOperatorLink
 
-from orchard_emr_create import OrchardCreateClusterOperator
-from orchard_emr_step import OrchardStepOperator
-from orchard_emr_terminate import OrchardTerminateClusterOperator
+from orchard_airflow.operators.create_cluster import OrchardCreateClusterOperator
+from orchard_airflow.operators.step import OrchardStepOperator
+from orchard_airflow.operators.terminate_cluster import OrchardTerminateClusterOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
@@ -57,5 +57,5 @@ class StepLogsLink(_OfDagRun):
     ]
 
 
-RESULTS = (ReportLink(), CsvLink())
-"""Of a task that publishes. They become XComs at its end."""
+RESULT_LINKS = (ReportLink(), CsvLink())
+"""Links of a task that publishes. They become XComs at its end."""

@@ -7,10 +7,11 @@ from airflow.providers.amazon.aws.operators.emr import EmrTerminateJobFlowOperat
 from airflow.sdk.exceptions import AirflowException
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orchard_emr_api import ENDED_STATES, LIVE_STATES, describe, describe_end, find_clusters
-from orchard_emr_links import persist_links
-from orchard_emr_triggers import EmrClusterEndTrigger
-from orchard_emr_waiting import PATIENT, deadline_in, is_of_another, wait_for
+from orchard_airflow.console_links import persist_links
+from orchard_airflow.emr_api import ENDED_STATES, LIVE_STATES, describe, describe_end, find_clusters
+from orchard_airflow.emr_retries import ADAPTIVE_RETRIES
+from orchard_airflow.triggers import EmrClusterEndTrigger
+from orchard_airflow.waiting import deadline_in, is_of_another, wait_for
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -46,7 +47,7 @@ class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
         ended: Callable[[Any], None] = lambda _: None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(botocore_config=PATIENT, **kwargs)
+        super().__init__(botocore_config=ADAPTIVE_RETRIES, **kwargs)
         self.cluster_name = cluster_name
         self.run_tags = run_tags
         self.terminate_timeout = terminate_timeout

@@ -1,0 +1,171 @@
+"""Waiting for EMR without a worker, until an end that the trigger itself knows.
+
+The provider's triggers have no ``on_kill``, give up with an exception when a request fails, and count
+attempts instead of time. Airflow (3.3) does not apply ``execution_timeout`` to a deferred task
+(``airflow.sdk.execution_time.task_runner``), so the end is part of the trigger.
+
+Events say only which state was seen last: the operator asks EMR again and decides what it means.
+"""
+
+import asyncio
+import time
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Collection
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.providers.amazon.aws.hooks.emr import EmrHook
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from botocore.exceptions import BotoCoreError, ClientError
+
+from orchard_airflow.emr_api import ENDED_STATES, ENDED_STEP_STATES
+
+TIMED_OUT = "TIMED_OUT"
+
+LASTING_ERRORS = frozenset(
+    {"AccessDeniedException", "AccessDenied", "InvalidRequestException", "ValidationException"}
+)
+"""What asking again cannot mend; all else (throttling, 5xx, a lost connection) passes."""
+
+
+class EmrStateTrigger(BaseTrigger):
+    """Ask for a state until it is one of ``until`` or the time is over.
+
+    Args:
+        job_flow_id: The cluster.
+        until: States to end with.
+        deadline: Seconds since the epoch, so that a restarted triggerer does not start over.
+        poll_interval: Seconds before each request.
+        hook_parameters: Arguments of EmrHook: connection, region, botocore's configuration.
+    """
+
+    def __init__(
+        self,
+        *,
+        job_flow_id: str,
+        until: Collection[str],
+        deadline: float,
+        poll_interval: float,
+        hook_parameters: dict[str, Any],
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.job_flow_id = job_flow_id
+        self.until = list(until)
+        self.deadline = deadline
+        self.poll_interval = poll_interval
+        self.hook_parameters = hook_parameters
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        names = ("job_flow_id", "until", "deadline", "poll_interval", "hook_parameters")
+        path = f"{type(self).__module__}.{type(self).__qualname__}"
+        return path, {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        seen: list[dict[str, str]] = []
+        async with await EmrHook(**self.hook_parameters).get_async_conn() as client:
+            # All of it, also where the time is over: Airflow (3.3) fails a task whose trigger fires before
+            # the scheduler has seen the end of the process that deferred it
+            # (https://github.com/apache/airflow/issues/72716).
+            await asyncio.sleep(self.poll_interval)
+            while True:
+                state = await self._ask(client)
+                if state is not None and (not seen or seen[-1]["state"] != state):
+                    seen.append({"state": state, "at": datetime.now(UTC).isoformat(timespec="seconds")})
+                    self.log.info("%s: %s", self._subject, state)
+                if state in self.until:
+                    break
+                if time.time() >= self.deadline:
+                    state = TIMED_OUT
+                    break
+                await asyncio.sleep(min(self.poll_interval, max(0.0, self.deadline - time.time())))
+        yield TriggerEvent({"state": state, "seen": seen, **self.ids})
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """What the event says of the thing that was waited for."""
+        return {"job_flow_id": self.job_flow_id}
+
+    @property
+    @abstractmethod
+    def _subject(self) -> str:
+        """What is waited for, as the log names it."""
+
+    @abstractmethod
+    async def _state(self, client: Any) -> str:
+        """Return the current state."""
+
+    async def _ask(self, client: Any) -> str | None:
+        try:
+            return await self._state(client)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in LASTING_ERRORS:
+                raise
+            self.log.warning("%s: %s; asking again", self._subject, error)
+        except (BotoCoreError, OSError) as error:
+            self.log.warning("%s: %s; asking again", self._subject, error)
+        return None
+
+
+class EmrClusterEndTrigger(EmrStateTrigger):
+    """Wait for a state of a cluster. Killing the task leaves the cluster as it is."""
+
+    @property
+    def _subject(self) -> str:
+        return f"cluster {self.job_flow_id}"
+
+    async def _state(self, client: Any) -> str:
+        response = await client.describe_cluster(ClusterId=self.job_flow_id)
+        return str(response["Cluster"]["Status"]["State"])
+
+
+class EmrClusterStartTrigger(EmrClusterEndTrigger):
+    """Wait for a cluster to start, or to fail to. Killing the task ends the cluster."""
+
+    async def on_kill(self) -> None:
+        async with await EmrHook(**self.hook_parameters).get_async_conn() as client:
+            await client.terminate_job_flows(JobFlowIds=[self.job_flow_id])
+        self.log.info("%s: terminating, because its task was killed", self._subject)
+
+
+class EmrStepTrigger(EmrStateTrigger):
+    """Wait for the end of a step. Killing the task cancels the step.
+
+    Also ends when the cluster has: EMR may leave the steps of a dead cluster PENDING for a while.
+    """
+
+    def __init__(self, *, step_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.step_id = step_id
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        path, arguments = super().serialize()
+        return path, {**arguments, "step_id": self.step_id}
+
+    async def on_kill(self) -> None:
+        async with await EmrHook(**self.hook_parameters).get_async_conn() as client:
+            await client.cancel_steps(
+                ClusterId=self.job_flow_id,
+                StepIds=[self.step_id],
+                StepCancellationOption="TERMINATE_PROCESS",
+            )
+        self.log.info("%s: cancelling, because its task was killed", self._subject)
+
+    @property
+    def _subject(self) -> str:
+        return f"step {self.step_id} on cluster {self.job_flow_id}"
+
+    @property
+    def ids(self) -> dict[str, str]:
+        return {"job_flow_id": self.job_flow_id, "step_id": self.step_id}
+
+    async def _state(self, client: Any) -> str:
+        response = await client.describe_step(ClusterId=self.job_flow_id, StepId=self.step_id)
+        state = str(response["Step"]["Status"]["State"])
+        if state in ENDED_STEP_STATES:
+            return state
+        cluster = await client.describe_cluster(ClusterId=self.job_flow_id)
+        return str(cluster["Cluster"]["Status"]["State"]) if _has_ended(cluster) else state
+
+
+def _has_ended(response: dict[str, Any]) -> bool:
+    return response["Cluster"]["Status"]["State"] in ENDED_STATES
