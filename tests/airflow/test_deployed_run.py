@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from deployments import BUCKET, ROOT, Repository, objects, read
 
-from local.emr.launcher import running_emr
+from local_emr.launcher import running_emr
 from orchard.form import params
 from orchard.run import Run
 from orchard.settings import Settings

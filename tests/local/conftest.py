@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from emr_driver import ENDED, a_cluster, make_client, node_python, state_of, wait_for_cluster
 
-from local.emr.server import EmrServer
-from local.emr.settings import Settings
+from local_emr.server import EmrServer
+from local_emr.settings import Settings
 from tests.ingredients import ROOT, draw_images, export_untrained, package_code, run_orchard
 
 

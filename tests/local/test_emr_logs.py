@@ -12,8 +12,8 @@ import pytest
 from emr_driver import ENDED, bash_step, wait_for_cluster, wait_for_step
 from moto.server import ThreadedMotoServer
 
-from local.emr import storage
-from local.emr.logs import push_containers
+from local_emr.execution import storage
+from local_emr.execution.logs import push_containers
 
 Run = Callable[..., str]
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from emr_driver import bash_step, node_python, wait_for_step
 
-from local.emr.node import find_spark_home
+from local_emr.execution.node import find_spark_home
 from tests.waiting import wait_for
 
 Run = Callable[..., str]

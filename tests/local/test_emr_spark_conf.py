@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.emr.spark_conf import (
+from local_emr.execution.spark_conf import (
     Adapted,
     Has,
     adapt_property,
@@ -20,7 +20,7 @@ from local.emr.spark_conf import (
     properties_of,
     render_properties,
 )
-from local.emr.spark_submit import adapt_arguments
+from local_emr.execution.spark_submit import adapt_arguments
 
 MACHINE = f"{psutil.virtual_memory().total >> 20}m"
 

@@ -1,4 +1,4 @@
-"""`python -m local.emr`: serves until SIGTERM or SIGINT, then ends every cluster with its processes."""
+"""`python -m local_emr`: serves until SIGTERM or SIGINT, then ends every cluster with its processes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from local.emr.server import EmrServer
-from local.emr.settings import Settings
-from local.emr.work_dir import WorkDirInUseError, claim_work_dir
+from local_emr.execution.work_dir import WorkDirInUseError, claim_work_dir
+from local_emr.server import EmrServer
+from local_emr.settings import Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,7 +70,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m local.emr", description="Amazon EMR on this machine.")
+    parser = argparse.ArgumentParser(prog="python -m local_emr", description="Amazon EMR on this machine.")
     add = parser.add_argument
     add("--node-python", type=Path, required=True, help="Python of the node's environment, which has pyspark")
     add(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from local.emr import descriptions
-from local.emr.cluster import Cluster
-from local.emr.clusters import Clusters
-from local.emr.errors import InvalidRequestError
-from local.emr.paging import page
-from local.emr.protocol import Parameters
-from local.emr.settings import Settings
-from local.emr.step import Step
+from local_emr.clusters.cluster import Cluster
+from local_emr.clusters.step import Step
+from local_emr.errors import InvalidRequestError
+from local_emr.execution.registry import Clusters
+from local_emr.requests import descriptions
+from local_emr.requests.paging import page
+from local_emr.service_model import Parameters
+from local_emr.settings import Settings
 
 _MAX_STEP_IDS = 10
 _MAX_CANCELLED = 256

@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Sequence
 
-from local.emr.cluster import ENDING, Cluster, Ending
-from local.emr.errors import InvalidRequestError, ValidationError
-from local.emr.faults import NoCapacity
-from local.emr.lifecycle import Lifecycle
+from local_emr.clusters.cluster import ENDING, Cluster, Ending
+from local_emr.errors import InvalidRequestError, ValidationError
+from local_emr.execution.lifecycle import Lifecycle
+from local_emr.faults import Fault
 
 _MAX_JOB_FLOW_IDS = 10
 _CLOSE_SECONDS = 30.0
@@ -24,7 +24,7 @@ class Clusters:
         self._lives: dict[str, Lifecycle] = {}
         self._closed = False
 
-    def create(self, cluster: Cluster, no_capacity: NoCapacity | None) -> None:
+    def create(self, cluster: Cluster, no_capacity: Fault | None) -> None:
         """Take a cluster in and start its life."""
         life = Lifecycle(cluster, no_capacity)
         with self._lock:

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from local.emr.errors import EmrError, InvalidRequestError, ValidationError
-from local.emr.fleet_rules import check_instances
-from local.emr.protocol import Parameters
+from local_emr.errors import EmrError, InvalidRequestError, ValidationError
+from local_emr.service_model import Parameters
+from local_emr.validation.fleet_rules import check_instances
 
 MAX_STEPS_IN_REQUEST = 100
 MAX_ACTIVE_STEPS = 256

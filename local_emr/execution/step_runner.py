@@ -9,12 +9,12 @@ import logging
 import shlex
 import time
 
-from local.emr.cluster import Cluster
-from local.emr.logs import LogFolder, push_containers, step_log_uri
-from local.emr.node import Node
-from local.emr.process import Command, Marker, run_command
-from local.emr.spark_submit import adapt_arguments
-from local.emr.step import Failure, Step
+from local_emr.clusters.cluster import Cluster
+from local_emr.clusters.step import Failure, Step
+from local_emr.execution.logs import LogFolder, push_containers, step_log_uri
+from local_emr.execution.node import Node
+from local_emr.execution.processes import Command, Marker, run_command
+from local_emr.execution.spark_submit import adapt_arguments
 
 _LOGGER = logging.getLogger(__name__)
 _CANNOT_RUN = 127

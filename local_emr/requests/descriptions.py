@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from local.emr.cluster import TERMINAL, Cluster
-from local.emr.instances import Collection, Instance
-from local.emr.protocol import Parameters
-from local.emr.step import Step
+from local_emr.clusters.cluster import TERMINAL, Cluster
+from local_emr.clusters.hardware import Collection, Instance
+from local_emr.clusters.step import Step
+from local_emr.service_model import Parameters
 
 _INSTANCE_STATES = {
     "STARTING": "PROVISIONING",

@@ -7,24 +7,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-import botocore.session
-from botocore.model import OperationModel, ServiceModel, Shape
+from botocore.model import OperationModel, Shape
 from botocore.validate import ParamValidator
 
-from local.emr.constraints import find_violations
-from local.emr.errors import (
+from local_emr.errors import (
     EmrError,
     InternalServerError,
     SerializationError,
     UnknownOperationError,
     ValidationError,
 )
+from local_emr.service_model import Parameters, load_service_model
+from local_emr.validation.constraints import find_violations
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
-Parameters = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -35,19 +33,13 @@ class Request:
     parameters: Parameters
 
 
-@cache
-def service_model() -> ServiceModel:
-    """Botocore's description of EMR: the authority on its API."""
-    return botocore.session.get_session().get_service_model("emr")
-
-
 def find_operation(target: str | None) -> OperationModel:
     """The action that an X-Amz-Target header names."""
-    prefix = service_model().metadata["targetPrefix"] + "."
+    prefix = load_service_model().metadata["targetPrefix"] + "."
     action = (target or "").removeprefix(prefix)
-    if not (target or "").startswith(prefix) or action not in service_model().operation_names:
+    if not (target or "").startswith(prefix) or action not in load_service_model().operation_names:
         raise UnknownOperationError(f"X-Amz-Target is {target!r}: it must be {prefix}<an action of EMR>")
-    return service_model().operation_model(action)
+    return load_service_model().operation_model(action)
 
 
 def decode_request(target: str | None, body: bytes) -> Request:
@@ -65,7 +57,7 @@ def decode_request(target: str | None, body: bytes) -> Request:
 def encode_result(action: str, result: Parameters) -> bytes:
     """An answer as EMR would send it; one that EMR could not send is a fault of the server's own."""
     answer: Parameters = _without_nulls(result)
-    shape = service_model().operation_model(action).output_shape
+    shape = load_service_model().operation_model(action).output_shape
     problems = _find_problems(answer, shape) if shape is not None else []
     if problems:
         raise InternalServerError(

@@ -6,14 +6,15 @@ from collections.abc import Callable
 
 from botocore.utils import parse_to_aware_datetime
 
-from local.emr import descriptions, rules
-from local.emr.cluster import ENDING, Cluster, Ending
-from local.emr.clusters import Clusters
-from local.emr.errors import InvalidRequestError, ValidationError
-from local.emr.faults import FaultPlan
-from local.emr.paging import page
-from local.emr.protocol import Parameters
-from local.emr.settings import Settings
+from local_emr.clusters.cluster import ENDING, Cluster, Ending
+from local_emr.errors import InvalidRequestError, ValidationError
+from local_emr.execution.registry import Clusters
+from local_emr.faults import FaultPlan
+from local_emr.requests import descriptions
+from local_emr.requests.paging import page
+from local_emr.service_model import Parameters
+from local_emr.settings import Settings
+from local_emr.validation import rules
 
 
 class ClusterActions:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from local.emr.errors import ValidationError
-from local.emr.protocol import Parameters
+from local_emr.errors import ValidationError
+from local_emr.service_model import Parameters
 
 
 def check_instances(instances: Parameters) -> None:

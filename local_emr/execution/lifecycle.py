@@ -8,13 +8,13 @@ from __future__ import annotations
 import logging
 import threading
 
-from local.emr.bootstrap import run_bootstrap_actions
-from local.emr.cluster import ENDING, Cluster, Ending
-from local.emr.faults import NoCapacity
-from local.emr.identifiers import now
-from local.emr.node import Node
-from local.emr.process import end_processes
-from local.emr.step_run import run_step
+from local_emr.clusters.cluster import ENDING, Cluster, Ending
+from local_emr.clusters.identifiers import now
+from local_emr.execution.bootstrap_actions import run_bootstrap_actions
+from local_emr.execution.node import Node
+from local_emr.execution.processes import end_processes
+from local_emr.execution.step_runner import run_step
+from local_emr.faults import Fault
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ _LOGGER = logging.getLogger(__name__)
 class Lifecycle:
     """Moves a cluster from STARTING to its end; whatever happens, its processes end with it."""
 
-    def __init__(self, cluster: Cluster, no_capacity: NoCapacity | None) -> None:
+    def __init__(self, cluster: Cluster, no_capacity: Fault | None) -> None:
         self._cluster = cluster
         self._node = Node(cluster)
         self._no_capacity = no_capacity
@@ -55,8 +55,18 @@ class Lifecycle:
         if self._no_capacity is None:
             self._sleep(self._cluster.settings.provisioning_seconds)
             return
-        self._sleep(self._no_capacity.seconds_for(self._cluster))
-        self._cluster.terminate(self._no_capacity.ending_of(self._cluster))
+        self._sleep(self._seconds_without_capacity(self._no_capacity))
+        if self._cluster.hardware.kind == "INSTANCE_FLEET":
+            code, noun = "INSTANCE_FLEET_TIMEOUT", "fleets"
+        else:
+            code, noun = "INSTANCE_FAILURE", "groups"
+        self._cluster.terminate(Ending(code, f"The instance {noun} could not be provisioned: no capacity"))
+
+    def _seconds_without_capacity(self, fault: Fault) -> float:
+        """How long EMR waits before it gives up."""
+        if fault.seconds is not None:
+            return fault.seconds
+        return self._cluster.hardware.spot_timeout_minutes * 60 / self._cluster.settings.speedup
 
     def _bootstrap(self) -> None:
         self._node.prepare()

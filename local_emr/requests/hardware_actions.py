@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from local.emr import descriptions
-from local.emr.clusters import Clusters
-from local.emr.errors import InvalidRequestError
-from local.emr.paging import page
-from local.emr.protocol import Parameters
-from local.emr.settings import Settings
+from local_emr.errors import InvalidRequestError
+from local_emr.execution.registry import Clusters
+from local_emr.requests import descriptions
+from local_emr.requests.paging import page
+from local_emr.service_model import Parameters
+from local_emr.settings import Settings
 
 
 class HardwareActions:

@@ -8,13 +8,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.emr.errors import EmrError, ValidationError
-from local.emr.identifiers import new_id, now
-from local.emr.instances import plan_hardware
-from local.emr.protocol import Parameters
-from local.emr.rules import MAX_ACTIVE_STEPS, check_steps
-from local.emr.settings import Settings
-from local.emr.step import Failure, Step
+from local_emr.clusters.hardware import plan_hardware
+from local_emr.clusters.identifiers import new_id, now
+from local_emr.clusters.step import Failure, Step
+from local_emr.errors import EmrError, ValidationError
+from local_emr.service_model import Parameters
+from local_emr.settings import Settings
+from local_emr.validation.rules import MAX_ACTIVE_STEPS, check_steps
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,9 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.emr.cluster import Cluster
-from local.emr.process import Marker
-from local.emr.settings import Settings
-from local.emr.spark_conf import (
+from local_emr.clusters.cluster import Cluster
+from local_emr.execution.processes import Marker
+from local_emr.execution.spark_conf import (
     PYTHON_PROPERTIES,
     PYTHON_VARIABLES,
     Has,
@@ -20,6 +19,7 @@ from local.emr.spark_conf import (
     properties_of,
     render_properties,
 )
+from local_emr.settings import Settings
 
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 # What a node has from its instance profile and region, and where AWS is; nothing else of the server's.

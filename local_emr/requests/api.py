@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from local.emr.cluster_actions import ClusterActions
-from local.emr.clusters import Clusters
-from local.emr.errors import UnknownOperationError
-from local.emr.faults import FaultPlan
-from local.emr.hardware_actions import HardwareActions
-from local.emr.protocol import Parameters, Request
-from local.emr.settings import Settings
-from local.emr.step_actions import StepActions
+from local_emr.errors import UnknownOperationError
+from local_emr.execution.registry import Clusters
+from local_emr.faults import FaultPlan
+from local_emr.requests.cluster_actions import ClusterActions
+from local_emr.requests.hardware_actions import HardwareActions
+from local_emr.requests.protocol import Request
+from local_emr.requests.step_actions import StepActions
+from local_emr.service_model import Parameters
+from local_emr.settings import Settings
 
 
 class Api:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from local.emr.protocol import Parameters
+from local_emr.service_model import Parameters
 
 _UNITS = {"": 1 << 20, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _NEED_YARN = (

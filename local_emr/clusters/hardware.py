@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from local.emr.identifiers import new_id, new_instance_id
-from local.emr.protocol import Parameters
+from local_emr.clusters.identifiers import new_id, new_instance_id
+from local_emr.service_model import Parameters
 
 Market = Literal["ON_DEMAND", "SPOT"]
 

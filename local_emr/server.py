@@ -19,19 +19,19 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from local.emr.api import Api
-from local.emr.clusters import Clusters
-from local.emr.errors import (
+from local_emr.clusters.identifiers import new_request_id
+from local_emr.errors import (
     AccessDeniedError,
     EmrError,
     InternalServerError,
     RequestTooLargeError,
     ThrottlingError,
 )
-from local.emr.faults import Fault, FaultPlan, When
-from local.emr.identifiers import new_request_id
-from local.emr.protocol import CONTENT_TYPE, decode_request, encode_error, encode_result
-from local.emr.settings import Settings
+from local_emr.execution.registry import Clusters
+from local_emr.faults import Fault, FaultPlan, When
+from local_emr.requests.api import Api
+from local_emr.requests.protocol import CONTENT_TYPE, decode_request, encode_error, encode_result
+from local_emr.settings import Settings
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_BODY = 4 << 20

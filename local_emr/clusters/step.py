@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from local.emr.identifiers import new_id, now
-from local.emr.protocol import Parameters
+from local_emr.clusters.identifiers import new_id, now
+from local_emr.service_model import Parameters
 
 ACTIVE = frozenset({"PENDING", "RUNNING", "CANCEL_PENDING"})
 

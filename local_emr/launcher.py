@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[1]
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
 
@@ -29,12 +29,12 @@ def running_emr(
 ) -> Iterator[str]:
     """The endpoint URL of a local EMR. When the block ends it is gone, with its clusters and their processes.
 
-    `options` are further options of `python -m local.emr`. Its log goes to `log_file`, by default to stderr.
+    `options` are further options of `python -m local_emr`. Its log goes to `log_file`, by default to stderr.
     """
     with tempfile.TemporaryDirectory(prefix="local-emr-") as folder:
         ready_file = Path(folder) / "url"
         command = [
-            *(sys.executable, "-m", "local.emr", "--exit-with-parent"),
+            *(sys.executable, "-m", "local_emr", "--exit-with-parent"),
             *("--node-python", str(node_python.absolute())),
             *("--work-dir", str(work_dir.absolute())),
             *("--port", str(port)),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from local.emr.process import Marker, end_processes
+from local_emr.execution.processes import Marker, end_processes
 
 
 class WorkDirInUseError(Exception):

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.emr.process import Output
-from local.emr.storage import store
+from local_emr.execution.processes import Output
+from local_emr.execution.storage import store
 
 _LOGGER = logging.getLogger(__name__)
 _ERROR_LINE = re.compile(

@@ -22,9 +22,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from local.emr.cluster import Cluster, Ending
-from local.emr.errors import ThrottlingError
-from local.emr.protocol import service_model
+from local_emr.errors import ThrottlingError
+from local_emr.service_model import load_service_model
 
 Kind = Literal["throttle", "access_denied", "internal", "reset", "timeout", "no_capacity"]
 When = Literal["before", "after"]
@@ -51,28 +50,8 @@ class Fault:
             raise ValueError(f"times is {self.times}: it must be at least 1")
         if self.seconds is not None and self.seconds < 0:
             raise ValueError(f"seconds is {self.seconds}: it must not be negative")
-        if self.action != "*" and self.action not in service_model().operation_names:
+        if self.action != "*" and self.action not in load_service_model().operation_names:
             raise ValueError(f"action is {self.action!r}: it must be an action of EMR, or * for all")
-
-
-@dataclass(frozen=True)
-class NoCapacity:
-    """EC2 has no instances for a cluster."""
-
-    seconds: float | None
-
-    def seconds_for(self, cluster: Cluster) -> float:
-        """How long EMR waits before it gives up."""
-        if self.seconds is not None:
-            return self.seconds
-        return cluster.hardware.spot_timeout_minutes * 60 / cluster.settings.speedup
-
-    def ending_of(self, cluster: Cluster) -> Ending:
-        if cluster.hardware.kind == "INSTANCE_FLEET":
-            return Ending(
-                "INSTANCE_FLEET_TIMEOUT", "The instance fleets could not be provisioned: no capacity"
-            )
-        return Ending("INSTANCE_FAILURE", "The instance groups could not be provisioned: no capacity")
 
 
 class FaultPlan:
@@ -109,10 +88,9 @@ class FaultPlan:
         """The fault that strikes now, if any; it counts as struck."""
         return self._take(action, lambda fault: fault.kind != "no_capacity" and fault.when == when)
 
-    def take_no_capacity(self) -> NoCapacity | None:
+    def take_no_capacity(self) -> Fault | None:
         """Whether the cluster that is being created gets no instances."""
-        fault = self._take("RunJobFlow", lambda fault: fault.kind == "no_capacity")
-        return NoCapacity(fault.seconds) if fault else None
+        return self._take("RunJobFlow", lambda fault: fault.kind == "no_capacity")
 
     def check_rate(self) -> None:
         """Raises ThrottlingError where the limit is exceeded."""

@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from local.emr.errors import InvalidRequestError
+from local_emr.errors import InvalidRequestError
 
 Item = TypeVar("Item")
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.emr.cluster import ENDING, Cluster, Ending
-from local.emr.logs import LogFolder, bootstrap_log_uri
-from local.emr.node import Node
-from local.emr.process import Command, run_command
-from local.emr.protocol import Parameters
-from local.emr.storage import fetch
+from local_emr.clusters.cluster import ENDING, Cluster, Ending
+from local_emr.execution.logs import LogFolder, bootstrap_log_uri
+from local_emr.execution.node import Node
+from local_emr.execution.processes import Command, run_command
+from local_emr.execution.storage import fetch
+from local_emr.service_model import Parameters
 
 _CANNOT_FETCH = 127
 _FAILED = "returned a non-zero return code"

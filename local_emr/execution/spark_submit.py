@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from local.emr.spark_conf import NOTHING, Adapted, Has, adapt_property
+from local_emr.execution.spark_conf import NOTHING, Adapted, Has, adapt_property
 
 _FLAGS = frozenset({"--verbose", "-v", "--supervise", "--help", "-h", "--version", "--usage-error"})
 _PROPERTY_OF_OPTION = {
