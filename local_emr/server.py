@@ -14,42 +14,35 @@ import logging
 import socket
 import struct
 import threading
-import time
+import uuid
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 
-from local_emr.clusters.identifiers import new_request_id
 from local_emr.errors import (
     AccessDeniedError,
     EmrError,
     InternalServerError,
     RequestTooLargeError,
-    ThrottlingError,
 )
-from local_emr.execution.registry import Clusters
-from local_emr.faults import Fault, FaultPlan, When
-from local_emr.requests.api import Api
-from local_emr.requests.protocol import CONTENT_TYPE, decode_request, encode_error, encode_result
+from local_emr.execution.registry import ClusterRegistry
+from local_emr.faults import Fault, FaultPlan
+from local_emr.requests.api import Api, DroppedError
+from local_emr.requests.protocol import CONTENT_TYPE, encode_error
 from local_emr.settings import Settings
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_BODY = 4 << 20
-_TIMEOUT_SECONDS = 75.0  # longer than the 60 s for which boto3 waits
-
-
-class DroppedError(Exception):
-    """The connection is to be reset instead of answered."""
 
 
 class EmrServer:
-    """The local EMR; `faults` may be set while it serves."""
+    """The local EMR; `faults` may be set while it serves. Used in a `with`, it starts and stops."""
 
     def __init__(self, settings: Settings) -> None:
         self.faults = FaultPlan()
-        self.names = settings.names
-        self._clusters = Clusters()
-        self._api = Api(settings, self._clusters, self.faults)
+        self.host_names = settings.host_names
+        self._clusters = ClusterRegistry()
+        self.api = Api(settings, self._clusters, self.faults)
         handler = type("Handler", (_Handler,), {"emr": self})
         try:
             self._http = _HttpServer((settings.listen, settings.port), handler)
@@ -63,6 +56,13 @@ class EmrServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._http.server_address[1]}"
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def start(self) -> None:
         self._thread.start()
 
@@ -71,34 +71,6 @@ class EmrServer:
         self._http.shutdown()
         self._http.server_close()
         self._clusters.close()
-
-    def answer(self, target: str | None, body: bytes) -> bytes:
-        """An action's answer. Raises EmrError, or DroppedError where a fault wants no answer."""
-        self.faults.check_rate()
-        action = (target or "").rpartition(".")[2]
-        self._strike(action, "before")
-        request = decode_request(target, body)
-        result = encode_result(request.action, self._api.answer(request))
-        self._strike(action, "after")
-        return result
-
-    def _strike(self, action: str, when: When) -> None:
-        fault = self.faults.take(action, when)
-        if fault is not None:
-            _LOGGER.info("fault: %s", fault)
-            raise _error_of(fault, action)
-
-
-def _error_of(fault: Fault, action: str) -> Exception:
-    if fault.kind == "throttle":
-        return ThrottlingError()
-    if fault.kind == "access_denied":
-        return AccessDeniedError(f"User is not authorized to perform: elasticmapreduce:{action}")
-    if fault.kind == "internal":
-        return InternalServerError("An internal error occurred.")
-    if fault.kind == "timeout":
-        time.sleep(_TIMEOUT_SECONDS if fault.seconds is None else fault.seconds)
-    return DroppedError()
 
 
 class _HttpServer(ThreadingHTTPServer):
@@ -130,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _respond(self, answer: Any) -> None:
         status, content = 200, b"{}"
         try:
-            self._refuse_foreign_host()
+            self._validate_host()
             content = answer()
         except DroppedError:
             self._reset()
@@ -146,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _post(self) -> bytes:
         body = self._read_body()
         if self.path == "/":
-            return self.emr.answer(self.headers.get("X-Amz-Target"), body)
+            return self.emr.api.answer(self.headers.get("X-Amz-Target"), body)
         asked = _parse_control(self.headers.get("Content-Type"), body)
         try:
             if self.path == "/_control/faults":
@@ -172,12 +144,14 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path != "/_control/faults":
             raise EmrError(f"there is no {self.command} {self.path}")
 
-    def _refuse_foreign_host(self) -> None:
+    def _validate_host(self) -> None:
         """A web page must not reach a server that runs programs by giving its own name this address."""
         host = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
-        if host not in self.emr.names:
+        if host not in self.emr.host_names:
             self.close_connection = True
-            raise AccessDeniedError(f"Host is {host!r}: the local EMR answers to {sorted(self.emr.names)}")
+            raise AccessDeniedError(
+                f"Host is {host!r}: the local EMR answers to {sorted(self.emr.host_names)}"
+            )
 
     def _read_body(self) -> bytes:
         length = self.headers.get("Content-Length", "0")
@@ -193,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status, HTTPStatus(status).phrase)
         self.send_header("Content-Type", CONTENT_TYPE)
         self.send_header("Content-Length", str(len(content)))
-        self.send_header("x-amzn-RequestId", new_request_id())
+        self.send_header("x-amzn-RequestId", str(uuid.uuid4()))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()

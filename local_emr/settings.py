@@ -19,7 +19,7 @@ class Settings:
     """0 takes any free port."""
     listen: str = "127.0.0.1"
     """Address to listen on; another than loopback's only in a container's own network."""
-    names: tuple[str, ...] = ("127.0.0.1", "localhost")
+    host_names: tuple[str, ...] = ("127.0.0.1", "localhost")
     """Host names under which requests are answered."""
     spark_master: str | None = None
     """URL of a Spark master, or `yarn`; without it Spark runs in local mode on `cores` cores.
@@ -50,6 +50,8 @@ class Settings:
         for name in ("cores", "speedup", "page_size"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be greater than 0")
+        if not 0 <= self.port <= 65_535:
+            raise ValueError(f"port is {self.port}: it must be between 0 and 65535")
         if not self.work_dir.is_absolute() or not self.node_python.is_absolute():
             raise ValueError(f"paths must be absolute: {self.work_dir}, {self.node_python}")
         if self.spark_defaults is not None and not self.spark_defaults.is_file():

@@ -14,7 +14,7 @@ from local_emr.clusters.step import Failure, Step
 from local_emr.errors import EmrError, ValidationError
 from local_emr.service_model import Parameters
 from local_emr.settings import Settings
-from local_emr.validation.rules import MAX_ACTIVE_STEPS, check_steps
+from local_emr.validation.rules import MAX_ACTIVE_STEPS, validate_steps
 
 log = logging.getLogger(__name__)
 
@@ -78,8 +78,8 @@ class Cluster:
     def add_steps(self, configs: list[Parameters], execution_role: str | None = None) -> list[str]:
         """Queue steps; refused where EMR refuses them."""
         with self.changed:
-            self.refuse_if_ending()
-            check_steps(configs, self.step_concurrency)
+            self.raise_if_ending()
+            validate_steps(configs, self.step_concurrency)
             if sum(step.is_active for step in self.steps) + len(configs) > MAX_ACTIVE_STEPS:
                 raise ValidationError(
                     "Maximum number of active steps(State = 'Running', 'Pending' or 'Cancel_Pending') "
@@ -91,7 +91,7 @@ class Cluster:
             self.changed.notify_all()
             return [step.step_id for step in steps]
 
-    def refuse_if_ending(self, error: type[EmrError] = ValidationError) -> None:
+    def raise_if_ending(self, error: type[EmrError] = ValidationError) -> None:
         if self.state in ENDING:
             raise error("A job flow that is shutting down, terminated, or finished may not be modified.")
 
@@ -161,7 +161,7 @@ class Cluster:
         else:
             self.terminate(Ending("STEP_FAILURE", "Shut down as step failed"))
 
-    def rest(self) -> float | None:
+    def become_idle(self) -> float | None:
         """With no step to start: wait, or end. Returns how long to sleep at most, None for until a change."""
         if self.state in ENDING or any(step.is_active for step in self.steps):
             return None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import secrets
 from dataclasses import dataclass, field
 from typing import Literal
 
-from local_emr.clusters.identifiers import new_id, new_instance_id
+from local_emr.clusters.identifiers import new_id
 from local_emr.service_model import Parameters
 
 Market = Literal["ON_DEMAND", "SPOT"]
@@ -19,7 +20,7 @@ class Instance:
     instance_type: str
     market: Market
     units: int = 1
-    instance_id: str = field(default_factory=new_instance_id)
+    instance_id: str = field(default_factory=lambda: f"i-0{secrets.token_hex(8)}")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from local_emr.clusters.cluster import ENDING, Cluster, Ending
 from local_emr.execution.logs import LogFolder, bootstrap_log_uri
 from local_emr.execution.node import Node
 from local_emr.execution.processes import Command, run_command
-from local_emr.execution.storage import fetch
+from local_emr.execution.storage import read_uri
 from local_emr.service_model import Parameters
 
 _CANNOT_FETCH = 127
@@ -38,7 +38,7 @@ def _run_action(cluster: Cluster, node: Node, number: int, script: Parameters) -
     folder.mkdir(parents=True)
     file = folder / "script"
     try:
-        file.write_bytes(fetch(script["Path"]))
+        file.write_bytes(read_uri(script["Path"]))
     except (OSError, BotoCoreError, ClientError) as error:
         log.note(f"Failed to fetch {script['Path']}: {error}")
         code = _CANNOT_FETCH

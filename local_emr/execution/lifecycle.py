@@ -26,7 +26,7 @@ class Lifecycle:
         self._cluster = cluster
         self._node = Node(cluster)
         self._no_capacity = no_capacity
-        self._thread = threading.Thread(target=self._live, name=cluster.cluster_id, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=cluster.cluster_id, daemon=True)
         self._step_threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -40,7 +40,7 @@ class Lifecycle:
             end_processes(self._node.marker, grace=0.0)
             self._node.remove()
 
-    def _live(self) -> None:
+    def _run(self) -> None:
         try:
             self._provision()
             self._bootstrap()
@@ -87,7 +87,7 @@ class Lifecycle:
                     thread.start()
                     self._step_threads.append(thread)
                 if not started:
-                    timeout = cluster.rest()
+                    timeout = cluster.become_idle()
                     if cluster.state not in ENDING:
                         cluster.changed.wait(timeout)
 

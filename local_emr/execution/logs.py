@@ -15,7 +15,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_emr.execution.processes import Output
-from local_emr.execution.storage import store
+from local_emr.execution.storage import write_uri
 
 _LOGGER = logging.getLogger(__name__)
 _ERROR_LINE = re.compile(
@@ -44,7 +44,7 @@ class LogFolder:
         for name in names:
             path = self._folder / name
             try:
-                store(f"{self.uri}/{name}.gz", gzip.compress(path.read_bytes() if path.exists() else b""))
+                write_uri(f"{self.uri}/{name}.gz", gzip.compress(path.read_bytes() if path.exists() else b""))
             except (OSError, BotoCoreError, ClientError) as error:
                 _LOGGER.warning("could not write %s/%s.gz: %s", self.uri, name, error)
 
@@ -54,7 +54,7 @@ class LogFolder:
         errors = [line for line in lines if _ERROR_LINE.match(line)]
         return next(iter([*reversed(errors), *reversed(lines)]), None)
 
-    def address_of(self, name: str) -> str | None:
+    def file_uri(self, name: str) -> str | None:
         """Where a file is to be read, once it is pushed."""
         return f"{self.uri}/{name}.gz" if self.uri else None
 
@@ -67,7 +67,7 @@ class LogFolder:
             return [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
 
 
-def push_containers(folders: Sequence[Path], log_uri: str | None, cluster_id: str) -> None:
+def push_container_logs(folders: Sequence[Path], log_uri: str | None, cluster_id: str) -> None:
     """Write what containers have printed under LogUri, as the log pusher of each node does."""
     files = ("stderr", "stdout")
     for container in (found for folder in folders for found in folder.glob("application_*/container_*")):

@@ -1,22 +1,27 @@
-"""The one node of a cluster: its folders, its Python, and the environment that commands see on it."""
+"""The one node of a cluster: its folders, its Python, and the environment that commands see on it.
+
+The folders of all nodes lie in the server's working folder, which `claim_work_dir` holds.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from local_emr.clusters.cluster import Cluster
-from local_emr.execution.processes import Marker
+from local_emr.execution.processes import Marker, end_processes
 from local_emr.execution.spark_conf import (
     PYTHON_PROPERTIES,
     PYTHON_VARIABLES,
-    Has,
+    Capabilities,
     build_defaults,
-    exports_of,
-    properties_of,
+    read_exports,
+    read_properties,
     render_properties,
 )
 from local_emr.settings import Settings
@@ -35,6 +40,10 @@ _PASSED = (
 )
 
 
+class WorkDirInUseError(Exception):
+    """Another server works in the folder."""
+
+
 class Node:
     """The node of one cluster. Its folders are made by `prepare` and removed by `remove`."""
 
@@ -45,8 +54,8 @@ class Node:
         self.folder = cluster.folder
         self.temporary = self.folder / "tmp"
         self.conf_dir = self.folder / "conf"
-        self.marker = Marker("ORCHARD_CLUSTER", cluster.cluster_id)
-        self.has = Has(
+        self.marker = _build_marker(cluster.cluster_id)
+        self.capabilities = Capabilities(
             own_python=bool(cluster.request.get("BootstrapActions")), yarn=cluster.settings.has_yarn
         )
         self.notes: list[str] = []
@@ -56,9 +65,9 @@ class Node:
         """Make the folders and write spark-defaults.conf."""
         for folder in (self.temporary, self.conf_dir):
             folder.mkdir(parents=True, exist_ok=True)
-        asked = properties_of(self._configurations, "spark-defaults")
+        asked = read_properties(self._configurations, "spark-defaults")
         master = self._settings.spark_master or f"local[{self._settings.cores}]"
-        defaults, self.notes = build_defaults(asked, master, self.temporary, self.has)
+        defaults, self.notes = build_defaults(asked, master, self.temporary, self.capabilities)
         own = self._settings.spark_defaults
         # Of a key that is there twice, the last counts.
         content = f"{own.read_text(encoding='utf-8')}\n" if own else ""
@@ -83,20 +92,20 @@ class Node:
             "SPARK_LOCAL_IP": "127.0.0.1",
             "PYSPARK_PYTHON": str(self._settings.node_python),
         }
-        exports = exports_of(self._configurations)
+        exports = read_exports(self._configurations)
         for name in PYTHON_VARIABLES:
-            if name in exports and not self.has.own_python and shutil.which(exports[name]) is None:
+            if name in exports and not self.capabilities.own_python and shutil.which(exports[name]) is None:
                 del exports[name]  # a path of EMR's nodes: the node's own Python stands in
         spark_home = find_spark_home(self._settings.node_python)
         return environment | ({"SPARK_HOME": str(spark_home)} if spark_home else {}) | exports
 
     def missing_pythons(self) -> list[str]:
         """Settings, as `name=path`, that name a Python which no bootstrap action has made."""
-        if not self.has.own_python:
+        if not self.capabilities.own_python:
             return []  # the node's own stands in
         defaults, exports = (
-            properties_of(self._configurations, "spark-defaults"),
-            exports_of(self._configurations),
+            read_properties(self._configurations, "spark-defaults"),
+            read_exports(self._configurations),
         )
         asked = [(key, defaults[key]) for key in PYTHON_PROPERTIES if key in defaults]
         asked += [(name, exports[name]) for name in PYTHON_VARIABLES if name in exports]
@@ -118,6 +127,27 @@ def find_spark_home(node_python: Path) -> Path | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return Path(found).parent if found else None
+
+
+@contextmanager
+def claim_work_dir(folder: Path) -> Iterator[None]:
+    """Hold the folder. A server that was killed outright could end nothing: what it left goes now."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise WorkDirInUseError(
+                f"{folder} is in use by another local EMR: give another --work-dir"
+            ) from error
+        for left in folder.glob("j-*"):
+            end_processes(_build_marker(left.name), grace=0.0)
+            shutil.rmtree(left, ignore_errors=True)
+        yield
+
+
+def _build_marker(cluster_id: str) -> Marker:
+    return Marker("LOCAL_EMR_CLUSTER", cluster_id)
 
 
 def _base_environment(environ: Mapping[str, str], settings: Settings) -> dict[str, str]:

@@ -15,7 +15,7 @@ _MAX_JOB_FLOW_IDS = 10
 _CLOSE_SECONDS = 30.0
 
 
-class Clusters:
+class ClusterRegistry:
     """Clusters by id, in the order of their creation."""
 
     def __init__(self) -> None:

@@ -37,7 +37,7 @@ class Adapted:
 
 
 @dataclass(frozen=True)
-class Has:
+class Capabilities:
     """What the local node has of a node of EMR."""
 
     own_python: bool = False
@@ -46,19 +46,19 @@ class Has:
     yarn: bool = False
 
 
-NOTHING = Has()
+NO_CAPABILITIES = Capabilities()
 
 
-def adapt_property(key: str, value: str, has: Has = NOTHING) -> Adapted:
+def adapt_property(key: str, value: str, capabilities: Capabilities = NO_CAPABILITIES) -> Adapted:
     """What becomes of one Spark property here."""
-    missing = _missing(key, value, has)
+    missing = _missing(key, value, capabilities)
     if missing:
         return Adapted(None, f"{key}={value} is left out: there is no {missing} here")
     if (key, value) == (_COMMITTER, "magicv2"):
         return Adapted("magic", f"{key}=magicv2 is EMR's own: the magic committer of Hadoop instead")
     if value.startswith("org.apache.spark.internal.io.cloud."):
         return Adapted(None, f"{key}={value} is left out: pyspark's jars do not have it")
-    if key in PYTHON_PROPERTIES and not has.own_python and shutil.which(value) is None:
+    if key in PYTHON_PROPERTIES and not capabilities.own_python and shutil.which(value) is None:
         return Adapted(
             None, f"{key}={value} is left out: there is no such Python here; the node's own is used"
         )
@@ -67,11 +67,11 @@ def adapt_property(key: str, value: str, has: Has = NOTHING) -> Adapted:
     return Adapted(value)
 
 
-def _missing(key: str, value: str, has: Has) -> str | None:
+def _missing(key: str, value: str, capabilities: Capabilities) -> str | None:
     """What a property needs and is not here."""
     if key == _EVENT_LOGS and value.startswith("hdfs:"):
         return "HDFS"
-    return "YARN" if key.startswith(_NEED_YARN) and not has.yarn else None
+    return "YARN" if key.startswith(_NEED_YARN) and not capabilities.yarn else None
 
 
 def cap_memory(key: str, value: str) -> Adapted:
@@ -84,7 +84,7 @@ def cap_memory(key: str, value: str) -> Adapted:
     return Adapted(capped, f"{key}={value} is more than this machine has: {capped} instead")
 
 
-def properties_of(configurations: list[Parameters], classification: str) -> dict[str, str]:
+def read_properties(configurations: list[Parameters], classification: str) -> dict[str, str]:
     """Properties of one classification; a later one wins, as on EMR."""
     properties: dict[str, str] = {}
     for configuration in configurations:
@@ -93,20 +93,20 @@ def properties_of(configurations: list[Parameters], classification: str) -> dict
     return properties
 
 
-def exports_of(configurations: list[Parameters]) -> dict[str, str]:
+def read_exports(configurations: list[Parameters]) -> dict[str, str]:
     """Variables of `spark-env`, which stand in a nested `export` classification."""
     exports: dict[str, str] = {}
     for configuration in configurations:
         if configuration.get("Classification") == "spark-env":
-            exports.update(properties_of(configuration.get("Configurations", []), "export"))
+            exports.update(read_properties(configuration.get("Configurations", []), "export"))
     return exports
 
 
 def build_defaults(
-    asked: Mapping[str, str], master: str, local_dir: Path, has: Has = NOTHING
+    asked: Mapping[str, str], master: str, local_dir: Path, capabilities: Capabilities = NO_CAPABILITIES
 ) -> tuple[dict[str, str], list[str]]:
     """The spark-defaults of a cluster on this machine, and what was changed in them."""
-    adapted = {key: adapt_property(key, value, has) for key, value in asked.items()}
+    adapted = {key: adapt_property(key, value, capabilities) for key, value in asked.items()}
     defaults = {key: setting.value for key, setting in adapted.items() if setting.value is not None}
     if _EVENT_LOGS not in defaults:
         defaults.pop("spark.eventLog.enabled", None)  # Spark would look for them in /tmp

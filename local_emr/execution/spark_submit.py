@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from local_emr.execution.spark_conf import NOTHING, Adapted, Has, adapt_property
+from local_emr.execution.spark_conf import NO_CAPABILITIES, Adapted, Capabilities, adapt_property
 
 _FLAGS = frozenset({"--verbose", "-v", "--supervise", "--help", "-h", "--version", "--usage-error"})
 _PROPERTY_OF_OPTION = {
@@ -15,8 +15,10 @@ _PROPERTY_OF_OPTION = {
 }
 
 
-def adapt_arguments(arguments: Sequence[str], has: Has = NOTHING) -> tuple[list[str], list[str]]:
-    """The arguments of spark-submit as this machine takes them, and notes on what was changed.
+def adapt_arguments(
+    arguments: Sequence[str], capabilities: Capabilities = NO_CAPABILITIES
+) -> tuple[list[str], list[str]]:
+    """Return the arguments of spark-submit as this machine takes them, and notes on what was changed.
 
     Only options before the application are Spark's; the application and what follows are passed on untouched.
     """
@@ -25,7 +27,7 @@ def adapt_arguments(arguments: Sequence[str], has: Has = NOTHING) -> tuple[list[
     end = 0
     for option in _options(arguments):
         end += len(option)
-        kept, note = _adapt_option(option, has)
+        kept, note = _adapt_option(option, capabilities)
         adapted += kept
         notes += [note] if note else []
     return adapted + list(arguments[end:]), notes
@@ -41,14 +43,14 @@ def _options(arguments: Sequence[str]) -> Iterator[tuple[str, ...]]:
         at += len(option)
 
 
-def _adapt_option(option: tuple[str, ...], has: Has) -> tuple[tuple[str, ...], str | None]:
+def _adapt_option(option: tuple[str, ...], capabilities: Capabilities) -> tuple[tuple[str, ...], str | None]:
     name, _, value = option[0].partition("=") if len(option) == 1 else (option[0], "", option[1])
     if name in ("--conf", "-c") and "=" in value:
         key, _, setting = value.partition("=")
-        adapted = adapt_property(key, setting, has)
+        adapted = adapt_property(key, setting, capabilities)
         return _rebuild(option, adapted, ("--conf", f"{key}={adapted.value}"))
     if name in _PROPERTY_OF_OPTION:
-        adapted = adapt_property(_PROPERTY_OF_OPTION[name], value, has)
+        adapted = adapt_property(_PROPERTY_OF_OPTION[name], value, capabilities)
         return _rebuild(option, adapted, (name, str(adapted.value)))
     return option, None
 

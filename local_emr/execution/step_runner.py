@@ -11,7 +11,7 @@ import time
 
 from local_emr.clusters.cluster import Cluster
 from local_emr.clusters.step import Failure, Step
-from local_emr.execution.logs import LogFolder, push_containers, step_log_uri
+from local_emr.execution.logs import LogFolder, push_container_logs, step_log_uri
 from local_emr.execution.node import Node
 from local_emr.execution.processes import Command, Marker, run_command
 from local_emr.execution.spark_submit import adapt_arguments
@@ -41,12 +41,12 @@ def _run_logged(cluster: Cluster, node: Node, step: Step) -> tuple[int, Failure 
     try:
         code = _run_command_runner(cluster, node, step, log)
         if code != 0:
-            failure = Failure("Unknown Error.", log.find_error(), log.address_of("stderr"))
+            failure = Failure("Unknown Error.", log.find_error(), log.file_uri("stderr"))
     except (CannotRunError, OSError) as error:
         log.note(f"ERROR: {error}")
-        failure = Failure("Unable to run the step.", str(error), log.address_of("controller"))
+        failure = Failure("Unable to run the step.", str(error), log.file_uri("controller"))
     log.push("controller", "stdout", "stderr", "syslog")
-    push_containers(cluster.settings.container_logs, cluster.request.get("LogUri"), cluster.cluster_id)
+    push_container_logs(cluster.settings.container_logs, cluster.request.get("LogUri"), cluster.cluster_id)
     return code, failure
 
 
@@ -63,7 +63,7 @@ def _run_command_runner(cluster: Cluster, node: Node, step: Step, log: LogFolder
             return None
         return 0.0 if step.stop_at_once else grace
 
-    marker = Marker("ORCHARD_STEP", step.step_id)
+    marker = Marker("LOCAL_EMR_STEP", step.step_id)
     # Swept as YARN would: the containers of an application do not outlive it.
     code = run_command(
         Command(command, folder, node.step_environment(), log.output, marker), stop, sweep=True
@@ -95,7 +95,7 @@ def _resolve_command(node: Node, step: Step, log: LogFolder) -> list[str]:
             f"{', '.join(missing)}: there is no such program on the node. The cluster's bootstrap actions "
             "are to make it: see what they print"
         )
-    adapted, notes = adapt_arguments(arguments[1:], node.has)
+    adapted, notes = adapt_arguments(arguments[1:], node.capabilities)
     for note in (*node.notes, *notes):
         log.note(note)
     return [program, *adapted]

@@ -14,7 +14,7 @@ from botocore.config import Config
 _S3_CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
 
 
-def fetch(uri: str) -> bytes:
+def read_uri(uri: str) -> bytes:
     """The content of a file:// or s3:// URI. Raises OSError or botocore's errors."""
     parts = urlsplit(uri)
     if parts.scheme in ("s3", "s3a", "s3n"):
@@ -23,7 +23,7 @@ def fetch(uri: str) -> bytes:
     return _path(uri).read_bytes()
 
 
-def store(uri: str, content: bytes) -> None:
+def write_uri(uri: str, content: bytes) -> None:
     """Write to a file:// or s3:// URI; folders are made."""
     parts = urlsplit(uri)
     if parts.scheme in ("s3", "s3a", "s3n"):

@@ -8,10 +8,10 @@ from botocore.utils import parse_to_aware_datetime
 
 from local_emr.clusters.cluster import ENDING, Cluster, Ending
 from local_emr.errors import InvalidRequestError, ValidationError
-from local_emr.execution.registry import Clusters
+from local_emr.execution.registry import ClusterRegistry
 from local_emr.faults import FaultPlan
 from local_emr.requests import descriptions
-from local_emr.requests.paging import page
+from local_emr.requests.paging import paginate
 from local_emr.service_model import Parameters
 from local_emr.settings import Settings
 from local_emr.validation import rules
@@ -20,7 +20,7 @@ from local_emr.validation import rules
 class ClusterActions:
     """One method for each action; `actions` names them."""
 
-    def __init__(self, settings: Settings, clusters: Clusters, faults: FaultPlan) -> None:
+    def __init__(self, settings: Settings, clusters: ClusterRegistry, faults: FaultPlan) -> None:
         self._settings = settings
         self._clusters = clusters
         self._faults = faults
@@ -40,14 +40,14 @@ class ClusterActions:
             "ListClusters": self._list_clusters,
         }
 
-    def _run_job_flow(self, asked: Parameters) -> Parameters:
-        rules.check_run_job_flow(asked)
-        cluster = Cluster(asked, self._settings)
+    def _run_job_flow(self, parameters: Parameters) -> Parameters:
+        rules.validate_run_job_flow(parameters)
+        cluster = Cluster(parameters, self._settings)
         self._clusters.create(cluster, self._faults.take_no_capacity())
-        return {"JobFlowId": cluster.cluster_id, "ClusterArn": descriptions.arn_of(cluster)}
+        return {"JobFlowId": cluster.cluster_id, "ClusterArn": descriptions.format_arn(cluster)}
 
-    def _terminate_job_flows(self, asked: Parameters) -> Parameters:
-        clusters = self._clusters.find_job_flows(asked["JobFlowIds"])
+    def _terminate_job_flows(self, parameters: Parameters) -> Parameters:
+        clusters = self._clusters.find_job_flows(parameters["JobFlowIds"])
         if any(cluster.termination_protected and cluster.state not in ENDING for cluster in clusters):
             raise ValidationError(
                 "Could not shut down one or more job flows since they are termination protected."
@@ -56,77 +56,79 @@ class ClusterActions:
             cluster.terminate(Ending("USER_REQUEST", "Terminated by user request"))
         return {}
 
-    def _set_termination_protection(self, asked: Parameters) -> Parameters:
-        for cluster in self._live_job_flows(asked):
+    def _set_termination_protection(self, parameters: Parameters) -> Parameters:
+        for cluster in self._live_job_flows(parameters):
             with cluster.changed:
-                cluster.termination_protected = asked["TerminationProtected"]
+                cluster.termination_protected = parameters["TerminationProtected"]
                 cluster.changed.notify_all()
         return {}
 
-    def _set_keep_alive(self, asked: Parameters) -> Parameters:
-        for cluster in self._live_job_flows(asked):
+    def _set_keep_alive(self, parameters: Parameters) -> Parameters:
+        for cluster in self._live_job_flows(parameters):
             with cluster.changed:
-                cluster.keep_alive = asked["KeepJobFlowAliveWhenNoSteps"]
+                cluster.keep_alive = parameters["KeepJobFlowAliveWhenNoSteps"]
                 cluster.changed.notify_all()
         return {}
 
-    def _set_visible(self, asked: Parameters) -> Parameters:
-        for cluster in self._clusters.find_job_flows(asked["JobFlowIds"]):
-            cluster.visible = asked["VisibleToAllUsers"]
+    def _set_visible(self, parameters: Parameters) -> Parameters:
+        for cluster in self._clusters.find_job_flows(parameters["JobFlowIds"]):
+            cluster.visible = parameters["VisibleToAllUsers"]
         return {}
 
-    def _modify_cluster(self, asked: Parameters) -> Parameters:
-        cluster = self._clusters.find(asked["ClusterId"])
-        level = rules.check_step_concurrency(asked.get("StepConcurrencyLevel", 1), InvalidRequestError)
+    def _modify_cluster(self, parameters: Parameters) -> Parameters:
+        cluster = self._clusters.find(parameters["ClusterId"])
+        level = rules.validate_step_concurrency(
+            parameters.get("StepConcurrencyLevel", 1), InvalidRequestError
+        )
         with cluster.changed:
-            cluster.refuse_if_ending(InvalidRequestError)
+            cluster.raise_if_ending(InvalidRequestError)
             cluster.step_concurrency = level
             cluster.changed.notify_all()
         return {"StepConcurrencyLevel": level}
 
-    def _put_auto_termination_policy(self, asked: Parameters) -> Parameters:
-        timeout = rules.check_auto_termination(asked.get("AutoTerminationPolicy", {}))
-        self._set_idle_timeout(asked, timeout)
+    def _put_auto_termination_policy(self, parameters: Parameters) -> Parameters:
+        timeout = rules.validate_auto_termination(parameters.get("AutoTerminationPolicy", {}))
+        self._set_idle_timeout(parameters, timeout)
         return {}
 
-    def _remove_auto_termination_policy(self, asked: Parameters) -> Parameters:
-        self._set_idle_timeout(asked, None)
+    def _remove_auto_termination_policy(self, parameters: Parameters) -> Parameters:
+        self._set_idle_timeout(parameters, None)
         return {}
 
-    def _set_idle_timeout(self, asked: Parameters, timeout: int | None) -> None:
-        cluster = self._clusters.find(asked["ClusterId"])
+    def _set_idle_timeout(self, parameters: Parameters, timeout: int | None) -> None:
+        cluster = self._clusters.find(parameters["ClusterId"])
         with cluster.changed:
-            cluster.refuse_if_ending(InvalidRequestError)
+            cluster.raise_if_ending(InvalidRequestError)
             cluster.idle_timeout = timeout
             cluster.changed.notify_all()
 
-    def _get_auto_termination_policy(self, asked: Parameters) -> Parameters:
-        timeout = self._clusters.find(asked["ClusterId"]).idle_timeout
+    def _get_auto_termination_policy(self, parameters: Parameters) -> Parameters:
+        timeout = self._clusters.find(parameters["ClusterId"]).idle_timeout
         return {} if timeout is None else {"AutoTerminationPolicy": {"IdleTimeout": timeout}}
 
-    def _add_tags(self, asked: Parameters) -> Parameters:
-        cluster = self._clusters.find(asked["ResourceId"])
-        added = rules.check_tags(asked["Tags"])
+    def _add_tags(self, parameters: Parameters) -> Parameters:
+        cluster = self._clusters.find(parameters["ResourceId"])
+        added = rules.validate_tags(parameters["Tags"])
         with cluster.changed:
-            rules.check_tag_count(len(cluster.tags | added))
+            rules.validate_tag_count(len(cluster.tags | added))
             cluster.tags |= added
         return {}
 
-    def _remove_tags(self, asked: Parameters) -> Parameters:
-        cluster = self._clusters.find(asked["ResourceId"])
+    def _remove_tags(self, parameters: Parameters) -> Parameters:
+        cluster = self._clusters.find(parameters["ResourceId"])
         with cluster.changed:
-            for key in asked["TagKeys"]:
+            for key in parameters["TagKeys"]:
                 cluster.tags.pop(key, None)
         return {}
 
-    def _describe_cluster(self, asked: Parameters) -> Parameters:
-        cluster = self._clusters.find(asked["ClusterId"])
+    def _describe_cluster(self, parameters: Parameters) -> Parameters:
+        cluster = self._clusters.find(parameters["ClusterId"])
         with cluster.changed:
             return {"Cluster": descriptions.describe_cluster(cluster)}
 
-    def _list_clusters(self, asked: Parameters) -> Parameters:
-        after, before = _seconds(asked.get("CreatedAfter")), _seconds(asked.get("CreatedBefore"))
-        states = asked.get("ClusterStates")
+    def _list_clusters(self, parameters: Parameters) -> Parameters:
+        after, before = _seconds(parameters.get("CreatedAfter")), _seconds(parameters.get("CreatedBefore"))
+        states = parameters.get("ClusterStates")
         clusters = [
             cluster
             for cluster in self._clusters.newest_first()
@@ -134,13 +136,15 @@ class ClusterActions:
             and (after is None or cluster.created >= after)
             and (before is None or cluster.created <= before)
         ]
-        chosen, marker = page(clusters, asked.get("Marker"), self._settings.page_size, lambda c: c.cluster_id)
+        chosen, marker = paginate(
+            clusters, parameters.get("Marker"), self._settings.page_size, lambda c: c.cluster_id
+        )
         return {"Clusters": [descriptions.summarise_cluster(cluster) for cluster in chosen], "Marker": marker}
 
-    def _live_job_flows(self, asked: Parameters) -> list[Cluster]:
-        clusters = self._clusters.find_job_flows(asked["JobFlowIds"])
+    def _live_job_flows(self, parameters: Parameters) -> list[Cluster]:
+        clusters = self._clusters.find_job_flows(parameters["JobFlowIds"])
         for cluster in clusters:
-            cluster.refuse_if_ending()
+            cluster.raise_if_ending()
         return clusters
 
 

@@ -18,7 +18,7 @@ _INSTANCE_STATES = {
 }
 
 
-def arn_of(cluster: Cluster) -> str:
+def format_arn(cluster: Cluster) -> str:
     """The cluster's ARN, in an account that does not exist."""
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     return f"arn:aws:elasticmapreduce:{region}:000000000000:cluster/{cluster.cluster_id}"
@@ -35,7 +35,7 @@ def summarise_cluster(cluster: Cluster) -> Parameters:
             "Timeline": _timeline(cluster.created, cluster.ready, cluster.ended),
         },
         "NormalizedInstanceHours": 0,
-        "ClusterArn": arn_of(cluster),
+        "ClusterArn": format_arn(cluster),
     }
 
 

@@ -12,7 +12,7 @@ from local_emr.errors import InvalidRequestError
 Item = TypeVar("Item")
 
 
-def page(
+def paginate(
     items: Sequence[Item], marker: str | None, size: int, key: Callable[[Item], str]
 ) -> tuple[Sequence[Item], str | None]:
     """A page of items and the Marker of the next (None on the last).

@@ -73,7 +73,7 @@ def encode_error(error: EmrError) -> bytes:
 
 def _parse_object(body: bytes) -> Parameters:
     try:
-        value = _without_nulls(json.loads(body or b"{}", parse_constant=_refuse_constant))
+        value = _without_nulls(json.loads(body or b"{}", parse_constant=_reject_constant))
     except (ValueError, RecursionError) as error:
         raise SerializationError(f"the body is not JSON: {error}") from error
     if not isinstance(value, dict):
@@ -81,7 +81,7 @@ def _parse_object(body: bytes) -> Parameters:
     return value
 
 
-def _refuse_constant(name: str) -> float:
+def _reject_constant(name: str) -> float:
     raise ValueError(f"{name} is not a JSON number")
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from local_emr.clusters.cluster import Cluster
 from local_emr.clusters.step import Step
 from local_emr.errors import InvalidRequestError
-from local_emr.execution.registry import Clusters
+from local_emr.execution.registry import ClusterRegistry
 from local_emr.requests import descriptions
-from local_emr.requests.paging import page
+from local_emr.requests.paging import paginate
 from local_emr.service_model import Parameters
 from local_emr.settings import Settings
 
@@ -20,7 +20,7 @@ _MAX_CANCELLED = 256
 class StepActions:
     """One method for each action; `actions` names them."""
 
-    def __init__(self, settings: Settings, clusters: Clusters) -> None:
+    def __init__(self, settings: Settings, clusters: ClusterRegistry) -> None:
         self._settings = settings
         self._clusters = clusters
         self.actions: dict[str, Callable[[Parameters], Parameters]] = {
@@ -30,29 +30,29 @@ class StepActions:
             "ListSteps": self._list_steps,
         }
 
-    def _add_job_flow_steps(self, asked: Parameters) -> Parameters:
-        cluster = self._clusters.find_job_flow(asked["JobFlowId"])
-        return {"StepIds": cluster.add_steps(asked["Steps"], asked.get("ExecutionRoleArn"))}
+    def _add_job_flow_steps(self, parameters: Parameters) -> Parameters:
+        cluster = self._clusters.find_job_flow(parameters["JobFlowId"])
+        return {"StepIds": cluster.add_steps(parameters["Steps"], parameters.get("ExecutionRoleArn"))}
 
-    def _cancel_steps(self, asked: Parameters) -> Parameters:
-        cluster = self._clusters.find(asked["ClusterId"])
-        step_ids = asked["StepIds"]
+    def _cancel_steps(self, parameters: Parameters) -> Parameters:
+        cluster = self._clusters.find(parameters["ClusterId"])
+        step_ids = parameters["StepIds"]
         if len(step_ids) > _MAX_CANCELLED:
             raise InvalidRequestError(
                 f"{len(step_ids)} steps: at most {_MAX_CANCELLED} can be cancelled at once."
             )
-        at_once = asked.get("StepCancellationOption") == "TERMINATE_PROCESS"
+        at_once = parameters.get("StepCancellationOption") == "TERMINATE_PROCESS"
         steps = [_find_step(cluster, step_id) for step_id in step_ids]
         return {"CancelStepsInfoList": [_cancel(cluster, step, at_once) for step in steps]}
 
-    def _describe_step(self, asked: Parameters) -> Parameters:
-        cluster = self._clusters.find(asked["ClusterId"])
+    def _describe_step(self, parameters: Parameters) -> Parameters:
+        cluster = self._clusters.find(parameters["ClusterId"])
         with cluster.changed:
-            return {"Step": descriptions.describe_step(_find_step(cluster, asked["StepId"]))}
+            return {"Step": descriptions.describe_step(_find_step(cluster, parameters["StepId"]))}
 
-    def _list_steps(self, asked: Parameters) -> Parameters:
-        cluster = self._clusters.find(asked["ClusterId"])
-        step_ids, states = asked.get("StepIds"), asked.get("StepStates")
+    def _list_steps(self, parameters: Parameters) -> Parameters:
+        cluster = self._clusters.find(parameters["ClusterId"])
+        step_ids, states = parameters.get("StepIds"), parameters.get("StepStates")
         if step_ids and len(step_ids) > _MAX_STEP_IDS:
             raise InvalidRequestError(f"{len(step_ids)} StepIds: at most {_MAX_STEP_IDS} are allowed.")
         with cluster.changed:
@@ -61,7 +61,9 @@ class StepActions:
                 for step in reversed(cluster.steps)
                 if (not step_ids or step.step_id in step_ids) and (not states or step.state in states)
             ]
-            chosen, marker = page(steps, asked.get("Marker"), self._settings.page_size, lambda s: s.step_id)
+            chosen, marker = paginate(
+                steps, parameters.get("Marker"), self._settings.page_size, lambda s: s.step_id
+            )
             return {
                 "Steps": [descriptions.summarise_step(step) for step in chosen],
                 "Marker": marker,

@@ -19,15 +19,15 @@ _ASTRAL = r"\U00010000-\U0010FFFF"
 
 def find_violations(value: Any, shape: Shape, path: str = "") -> Iterator[str]:
     """Every violated constraint of a value whose types botocore has already accepted."""
-    yield from _of_children(value, shape, path)
+    yield from _find_in_children(value, shape, path)
     if isinstance(value, bool) and shape.type_name in ("integer", "long", "double", "float"):
         yield f"Value '{value}' at '{path}' failed to satisfy constraint: Member must be a number"
         return
-    for constraint in _constraints_broken(value, shape):
+    for constraint in _find_broken_constraints(value, shape):
         yield f"Value '{value}' at '{path}' failed to satisfy constraint: Member must {constraint}"
 
 
-def _of_children(value: Any, shape: Shape, path: str) -> Iterator[str]:
+def _find_in_children(value: Any, shape: Shape, path: str) -> Iterator[str]:
     if isinstance(shape, StructureShape):
         for name, member in value.items():
             yield from find_violations(member, shape.members[name], f"{path}.{name}" if path else name)
@@ -39,7 +39,7 @@ def _of_children(value: Any, shape: Shape, path: str) -> Iterator[str]:
             yield from find_violations(member, shape.value, f"{path}.{key}")
 
 
-def _constraints_broken(value: Any, shape: Shape) -> Iterator[str]:
+def _find_broken_constraints(value: Any, shape: Shape) -> Iterator[str]:
     rules = shape.metadata
     if "enum" in rules and value not in rules["enum"]:
         yield f"satisfy enum value set: [{', '.join(rules['enum'])}]"

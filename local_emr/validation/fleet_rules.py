@@ -12,7 +12,7 @@ from local_emr.errors import ValidationError
 from local_emr.service_model import Parameters
 
 
-def check_instances(instances: Parameters) -> None:
+def validate_instances(instances: Parameters) -> None:
     """Fleets, or groups, or the short form: exactly one of them."""
     forms = [
         name for name in ("InstanceFleets", "InstanceGroups", "MasterInstanceType") if instances.get(name)
@@ -25,22 +25,22 @@ def check_instances(instances: Parameters) -> None:
     if "Ec2SubnetId" in instances and "Ec2SubnetIds" in instances:
         raise ValidationError("Specify either Ec2SubnetId or Ec2SubnetIds, not both.")
     if forms == ["InstanceFleets"]:
-        _check_fleets(instances["InstanceFleets"])
+        _validate_fleets(instances["InstanceFleets"])
     elif forms == ["InstanceGroups"]:
-        _check_groups(instances["InstanceGroups"])
+        _validate_groups(instances["InstanceGroups"])
     elif instances.get("InstanceCount", 0) < 1:
         raise ValidationError("InstanceCount must be at least 1 with MasterInstanceType.")
 
 
-def _check_fleets(fleets: list[Parameters]) -> None:
-    _check_roles(Counter(fleet["InstanceFleetType"] for fleet in fleets), "instance fleet")
+def _validate_fleets(fleets: list[Parameters]) -> None:
+    _validate_roles(Counter(fleet["InstanceFleetType"] for fleet in fleets), "instance fleet")
     for fleet in fleets:
-        _check_capacity(fleet)
-        _check_types(fleet)
-        _check_spot(fleet)
+        _validate_capacity(fleet)
+        _validate_types(fleet)
+        _validate_spot(fleet)
 
 
-def _check_capacity(fleet: Parameters) -> None:
+def _validate_capacity(fleet: Parameters) -> None:
     role = fleet["InstanceFleetType"]
     on_demand, spot = fleet.get("TargetOnDemandCapacity", 0), fleet.get("TargetSpotCapacity", 0)
     if role == "MASTER" and sorted((on_demand, spot)) != [0, 1]:
@@ -52,7 +52,7 @@ def _check_capacity(fleet: Parameters) -> None:
         raise ValidationError(f"The {role} instance fleet has no target capacity.")
 
 
-def _check_types(fleet: Parameters) -> None:
+def _validate_types(fleet: Parameters) -> None:
     role, types = fleet["InstanceFleetType"], fleet.get("InstanceTypeConfigs", [])
     specifications = fleet.get("LaunchSpecifications", {})
     strategies = [
@@ -75,7 +75,7 @@ def _check_types(fleet: Parameters) -> None:
             raise ValidationError("Specify either BidPrice or BidPriceAsPercentageOfOnDemandPrice, not both.")
 
 
-def _check_spot(fleet: Parameters) -> None:
+def _validate_spot(fleet: Parameters) -> None:
     # https://docs.aws.amazon.com/emr/latest/APIReference/API_SpotProvisioningSpecification.html
     spot = fleet.get("LaunchSpecifications", {}).get("SpotSpecification")
     if spot is not None and not 5 <= spot["TimeoutDurationMinutes"] <= 1440:
@@ -84,8 +84,8 @@ def _check_spot(fleet: Parameters) -> None:
         )
 
 
-def _check_groups(groups: list[Parameters]) -> None:
-    _check_roles(
+def _validate_groups(groups: list[Parameters]) -> None:
+    _validate_roles(
         Counter(group["InstanceRole"] for group in groups if group["InstanceRole"] != "TASK"), "group"
     )
     for group in groups:
@@ -96,7 +96,7 @@ def _check_groups(groups: list[Parameters]) -> None:
             )
 
 
-def _check_roles(roles: Counter[str], noun: str) -> None:
+def _validate_roles(roles: Counter[str], noun: str) -> None:
     if roles["MASTER"] != 1 or any(count > 1 for count in roles.values()):
         raise ValidationError(
             f"A cluster has one MASTER and at most one other {noun} of a role: got {dict(roles)}."

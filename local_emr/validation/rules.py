@@ -11,7 +11,7 @@ from typing import Any
 
 from local_emr.errors import EmrError, InvalidRequestError, ValidationError
 from local_emr.service_model import Parameters
-from local_emr.validation.fleet_rules import check_instances
+from local_emr.validation.fleet_rules import validate_instances
 
 MAX_STEPS_IN_REQUEST = 100
 MAX_ACTIVE_STEPS = 256
@@ -24,26 +24,26 @@ SPARK_RELEASE_APPLICATIONS = frozenset(
 )
 
 
-def check_run_job_flow(request: Parameters) -> None:
+def validate_run_job_flow(request: Parameters) -> None:
     """Refuse a cluster that EMR would refuse."""
-    _check_release(request)
+    _validate_release(request)
     # https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-iam-roles.html
     if not request.get("ServiceRole"):
         raise ValidationError("ServiceRole is required for creating cluster.")
     if not request.get("JobFlowRole"):
         raise ValidationError("InstanceProfile is required for creating cluster.")
-    check_instances(request["Instances"])
-    _check_log_uri(request.get("LogUri"))
-    check_tags(request.get("Tags", []), ValidationError)
+    validate_instances(request["Instances"])
+    _validate_log_uri(request.get("LogUri"))
+    validate_tags(request.get("Tags", []), ValidationError)
     if len(request.get("BootstrapActions", [])) > MAX_BOOTSTRAP_ACTIONS:
         raise ValidationError(f"A maximum of {MAX_BOOTSTRAP_ACTIONS} bootstrap actions is allowed.")
-    concurrency = check_step_concurrency(request.get("StepConcurrencyLevel", 1), ValidationError)
-    check_steps(request.get("Steps", []), concurrency)
+    concurrency = validate_step_concurrency(request.get("StepConcurrencyLevel", 1), ValidationError)
+    validate_steps(request.get("Steps", []), concurrency)
     if "AutoTerminationPolicy" in request:
-        check_auto_termination(request["AutoTerminationPolicy"])
+        validate_auto_termination(request["AutoTerminationPolicy"])
 
 
-def check_steps(steps: list[Parameters], concurrency: int) -> None:
+def validate_steps(steps: list[Parameters], concurrency: int) -> None:
     """Refuse steps that AddJobFlowSteps would refuse.
 
     https://docs.aws.amazon.com/emr/latest/APIReference/API_AddJobFlowSteps.html
@@ -66,14 +66,14 @@ def check_steps(steps: list[Parameters], concurrency: int) -> None:
             )
 
 
-def check_step_concurrency(level: int, error: type[EmrError]) -> int:
+def validate_step_concurrency(level: int, error: type[EmrError]) -> int:
     """1 to 256 steps at a time."""
     if not 1 <= level <= MAX_ACTIVE_STEPS:
         raise error(f"StepConcurrencyLevel is {level}: it must be between 1 and {MAX_ACTIVE_STEPS}.")
     return level
 
 
-def check_auto_termination(policy: Parameters) -> int:
+def validate_auto_termination(policy: Parameters) -> int:
     """The idle timeout in seconds.
 
     https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-auto-termination-policy.html
@@ -84,7 +84,7 @@ def check_auto_termination(policy: Parameters) -> int:
     return int(timeout)
 
 
-def check_tags(tags: Iterable[Parameters], error: type[EmrError] = InvalidRequestError) -> dict[str, str]:
+def validate_tags(tags: Iterable[Parameters], error: type[EmrError] = InvalidRequestError) -> dict[str, str]:
     """Key to value.
 
     https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-plan-tags.html
@@ -99,17 +99,17 @@ def check_tags(tags: Iterable[Parameters], error: type[EmrError] = InvalidReques
         if key in checked:
             raise error(f"Tag {key!r} is given twice.")
         checked[key] = value
-    check_tag_count(len(checked), error)
+    validate_tag_count(len(checked), error)
     return checked
 
 
-def check_tag_count(count: int, error: type[EmrError] = InvalidRequestError) -> None:
+def validate_tag_count(count: int, error: type[EmrError] = InvalidRequestError) -> None:
     """At most 50 on a resource."""
     if count > MAX_TAGS:
         raise error(f"{count} tags: a resource has at most {MAX_TAGS}.")
 
 
-def _check_release(request: Parameters) -> None:
+def _validate_release(request: Parameters) -> None:
     if "AmiVersion" in request:
         raise ValidationError("AmiVersion is of releases before 4.0: give a ReleaseLabel.")
     label = request.get("ReleaseLabel", "")
@@ -121,7 +121,7 @@ def _check_release(request: Parameters) -> None:
             raise ValidationError(f"Application {name!r} is not part of release {label}.")
 
 
-def _check_log_uri(uri: str | None) -> None:
+def _validate_log_uri(uri: str | None) -> None:
     # EMR takes s3:// (and s3n://) alone; a folder is what a laptop has.
     if uri is not None and not uri.startswith(("s3://", "s3n://", "file:///")):
         raise ValidationError(
