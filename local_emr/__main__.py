@@ -8,36 +8,58 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from local_emr.execution.work_dir import WorkDirInUseError, claim_work_dir
+from local_emr.execution.node import WorkDirInUseError, claim_work_dir
 from local_emr.server import EmrServer
 from local_emr.settings import Settings
+
+_DESCRIPTION = """\
+Amazon EMR on this machine. Speaks EMR's API on loopback and really runs bootstrap actions and steps, as
+processes of this user. SIGTERM or Ctrl-C ends every cluster with its processes.
+"""
+_EXAMPLE = """\
+example:
+  $ python -m local_emr --port 8998 --node-python .venv/bin/python
+  local EMR on http://127.0.0.1:8998
+  $ aws emr list-clusters --endpoint-url http://127.0.0.1:8998
+
+exit codes: 0 after a signal, 2 if the server cannot start
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve; the exit code is 0 after a signal and 2 where the server could not start."""
-    options = _parse(arguments)
+    options = _build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     parent = os.getppid()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     try:
-        settings = _settings(options)
-        with claim_work_dir(settings.work_dir):
-            server = EmrServer(settings)
-            server.start()
+        with _open_work_dir(options.work_dir) as work_dir, EmrServer(_settings(options, work_dir)) as server:
             _announce(server.url, options.ready_file)
             while not stopping.wait(0.5):
                 if options.exit_with_parent and os.getppid() != parent:
                     break
-            server.stop()
     except (OSError, ValueError, WorkDirInUseError) as error:
         print(f"local EMR: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+@contextmanager
+def _open_work_dir(folder: Path | None) -> Iterator[Path]:
+    """The folder that was given, held; else one that goes with the server."""
+    if folder is None:
+        with TemporaryDirectory(prefix="local-emr-", ignore_cleanup_errors=True) as temporary:
+            yield Path(temporary)
+    else:
+        with claim_work_dir(folder.absolute()):
+            yield folder.absolute()
 
 
 def _announce(url: str, ready_file: Path | None) -> None:
@@ -49,14 +71,14 @@ def _announce(url: str, ready_file: Path | None) -> None:
         partial.replace(ready_file)
 
 
-def _settings(options: argparse.Namespace) -> Settings:
+def _settings(options: argparse.Namespace, work_dir: Path) -> Settings:
     return Settings(
         # Not resolved: the python of a virtual environment is a link out of that environment.
         node_python=options.node_python.absolute(),
-        work_dir=options.work_dir.absolute(),
+        work_dir=work_dir,
         port=options.port,
         listen=options.listen,
-        names=(*Settings.names, *options.answer_to),
+        host_names=(*Settings.host_names, *options.answer_to),
         spark_master=options.spark_master,
         spark_defaults=options.spark_defaults,
         cores=options.cores or os.cpu_count() or 1,
@@ -69,14 +91,22 @@ def _settings(options: argparse.Namespace) -> Settings:
     )
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m local_emr", description="Amazon EMR on this machine.")
-    add = parser.add_argument
-    add("--node-python", type=Path, required=True, help="Python of the node's environment, which has pyspark")
-    add(
-        "--work-dir", type=Path, required=True, help="working folders of clusters; each goes with its cluster"
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local_emr",
+        usage="%(prog)s [options]",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add("--port", type=int, default=0, help="port; 0: any free one (default)")
+    _add_server_options(parser.add_argument_group("server").add_argument)
+    _add_node_options(parser.add_argument_group("node").add_argument)
+    _add_emr_options(parser.add_argument_group("EMR").add_argument)
+    return parser
+
+
+def _add_server_options(add: Callable[..., object]) -> None:
+    add("--port", type=int, default=0, help="0 takes any free port (default)")
     add(
         "--listen",
         default=Settings.listen,
@@ -90,32 +120,31 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME",
         help="a host name beside localhost's; repeatable",
     )
+    add(
+        "--work-dir",
+        type=Path,
+        metavar="DIR",
+        help="working folders of clusters; each goes with its cluster (default: a temporary one)",
+    )
+    add("--ready-file", type=Path, metavar="FILE", help="gets the URL as soon as the server listens")
+    add("--exit-with-parent", action="store_true", help="stop when the process that started this one is gone")
+
+
+def _add_node_options(add: Callable[..., object]) -> None:
+    add(
+        "--node-python",
+        type=Path,
+        default=Path(sys.executable),
+        metavar="FILE",
+        help="Python of the node, which has pyspark for spark-submit steps (default: this one)",
+    )
+    add("--cores", type=int, help="cores of Spark in local mode (default: all)")
     add("--spark-master", metavar="URL", help="a Spark master, or yarn; without it Spark runs in local mode")
     add(
         "--spark-defaults",
         type=Path,
         metavar="FILE",
         help="a spark-defaults.conf of the node's own; a cluster's properties count before it",
-    )
-    add("--cores", type=int, help="cores of Spark in local mode (default: all)")
-    add("--ready-file", type=Path, help="gets the URL as soon as the server listens")
-    add("--exit-with-parent", action="store_true", help="stop when the process that started this one is gone")
-    add(
-        "--provisioning-seconds",
-        type=float,
-        default=0.0,
-        help="how long a cluster stays STARTING (default: 0)",
-    )
-    add("--stop-grace-seconds", type=float, default=5.0, help="from SIGTERM to SIGKILL (default: 5)")
-    add("--speedup", type=float, default=1.0, help="EMR's idle and Spot timeouts pass this many times faster")
-    add("--page-size", type=int, default=50, help="items in a page of a List action (default: 50)")
-    add(
-        "--container-logs",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="where a NodeManager keeps the logs of containers; repeatable",
     )
     add(
         "--pass-env",
@@ -124,7 +153,45 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME",
         help="a variable that steps see too; repeatable",
     )
-    return parser.parse_args(arguments)
+    add(
+        "--container-logs",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="where a NodeManager keeps the logs of containers; repeatable",
+    )
+
+
+def _add_emr_options(add: Callable[..., object]) -> None:
+    add(
+        "--provisioning-seconds",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long a cluster stays STARTING (default: 0)",
+    )
+    add(
+        "--stop-grace-seconds",
+        type=float,
+        default=5.0,
+        metavar="SECONDS",
+        help="from SIGTERM to SIGKILL (default: 5)",
+    )
+    add(
+        "--speedup",
+        type=float,
+        default=1.0,
+        metavar="FACTOR",
+        help="EMR's idle and Spot timeouts pass this many times faster (default: 1)",
+    )
+    add(
+        "--page-size",
+        type=int,
+        default=50,
+        metavar="N",
+        help="items in a page of a List action (default: 50)",
+    )
 
 
 if __name__ == "__main__":
