@@ -25,7 +25,7 @@ _EXAMPLE = """\
 example:
   $ python -m local_emr --port 8998 --node-python .venv/bin/python
   local EMR on http://127.0.0.1:8998
-  $ aws emr list-clusters --endpoint-url http://127.0.0.1:8998
+  $ AWS_ENDPOINT_URL_EMR=http://127.0.0.1:8998 python starts_a_cluster_with_boto3.py
 
 exit codes: 0 after a signal, 2 if the server cannot start
 """
