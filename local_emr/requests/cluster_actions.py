@@ -136,9 +136,7 @@ class ClusterActions:
             and (after is None or cluster.created >= after)
             and (before is None or cluster.created <= before)
         ]
-        chosen, marker = paginate(
-            clusters, parameters.get("Marker"), self._settings.page_size, lambda c: c.cluster_id
-        )
+        chosen, marker = paginate(clusters, parameters, self._settings.page_size, lambda c: c.cluster_id)
         return {"Clusters": [descriptions.summarise_cluster(cluster) for cluster in chosen], "Marker": marker}
 
     def _live_job_flows(self, parameters: Parameters) -> list[Cluster]:

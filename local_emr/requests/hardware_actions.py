@@ -26,12 +26,9 @@ class HardwareActions:
         }
 
     def _list_bootstrap_actions(self, parameters: Parameters) -> Parameters:
-        actions = list(
-            enumerate(self._clusters.find(parameters["ClusterId"]).request.get("BootstrapActions", []))
-        )
-        chosen, marker = paginate(
-            actions, parameters.get("Marker"), self._settings.page_size, lambda item: str(item[0])
-        )
+        cluster = self._clusters.find(parameters["ClusterId"])
+        actions = list(enumerate(cluster.request.get("BootstrapActions", [])))
+        chosen, marker = paginate(actions, parameters, self._settings.page_size, lambda item: str(item[0]))
         described = [
             {
                 "Name": action["Name"],
@@ -55,7 +52,7 @@ class HardwareActions:
             if not states or descriptions.instance_state(cluster) in states
         ]
         size = self._settings.page_size
-        chosen, marker = paginate(instances, parameters.get("Marker"), size, lambda item: item[1].instance_id)
+        chosen, marker = paginate(instances, parameters, size, lambda item: item[1].instance_id)
         return {
             "Instances": [descriptions.describe_instance(cluster, *item) for item in chosen],
             "Marker": marker,
@@ -68,9 +65,7 @@ class HardwareActions:
                 "Instance groups and instance fleets are mutually exclusive: this has groups."
             )
         size = self._settings.page_size
-        chosen, marker = paginate(
-            cluster.hardware.collections, parameters.get("Marker"), size, lambda c: c.collection_id
-        )
+        chosen, marker = paginate(cluster.hardware.collections, parameters, size, lambda c: c.collection_id)
         return {
             "InstanceFleets": [descriptions.describe_fleet(cluster, fleet) for fleet in chosen],
             "Marker": marker,
@@ -83,9 +78,7 @@ class HardwareActions:
                 "Instance groups and instance fleets are mutually exclusive: this has fleets."
             )
         size = self._settings.page_size
-        chosen, marker = paginate(
-            cluster.hardware.collections, parameters.get("Marker"), size, lambda c: c.collection_id
-        )
+        chosen, marker = paginate(cluster.hardware.collections, parameters, size, lambda c: c.collection_id)
         return {
             "InstanceGroups": [descriptions.describe_group(cluster, group) for group in chosen],
             "Marker": marker,

@@ -8,18 +8,19 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from local_emr.errors import InvalidRequestError
+from local_emr.service_model import Parameters
 
 Item = TypeVar("Item")
 
 
 def paginate(
-    items: Sequence[Item], marker: str | None, size: int, key: Callable[[Item], str]
+    items: Sequence[Item], parameters: Parameters, size: int, key: Callable[[Item], str]
 ) -> tuple[Sequence[Item], str | None]:
-    """A page of items and the Marker of the next (None on the last).
+    """The page of items that the request's Marker asks for, and the Marker of the next (None on the last).
 
     A Marker names the last item of its page, not a position: what is created meanwhile shifts nothing.
     """
-    start = 0
+    start, marker = 0, parameters.get("Marker")
     if marker is not None:
         keys = [key(item) for item in items]
         try:

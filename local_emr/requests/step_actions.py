@@ -61,9 +61,7 @@ class StepActions:
                 for step in reversed(cluster.steps)
                 if (not step_ids or step.step_id in step_ids) and (not states or step.state in states)
             ]
-            chosen, marker = paginate(
-                steps, parameters.get("Marker"), self._settings.page_size, lambda s: s.step_id
-            )
+            chosen, marker = paginate(steps, parameters, self._settings.page_size, lambda s: s.step_id)
             return {
                 "Steps": [descriptions.summarise_step(step) for step in chosen],
                 "Marker": marker,
