@@ -96,7 +96,7 @@ bench-sizing: setup ## Hours and dollars on clusters, estimated from benchmarks/
 lint: setup-tests ## Ruff and mypy
 	$(AIRFLOW_ENV)/bin/ruff check .
 	$(AIRFLOW_ENV)/bin/ruff format --check .
-	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local/sample_images.py dags plugins local bootstrap benchmarks/listing.py cli deploy purge
+	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local/sample_images.py dags plugins local local_emr bootstrap benchmarks/listing.py cli deploy purge
 	MYPYPATH=dags:spark_jobs:. $(NODE_ENV)/bin/mypy --exclude benchmarks/listing.py spark_jobs local/sample_images.py benchmarks
 
 format: setup-tests ## Let ruff mend what it can

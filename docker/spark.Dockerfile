@@ -24,6 +24,7 @@ RUN ln -s venv/lib/python3.11/site-packages/pyspark spark
 
 COPY spark_jobs spark_jobs
 COPY local local
+COPY local_emr local_emr
 COPY docker docker
 RUN python bootstrap/package.py build
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from local.airflow_env import AirflowEnv
-from local.emr.launcher import running_emr
 from local.last_word import last_word
 from local.node import NODE_PYTHON, STATE, Model, NodeError, draw_samples, provide_model
 from local.processes import stop_session
 from local.summary import ClusterSeen, summarize
 from local.watch import Watch, read_json
+from local_emr.launcher import running_emr
 
 DAG_ID = "orchard_features"
 LOOK_INTERVAL = 0.3  # seconds

@@ -6,9 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-from local.emr.node import find_spark_home
-from local.emr.spark_conf import render_properties
 from local.node import NODE_PYTHON, STATE
+from local_emr.execution.node import find_spark_home
+from local_emr.execution.spark_conf import render_properties
 
 DEFAULT_PORT = "18080"
 SERVER = "org.apache.spark.deploy.history.HistoryServer"

@@ -17,9 +17,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from local.airflow_env import AirflowEnv, serving_at
-from local.emr.launcher import running_emr
 from local.node import NODE_PYTHON
 from local.processes import stop_session
+from local_emr.launcher import running_emr
 
 COMPONENTS = {
     "dag-processor": ["dag-processor"],

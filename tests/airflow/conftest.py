@@ -64,7 +64,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def emr(node: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The endpoint of a local EMR; ``AWS_ENDPOINT_URL_EMR`` points to it."""
-    from local.emr.launcher import running_emr
+    from local_emr.launcher import running_emr
 
     folder = tmp_path_factory.mktemp("emr")
     pages = ("--page-size", "2")  # so that what is looked for is not always on the first

@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 from deployments import BUCKET, ROOT, Repository, objects, read
 
-from local.emr.launcher import running_emr
+from local_emr.launcher import running_emr
 from orchard.settings.settings import Settings
-from orchard.workflow.tasks import RunTasks
 from orchard.workflow.trigger_form import params
 
 HERE = Path(__file__).parent

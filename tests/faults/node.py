@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.emr.node import find_spark_home
+from local_emr.execution.node import find_spark_home
 from tests.faults.spark.spark_submit import QUICK_JVM
 from tests.spark_cluster import spark_environment
 

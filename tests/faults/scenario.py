@@ -179,7 +179,8 @@ class Scenario:
                 return False
         except psutil.Error:
             return False
-        return environ.get("ORCHARD_CLUSTER") in clusters or any(str(self.folder) in word for word in command)
+        cluster_id = environ.get("LOCAL_EMR_CLUSTER")
+        return cluster_id in clusters or any(str(self.folder) in word for word in command)
 
     @property
     def _control(self) -> str:

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from emr_driver import ENDED, a_cluster, make_client, node_python, state_of, wait_for_cluster
 
-from local.emr.server import EmrServer
-from local.emr.settings import Settings
+from local_emr.faults import FaultPlan
+from local_emr.server import EmrServer
+from local_emr.settings import Settings
 from tests.ingredients import ROOT, draw_images, export_untrained, package_code, run_orchard
+
+pytest_plugins = ["local_emr.pytest_plugin"]
 
 
 @pytest.fixture(scope="module")
@@ -28,31 +31,31 @@ def aws_environment() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def work_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("emr")
-
-
-@pytest.fixture(scope="module")
-def server(work_dir: Path, aws_environment: None) -> Iterator[EmrServer]:
-    settings = Settings(
+def local_emr_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(
         node_python=node_python(),
-        work_dir=work_dir,
+        work_dir=tmp_path_factory.mktemp("emr"),
         cores=1,
         stop_grace_seconds=1.0,
         speedup=60.0,
         page_size=3,
     )
-    server = EmrServer(settings)
-    server.start()
-    yield server
-    server.stop()
+
+
+@pytest.fixture(scope="module")
+def work_dir(local_emr_settings: Settings) -> Path:
+    return local_emr_settings.work_dir
+
+
+@pytest.fixture(scope="module")
+def server(aws_environment: None, local_emr: EmrServer) -> EmrServer:
+    return local_emr
 
 
 @pytest.fixture
-def emr(server: EmrServer) -> Iterator[Any]:
+def emr(server: EmrServer, local_emr_faults: FaultPlan) -> Any:
     """boto3 that neither checks its parameters nor tries twice: what is refused is refused by the server."""
-    yield make_client(server.url)
-    server.faults.clear()
+    return make_client(server.url)
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from emr_driver import (
     wait_for_cluster,
 )
 
-from local.emr.faults import Fault
-from local.emr.server import EmrServer
+from local_emr.faults import Fault
+from local_emr.server import EmrServer
 from tests.waiting import wait_for
 
 Run = Callable[..., str]

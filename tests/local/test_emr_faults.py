@@ -12,8 +12,8 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 from emr_driver import Json, a_cluster, make_client, state_of
 
-from local.emr.faults import Fault
-from local.emr.server import EmrServer
+from local_emr.faults import Fault
+from local_emr.server import EmrServer
 
 Run = Callable[..., str]
 

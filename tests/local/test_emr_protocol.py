@@ -16,8 +16,8 @@ import pytest
 from botocore.exceptions import ClientError
 from emr_driver import Json, a_cluster, bash_step, wait_for_cluster
 
-from local.emr.protocol import service_model
-from local.emr.server import EmrServer
+from local_emr.server import EmrServer
+from local_emr.service_model import load_service_model
 
 Run = Callable[..., str]
 
@@ -249,5 +249,5 @@ def test_aiobotocore_drives_it_too(server: EmrServer, run: Run) -> None:
 
 
 def test_the_service_model_is_the_one_that_boto3_speaks() -> None:
-    assert service_model().metadata["targetPrefix"] == "ElasticMapReduce"
-    assert service_model().metadata["jsonVersion"] == "1.1"
+    assert load_service_model().metadata["targetPrefix"] == "ElasticMapReduce"
+    assert load_service_model().metadata["jsonVersion"] == "1.1"

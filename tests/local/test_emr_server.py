@@ -16,7 +16,7 @@ import psutil
 import pytest
 from emr_driver import ROOT, a_cluster, bash_step, make_client, node_python
 
-from local.emr.launcher import EmrDidNotStartError, running_emr
+from local_emr.launcher import EmrDidNotStartError, running_emr
 from tests.waiting import wait_for
 
 OPTIONS = ["--stop-grace-seconds", "1"]
@@ -50,7 +50,7 @@ def serve(
         ready = tmp_path / "ready"
         ready.unlink(missing_ok=True)
         server = [
-            *("-m", "local.emr", "--node-python", str(node_python()), "--work-dir", str(tmp_path / "work"))
+            *("-m", "local_emr", "--node-python", str(node_python()), "--work-dir", str(tmp_path / "work"))
         ]
         arguments = [sys.executable, *command, *server, *OPTIONS, "--ready-file", str(ready)]
         process = subprocess.Popen(arguments, cwd=ROOT)

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from emr_driver import bash_step, node_python, wait_for_step
 
-from local.emr.node import find_spark_home
+from local_emr.execution.node import find_spark_home
 from tests.waiting import wait_for
 
 Run = Callable[..., str]
@@ -92,7 +92,7 @@ def test_cancelling_a_spark_step_ends_the_python_workers_inside_a_udf(
     family = [ancestor for worker in workers for ancestor in (worker, *worker.parents()[:3])]
     names = {process.name() for process in family}
     assert "java" in names, f"the worker's ancestors are {names}"
-    family = [process for process in family if process.environ().get("ORCHARD_STEP") == step_id]
+    family = [process for process in family if process.environ().get("LOCAL_EMR_STEP") == step_id]
     emr.cancel_steps(ClusterId=cluster_id, StepIds=[step_id])
     wait_for_step(emr, cluster_id, step_id, "CANCELLED")
     assert len(family) >= 3

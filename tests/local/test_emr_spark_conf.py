@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.emr.spark_conf import (
+from local_emr.execution.spark_conf import (
     Adapted,
-    Has,
+    Capabilities,
     adapt_property,
     build_defaults,
-    exports_of,
-    properties_of,
+    read_exports,
+    read_properties,
     render_properties,
 )
-from local.emr.spark_submit import adapt_arguments
+from local_emr.execution.spark_submit import adapt_arguments
 
 MACHINE = f"{psutil.virtual_memory().total >> 20}m"
 
@@ -76,11 +76,11 @@ def test_a_python_of_emr_nodes_gives_way_to_the_nodes_own() -> None:
 
 def test_where_bootstrap_actions_make_the_python_its_path_is_kept() -> None:
     missing = "/opt/orchard/no/such/python"
-    assert adapt_property("spark.pyspark.python", missing, Has(own_python=True)) == Adapted(missing)
+    assert adapt_property("spark.pyspark.python", missing, Capabilities(own_python=True)) == Adapted(missing)
     option = ["--conf", f"spark.pyspark.python={missing}", "run.py"]
-    assert adapt_arguments(option, Has(own_python=True)) == (option, [])
+    assert adapt_arguments(option, Capabilities(own_python=True)) == (option, [])
     defaults, notes = build_defaults(
-        {"spark.pyspark.python": missing}, "local", Path("/tmp"), Has(own_python=True)
+        {"spark.pyspark.python": missing}, "local", Path("/tmp"), Capabilities(own_python=True)
     )
     assert (defaults["spark.pyspark.python"], notes) == (missing, [])
 
@@ -107,10 +107,10 @@ def test_options_of_spark_submit_are_adapted_and_the_applications_are_not() -> N
 
 
 def test_where_there_is_yarn_what_needs_it_is_kept() -> None:
-    has = Has(yarn=True)
+    capabilities = Capabilities(yarn=True)
     options = ["--master", "yarn", "--deploy-mode", "cluster", "--conf", "spark.yarn.maxAppAttempts=1"]
-    assert adapt_arguments([*options, "run.py"], has) == ([*options, "run.py"], [])
-    assert adapt_property("spark.yarn.maxAppAttempts", "1", has) == Adapted("1")
+    assert adapt_arguments([*options, "run.py"], capabilities) == ([*options, "run.py"], [])
+    assert adapt_property("spark.yarn.maxAppAttempts", "1", capabilities) == Adapted("1")
 
 
 @given(st.lists(st.text()))
@@ -128,8 +128,8 @@ def test_classifications_are_found_and_later_ones_win() -> None:
             "Configurations": [{"Classification": "export", "Properties": {"X": "y"}}],
         },
     ]
-    assert properties_of(configurations, "spark-defaults") == {"a": "1", "b": "2"}
-    assert exports_of(configurations) == {"X": "y"}
+    assert read_properties(configurations, "spark-defaults") == {"a": "1", "b": "2"}
+    assert read_exports(configurations) == {"X": "y"}
 
 
 def test_a_value_stays_on_its_line() -> None:

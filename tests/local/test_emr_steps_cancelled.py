@@ -28,7 +28,10 @@ def processes_of(step_id: str) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get("ORCHARD_STEP") == step_id and process.status() != psutil.STATUS_ZOMBIE:
+            if (
+                process.environ().get("LOCAL_EMR_STEP") == step_id
+                and process.status() != psutil.STATUS_ZOMBIE
+            ):
                 found.append(process)
         except psutil.Error:
             continue

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.emr.node import find_spark_home
+from local_emr.execution.node import find_spark_home
 from tests.ingredients import NODE_PYTHON
 from tests.jars import JARS, UnfitError, check_versions
 

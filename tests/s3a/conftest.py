@@ -11,8 +11,8 @@ from pathlib import Path
 import boto3
 import pytest
 
-from local.emr.launcher import running_emr
-from local.emr.spark_conf import render_properties
+from local_emr.execution.spark_conf import render_properties
+from local_emr.launcher import running_emr
 from tests.faults.node import QUICK_JVM
 from tests.ingredients import NODE_PYTHON, draw_images, export_untrained, package_code
 from tests.jars import JARS, require_jars

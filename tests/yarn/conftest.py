@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from local.emr.launcher import running_emr
-from local.emr.node import find_spark_home
-from local.emr.spark_conf import render_properties
+from local_emr.execution.node import find_spark_home
+from local_emr.execution.spark_conf import render_properties
+from local_emr.launcher import running_emr
 from tests.faults.node import QUICK_JVM
 from tests.ingredients import NODE_PYTHON
 from tests.jars import JARS, require_jars

@@ -1,0 +1,198 @@
+"""`python -m local_emr`: serves until SIGTERM or SIGINT, then ends every cluster with its processes."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from local_emr.execution.node import WorkDirInUseError, claim_work_dir
+from local_emr.server import EmrServer
+from local_emr.settings import Settings
+
+_DESCRIPTION = """\
+Amazon EMR on this machine. Speaks EMR's API on loopback and really runs bootstrap actions and steps, as
+processes of this user. SIGTERM or Ctrl-C ends every cluster with its processes.
+"""
+_EXAMPLE = """\
+example:
+  $ python -m local_emr --port 8998 --node-python .venv/bin/python
+  local EMR on http://127.0.0.1:8998
+  $ AWS_ENDPOINT_URL_EMR=http://127.0.0.1:8998 python starts_a_cluster_with_boto3.py
+
+exit codes: 0 after a signal, 2 if the server cannot start
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve; the exit code is 0 after a signal and 2 where the server could not start."""
+    options = _build_parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    parent = os.getppid()
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        with _open_work_dir(options.work_dir) as work_dir, EmrServer(_settings(options, work_dir)) as server:
+            _announce(server.url, options.ready_file)
+            while not stopping.wait(0.5):
+                if options.exit_with_parent and os.getppid() != parent:
+                    break
+    except (OSError, ValueError, WorkDirInUseError) as error:
+        print(f"local EMR: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+@contextmanager
+def _open_work_dir(folder: Path | None) -> Iterator[Path]:
+    """The folder that was given, held; else one that goes with the server."""
+    if folder is None:
+        with TemporaryDirectory(prefix="local-emr-", ignore_cleanup_errors=True) as temporary:
+            yield Path(temporary)
+    else:
+        with claim_work_dir(folder.absolute()):
+            yield folder.absolute()
+
+
+def _announce(url: str, ready_file: Path | None) -> None:
+    print(f"local EMR on {url}", flush=True)
+    if ready_file is not None:
+        # Whoever waits for the file must not read half of it.
+        partial = ready_file.with_name(ready_file.name + ".partial")
+        partial.write_text(url, encoding="utf-8")
+        partial.replace(ready_file)
+
+
+def _settings(options: argparse.Namespace, work_dir: Path) -> Settings:
+    return Settings(
+        # Not resolved: the python of a virtual environment is a link out of that environment.
+        node_python=options.node_python.absolute(),
+        work_dir=work_dir,
+        port=options.port,
+        listen=options.listen,
+        host_names=(*Settings.host_names, *options.answer_to),
+        spark_master=options.spark_master,
+        spark_defaults=options.spark_defaults,
+        cores=options.cores or os.cpu_count() or 1,
+        provisioning_seconds=options.provisioning_seconds,
+        stop_grace_seconds=options.stop_grace_seconds,
+        speedup=options.speedup,
+        page_size=options.page_size,
+        container_logs=tuple(folder.absolute() for folder in options.container_logs),
+        pass_env=tuple(options.pass_env),
+    )
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local_emr",
+        usage="%(prog)s [options]",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_server_options(parser.add_argument_group("server").add_argument)
+    _add_node_options(parser.add_argument_group("node").add_argument)
+    _add_emr_options(parser.add_argument_group("EMR").add_argument)
+    return parser
+
+
+def _add_server_options(add: Callable[..., object]) -> None:
+    add("--port", type=int, default=0, help="0 takes any free port (default)")
+    add(
+        "--listen",
+        default=Settings.listen,
+        metavar="ADDRESS",
+        help="who reaches it can run programs: 127.0.0.1 (default), but in a container's own network",
+    )
+    add(
+        "--answer-to",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a host name beside localhost's; repeatable",
+    )
+    add(
+        "--work-dir",
+        type=Path,
+        metavar="DIR",
+        help="working folders of clusters; each goes with its cluster (default: a temporary one)",
+    )
+    add("--ready-file", type=Path, metavar="FILE", help="gets the URL as soon as the server listens")
+    add("--exit-with-parent", action="store_true", help="stop when the process that started this one is gone")
+
+
+def _add_node_options(add: Callable[..., object]) -> None:
+    add(
+        "--node-python",
+        type=Path,
+        default=Path(sys.executable),
+        metavar="FILE",
+        help="Python of the node, which has pyspark for spark-submit steps (default: this one)",
+    )
+    add("--cores", type=int, help="cores of Spark in local mode (default: all)")
+    add("--spark-master", metavar="URL", help="a Spark master, or yarn; without it Spark runs in local mode")
+    add(
+        "--spark-defaults",
+        type=Path,
+        metavar="FILE",
+        help="a spark-defaults.conf of the node's own; a cluster's properties count before it",
+    )
+    add(
+        "--pass-env",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a variable that steps see too; repeatable",
+    )
+    add(
+        "--container-logs",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="where a NodeManager keeps the logs of containers; repeatable",
+    )
+
+
+def _add_emr_options(add: Callable[..., object]) -> None:
+    add(
+        "--provisioning-seconds",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long a cluster stays STARTING (default: 0)",
+    )
+    add(
+        "--stop-grace-seconds",
+        type=float,
+        default=5.0,
+        metavar="SECONDS",
+        help="from SIGTERM to SIGKILL (default: 5)",
+    )
+    add(
+        "--speedup",
+        type=float,
+        default=1.0,
+        metavar="FACTOR",
+        help="EMR's idle and Spot timeouts pass this many times faster (default: 1)",
+    )
+    add(
+        "--page-size",
+        type=int,
+        default=50,
+        metavar="N",
+        help="items in a page of a List action (default: 50)",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""The one node of a cluster: its folders, its Python, and the environment that commands see on it.
+
+The folders of all nodes lie in the server's working folder, which `claim_work_dir` holds.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from local_emr.clusters.cluster import Cluster
+from local_emr.execution.processes import Marker, end_processes
+from local_emr.execution.spark_conf import (
+    PYTHON_PROPERTIES,
+    PYTHON_VARIABLES,
+    Capabilities,
+    build_defaults,
+    read_exports,
+    read_properties,
+    render_properties,
+)
+from local_emr.settings import Settings
+
+_DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+# What a node has from its instance profile and region, and where AWS is; nothing else of the server's.
+_PASSED = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_CA_BUNDLE",
+    "HOME",
+    "JAVA_HOME",
+)
+
+
+class WorkDirInUseError(Exception):
+    """Another server works in the folder."""
+
+
+class Node:
+    """The node of one cluster. Its folders are made by `prepare` and removed by `remove`."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._settings = cluster.settings
+        self._configurations = cluster.request.get("Configurations", [])
+        self.folder = cluster.folder
+        self.temporary = self.folder / "tmp"
+        self.conf_dir = self.folder / "conf"
+        self.marker = _build_marker(cluster.cluster_id)
+        self.capabilities = Capabilities(
+            own_python=bool(cluster.request.get("BootstrapActions")), yarn=cluster.settings.has_yarn
+        )
+        self.notes: list[str] = []
+        """What was changed in the cluster's spark-defaults."""
+
+    def prepare(self) -> None:
+        """Make the folders and write spark-defaults.conf."""
+        for folder in (self.temporary, self.conf_dir):
+            folder.mkdir(parents=True, exist_ok=True)
+        asked = read_properties(self._configurations, "spark-defaults")
+        master = self._settings.spark_master or f"local[{self._settings.cores}]"
+        defaults, self.notes = build_defaults(asked, master, self.temporary, self.capabilities)
+        own = self._settings.spark_defaults
+        # Of a key that is there twice, the last counts.
+        content = f"{own.read_text(encoding='utf-8')}\n" if own else ""
+        content += render_properties(defaults)
+        (self.conf_dir / "spark-defaults.conf").write_text(content, encoding="utf-8")
+
+    def remove(self) -> None:
+        """Nothing of the cluster stays on the disk; its logs are under LogUri."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def bootstrap_environment(self) -> dict[str, str]:
+        """What a bootstrap action sees: Spark is not there yet."""
+        return _base_environment(os.environ, self._settings) | {
+            self.marker.name: self.marker.value,
+            "TMPDIR": str(self.temporary),
+        }
+
+    def step_environment(self) -> dict[str, str]:
+        """What a step sees: the node's own, and then what `spark-env` exports."""
+        environment = self.bootstrap_environment() | {
+            "SPARK_CONF_DIR": str(self.conf_dir),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "PYSPARK_PYTHON": str(self._settings.node_python),
+        }
+        exports = read_exports(self._configurations)
+        for name in PYTHON_VARIABLES:
+            if name in exports and not self.capabilities.own_python and shutil.which(exports[name]) is None:
+                del exports[name]  # a path of EMR's nodes: the node's own Python stands in
+        spark_home = find_spark_home(self._settings.node_python)
+        return environment | ({"SPARK_HOME": str(spark_home)} if spark_home else {}) | exports
+
+    def missing_pythons(self) -> list[str]:
+        """Settings, as `name=path`, that name a Python which no bootstrap action has made."""
+        if not self.capabilities.own_python:
+            return []  # the node's own stands in
+        defaults, exports = (
+            read_properties(self._configurations, "spark-defaults"),
+            read_exports(self._configurations),
+        )
+        asked = [(key, defaults[key]) for key in PYTHON_PROPERTIES if key in defaults]
+        asked += [(name, exports[name]) for name in PYTHON_VARIABLES if name in exports]
+        path = self.bootstrap_environment()["PATH"]
+        return [f"{name}={value}" for name, value in asked if shutil.which(value, path=path) is None]
+
+    def find_program(self, name: str) -> str | None:
+        """A program of the node's Python environment, else of the PATH."""
+        return shutil.which(name, path=self.bootstrap_environment()["PATH"])
+
+
+def find_spark_home(node_python: Path) -> Path | None:
+    """The pyspark package of the node's Python; None where it has none, or not yet."""
+    program = "import importlib.util as u; s = u.find_spec('pyspark'); print(s.origin if s else '')"
+    try:
+        found = subprocess.run(
+            [node_python, "-I", "-c", program], capture_output=True, text=True, check=True, timeout=60
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return Path(found).parent if found else None
+
+
+@contextmanager
+def claim_work_dir(folder: Path) -> Iterator[None]:
+    """Hold the folder. A server that was killed outright could end nothing: what it left goes now."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise WorkDirInUseError(
+                f"{folder} is in use by another local EMR: give another --work-dir"
+            ) from error
+        for left in folder.glob("j-*"):
+            end_processes(_build_marker(left.name), grace=0.0)
+            shutil.rmtree(left, ignore_errors=True)
+        yield
+
+
+def _build_marker(cluster_id: str) -> Marker:
+    return Marker("LOCAL_EMR_CLUSTER", cluster_id)
+
+
+def _base_environment(environ: Mapping[str, str], settings: Settings) -> dict[str, str]:
+    names = (*_PASSED, *settings.pass_env, *(name for name in environ if name.startswith("AWS_ENDPOINT_URL")))
+    return {
+        "PATH": f"{settings.node_python.parent}:{environ.get('PATH', _DEFAULT_PATH)}",
+        "LANG": "C.UTF-8",
+        **{name: environ[name] for name in names if name in environ},
+    }

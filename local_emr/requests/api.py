@@ -1,0 +1,78 @@
+"""EMR's API: from the bytes of a request to those of its answer, or to the fault that strikes instead."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from local_emr.errors import (
+    AccessDeniedError,
+    InternalServerError,
+    ThrottlingError,
+    UnknownOperationError,
+)
+from local_emr.execution.registry import ClusterRegistry
+from local_emr.faults import Fault, FaultPlan, When
+from local_emr.requests.cluster_actions import ClusterActions
+from local_emr.requests.hardware_actions import HardwareActions
+from local_emr.requests.protocol import Request, decode_request, encode_result
+from local_emr.requests.step_actions import StepActions
+from local_emr.service_model import Parameters
+from local_emr.settings import Settings
+
+_LOGGER = logging.getLogger(__name__)
+_TIMEOUT_SECONDS = 75.0  # longer than the 60 s for which boto3 waits
+
+
+class DroppedError(Exception):
+    """The connection is to be reset instead of answered."""
+
+
+class Api:
+    """Decodes a request, does its action and encodes the answer."""
+
+    def __init__(self, settings: Settings, clusters: ClusterRegistry, faults: FaultPlan) -> None:
+        self._faults = faults
+        self._actions = {
+            **ClusterActions(settings, clusters, faults).actions,
+            **StepActions(settings, clusters).actions,
+            **HardwareActions(settings, clusters).actions,
+        }
+
+    def answer(self, target: str | None, body: bytes) -> bytes:
+        """Do what is asked.
+
+        Raises EmrError where EMR would refuse, DroppedError where a fault wants no answer.
+        """
+        self._faults.check_rate()
+        action = (target or "").rpartition(".")[2]
+        self._raise_fault(action, "before")
+        request = decode_request(target, body)
+        result = encode_result(request.action, self._act(request))
+        self._raise_fault(action, "after")
+        return result
+
+    def _act(self, request: Request) -> Parameters:
+        action = self._actions.get(request.action)
+        if action is None:
+            names = ", ".join(sorted(self._actions))
+            raise UnknownOperationError(f"the local EMR does not have {request.action}: it has {names}")
+        return action(request.parameters)
+
+    def _raise_fault(self, action: str, when: When) -> None:
+        fault = self._faults.take(action, when)
+        if fault is not None:
+            _LOGGER.info("fault: %s", fault)
+            raise _build_error(fault, action)
+
+
+def _build_error(fault: Fault, action: str) -> Exception:
+    if fault.kind == "throttle":
+        return ThrottlingError()
+    if fault.kind == "access_denied":
+        return AccessDeniedError(f"User is not authorized to perform: elasticmapreduce:{action}")
+    if fault.kind == "internal":
+        return InternalServerError("An internal error occurred.")
+    if fault.kind == "timeout":
+        time.sleep(_TIMEOUT_SECONDS if fault.seconds is None else fault.seconds)
+    return DroppedError()
