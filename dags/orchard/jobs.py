@@ -35,6 +35,7 @@ class RunJobs:
             output=self.folder.uri,
             manifest=self.folder.manifest,
             precision=self.choices.precision,
+            instruction_set=spark.instruction_set,
             batch_size=spark.batch_size,
             concurrent_reads=spark.concurrent_reads,
             max_failure_ratio=self.choices.max_failure_ratio,

@@ -1,4 +1,4 @@
-"""A fit has the same bytes on every x86 machine and from every shell, or fails and says why."""
+"""A fit, and features if asked for, have the same bytes on every x86 machine and from every shell."""
 
 import os
 import subprocess
@@ -10,11 +10,24 @@ import pytest
 
 from orchard_jobs import kernels
 from orchard_jobs.basis import fit_basis
+from orchard_jobs.contract import InstructionSet, Precision, Runtime
 from orchard_jobs.errors import OrchardError
+from orchard_jobs.runtimes import load_model
 from orchard_jobs.statistics import Statistics
 from tests.jobs.conftest import JOBS_ENVIRONMENT
 
 COMPONENTS = 8
+KERNELS = """
+import sys
+from orchard_jobs.contract import InstructionSet, Precision, Runtime
+from orchard_jobs.errors import OrchardError
+from orchard_jobs.runtimes import load_model
+try:
+    model = load_model(sys.argv[1], Runtime.OPENVINO, Precision.FLOAT32, 1, InstructionSet.AVX2)
+    print(*sorted(model.find_kernels()))
+except OrchardError as error:
+    print(error)
+"""
 
 BASIS_ID = "739be12b4b2a"
 """On every x86 machine, with the NumPy that is locked: another one's OpenBLAS may have other kernels."""
@@ -42,11 +55,11 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def fit_in_shell(program: str, rows: Path, **caller: str) -> str:
-    """Return the id of the basis that a new process fits whose caller has set these variables."""
+def run_in_shell(program: str, argument: object, **caller: str) -> str:
+    """Return what a new process prints whose caller has set these variables."""
     inherited = {name: value for name, value in os.environ.items() if name not in kernels.blas_variables()}
     done = subprocess.run(
-        [sys.executable, "-c", program, str(rows)],
+        [sys.executable, "-c", program, str(argument)],
         env={**inherited, **JOBS_ENVIRONMENT, **caller},
         capture_output=True,
         text=True,
@@ -75,7 +88,7 @@ def fit_in_shell(program: str, rows: Path, **caller: str) -> str:
 def test_a_basis_has_the_same_bytes_whatever_the_callers_environment_says(
     rows: Path, caller: dict[str, str]
 ) -> None:
-    assert fit_in_shell(f"{LOAD_A_JOB}\n{FIT}", rows, **caller) == BASIS_ID
+    assert run_in_shell(f"{LOAD_A_JOB}\n{FIT}", rows, **caller) == BASIS_ID
 
 
 def test_a_fit_in_the_process_of_a_test_has_them_too(rows: Path) -> None:
@@ -83,7 +96,7 @@ def test_a_fit_in_the_process_of_a_test_has_them_too(rows: Path) -> None:
 
 
 def test_a_process_that_loaded_numpy_first_is_told_so(rows: Path) -> None:
-    told = fit_in_shell(f"import numpy\n{LOAD_A_JOB}\n{FIT}", rows, OPENBLAS_CORETYPE="Sandybridge")
+    told = run_in_shell(f"import numpy\n{LOAD_A_JOB}\n{FIT}", rows, OPENBLAS_CORETYPE="Sandybridge")
     assert told.startswith("OpenBLAS with kernels for Sandybridge, on threads: ")
     assert told.endswith(
         ": a basis is fitted by those for Haswell, on one, so that every machine gets the same. "
@@ -93,7 +106,7 @@ def test_a_process_that_loaded_numpy_first_is_told_so(rows: Path) -> None:
 
 def test_a_process_on_several_threads_is_told_so(rows: Path) -> None:
     threads = {"OPENBLAS_CORETYPE": "Haswell", "OPENBLAS_NUM_THREADS": "2"}
-    told = fit_in_shell(FIT, rows, **threads)
+    told = run_in_shell(FIT, rows, **threads)
     assert told.startswith("OpenBLAS with kernels for Haswell, on threads: 2: ")
 
 
@@ -137,3 +150,25 @@ def test_what_a_cpu_can_is_read_from_the_kernel(
         path.write_text(cpuinfo)
     monkeypatch.setattr(kernels, "CPUINFO", path)
     assert kernels.read_cpu_flags.__wrapped__() == flags
+
+
+@pytest.mark.parametrize("caller", [{}, {"ONEDNN_MAX_CPU_ISA": "SSE41"}, {"OV_CPU_MAX_ISA": "SSE41"}])
+def test_openvino_computes_by_avx2_alone_where_it_is_asked_to(model_uri: str, caller: dict[str, str]) -> None:
+    found = run_in_shell(KERNELS, model_uri, **caller).split()
+    assert "brgconv_avx2_1x1_f32" in found
+    assert [name for name in found if "avx512" in name or "sse" in name] == []
+
+
+def test_a_process_in_which_openvino_is_to_use_something_else_already_is_told_so(model_uri: str) -> None:
+    """By less than AVX2, which every CPU of a test can; more would be told just so."""
+    caller = {"ONEDNN_MAX_CPU_ISA": "SSE41", "OV_CPU_MAX_ISA": "SSE41"}
+    earlier = "import openvino; openvino.Core().get_property('CPU', 'FULL_DEVICE_NAME')"
+    told = run_in_shell(f"{earlier}\n{KERNELS}", model_uri, **caller)
+    assert told.startswith("OpenVINO with jit_sse42_")
+    assert "--instruction-set=avx2 takes AVX2 alone, which a process decides as it imports OpenVINO. " in told
+
+
+@pytest.mark.usefixtures("without_avx2")
+def test_an_inference_by_avx2_is_refused_by_a_cpu_without_it(model_uri: str) -> None:
+    with pytest.raises(OrchardError, match="a CPU without avx2 and fma: --instruction-set=avx2 is for feat"):
+        load_model(model_uri, Runtime.OPENVINO, Precision.FLOAT32, 1, InstructionSet.AVX2)
