@@ -53,12 +53,12 @@ def require_pinned_blas() -> None:
     """
     if not is_x86():
         return
-    require_avx2("a basis is fitted by OpenBLAS's kernels for Haswell, so that every machine gets the same")
+    require_avx2("a basis is fitted with OpenBLAS's Haswell kernels, so that every machine gets the same")
     kernel, threads = find_loaded_blas()
     if (kernel, threads) != (HASWELL["OPENBLAS_CORETYPE"], 1):
         raise OrchardError(
-            f"OpenBLAS with kernels for {kernel}, on threads: {threads}",
-            rule="a basis is fitted by those for Haswell, on one, so that every machine gets the same",
+            f"OpenBLAS with {kernel} kernels and {threads} thread(s)",
+            rule="a basis is fitted with Haswell kernels and one thread, so that every machine gets the same",
             remedy="import orchard_jobs.cli before NumPy, with NumPy's own wheel",
         )
 

@@ -97,17 +97,17 @@ def test_a_fit_in_the_process_of_a_test_has_them_too(rows: Path) -> None:
 
 def test_a_process_that_loaded_numpy_first_is_told_so(rows: Path) -> None:
     told = run_in_shell(f"import numpy\n{LOAD_A_JOB}\n{FIT}", rows, OPENBLAS_CORETYPE="Sandybridge")
-    assert told.startswith("OpenBLAS with kernels for Sandybridge, on threads: ")
+    assert told.startswith("OpenBLAS with Sandybridge kernels and ")
     assert told.endswith(
-        ": a basis is fitted by those for Haswell, on one, so that every machine gets the same. "
-        "import orchard_jobs.cli before NumPy, with NumPy's own wheel."
+        " thread(s): a basis is fitted with Haswell kernels and one thread, so that every machine gets the "
+        "same. import orchard_jobs.cli before NumPy, with NumPy's own wheel."
     )
 
 
 def test_a_process_on_several_threads_is_told_so(rows: Path) -> None:
     threads = {"OPENBLAS_CORETYPE": "Haswell", "OPENBLAS_NUM_THREADS": "2"}
     told = run_in_shell(FIT, rows, **threads)
-    assert told.startswith("OpenBLAS with kernels for Haswell, on threads: 2: ")
+    assert told.startswith("OpenBLAS with Haswell kernels and 2 thread(s): ")
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_a_cpu_without_avx2_is_one_clear_error_and_no_crash(rows: Path) -> None:
     with pytest.raises(OrchardError) as caught:
         fit_basis(Statistics.of(np.load(rows)), components=COMPONENTS)
     assert str(caught.value) == (
-        "a CPU without avx2 and fma: a basis is fitted by OpenBLAS's kernels for Haswell, so that every "
+        "a CPU without avx2 and fma: a basis is fitted with OpenBLAS's Haswell kernels, so that every "
         "machine gets the same. use a machine whose CPU has AVX2: Intel's servers have since 2014, AMD's "
         "since 2017."
     )
