@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from orchard_jobs.errors import OrchardError
+from orchard_jobs.kernels import require_pinned_blas
 from orchard_jobs.statistics import Matrix, Statistics
 from orchard_jobs.storage import open_folder, write_bytes
 
@@ -109,9 +110,11 @@ def fit_basis(
     row projects to zero on them.
 
     Raises:
-        OrchardError: for more components than features, or no rows.
+        OrchardError: for more components than features, no rows, or where other machines would get other
+            last bits.
     """
     _refuse_unusable(statistics, components)
+    require_pinned_blas()
     mean = statistics.sum() / statistics.count
     scatter = statistics.gram() - statistics.count * np.outer(mean, mean)
     values, vectors = np.linalg.eigh(scatter / max(statistics.count - 1, 1))

@@ -11,9 +11,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-# Before NumPy loads: on two threads eigenvectors differ in their last bits from those on one, and on a busy
-# machine take longer. Spark's Python workers have one thread anyway.
-os.environ["OMP_NUM_THREADS"] = "1"
+from orchard_jobs.kernels import blas_variables
+
+# Before NumPy loads: the last bits of eigenvectors follow kernels and threads. Spark's Python workers need
+# none of it: they multiply integers, project by NumPy's own loop, and have one thread anyway.
+os.environ.update(blas_variables())
 
 from pyspark.sql import SparkSession
 

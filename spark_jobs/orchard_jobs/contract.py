@@ -45,6 +45,12 @@ class Precision(StrEnum):
     BFLOAT16 = "bfloat16"
 
 
+class InstructionSet(StrEnum):
+    """What the inference uses of every CPU, however much more there is: with more, it rounds otherwise."""
+
+    AVX2 = "avx2"
+
+
 GLOB_CHARACTERS = "*?[]{}\\"
 """What Hadoop expands in a path, and so what no URI of the lake may have. Names of images may."""
 
@@ -111,6 +117,7 @@ class FeaturizeJob(Job):
         model: URI of the model artefact's folder.
         output: URI of the run folder; writes ``features/`` and ``reports/featurize.json`` in it.
         manifest: URI of a Parquet file of MANIFEST_COLUMNS; None lists the folder.
+        instruction_set: Of the inference, on every CPU; None: all that each of them has.
         batch_size: Images per inference. On one thread small ones are faster: their activations stay in
             the cache (seen with OpenVINO, float32, CPU per image: 6.0 ms in twos, 6.4 alone, 7.2 in eights).
         concurrent_reads: Images read and decoded at once, per Spark task.
@@ -126,6 +133,7 @@ class FeaturizeJob(Job):
     manifest: str | None = None
     runtime: Runtime = Runtime.OPENVINO
     precision: Precision = Precision.FLOAT32
+    instruction_set: InstructionSet | None = None
     batch_size: int = 2
     concurrent_reads: int = 16
     max_failure_ratio: float = 0.05
@@ -141,6 +149,13 @@ class FeaturizeJob(Job):
             "precision",
             self.precision,
             f"float32 with --runtime={self.runtime}, which is the reference",
+        )
+        is_plain = self.runtime is Runtime.OPENVINO and self.precision is Precision.FLOAT32
+        _require(
+            self.instruction_set is None or is_plain,
+            "instruction-set",
+            self.instruction_set,
+            f"none with --runtime={self.runtime} --precision={self.precision}",
         )
         _require(1 <= self.batch_size <= 1024, "batch-size", self.batch_size, "from 1 to 1024")
         _require(

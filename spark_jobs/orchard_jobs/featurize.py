@@ -59,6 +59,7 @@ def run(spark: SparkSession, job: FeaturizeJob, report: Report) -> None:
         },
         runtime=job.runtime,
         precision=job.precision,
+        instruction_set=job.instruction_set,
     )
     done = spark.sparkContext.accumulator(0)
     seconds = Seconds.accumulator(spark.sparkContext)
@@ -137,7 +138,7 @@ class _FeaturizeRows:
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         job, spent = self.job, Seconds.clock()
-        model = load_model(job.model, job.runtime, job.precision, job.batch_size)
+        model = load_model(job.model, job.runtime, job.precision, job.batch_size, job.instruction_set)
         self.seconds.add({"loading the model": spent()})
         read = open_folder(job.images, MAX_ENCODED_BYTES)
         for rows in batches:

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,8 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from orchard_jobs.contract import Precision, Runtime
+from orchard_jobs.contract import InstructionSet, Precision, Runtime
 from orchard_jobs.errors import OrchardError
+from orchard_jobs.kernels import OPENVINO_AVX2, require_avx2
 from orchard_jobs.model_card import ModelCard, read_card, read_model_file
 
 Pixels = npt.NDArray[np.uint8]
@@ -26,18 +28,31 @@ class FeatureModel(Protocol):
 
 
 @functools.cache
-def load_model(model_uri: str, runtime: Runtime, precision: Precision, batch_size: int) -> FeatureModel:
+def load_model(
+    model_uri: str,
+    runtime: Runtime,
+    precision: Precision,
+    batch_size: int,
+    instruction_set: InstructionSet | None = None,
+) -> FeatureModel:
     """Load and verify the artefact, once per worker process.
 
     This module is imported by Spark's Python workers, so the cache outlives the tasks; a cache in
     ``__main__`` would be pickled anew with every task.
 
     Raises:
-        OrchardError: when there is no such artefact, it was tampered with, or the runtime is absent.
+        OrchardError: when there is no such artefact, it was tampered with, the runtime is absent, or it
+            computes with another instruction set than it is asked to.
     """
     card = read_card(model_uri)
     if runtime is Runtime.OPENVINO:
-        return OpenVinoModel(model_uri, card, precision, batch_size)
+        if instruction_set is InstructionSet.AVX2:
+            require_avx2("--instruction-set=avx2 is for features that are the same on every CPU")
+            os.environ.update(OPENVINO_AVX2)  # it has not been imported yet, or else is refused
+        model = OpenVinoModel(model_uri, card, precision, batch_size)
+        if instruction_set is InstructionSet.AVX2:
+            _refuse_other_kernels(model.find_kernels())
+        return model
     return TensorFlowModel(model_uri, card)
 
 
@@ -70,11 +85,31 @@ class OpenVinoModel:
         ]
         return np.concatenate(outputs) if outputs else np.empty((0, self.card.features), np.float32)
 
+    def find_kernels(self) -> set[str]:
+        """Return what its nodes are computed by, as OpenVINO calls it: ``brgconv_avx2_1x1_f32``."""
+        nodes = self._compiled.get_runtime_model().get_ops()
+        return {str(node.get_rt_info()["primitiveType"].value) for node in nodes}
+
     def _infer(self, pixels: Pixels) -> Features:
         missing = self._batch_size - len(pixels)
         padded = np.pad(pixels, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else pixels
         result: Features = self._compiled(padded)[0][: len(pixels)].copy()
         return result
+
+
+def _refuse_other_kernels(kernels: set[str]) -> None:
+    """OpenVINO computes by AVX2 unless it was imported without the variables: by more, or by less.
+
+    Raises:
+        OrchardError: names the kernels.
+    """
+    others = sorted(name for name in kernels if re.search(r"avx(?!2_)|amx|sse4", name))
+    if others:
+        raise OrchardError(
+            f"OpenVINO with {', '.join(others)}",
+            rule="--instruction-set=avx2 takes AVX2 alone, which a process decides as it imports OpenVINO",
+            remedy="load no other model in the process, and unset ONEDNN_MAX_CPU_ISA and OV_CPU_MAX_ISA",
+        )
 
 
 def _accept_pixels(network: Any, card: ModelCard, batch_size: int) -> Any:

@@ -11,7 +11,8 @@ from orchard.workflow.trigger_form import params
 from orchard_jobs.contract import BasisMode, Precision
 from orchard_jobs.errors import OrchardError
 
-SETTINGS = Settings.from_env({"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"})
+LEAST = {"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"}
+SETTINGS = Settings.from_env(LEAST)
 DEFAULTS = {name: param.resolve() for name, param in params(SETTINGS).items()}
 
 
@@ -85,6 +86,13 @@ def test_components_and_variance_together_are_refused() -> None:
 def test_a_basis_that_is_reused_keeps_its_size(size: dict[str, Any]) -> None:
     with pytest.raises(OrchardError, match=r"basis=reuse with \w+=[\d.]+: a basis that is reused keeps"):
         RunParams.parse({**DEFAULTS, "basis": "reuse", **size}, SETTINGS)
+
+
+def test_bfloat16_is_refused_where_the_inference_is_to_use_avx2_alone() -> None:
+    settings = Settings.from_env({**LEAST, "ORCHARD_INSTRUCTION_SET": "avx2"})
+    assert RunParams.parse(DEFAULTS, settings).precision is Precision.FLOAT32
+    with pytest.raises(OrchardError, match="bfloat16 with ORCHARD_INSTRUCTION_SET=avx2: AVX2 has no"):
+        RunParams.parse({**DEFAULTS, "precision": "bfloat16"}, settings)
 
 
 def test_images_that_contain_the_lake_are_refused() -> None:

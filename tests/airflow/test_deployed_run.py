@@ -16,6 +16,7 @@ from deployments import BUCKET, ROOT, Repository, objects, read
 
 from local_emr.launcher import running_emr
 from orchard.settings.settings import Settings
+from orchard.workflow.tasks import RunTasks
 from orchard.workflow.trigger_form import params
 
 HERE = Path(__file__).parent

@@ -13,7 +13,7 @@ from orchard.lake.layout import run_slug
 from orchard.settings.cluster import DeployMode
 from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings
-from orchard_jobs.contract import BasisMode, ExportJob, FeaturizeJob, Precision, ReduceJob
+from orchard_jobs.contract import BasisMode, ExportJob, FeaturizeJob, InstructionSet, Precision, ReduceJob
 from orchard_jobs.errors import OrchardError
 
 LEAST = {"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"}
@@ -106,6 +106,12 @@ def test_the_jobs_of_a_run() -> None:
         output=f"{runs}/new",
         listing="l1",
     )
+
+
+def test_the_inference_uses_the_instruction_set_that_the_settings_name() -> None:
+    settings = Settings.from_env({**LEAST, "ORCHARD_INSTRUCTION_SET": "avx2"})
+    jobs = RunJobs("new", replace(CHOICES, precision=Precision.FLOAT32), settings)
+    assert jobs.featurize(SENSED | {"listed": 7}).instruction_set is InstructionSet.AVX2
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from orchard_jobs.kernels import blas_variables
+
 # Before NumPy loads, as in cli.py: then a fit in this process has the bits of one in a driver.
-os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.update(blas_variables())
 
 import pytest
 from pyspark.sql import SparkSession

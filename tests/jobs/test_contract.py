@@ -1,5 +1,7 @@
 """Job arguments survive the way from Airflow to the driver, and bad ones get one clear line."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from orchard_jobs.contract import (
     GLOB_CHARACTERS,
     ExportJob,
     FeaturizeJob,
+    InstructionSet,
     Job,
     Precision,
     ReduceJob,
@@ -32,6 +35,9 @@ jobs = st.one_of(
         batch_size=st.integers(1, 1024),
         concurrent_reads=st.integers(1, 256),
         max_failure_ratio=st.floats(0, 1),
+    ),
+    st.builds(
+        FeaturizeJob, images=uris, model=uris, output=uris, instruction_set=st.sampled_from(InstructionSet)
     ),
     st.builds(
         ReduceJob,
@@ -88,6 +94,12 @@ def test_a_bad_argument_gets_one_line_with_the_rule_and_the_remedy(tokens: list[
 def test_the_reference_runtime_computes_in_float32_only() -> None:
     with pytest.raises(OrchardError, match="float32 with --runtime=tensorflow"):
         FeaturizeJob("i", "m", "o", runtime=Runtime.TENSORFLOW, precision=Precision.BFLOAT16)
+
+
+@pytest.mark.parametrize("other", [{"runtime": Runtime.TENSORFLOW}, {"precision": Precision.BFLOAT16}])
+def test_an_instruction_set_is_for_float32_on_openvino_only(other: dict[str, Any]) -> None:
+    with pytest.raises(OrchardError, match=r"--instruction-set=avx2: it takes none with --runtime="):
+        FeaturizeJob("i", "m", "o", instruction_set=InstructionSet.AVX2, **other)
 
 
 @pytest.mark.parametrize("character", GLOB_CHARACTERS)

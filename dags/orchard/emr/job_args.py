@@ -34,6 +34,7 @@ class RunJobs:
             output=self.folder.uri,
             manifest=self.folder.manifest,
             precision=self.params.precision,
+            instruction_set=spark.instruction_set,
             batch_size=spark.batch_size,
             concurrent_reads=spark.concurrent_reads,
             max_failure_ratio=self.params.max_failure_ratio,

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from orchard.settings.env import require, setting
 from orchard.settings.instance_types import is_arm
+from orchard_jobs.contract import InstructionSet
 
 XLARGE = ("m6i.xlarge", "m5.xlarge", "m7i.xlarge")
 MORE_XLARGE = ("m6a.xlarge", "m5a.xlarge")
@@ -93,6 +94,11 @@ class Spark:
     executor_cores: int | None = setting("Cores of an executor", None, shown=BY_TYPE)
     batch_size: int = setting("Images per inference", 2)
     concurrent_reads: int = setting("Images read at once, per Spark task", 16)
+    instruction_set: InstructionSet | None = setting(  # noqa: RUF009 - it makes a field
+        "avx2: features of the same bytes on every CPU, for float32; slower where there is AVX-512",
+        None,
+        shown="none: all that each CPU has",
+    )
 
     def __post_init__(self) -> None:
         for name in ("driver_memory", "driver_overhead", "executor_memory", "executor_overhead"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from orchard.settings.settings import Settings, is_inside
-from orchard_jobs.contract import BasisMode, Precision
+from orchard_jobs.contract import BasisMode, InstructionSet, Precision
 from orchard_jobs.errors import OrchardError
 
 
@@ -41,6 +41,8 @@ class RunParams:
             )
         basis = BasisMode(params["basis"])
         _refuse_size_of_reused(basis, components, variance)
+        precision = Precision(params["precision"])
+        _refuse_bfloat16_by_avx2(precision, settings)
         if components is None and variance is None:
             components = settings.nightly.components
         return cls(
@@ -48,7 +50,7 @@ class RunParams:
             components=components,
             variance=variance,
             basis=basis,
-            precision=Precision(params["precision"]),
+            precision=precision,
             core_nodes=_whole(params, "core_nodes"),
             max_failure_ratio=params["max_failure_ratio"],
             cost_ceiling=params["cost_ceiling"],
@@ -62,6 +64,15 @@ def _refuse_size_of_reused(basis: BasisMode, components: int | None, variance: f
             f"basis=reuse with {'components' if components is not None else 'variance'}={chosen}",
             rule="a basis that is reused keeps its size",
             remedy="trigger the run again with basis=refit, or with both sizes empty",
+        )
+
+
+def _refuse_bfloat16_by_avx2(precision: Precision, settings: Settings) -> None:
+    if precision is Precision.BFLOAT16 and settings.spark.instruction_set is InstructionSet.AVX2:
+        raise OrchardError(
+            "precision=bfloat16 with ORCHARD_INSTRUCTION_SET=avx2",
+            rule="AVX2 has no bfloat16",
+            remedy="trigger the run again with precision=float32, or unset ORCHARD_INSTRUCTION_SET",
         )
 
 
