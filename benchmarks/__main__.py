@@ -25,7 +25,7 @@ from benchmarks.pictures import (
 )
 from benchmarks.processes import CommandError
 from benchmarks.sides import Bench
-from local.node import NodeError, provide_model
+from local_spark.model import provide_model
 from orchard_jobs.contract import Precision
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.model_card import read_card
@@ -98,7 +98,7 @@ def _to_path(given: str | None) -> Path | None:
 def main() -> int:
     try:
         run(Request.from_env(os.environ))
-    except (OrchardError, NodeError, NotEnoughImagesError, CommandError, DisagreementError) as error:
+    except (OrchardError, NotEnoughImagesError, CommandError, DisagreementError) as error:
         print(f"\norchard: {error}", file=sys.stderr)
         return 2
     return 0

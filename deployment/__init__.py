@@ -1,1 +1,1 @@
-"""``make deploy``: a git revision, its wheels and a model into a bucket, for EMR and managed Airflow."""
+"""A git revision, its wheels and a model into a bucket, for EMR and managed Airflow: ``orchard deploy``."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from deploy.errors import DeployError
-from deploy.plan import STAMP, Item, Plan
+from deployment.plan import STAMP, Item, Plan
+from orchard_jobs.errors import OrchardError
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,14 @@ class Bucket:
         """Nodes and Airflow work in one region, and its bucket must be there.
 
         Raises:
-            DeployError: if it is elsewhere, or cannot be reached.
+            OrchardError: if it is elsewhere, or cannot be reached.
         """
         if not region:
-            raise DeployError("no region is set. Give the one in which EMR works: REGION=eu-west-3.")
+            raise OrchardError(
+                "no region is set",
+                rule="a deployment is for one",
+                remedy="Give the one in which EMR works: --region=eu-west-3, or REGION=eu-west-3 with make",
+            )
         try:
             found = self.client.head_bucket(Bucket=self.name)["BucketRegion"]
         except ClientError as error:
@@ -49,13 +53,13 @@ class Bucket:
             why = {404: "there is no such bucket", 403: "these credentials may not use it"}.get(
                 status, str(error)
             )
-            raise DeployError(
-                f"BUCKET={self.name}: {why}. `infra/` makes one; its output names it."
-            ) from None
+            remedy = "`infra/` makes one; its output names it"
+            raise OrchardError(f"the bucket {self.name}", rule=why, remedy=remedy) from None
         if found != region:
-            raise DeployError(
-                f"BUCKET={self.name} is in {found}, and {region} is asked for: nodes would read across "
-                f"regions, and images leave theirs. Give a bucket there, or REGION={found}."
+            raise OrchardError(
+                f"the bucket {self.name} is in {found}, and {region} is asked for",
+                rule="nodes would read across regions, and images leave theirs",
+                remedy=f"Give a bucket there, or the region {found}",
             )
 
     def deployed(self) -> dict[str, Any]:
@@ -67,26 +71,27 @@ class Bucket:
         return stamp
 
     def refuse_missing(self, uri: str) -> None:
-        """Raise DeployError unless there is an object at an ``s3://`` URI, of whichever bucket."""
+        """Raise OrchardError unless there is an object at an ``s3://`` URI, of whichever bucket."""
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         try:
             self.client.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
             why = error.response["Error"]["Message"]
-            raise DeployError(f"{uri}: {why}. Give a model artefact that is there.") from None
+            raise OrchardError(uri, rule=why, remedy="Give a model artefact that is there") from None
 
     def compare(self, plan: Plan) -> list[Change]:
         """Return what is to be done, in order.
 
         Raises:
-            DeployError: if something that never changes is there with another content.
+            OrchardError: if something that never changes is there with another content.
         """
         changes = [self._compare(item) for item in plan.items]
         final = {item.key for item in plan.items if item.is_final}
         for key in (change.key for change in changes if change.kind == "change" and change.key in final):
-            raise DeployError(
-                f"s3://{self.name}/{key} is there with other bytes, and what a run may be reading never "
-                "changes. Nothing was uploaded. Find out who wrote it; remove its folder once no run uses it."
+            raise OrchardError(
+                f"s3://{self.name}/{key} is there with other bytes",
+                rule="what a run may be reading never changes, so nothing was uploaded",
+                remedy="Find out who wrote it; remove its folder once no run uses it",
             )
         return [*changes, *(Change("remove", key) for key in plan.removed)]
 
@@ -133,7 +138,7 @@ class Bucket:
         return data
 
 
-def describe(changes: list[Change]) -> Iterator[str]:
+def describe_changes(changes: list[Change]) -> Iterator[str]:
     """Yield a line for each group of objects with the same thing to be done, and one for each removed."""
     groups: dict[tuple[str, str], list[int]] = {}
     for change in changes:

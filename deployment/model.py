@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.errors import DeployError
+from orchard_jobs.errors import OrchardError
 
 CARD = "card.json"
-MAKE_ONE = "`make model MODELS=file:///…` makes one and prints its URI"
+MAKE_ONE = "`orchard model --models=DIR` makes one and prints its URI"
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,13 @@ def find_model(asked: str | None, bucket: str, deployed: str | None) -> Model:
     """Return the model ``asked`` for: a folder here, or a URI in S3; without one, what is deployed already.
 
     Raises:
-        DeployError: if there is none, or a file is not what its card says.
+        OrchardError: if there is none, or a file is not what its card says.
     """
     given = asked or deployed
     if not given:
-        raise DeployError(f"MODEL is not set, and none is deployed yet. Give a model artefact: {MAKE_ONE}.")
+        raise OrchardError(
+            "no model is given", rule="none is deployed yet", remedy=f"Give a model artefact: {MAKE_ONE}"
+        )
     if given.startswith("s3://"):
         return Model(given.rstrip("/"), {})
     folder = Path(given.removeprefix("file://")).expanduser()
@@ -45,15 +47,21 @@ def _read_card(folder: Path, given: str) -> dict[str, Any]:
         card: dict[str, Any] = json.loads((folder / CARD).read_bytes())
         names = [str(card["id"]), *card["files"]]
     except (OSError, ValueError, KeyError, TypeError):
-        raise DeployError(
-            f"MODEL={given}: it has no usable {CARD}. Give the folder of a model artefact: {MAKE_ONE}."
+        raise OrchardError(
+            f"the model {given}",
+            rule=f"it has no usable {CARD}",
+            remedy=f"Give the folder of a model artefact: {MAKE_ONE}",
         ) from None
     if any(Path(name).name != name or name in ("", "..") for name in names):
-        raise DeployError(f"MODEL={given}: its {CARD} names what is outside its folder. Do not use it.")
+        raise OrchardError(
+            f"the model {given}", rule=f"its {CARD} names what is outside its folder", remedy="Do not use it"
+        )
     return card
 
 
 def _refuse_other_bytes(path: Path, digest: str) -> None:
     found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "none: it is missing"
     if found != digest:
-        raise DeployError(f"{path} has SHA-256 {found}, its card says {digest}. Export the model again.")
+        raise OrchardError(
+            f"{path} has SHA-256 {found}", rule=f"its card says {digest}", remedy="Export the model again"
+        )

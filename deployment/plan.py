@@ -23,14 +23,16 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.package import EPOCH, code_files
-from deploy import pages
-from deploy.errors import DeployError
-from deploy.model import Model
-from deploy.revision import Revision
+from deployment import pages
+from deployment.model import Model
+from deployment.revision import Revision
+from orchard_jobs.errors import OrchardError
 
 STAMP = "dags/orchard/deployed.json"
 READER_OF_STAMP = "dags/orchard/deployed.py"
-AIRFLOW_REQUIREMENTS = "deploy/requirements-mwaa.txt"
+AIRFLOW_REQUIREMENTS = ("deployment/requirements-mwaa.txt", "deploy/requirements-mwaa.txt")
+"""What managed Airflow installs, and where older revisions have it: a rollback may be to one of these."""
+
 PAGES_PLUGIN = "orchard_pages.py"
 
 
@@ -70,20 +72,17 @@ def make_plan(
     """Return the plan. ``deployed`` is the content of the bucket's deployed.json, {} if it has none.
 
     Raises:
-        DeployError: if the revision is from before ``make deploy``.
+        OrchardError: if the revision is from before ``make deploy``.
     """
-    for needed in (READER_OF_STAMP, AIRFLOW_REQUIREMENTS):
-        if needed not in revision.files:
-            raise DeployError(
-                f"revision {revision.name} has no {needed}: it is older than `make deploy`. Give a newer one."
-            )
+    _find(revision, READER_OF_STAMP)
+    requirements = _find(revision, *AIRFLOW_REQUIREMENTS)
     wheelhouse = f"code/wheelhouse/{_digest_of(wheels)}"
     code = f"code/{revision.name}"
     items = [
         *(Item(f"{wheelhouse}/{path.name}", wheelhouse, path, True) for path in wheels),
         *_code(revision, code, f"s3://{bucket}/{wheelhouse}"),
         *_model(model, bucket),
-        Item("requirements.txt", "requirements.txt", revision.files[AIRFLOW_REQUIREMENTS]),
+        Item("requirements.txt", "requirements.txt", requirements),
         Item("plugins.zip", "plugins.zip", zip_plugins(revision.files)),
         *(Item(key, "dags", data) for key, data in sorted(dag_files(revision.files).items())),
     ]
@@ -111,6 +110,18 @@ def zip_plugins(files: Mapping[str, bytes]) -> bytes:
         for name, data in sorted(plugins.items()):
             archive.writestr(zipfile.ZipInfo(name, EPOCH), data)
     return buffer.getvalue()
+
+
+def _find(revision: Revision, *paths: str) -> bytes:
+    """Return the file at the first of ``paths`` that the revision has."""
+    for path in paths:
+        if path in revision.files:
+            return revision.files[path]
+    raise OrchardError(
+        f"revision {revision.name} has no {paths[0]}",
+        rule="it is older than `make deploy`",
+        remedy="Give a newer one",
+    )
 
 
 def _code(revision: Revision, folder: str, wheelhouse: str) -> Iterator[Item]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.errors import DeployError
+from orchard_jobs.errors import OrchardError
 
 SHOWN_CHANGES = 5
 
@@ -29,7 +29,7 @@ def read_revision(repository: Path, asked: str | None) -> Revision:
     """Read the revision ``asked``, or without one the checked out, which then has to be all there is.
 
     Raises:
-        DeployError: if there is no such revision, or something is not committed.
+        OrchardError: if there is no such revision, or something is not committed.
     """
     if not asked:
         _refuse_uncommitted(repository)
@@ -42,19 +42,26 @@ def _refuse_uncommitted(repository: Path) -> None:
     status = _git(repository, "status", "--porcelain", "--untracked-files=all")
     changes = [line[3:] for line in status.stdout.decode().splitlines()]
     if status.returncode:
-        raise DeployError(f"{repository} is no git repository: what is deployed is a revision. Clone it.")
+        raise OrchardError(
+            f"{repository} is no git repository", rule="what is deployed is a revision", remedy="Clone it"
+        )
     if changes:
         more = f" and {len(changes) - SHOWN_CHANGES} more" if len(changes) > SHOWN_CHANGES else ""
-        raise DeployError(
-            f"not committed: {', '.join(changes[:SHOWN_CHANGES])}{more}. What is deployed is a revision: "
-            "commit or stash, or name one with REVISION=<hash>."
+        raise OrchardError(
+            f"not committed: {', '.join(changes[:SHOWN_CHANGES])}{more}",
+            rule="what is deployed is a revision",
+            remedy="Commit or stash, or name one: --revision=HASH, or REVISION=HASH with make",
         )
 
 
 def _resolve(repository: Path, asked: str) -> str:
     found = _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{asked}^{{commit}}")
     if found.returncode:
-        raise DeployError(f"REVISION={asked}: this repository has no such commit. `git fetch` gets more.")
+        raise OrchardError(
+            f"the revision {asked}",
+            rule="this repository has no such commit",
+            remedy="`git fetch` gets more",
+        )
     return found.stdout.decode().strip()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from packaging.markers import Marker
 
-from deploy.errors import DeployError
+from orchard_jobs.errors import OrchardError
 
 PYTHON = "3.11"
 """What EMR's nodes have: https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-spark-releases.html"""
@@ -27,7 +27,7 @@ def collect_wheels(requirements: str, cache: Path) -> list[Path]:
     """Return the wheels of ``requirements``, pinned with hashes, each name once; download what is missing.
 
     Raises:
-        DeployError: if one cannot be had, or is not what its hash says.
+        OrchardError: if one cannot be had, or is not what its hash says.
     """
     wheels: dict[str, Path] = {}
     for processor in PROCESSORS:
@@ -78,9 +78,10 @@ def _download(pins: str, processor: str, folder: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         said = " ".join(done.stderr.split())
-        raise DeployError(
-            f"no wheels for Python {PYTHON} on {processor}: {said[:1000]}. Every pin of "
-            "bootstrap/requirements.txt needs one with its hash: `make lock` pins anew."
+        raise OrchardError(
+            f"no wheels for Python {PYTHON} on {processor}",
+            rule=said[:1000].rstrip("."),
+            remedy="Every pin of bootstrap/requirements.txt needs one with its hash: `make lock` pins anew",
         )
     (folder / _COMPLETE).touch()
 
@@ -89,7 +90,8 @@ def _refuse_other_bytes(wheel: Path, requirements: str) -> None:
     with wheel.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if f"sha256:{found}" not in requirements:
-        raise DeployError(
-            f"{wheel} has SHA-256 {found}, which bootstrap/requirements.txt does not pin: a node would "
-            f"refuse it. Remove {wheel.parent}; it is downloaded again."
+        raise OrchardError(
+            f"{wheel} has SHA-256 {found}, which bootstrap/requirements.txt does not pin",
+            rule="a node would refuse it",
+            remedy=f"Remove {wheel.parent}; it is downloaded again",
         )

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
+from erasure.holdings import Held, Holdings
+from erasure.plan import Plan
+from erasure.rows import UNREADABLE, without
 from orchard.history import History
 from orchard.lake import Lake, is_slug
 from orchard.ledger import read_ledger
@@ -16,9 +19,6 @@ from orchard.retention import MAY_WORK, is_idle
 from orchard.settings import Places
 from orchard.storage import Storage
 from orchard_jobs.errors import OrchardError
-from purge.holdings import Held, Holdings
-from purge.plan import Plan
-from purge.rows import UNREADABLE, without
 
 
 def plan_image(path: str, places: Places, storage: Storage, holdings: Holdings, images: Holdings) -> Plan:

@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from purge.holdings import Held
+from erasure.holdings import Held
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Plan:
         deleted: What is deleted.
         rewritten: URIs of objects from which only a row is taken.
         notes: What else is worth knowing.
-        confirmation: What ``CONFIRM`` has to be.
+        confirmation: What has to be given to have it done.
         carry_out: Does it.
     """
 
@@ -40,6 +41,21 @@ class Plan:
             rewritten[self._place(uri)] += 1
         rows += [f"  {place:<40} rewritten: {count}" for place, count in sorted(rewritten.items())]
         return "\n".join([f"{self.what}:", *(rows or ["  nothing"]), *self.notes])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan for programs: every object with its version, '' where there are none."""
+        deleted = [
+            {"uri": held.uri, "version": held.version, "size": held.size, "is_current": held.is_current}
+            for held in self.deleted
+        ]
+        return {
+            "what": self.what,
+            "lake": self.lake,
+            "deleted": deleted,
+            "rewritten": list(self.rewritten),
+            "notes": list(self.notes),
+            "confirmation": self.confirmation,
+        }
 
     def _place(self, uri: str) -> str:
         """Return the folder of a run, or whatever else an object is in."""

@@ -1,4 +1,4 @@
-"""What ``make purge`` was asked for: its variables, checked."""
+"""What is to be purged, checked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,46 +11,54 @@ from orchard.settings import Places
 from orchard.storage import to_uri
 from orchard_jobs.errors import OrchardError
 
-WHAT = ("RUN", "IMAGE", "ALL")
-
 
 @dataclass(frozen=True)
 class Request:
-    """One purge.
+    """One purge: of a run, of an image, or, with neither, of everything.
 
     Args:
         places: Where lake and images are.
         access: With the caller's own credentials: Airflow's connection, and its role, play no part.
-        what: One of WHAT.
-        name: The run's folder, or the image's path; '' for all.
-        confirmation: What was given as CONFIRM, '' for a dry run.
+        run: Its folder in ``runs/``.
+        image: Its path, relative to the folder of the images.
     """
 
     places: Places
     access: Access
-    what: str
-    name: str
-    confirmation: str
+    run: str | None = None
+    image: str | None = None
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Read RUN, IMAGE or ALL, and CONFIRM; LAKE and IMAGES, or else ORCHARD_LAKE and ORCHARD_IMAGES.
+    def build(  # noqa: PLR0913 - what the command line asks
+        cls,
+        environ: Mapping[str, str],
+        *,
+        lake: str = "",
+        images: str = "",
+        run: str = "",
+        image: str = "",
+        everything: bool = False,
+    ) -> Self:
+        """Return the request.
+
+        Args:
+            environ: Has ORCHARD_LAKE and ORCHARD_IMAGES, where ``lake`` and ``images`` are not given.
+            image: As in the CSV.
 
         Raises:
-            OrchardError: where none of the three is given, or more than one, or there is no lake.
+            OrchardError: where not exactly one of run, image and everything is given, or there is no lake.
         """
-        given = [name for name in WHAT if environ.get(name)]
-        if len(given) != 1 or (given == ["ALL"] and environ["ALL"] != "1"):
+        given = {"run": run, "image": image, "all": "all runs" if everything else ""}
+        asked = {name: value for name, value in given.items() if value}
+        if len(asked) != 1:
             raise OrchardError(
-                " ".join(f"{name}={environ[name]}" for name in given) or "nothing to purge",
-                rule="it takes exactly one of RUN=<folder in runs/>, IMAGE=<path as in the CSV> and ALL=1",
-                remedy="give one: what would be deleted is listed first",
+                ", ".join(f"{name} {value}" for name, value in asked.items()) or "nothing to purge",
+                rule="it takes exactly one of --run=<folder>, --image=<path as in the CSV> and --all",
+                remedy="give one (with make: RUN=, IMAGE= or ALL=1): what would be deleted is listed first",
             )
-        (what,) = given
-        names = {name: to_uri(environ[name]) for name in ("LAKE", "IMAGES") if environ.get(name)}
-        settings = {**environ, **{f"ORCHARD_{name}": uri for name, uri in names.items()}}
+        places = {f"ORCHARD_{name}": to_uri(uri) for name, uri in (("LAKE", lake), ("IMAGES", images)) if uri}
+        settings = {**environ, **places}
         if not settings.get("ORCHARD_MODEL"):
             settings["ORCHARD_MODEL"] = f"{settings.get('ORCHARD_LAKE', '')}/models"
-        name = {"RUN": environ.get("RUN", ""), "IMAGE": text_of(environ.get("IMAGE", "")), "ALL": ""}[what]
         access = Access(region=read(Access, environ).region)
-        return cls(read(Places, settings), access, what, name, environ.get("CONFIRM", ""))
+        return cls(read(Places, settings), access, run or None, text_of(image) if image else None)

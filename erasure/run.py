@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from erasure.holdings import Held, Holdings
+from erasure.plan import Plan
 from orchard.event_logs import event_logs_of
 from orchard.history import History, facts_of_runs
 from orchard.lake import Lake, is_slug
@@ -15,8 +17,6 @@ from orchard.removal import take_out
 from orchard.retention import MAY_WORK, is_idle
 from orchard.storage import Storage
 from orchard_jobs.errors import OrchardError
-from purge.holdings import Held, Holdings
-from purge.plan import Plan
 
 
 def plan_run(slug: str, lake: Lake, logs: str, storage: Storage, holdings: Holdings) -> Plan:
@@ -57,7 +57,7 @@ def _refuse_needed(slug: str, lake: Lake, storage: Storage, history: History) ->
         raise OrchardError(
             f"{slug} is the newest run",
             rule="readers read it, and the next run continues it",
-            remedy="purge it once another is published, or everything: ALL=1",
+            remedy="purge it once another is published, or everything: --all (ALL=1)",
         )
     others = [run.run for run in history.runs if run.run != slug]
     needing = find_needs(storage, lake, others, history.newest() - {slug}).get(slug)
@@ -68,8 +68,8 @@ def _refuse_needed(slug: str, lake: Lake, storage: Storage, history: History) ->
             f"the features of {slug} are needed by {len(needing)} of the later runs, "
             f"{rows} rows of them by {run}: {', '.join(paths[:3])}{', …' if len(paths) > 3 else ''}",
             rule="a refit reads the features of all images of the result, whichever run has made them",
-            remedy="erase images with IMAGE=<path>; or purge the run once these images have been changed or "
-            "deleted, and newer runs are published",
+            remedy="erase images with --image=<path> (IMAGE=<path>); or purge the run once these images have "
+            "been changed or deleted, and newer runs are published",
         )
 
 

@@ -1,23 +1,25 @@
-"""``make demo``: the real DAG on a local EMR, from a folder of images to a CSV, with a summary."""
+"""``orchard demo``: the real DAG on a local EMR, from a folder of images to a CSV, with a summary."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from local.airflow_env import AirflowEnv
-from local.emr.launcher import running_emr
-from local.last_word import last_word
-from local.node import NODE_PYTHON, STATE, Model, NodeError, draw_samples, provide_model
-from local.processes import stop_session
-from local.summary import ClusterSeen, summarize
-from local.watch import Watch, read_json
+from bootstrap import package
+from local.emr.launcher import EmrDidNotStartError, running_emr
+from local_airflow.airflow_env import AirflowEnv
+from local_airflow.summary import ClusterSeen, summarize
+from local_airflow.watch import Watch, read_json
+from local_spark.model import Model, provide_model
+from local_spark.node import CODE, NODE_PYTHON, ROOT, STATE, run_node_python
+from local_spark.processes import find_error, stop_session
+from orchard_jobs.errors import OrchardError
 
 DAG_ID = "orchard_features"
 LOOK_INTERVAL = 0.3  # seconds
@@ -26,60 +28,71 @@ DEMO_SETTINGS = {"ORCHARD_RETRIES": "0"}
 
 @dataclass(frozen=True)
 class Request:
-    """What to run the DAG on."""
+    """What to run the DAG on; preflight.py has checked it.
+
+    Args:
+        images: Sample images are drawn where there are none.
+        weights: Keras's own where there are none.
+        lake: Where results go.
+        emr_port: Of the local EMR; 0 for any.
+    """
 
     images: Path | None
     weights: Path | None
     lake: Path
     emr_port: int
 
-    @classmethod
-    def from_env(cls) -> Self:
-        """Read the variables that ``make`` passes on; preflight.py has checked them."""
-        given = {name: os.environ.get(name) for name in ("IMAGES", "WEIGHTS", "LAKE", "EMR_PORT")}
-        return cls(
-            images=_to_path(given["IMAGES"]) if given["IMAGES"] else None,
-            weights=_to_path(given["WEIGHTS"]) if given["WEIGHTS"] else None,
-            lake=_to_path(given["LAKE"] or "lake"),
-            emr_port=int(given["EMR_PORT"] or 0),
-        )
+    def provide_images(self) -> Path:
+        """Return the folder of images."""
+        return self.images or draw_samples()
+
+    def provide_model(self) -> Model:
+        """Put the model artefact into the lake. Raises OrchardError for weights of another network."""
+        return provide_model(self.weights, self.lake)
 
 
-def _to_path(given: str) -> Path:
-    """No shell expands the ~ in ``make demo IMAGES=~/fruits``."""
-    return Path(given).expanduser().absolute()
+def draw_samples() -> Path:
+    """Return a folder of drawn sample images; the same ones every time."""
+    folder = STATE / "samples"
+    run_node_python([str(ROOT / "local_airflow" / "sample_images.py"), str(folder)])
+    return folder
 
 
-def main() -> int:
-    # So that these unwind the context managers as Ctrl-C does, and no process is left.
+def unwind_on_signals() -> None:
+    """Let SIGTERM and SIGHUP unwind the context managers as Ctrl-C does, so that no process is left."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
-    try:
-        return run_demo(Request.from_env())
-    except NodeError as error:
-        print(f"orchard: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(
-            "orchard: interrupted; the cluster and its processes are gone, nothing was published",
-            file=sys.stderr,
-        )
-        return 130
 
 
-def run_demo(request: Request) -> int:
-    """Run the DAG once and print the summary; return the exit code."""
-    images = request.images or draw_samples()
-    model = provide_model(request.weights, request.lake)
-    if model.warning:
-        print(f"WARNING  {model.warning}")
+def run_demo(request: Request) -> bool:
+    """Run the DAG once and print the summary; say whether a result is published.
+
+    Raises:
+        OrchardError: for weights that are not what they should be, or a local EMR that does not start.
+    """
+    package.main(CODE)
+    images, model = request.provide_images(), request.provide_model()
+    if model.advice:
+        print(f"WARNING  {model.advice}", flush=True)
     home = STATE / "demo"
     home.mkdir(parents=True, exist_ok=True)
-    with running_emr(NODE_PYTHON, home / "emr", port=request.emr_port, log_file=home / "emr.log") as emr_url:
+    with _running_emr(home, request.emr_port) as emr_url:
         environment = AirflowEnv(home, request.lake, images, model.uri, emr_url, DEMO_SETTINGS).variables()
         watch = Watch(emr_url, home / "emr.log", request.lake / "runs")
         succeeded = run_dag(environment, home / "airflow.log", watch)
         return report_outcome(request.lake, watch, model, succeeded=succeeded, log=home / "airflow.log")
+
+
+@contextlib.contextmanager
+def _running_emr(home: Path, port: int) -> Iterator[str]:
+    log = home / "emr.log"
+    try:
+        with running_emr(NODE_PYTHON, home / "emr", port=port, log_file=log) as emr_url:
+            yield emr_url
+    except EmrDidNotStartError as error:
+        raise OrchardError(
+            str(error), rule="the DAG's steps run on it", remedy=f"what it said is in {log}"
+        ) from error
 
 
 def run_dag(environment: dict[str, str], log: Path, watch: Watch) -> bool:
@@ -108,31 +121,27 @@ def run_dag(environment: dict[str, str], log: Path, watch: Watch) -> bool:
             return process.returncode == 0
 
 
-def report_outcome(lake: Path, watch: Watch, model: Model, *, succeeded: bool, log: Path) -> int:
-    """Print what came of it; return the exit code."""
+def report_outcome(lake: Path, watch: Watch, model: Model, *, succeeded: bool, log: Path) -> bool:
+    """Print what came of it; say whether it is as it should be."""
     latest = read_json(lake / "latest.json")
     folder = watch.run_folder
     is_published = folder is not None and latest.get("run") == folder.name
     if succeeded and folder and is_published:
         run = read_json(folder / "run.json")
         cluster = ClusterSeen(watch.cluster_states(), watch.idle_seconds())
-        print(f"\n{summarize(run, latest['run_json'], cluster, model.warning)}")
-        return 0
+        print(f"\n{summarize(run, latest['run_json'], cluster, model.advice)}")
+        return True
     if succeeded and latest and not folder:
         print(f"\nNo new images: no cluster was created. The newest result is {latest['csv']}")
-        return 0
+        return True
     print(
         f"\norchard: the run failed, {'though it is' if is_published else 'nothing was'} published. "
-        f"{last_word(log.read_text(errors='replace')) or 'It left no error.'}\nThe whole log: {log}",
+        f"{find_error(log.read_text(errors='replace')) or 'It left no error.'}\nThe whole log: {log}",
         file=sys.stderr,
     )
-    return 1
+    return False
 
 
 def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(seconds)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,8 @@
-"""Checks what was asked for before any work is done: ``python3 preflight.py demo|up|test``.
+"""Checks what was asked for before any work is done: ``python3 local_airflow/preflight.py demo|up|setup``.
 
-Runs with whatever Python the machine has, before anything is installed: standard library only.
-Reads the variables that the Makefile passes on: IMAGES, WEIGHTS, LAKE, PORT, EMR_PORT.
+Run by make with whatever Python the machine has, before anything is installed: standard library only, with
+``spark_jobs`` on the PYTHONPATH. It then reads the variables that the Makefile passes on: IMAGES, WEIGHTS,
+LAKE, PORT, EMR_PORT. The command line gives it its options.
 """
 
 from __future__ import annotations  # so that an old Python gets as far as the message about itself
@@ -12,7 +13,10 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from orchard_jobs.errors import OrchardError
 
 PYTHONS = ((3, 11), (3, 13))
 JAVAS = (17, 21)
@@ -21,110 +25,130 @@ WEIGHTS_SUFFIXES = (".h5", ".keras")
 GLOB_CHARACTERS = "*?[]{}\\,"  # Hadoop would expand these in a path
 
 
-class UnfitError(Exception):
-    """One line: what was found, the rule, the remedy."""
+class Asked:
+    """What was asked for, by the names of make's variables.
+
+    Args:
+        values: '' or none where nothing was given.
+        spell: Returns the name that whoever gave it knows.
+    """
+
+    def __init__(self, values: Mapping[str, str], spell: Callable[[str], str] = str) -> None:
+        self._values = values
+        self.spell = spell
+
+    def value(self, name: str, default: str = "") -> str:
+        return self._values.get(name) or default
+
+    def show(self, name: str, default: str = "") -> str:
+        return f"{self.spell(name)}={self.value(name, default)}"
 
 
 def main(target: str) -> int:
-    asked = [check_images, check_weights, check_lake, check_emr_port]
-    checks = {"demo": asked, "up": [*asked, check_ui_port]}
+    """Check make's variables; return the exit code."""
     try:
-        for check in [check_python, check_java, *checks.get(target, [])]:
-            check()
-    except UnfitError as unfit:
-        print(f"orchard: {unfit}", file=sys.stderr)
+        check(target, Asked(os.environ))
+    except OrchardError as error:
+        print(f"orchard: {error.message}\nhint: {error.hint}", file=sys.stderr)
         return 2
     return 0
+
+
+def check(target: str, asked: Asked) -> None:
+    """Check the machine, and what a target was given. Raises OrchardError."""
+    check_python()
+    check_java()
+    if target in ("demo", "up"):
+        for check_asked in (check_images, check_weights, check_lake, check_emr_port):
+            check_asked(asked)
+    if target == "up":
+        check_port("PORT", asked, DEFAULT_UI_PORT)
 
 
 def check_python() -> None:
     lowest, highest = PYTHONS
     if not lowest <= sys.version_info[:2] <= highest:
-        raise UnfitError(
-            f"Python {sys.version_info[0]}.{sys.version_info[1]}: it must be 3.11, 3.12 or 3.13. "
-            "Name one that is: make PYTHON=python3.11 …"
+        raise OrchardError(
+            f"Python {sys.version_info[0]}.{sys.version_info[1]}",
+            rule="it must be 3.11, 3.12 or 3.13",
+            remedy="Name one that is: make PYTHON=python3.11 …",
         )
 
 
 def check_java() -> None:
     java = _find_java()
-    remedy = "Install a JDK 17 or 21 and set JAVA_HOME to it."
+    rule, remedy = "Spark needs Java 17 or 21", "Install a JDK 17 or 21 and set JAVA_HOME to it"
     if java is None:
-        raise UnfitError(f"no java in JAVA_HOME or on the PATH: Spark needs Java 17 or 21. {remedy}")
+        raise OrchardError("no java in JAVA_HOME or on the PATH", rule=rule, remedy=remedy)
     version = _java_version(java)
     if version not in JAVAS:
-        raise UnfitError(
-            f"{java} is Java {version or 'of an unknown version'}: Spark needs Java 17 or 21. {remedy}"
-        )
+        raise OrchardError(f"{java} is Java {version or 'of an unknown version'}", rule=rule, remedy=remedy)
 
 
-def check_images() -> None:
-    given = os.environ.get("IMAGES")
+def check_images(asked: Asked) -> None:
+    given = asked.value("IMAGES")
     if not given:
         return
-    folder = Path(given).expanduser()
+    folder, remedy = Path(given).expanduser(), "Give the folder that holds the <label>/<image> folders"
     if not folder.is_dir():
-        raise UnfitError(
-            f"IMAGES={given}: no such folder. Give the folder that holds the <label>/<image> folders."
-        )
+        raise OrchardError(asked.show("IMAGES"), rule="no such folder", remedy=remedy)
     if not any(
         _is_visible(Path(parent, name), folder) for parent, _, names in os.walk(folder) for name in names
     ):
-        raise UnfitError(
-            f"IMAGES={given}: no file in it. Give the folder that holds the <label>/<image> folders."
-        )
+        raise OrchardError(asked.show("IMAGES"), rule="no file in it", remedy=remedy)
 
 
-def check_weights() -> None:
-    given = os.environ.get("WEIGHTS")
+def check_weights(asked: Asked) -> None:
+    given = asked.value("WEIGHTS")
     if given and (not Path(given).expanduser().is_file() or not given.endswith(WEIGHTS_SUFFIXES)):
-        raise UnfitError(
-            f"WEIGHTS={given}: it must be an existing .h5 or .keras file. Without it, Keras's own are used."
+        raise OrchardError(
+            asked.show("WEIGHTS"),
+            rule="it must be an existing .h5 or .keras file",
+            remedy="Without it, Keras's own are used",
         )
 
 
-def check_lake() -> None:
-    given = os.environ.get("LAKE") or "lake"
-    folder = Path(given).expanduser().absolute()
+def check_lake(asked: Asked) -> None:
+    folder = Path(asked.value("LAKE", "lake")).expanduser().absolute()
+    shown, images = asked.show("LAKE", "lake"), asked.value("IMAGES")
     if any(character in str(folder) for character in GLOB_CHARACTERS):
-        raise UnfitError(f"LAKE={given}: none of {GLOB_CHARACTERS} may be in its path. Choose another.")
-    images = os.environ.get("IMAGES")
-    if images and folder.resolve().is_relative_to(Path(images).expanduser().resolve()):
-        raise UnfitError(
-            f"LAKE={given}: it is inside IMAGES={images}, of which it would become a part. Choose another."
+        raise OrchardError(
+            shown, rule=f"none of {GLOB_CHARACTERS} may be in its path", remedy="Choose another"
         )
+    if images and folder.resolve().is_relative_to(Path(images).expanduser().resolve()):
+        rule = f"it is inside {asked.show('IMAGES')}, of which it would become a part"
+        raise OrchardError(shown, rule=rule, remedy="Choose another")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise UnfitError(
-            f"LAKE={given}: cannot write there ({error.strerror}). Choose a folder that you may write to."
+        raise OrchardError(
+            shown,
+            rule=f"cannot write there ({error.strerror})",
+            remedy="Choose a folder that you may write to",
         ) from None
 
 
-def check_ui_port() -> None:
-    _check_port("PORT", os.environ.get("PORT") or DEFAULT_UI_PORT)
+def check_emr_port(asked: Asked) -> None:
+    if asked.value("EMR_PORT"):
+        check_port("EMR_PORT", asked)
 
 
-def check_emr_port() -> None:
-    if os.environ.get("EMR_PORT"):
-        _check_port("EMR_PORT", os.environ["EMR_PORT"])
-
-
-def _check_port(name: str, given: str) -> None:
+def check_port(name: str, asked: Asked, default: str = "") -> None:
+    given, shown = asked.value(name, default), asked.show(name, default)
     if not given.isdigit() or not 1 <= int(given) <= 65535:
-        raise UnfitError(f"{name}={given}: it must be a number from 1 to 65535. Give another one.")
+        raise OrchardError(shown, rule="it must be a number from 1 to 65535", remedy="Give another one")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", int(given)))
         except OSError as error:
-            raise UnfitError(
-                f"{name}={given}: {error.strerror} on 127.0.0.1. Give a free one: {name}=<port>. "
-                "`make down` ends an earlier `make up`."
-            ) from None
+            remedy = (
+                f"Give a free one: {asked.spell(name)}=<port>. `make down` or `orchard down` ends what is up"
+            )
+            raise OrchardError(shown, rule=f"{error.strerror} on 127.0.0.1", remedy=remedy) from None
 
 
 def _is_visible(path: Path, root: Path) -> bool:

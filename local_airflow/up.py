@@ -1,4 +1,4 @@
-"""``make up``: starts Airflow with its UI and a local EMR in the background, and says where they are."""
+"""``orchard up`` and ``orchard down``: Airflow with its UI and a local EMR, in the background."""
 
 from __future__ import annotations
 
@@ -8,58 +8,92 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from local.demo import Request
-from local.node import ROOT, STATE, NodeError, draw_samples, provide_model
-from local.preflight import DEFAULT_UI_PORT
+from bootstrap import package
+from local_airflow.demo import DAG_ID, Request
+from local_airflow.serve import Serving
+from local_spark.node import CODE, ROOT, STATE
+from orchard_jobs.errors import OrchardError
 
 HOME = STATE / "up"
 PID_FILE = HOME / "serve.pid"
+SERVER = "local_airflow.serve"
 START_SECONDS = 180.0
+STOP_SECONDS = 120.0
 
 
-def main() -> int:
-    if find_running() is not None:
-        print("orchard: it is up already. Stop it with `make down`.", file=sys.stderr)
-        return 2
-    request = Request.from_env()
-    port = os.environ.get("PORT") or DEFAULT_UI_PORT
-    try:
-        images = request.images or draw_samples()
-        model = provide_model(request.weights, request.lake)
-    except NodeError as error:
-        print(f"orchard: {error}", file=sys.stderr)
-        return 2
-    print("Starting Airflow and a local EMR …", flush=True)
-    process = start(request, images, model.uri, port)
-    if not wait_until_ready(process, port):
+@dataclass(frozen=True)
+class Address:
+    """Where Airflow is, and what it works on."""
+
+    port: int
+    lake: Path
+    images: Path
+    warning: str | None
+
+    def describe(self) -> str:
+        password_file = HOME / "simple_auth_manager_passwords.json.generated"
+        lines = [
+            f"Airflow    http://127.0.0.1:{self.port}/dags/{DAG_ID}",
+            f"user       admin, whose password is in {password_file}",
+            f"images     {self.images}",
+            f"lake       {self.lake}",
+            "stop       orchard down",
+        ]
+        return "\n".join([*lines, *([f"WARNING    {self.warning}"] if self.warning else [])])
+
+
+def start_airflow(request: Request, port: int) -> Address | None:
+    """Start Airflow and the local EMR; return where they are once they work, None where that does not come.
+
+    Raises:
+        OrchardError: where they are up already, or the weights are not what they should be.
+    """
+    refuse_second()
+    package.main(CODE)
+    images, model = request.provide_images(), request.provide_model()
+    process = _start_process(request, images, model.uri, port)
+    if not _wait_until_ready(process, port):
         process.terminate()
-        print(f"orchard: Airflow did not start. What its processes said is in {HOME}/*.log", file=sys.stderr)
-        return 1
-    print(describe(port, request.lake, images, model.warning))
-    return 0
+        return None
+    return Address(port, request.lake, images, model.advice)
 
 
-def start(request: Request, images: Path, model: str, port: str) -> subprocess.Popen[bytes]:
-    """Start local/serve.py in a session of its own and note its process id."""
+def refuse_second() -> None:
+    """Raise OrchardError where an earlier `orchard up` is still up."""
+    if _find_running() is not None:
+        raise OrchardError(
+            "it is up already", rule="one Airflow is enough", remedy="`orchard down` or `make down` stops it"
+        )
+
+
+def stop_airflow() -> bool:
+    """Stop what `orchard up` started, with every process below it; say whether there was any."""
+    process = _find_running()
+    if process is None:
+        return False
+    tree = [process, *process.children(recursive=True)]
+    process.terminate()  # it ends its clusters and Airflow's processes in order
+    _, alive = psutil.wait_procs(tree, STOP_SECONDS)
+    for one in alive:
+        one.kill()
+    PID_FILE.unlink(missing_ok=True)
+    return True
+
+
+def _start_process(request: Request, images: Path, model: str, port: int) -> subprocess.Popen[bytes]:
+    """Start serve.py in a session of its own and note its process id."""
     HOME.mkdir(parents=True, exist_ok=True)
-    environment = {
-        **os.environ,
-        "SERVE_HOME": str(HOME),
-        "SERVE_PORT": port,
-        "SERVE_EMR_PORT": str(request.emr_port),
-        "SERVE_LAKE": str(request.lake),
-        "SERVE_IMAGES": str(images),
-        "SERVE_MODEL": model,
-    }
+    serving = Serving(str(HOME), port, request.emr_port, str(request.lake), str(images), model)
     with (HOME / "serve.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "local.serve"],
+            [sys.executable, "-m", SERVER, serving.to_argument()],
             cwd=ROOT,
-            env=environment,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "spark_jobs")])},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -69,8 +103,8 @@ def start(request: Request, images: Path, model: str, port: str) -> subprocess.P
     return process
 
 
-def wait_until_ready(process: subprocess.Popen[bytes], port: str) -> bool:
-    """Wait until every component is healthy and the DAG is there; False where that does not come."""
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until every component is healthy; False where that does not come."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if _is_healthy(port):
@@ -79,28 +113,16 @@ def wait_until_ready(process: subprocess.Popen[bytes], port: str) -> bool:
     return False
 
 
-def describe(port: str, lake: Path, images: Path, warning: str | None) -> str:
-    password_file = HOME / "simple_auth_manager_passwords.json.generated"
-    lines = [
-        f"Airflow    http://127.0.0.1:{port}/dags/orchard_features",
-        f"user       admin, whose password is in {password_file}",
-        f"images     {images}",
-        f"lake       {lake}",
-        "stop       make down",
-    ]
-    return "\n".join([*lines, *([f"WARNING    {warning}"] if warning else [])])
-
-
-def find_running() -> psutil.Process | None:
-    """Return the process that an earlier `make up` left, if it still is that process."""
+def _find_running() -> psutil.Process | None:
+    """Return the process that an earlier `orchard up` left, if it still is that process."""
     try:
         process = psutil.Process(int(PID_FILE.read_text()))
-        return process if "local.serve" in process.cmdline() else None
+        return process if SERVER in process.cmdline() else None
     except (OSError, ValueError, psutil.Error):
         return None
 
 
-def _is_healthy(port: str) -> bool:
+def _is_healthy(port: int) -> bool:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v2/monitor/health", timeout=5) as answer:
             health = json.load(answer)
@@ -110,7 +132,3 @@ def _is_healthy(port: str) -> bool:
         (health.get(part) or {}).get("status") == "healthy"
         for part in ("scheduler", "triggerer", "dag_processor")
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

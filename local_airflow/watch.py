@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
-
-from local.idle import idle_seconds
 
 STEPS = ("featurize", "reduce", "export")
 
@@ -65,7 +65,7 @@ class Watch:
     def idle_seconds(self) -> float | None:
         """Return for how long the cluster, once it was ready, ran no step."""
         cluster = self._emr.describe_cluster(ClusterId=self._cluster)["Cluster"]
-        return idle_seconds(cluster, self._emr.list_steps(ClusterId=self._cluster)["Steps"])
+        return sum_idle_seconds(cluster, self._emr.list_steps(ClusterId=self._cluster)["Steps"])
 
     def _describe(self, state: str | None) -> str:
         if state is None:
@@ -84,6 +84,26 @@ class Watch:
         if line != self._last_line:
             print(f"[{time.monotonic() - self._started:6.1f} s] {line}", flush=True)
             self._last_line = line
+
+
+def sum_idle_seconds(cluster: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the seconds in which a cluster was ready and ran no step: what Airflow takes between its tasks.
+
+    Args:
+        cluster: DescribeCluster's, of a cluster that has ended.
+        steps: ListSteps', in any order; of those that never started nothing is counted.
+
+    Returns:
+        None where the cluster never was ready, or has not ended.
+    """
+    timeline = cluster["Status"]["Timeline"]
+    ready, ended = timeline.get("ReadyDateTime"), timeline.get("EndDateTime")
+    if ready is None or ended is None:
+        return None
+    worked = [step["Status"]["Timeline"] for step in steps]
+    spans = sorted((each["StartDateTime"], each["EndDateTime"]) for each in worked if "StartDateTime" in each)
+    spans = [(ready, ready), *spans, (ended, ended)]
+    return float(sum((start - end).total_seconds() for (_, end), (start, _) in pairwise(spans)))
 
 
 def describe_progress(report: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from local.node import NODE_ENV, STATE
+from local_spark.node import NODE_ENV, STATE
 
 FOLDER = STATE / "classes"
 MAKE_SECONDS = 300.0

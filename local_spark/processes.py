@@ -1,4 +1,4 @@
-"""Ends a process with all that it started."""
+"""Processes that we start: how one ends with all that it started, and why it failed."""
 
 from __future__ import annotations
 
@@ -25,3 +25,11 @@ def stop_session(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def find_error(output: str) -> str | None:
+    """Return a job's own last word, else the last line that looks like an error, else None."""
+    lines = output.splitlines()
+    told = [line for line in lines if line.startswith("orchard: ")]
+    told = told or [line for line in lines if "Error" in line or "Exception" in line]
+    return told[-1].removeprefix("orchard: ").strip() if told else None

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
-from local.class_archive import ClassArchive
-from local.last_word import last_word
-from local.node import CODE, NODE_ENV
-from local.processes import stop_session
+from local_spark.class_archive import ClassArchive
+from local_spark.node import CODE, NODE_ENV
+from local_spark.processes import find_error, stop_session
 from orchard.event_logs import event_log_conf
 from orchard.settings import Settings
 from orchard.sizes import spark_sizes
@@ -101,7 +100,7 @@ class Spark:
 
 def _failure(job: str, output: str) -> OrchardError:
     return OrchardError(
-        f"{job} failed: {last_word(output) or 'it said nothing'}",
+        f"{job} failed: {find_error(output) or 'it said nothing'}",
         rule="only a run whose jobs succeeded is published",
         remedy="mend it and run again: what is published stays as it is",
     )

@@ -1,5 +1,8 @@
-"""``python -m cli``: the command ``orchard``."""
+"""``python -m orchard_cli``: the command ``orchard``."""
 
-from cli.app import main
+import sys
 
-main()
+from orchard_cli.app import main
+
+if __name__ == "__main__":
+    sys.exit(main())

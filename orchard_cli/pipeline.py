@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cli.spark import Spark
+from local_spark.submit import Spark
 from orchard.choices import Choices
 from orchard.compact import compact
 from orchard.jobs import RunJobs

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.node import CODE, provide_model
+from bootstrap import package
+from local_spark.model import provide_model
+from local_spark.node import CODE
 from orchard.choices import Choices
 from orchard.settings import Settings
 from orchard.storage import local_path
@@ -28,12 +30,12 @@ class RunRequest:
     max_failure_ratio: float
 
     def resolve(self, warn: Callable[[str], object]) -> tuple[Settings, Choices]:
-        """Return the settings and the choices; make the model artefact where none is given.
+        """Return the settings and the choices; package the jobs, and make a model where none is given.
 
         Raises:
-            OrchardError: where they contradict each other.
-            NodeError: where the weights are not what they should be.
+            OrchardError: where they contradict each other, or the weights are not what they should be.
         """
+        package.main(CODE)
         environ = {
             "ORCHARD_DRIVER_MEMORY": "2g",  # a laptop, not a node
             **os.environ,
@@ -60,9 +62,9 @@ class RunRequest:
             raise OrchardError(
                 f"no --model for {self.lake}",
                 rule="a lake on S3 has its artefacts below <lake>/models",
-                remedy="`make model WEIGHTS=FILE MODELS=<lake>/models` makes one and prints its URI",
+                remedy="`orchard model --weights=FILE --models=<lake>/models` makes one and prints its URI",
             )
         made = provide_model(self.weights.expanduser() if self.weights else None, local_path(self.lake))
-        if made.warning:
-            warn(made.warning.replace("WEIGHTS=<file.h5|.keras>", "--weights FILE"))
+        if made.advice:
+            warn(made.advice)
         return made.uri

@@ -9,7 +9,7 @@ import pytest
 from emr_operators import context_of
 from moto import mock_aws
 
-from local.summary import describe_cost
+from local_airflow.summary import describe_cost
 from orchard.access import Access
 from orchard.billing import bill, cost_of_clusters, region_of, say_bill, spot_prices
 from orchard.estimate import Estimate, Work, estimate, refuse_too_dear, say

@@ -26,7 +26,7 @@ import pyarrow as pa
 from orchard.parquet import from_parquet
 from orchard.report.rows import read_file
 from orchard.storage import FileStorage
-from purge.rows import without
+from erasure.rows import without
 
 before = set(os.listdir("/proc/self/task"))
 READ

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from local.airflow_env import serving_at
 from local.emr.launcher import running_emr
+from local_airflow.airflow_env import serving_at
 from tests.airflow_server import Airflow, ScheduledRun, Trigger
 from tests.faults.checks import Reference
 from tests.faults.node import Node, running_node

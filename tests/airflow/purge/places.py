@@ -11,6 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from erasure.holdings import FileHoldings, Held, Holdings
+from erasure.plan import Plan
+from erasure.purge import build_plan
+from erasure.request import Request
 from orchard.cells import cell_of
 from orchard.event_logs import event_log_folder
 from orchard.history import History
@@ -19,10 +23,6 @@ from orchard.ledger import LEDGER_SCHEMA
 from orchard.parquet import to_parquet
 from orchard.publish import to_json
 from orchard.storage import FileStorage, Storage, local_path
-from purge.__main__ import make_plan
-from purge.holdings import FileHoldings, Held, Holdings
-from purge.plan import Plan
-from purge.request import Request
 
 OLD = datetime.now(UTC) - timedelta(days=3)
 
@@ -37,10 +37,12 @@ class Place:
     holdings: Holdings
 
     def plan(self, **given: str) -> Plan:
-        return make_plan(self.request(**given), self.storage, self.holdings, self.holdings)
+        return build_plan(self.request(**given), self.storage, self.holdings, self.holdings)
 
     def request(self, **given: str) -> Request:
-        return Request.from_env({"ORCHARD_LAKE": self.lake.uri, "ORCHARD_IMAGES": self.images, **given})
+        environ = {"ORCHARD_LAKE": self.lake.uri, "ORCHARD_IMAGES": self.images, **given}
+        run, image = given.get("RUN", ""), given.get("IMAGE", "")
+        return Request.build(environ, run=run, image=image, everything="ALL" in given)
 
     def purge(self, **given: str) -> Plan:
         plan = self.plan(**given)

@@ -1,14 +1,14 @@
 """Purging a whole lake: all runs and what is known of their images; the images, code and models stay."""
 
+from erasure.holdings import Held, Holdings
+from erasure.plan import Plan
 from orchard.lake import Lake
 from orchard.settings import Places, is_inside
 from orchard.storage import Storage
 from orchard_jobs.errors import OrchardError
-from purge.holdings import Held, Holdings
-from purge.plan import Plan
 
 
-def plan_all(places: Places, storage: Storage, holdings: Holdings) -> Plan:
+def plan_lake(places: Places, storage: Storage, holdings: Holdings) -> Plan:
     """Return how to purge the lake.
 
     Raises:
