@@ -8,7 +8,7 @@ LATEST = "latest"
 
 Lake = Annotated[str, typer.Option(envvar="ORCHARD_LAKE", help="Folder or URI of the lake.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-RunName = Annotated[str, typer.Argument(help="A run: 'latest', or any part of its name.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run: 'latest', or any part of its name.")]
 
 
 def write_examples(*commands: str) -> str:

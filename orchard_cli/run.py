@@ -19,7 +19,7 @@ commands = typer.Typer()
     )
 )
 def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
-    images: Annotated[str, typer.Argument(help="Folder or URI of <label>/<image>.")],
+    images: Annotated[str, typer.Argument(metavar="IMAGES", help="Folder or URI of <label>/<image>.")],
     lake: Lake = "lake",
     model: Annotated[str, typer.Option(envvar="ORCHARD_MODEL", help="URI of a model artefact.")] = "",
     weights: Annotated[Path | None, typer.Option(help="Keras MobileNetV2 weights, instead.")] = None,
