@@ -82,16 +82,19 @@ bench-listing: setup ## Time and memory of the search for new images, without a 
 	@PYTHONPATH=dags:spark_jobs AIRFLOW_HOME="$(CURDIR)/.orchard/benchmarks" AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING \
 		$(AIRFLOW_ENV)/bin/python -m benchmarks.listing
 
+BENCH := PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks $${IMAGES:+"--images=$$IMAGES"} $${WEIGHTS:+"--weights=$$WEIGHTS"} \
+	$${MODEL:+"--model=$$MODEL"} $${N:+"--count=$$N"} $${MANY:+"--many=$$MANY"} $${ROUNDS:+"--rounds=$$ROUNDS"}
+
 bench: setup ## Orchard, the notebook pipeline and the bare runtime, interleaved [N=3000] [MANY=10000] [ROUNDS=3] [IMAGES=dir] [WEIGHTS=file|MODEL=dir]
-	@PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks
+	@$(BENCH) $${RESULTS:+"--results=$$RESULTS"} $${PARTS:+"--parts=$$PARTS"}
 
 bench-check: setup ## Measure again, and say which ratio moved by more than 15 % [as for bench]
 	@mkdir -p .orchard/benchmarks
-	@RESULTS=.orchard/benchmarks/results.json PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks
+	@$(BENCH) --results=.orchard/benchmarks/results.json $${PARTS:+"--parts=$$PARTS"}
 	@PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks.check benchmarks/results.json .orchard/benchmarks/results.json
 
 bench-peers: setup $(PEERS_ENV)/.ready ## featurize, Daft and Ray Data, interleaved [as for bench]
-	@PARTS=peers RESULTS=$${RESULTS:-benchmarks/results-peers.json} PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks
+	@$(BENCH) "--results=$${RESULTS:-benchmarks/results-peers.json}" --parts=peers
 
 bench-sizing: setup ## Hours and dollars on clusters, estimated from benchmarks/results.json
 	@PYTHONPATH=dags:spark_jobs $(NODE_ENV)/bin/python -m benchmarks.sizing benchmarks/results.json

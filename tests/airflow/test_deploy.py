@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deployments import BUCKET, ROOT, Repository, objects, read
+from deployments import BUCKET, REGION, ROOT, Repository, deploy_options, objects, read
 
 from deployment.wheels import pins_for
 from orchard.deployed import deployed_environment
 from orchard.settings import Settings
+from orchard_cli.app import main
 from orchard_jobs.errors import OrchardError
 from tests.tiny_wheel import make_wheel
 
@@ -139,7 +140,7 @@ def test_a_dirty_tree_is_refused(
     path: str, deploy: Deploy, repository: Repository, s3: Any, capsys: Any
 ) -> None:
     repository.write(path, "# not committed\n")
-    assert f"not committed: {path}." in refused(deploy, s3, capsys)
+    assert f"not committed: {path}: what is deployed is a revision." in refused(deploy, s3, capsys)
 
 
 @pytest.mark.parametrize("revision", ["0123456789ab", "--output=/tmp/x", "no such"])
@@ -156,6 +157,24 @@ def test_a_revision_that_cannot_follow_its_code_is_refused(
     (repository.folder / "dags/orchard/deployed.py").unlink()
     repository.commit()
     assert "it is older than `make deploy`" in refused(deploy, s3, capsys, MODEL=str(model))
+
+
+def test_a_revision_from_before_the_folder_was_renamed_is_deployed(
+    deploy: Deploy, repository: Repository, model: Path, s3: Any
+) -> None:
+    (repository.folder / "deployment").rename(repository.folder / "deploy")
+    repository.commit()
+    assert deploy(MODEL=str(model)) == 0
+    assert read(s3, "requirements.txt") == (ROOT / "deployment" / "requirements-mwaa.txt").read_bytes()
+
+
+def test_the_plan_is_there_for_programs_too(model: Path, s3: Any, deploy: Deploy, capsys: Any) -> None:
+    options = deploy_options(BUCKET=BUCKET, REGION=REGION, MODEL=str(model), DRY_RUN="1")
+    assert main(["deploy", *options, "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["bucket"], plan["region"], plan["is_done"]) == (BUCKET, REGION, False)
+    assert {change["kind"] for change in plan["changes"]} == {"new"}
+    assert objects(s3) == {}
 
 
 def test_a_bucket_of_another_region_is_refused(deploy: Deploy, model: Path, s3: Any, capsys: Any) -> None:
