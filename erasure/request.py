@@ -58,6 +58,12 @@ class Request:
             )
         places = {f"ORCHARD_{name}": to_uri(uri) for name, uri in (("LAKE", lake), ("IMAGES", images)) if uri}
         settings = {**environ, **places}
+        if not settings.get("ORCHARD_LAKE"):
+            raise OrchardError(
+                "ORCHARD_LAKE is not set, and no lake is given",
+                rule="what is purged is in one",
+                remedy="give it: --lake=<folder or URI>, or LAKE= with make",
+            )
         if not settings.get("ORCHARD_MODEL"):
             settings["ORCHARD_MODEL"] = f"{settings.get('ORCHARD_LAKE', '')}/models"
         access = Access(region=read(Access, environ).region)

@@ -14,12 +14,18 @@ READY = ".venv-notebook/.jupyterlab-ready"
 """What the Makefile makes once JupyterLab is installed."""
 
 
-def serve_notebook(lake: str | None) -> NoReturn:
+def serve_notebook(lake: str) -> NoReturn:
     """Become JupyterLab; install it first where it is not. The notebook finds the folder of the lake in LAKE.
 
     Raises:
-        OrchardError: where it cannot be installed.
+        OrchardError: where it cannot be installed, or the lake is not on this machine.
     """
+    if "://" in lake and not lake.startswith("file:///"):
+        raise OrchardError(
+            f"the lake {lake}",
+            rule="the notebook reads a folder of this machine",
+            remedy="copy the newest run first: the notebook says which files",
+        )
     if not (ROOT / READY).exists() and subprocess.run(["make", READY], cwd=ROOT, check=False).returncode:
         raise OrchardError(
             f"JupyterLab cannot be installed in {ROOT / '.venv-notebook'}",
@@ -27,6 +33,6 @@ def serve_notebook(lake: str | None) -> NoReturn:
             remedy="mend that, and try again",
         )
     program = str(ROOT / ".venv-notebook" / "bin" / "jupyter")
-    environment = {**os.environ, **({"LAKE": str(Path(lake).expanduser().absolute())} if lake else {})}
+    environment = {**os.environ, "LAKE": str(Path(lake.removeprefix("file://")).expanduser().absolute())}
     command = [program, "lab", "--ip=127.0.0.1", str(ROOT / "notebooks")]
     os.execve(program, command, environment)  # noqa: S606 - a list, and no shell

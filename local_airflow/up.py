@@ -42,7 +42,7 @@ class Address:
             f"user       admin, whose password is in {password_file}",
             f"images     {self.images}",
             f"lake       {self.lake}",
-            "stop       orchard down",
+            "stop       orchard down, or make down",
         ]
         return "\n".join([*lines, *([f"WARNING    {self.warning}"] if self.warning else [])])
 

@@ -95,11 +95,7 @@ def history(
 
 
 @commands.command(epilog=write_examples("orchard notebook --lake ~/lake"))
-def notebook(
-    lake: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Folder of the lake; ./lake without it.")
-    ] = None,
-) -> None:
+def notebook(lake: Lake = "lake") -> None:
     """Open notebooks/explore.ipynb in JupyterLab. It listens on loopback; Ctrl-C ends it."""
     from local_airflow.notebook import serve_notebook
 

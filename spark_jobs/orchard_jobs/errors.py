@@ -18,8 +18,8 @@ class OrchardError(Exception):
     hint: str
 
     def __init__(self, received: str, *, rule: str, remedy: str) -> None:
-        self.message, self.hint = f"{received}: {rule}.", f"{remedy}."
-        super().__init__(f"{self.message} {self.hint}")
+        self.message, self.hint = f"{received}: {rule}.", f"{remedy[:1].upper()}{remedy[1:]}."
+        super().__init__(f"{self.message} {remedy}.")
 
     @classmethod
     def from_line(cls, line: str) -> "OrchardError":

@@ -80,7 +80,7 @@ def test_orchard_alone_is_its_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["demo", "--images", "nowhere"], "--images=nowhere: no such folder", "Give the folder that holds"),
         (["up", "--emr-port", "http"], "--emr-port=http: it must be a number", "Give another one"),
         (["deploy", "--bucket", "a/b"], "the bucket 'a/b': it takes the name of a bucket", "--bucket=NAME"),
-        (["purge", "--lake", "lake"], "nothing to purge: it takes exactly one of", "give one"),
+        (["purge", "--lake", "lake"], "nothing to purge: it takes exactly one of", "Give one"),
     ],
 )
 def test_what_is_refused_is_a_line_a_hint_and_exit_code_2(
