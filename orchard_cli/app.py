@@ -14,7 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from local_spark.node import STATE
-from orchard_cli import deploy, local, model, purge, results, run
+from orchard_cli.commands import deploy, local, model, purge, results, run
 from orchard_cli.output import end
 from orchard_jobs.errors import OrchardError
 

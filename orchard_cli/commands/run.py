@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from orchard_cli.commands.results import open_lake
 from orchard_cli.options import LATEST, AsJson, Lake, write_examples
-from orchard_cli.results import open_lake
 from orchard_jobs.contract import BasisMode, Precision
 
 commands = typer.Typer()
