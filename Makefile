@@ -11,10 +11,13 @@ NODE_ENV := .venv-node
 PEERS_ENV := .venv-peers
 NOTEBOOK_ENV := .venv-notebook
 UV := $(AIRFLOW_ENV)/bin/uv
+ORCHARD := $(AIRFLOW_ENV)/bin/orchard
 BUILD := build
 
-# Arguments of `make demo`, `make up` and others, passed on as they are: a path may hold a space or a quote.
+# Arguments of targets are in the environment of their recipes, which pass them on as options of the command orchard:
+# so a path may hold a space or a quote.
 export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS MODEL N MANY ROUNDS PARTS RESULTS
+export BUCKET REVISION REGION DRY_RUN RUN IMAGE ALL CONFIRM
 
 .PHONY: help demo up down model test test-jobs test-airflow test-infra test-local test-e2e test-faults test-s3a s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-peers bench-sizing lint format lock package setup clean preflight-%
 
@@ -22,27 +25,27 @@ help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: preflight-demo setup ## Run the real DAG on a local EMR [IMAGES=dir] [WEIGHTS=file.h5|.keras] [LAKE=dir]
-	@$(AIRFLOW_ENV)/bin/python -m local.demo
+	@$(ORCHARD) demo $${IMAGES:+"--images=$$IMAGES"} $${WEIGHTS:+"--weights=$$WEIGHTS"} $${LAKE:+"--lake=$$LAKE"} \
+		$${EMR_PORT:+"--emr-port=$$EMR_PORT"}
 
 up: preflight-up setup ## Start Airflow with its UI and a local EMR [PORT=8080] [LAKE=dir] [IMAGES=dir] [WEIGHTS=file]
-	@$(AIRFLOW_ENV)/bin/python -m local.up
+	@$(ORCHARD) up $${IMAGES:+"--images=$$IMAGES"} $${WEIGHTS:+"--weights=$$WEIGHTS"} $${LAKE:+"--lake=$$LAKE"} \
+		$${PORT:+"--port=$$PORT"} $${EMR_PORT:+"--emr-port=$$EMR_PORT"}
 
 down: ## Stop what `make up` started
-	@if [ -x $(AIRFLOW_ENV)/bin/python ]; then $(AIRFLOW_ENV)/bin/python -m local.down; fi
+	@if [ -x $(ORCHARD) ]; then $(ORCHARD) down; fi
 
 history: setup ## Spark's history server on the runs of a lake, on loopback [LAKE=dir] [PORT=18080]
-	@$(AIRFLOW_ENV)/bin/python -m local.history
+	@$(ORCHARD) history $${LAKE:+"--lake=$$LAKE"} $${PORT:+"--port=$$PORT"}
 
 compose-env: ## Write .env for docker-compose.yaml: secrets, ports, base images
-	@$(PYTHON) local/compose_env.py
+	@$(PYTHON) local_airflow/compose_env.py
 
 compose-test: ## All of docker-compose.yaml for real; takes Docker [IMAGES=dir] [WEIGHTS=file] [KEEP=1]
 	@$(PYTHON) -m tests.compose
 
-notebook: $(NOTEBOOK_ENV)/.ready ## JupyterLab on notebooks/, on loopback [LAKE=dir]
-	@$(UV) pip install --quiet --python $(NOTEBOOK_ENV)/bin/python -r notebooks/requirements-jupyterlab.txt
-	@if [ -n "$$LAKE" ]; then LAKE="$$(realpath -m -- "$${LAKE/#\~/$$HOME}")"; fi; \
-		exec $(NOTEBOOK_ENV)/bin/jupyter lab --ip=127.0.0.1 notebooks
+notebook: $(AIRFLOW_ENV)/.orchard-ready $(NOTEBOOK_ENV)/.jupyterlab-ready ## JupyterLab on notebooks/, on loopback [LAKE=dir]
+	@$(ORCHARD) notebook $${LAKE:+"--lake=$$LAKE"}
 
 # The longest first: `make -j2 test` then takes little more than half of the time.
 test: test-faults test-jobs test-airflow test-e2e test-s3a test-yarn test-local test-infra ## Run every test
@@ -79,16 +82,19 @@ bench-listing: setup ## Time and memory of the search for new images, without a 
 	@PYTHONPATH=dags:spark_jobs AIRFLOW_HOME="$(CURDIR)/.orchard/benchmarks" AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING \
 		$(AIRFLOW_ENV)/bin/python -m benchmarks.listing
 
+BENCH := PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks $${IMAGES:+"--images=$$IMAGES"} $${WEIGHTS:+"--weights=$$WEIGHTS"} \
+	$${MODEL:+"--model=$$MODEL"} $${N:+"--count=$$N"} $${MANY:+"--many=$$MANY"} $${ROUNDS:+"--rounds=$$ROUNDS"}
+
 bench: setup ## Orchard, the notebook pipeline and the bare runtime, interleaved [N=3000] [MANY=10000] [ROUNDS=3] [IMAGES=dir] [WEIGHTS=file|MODEL=dir]
-	@PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks
+	@$(BENCH) $${RESULTS:+"--results=$$RESULTS"} $${PARTS:+"--parts=$$PARTS"}
 
 bench-check: setup ## Measure again, and say which ratio moved by more than 15 % [as for bench]
 	@mkdir -p .orchard/benchmarks
-	@RESULTS=.orchard/benchmarks/results.json PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks
+	@$(BENCH) --results=.orchard/benchmarks/results.json $${PARTS:+"--parts=$$PARTS"}
 	@PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks.check benchmarks/results.json .orchard/benchmarks/results.json
 
 bench-peers: setup $(PEERS_ENV)/.ready ## featurize, Daft and Ray Data, interleaved [as for bench]
-	@PARTS=peers RESULTS=$${RESULTS:-benchmarks/results-peers.json} PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks
+	@$(BENCH) "--results=$${RESULTS:-benchmarks/results-peers.json}" --parts=peers
 
 bench-sizing: setup ## Hours and dollars on clusters, estimated from benchmarks/results.json
 	@PYTHONPATH=dags:spark_jobs $(NODE_ENV)/bin/python -m benchmarks.sizing benchmarks/results.json
@@ -96,41 +102,42 @@ bench-sizing: setup ## Hours and dollars on clusters, estimated from benchmarks/
 lint: setup-tests ## Ruff and mypy
 	$(AIRFLOW_ENV)/bin/ruff check .
 	$(AIRFLOW_ENV)/bin/ruff format --check .
-	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local/sample_images.py dags plugins local local_emr bootstrap benchmarks/listing.py cli deploy purge
-	MYPYPATH=dags:spark_jobs:. $(NODE_ENV)/bin/mypy --exclude benchmarks/listing.py spark_jobs local/sample_images.py benchmarks
+	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local_airflow/sample_images.py \
+		dags plugins local_airflow local_emr local_spark bootstrap benchmarks/listing.py orchard_cli deployment erasure
+	MYPYPATH=dags:spark_jobs:. $(NODE_ENV)/bin/mypy --exclude benchmarks/listing.py spark_jobs local_airflow/sample_images.py benchmarks
 
 format: setup-tests ## Let ruff mend what it can
 	$(AIRFLOW_ENV)/bin/ruff check --fix .
 	$(AIRFLOW_ENV)/bin/ruff format .
 
-setup: $(AIRFLOW_ENV)/.ready $(NODE_ENV)/.ready package ## Make both environments; does nothing where they are up to date
+setup: $(AIRFLOW_ENV)/.ready $(AIRFLOW_ENV)/.orchard-ready $(NODE_ENV)/.ready package ## Make both environments; does nothing where they are up to date
 
 .PHONY: setup-tests
 setup-tests: setup $(AIRFLOW_ENV)/.tests-ready $(NODE_ENV)/.tests-ready
 
 model: setup ## Export a model artefact [WEIGHTS=file.h5|.keras, else Keras's ImageNet] MODELS=file:///… or s3://…
 	@test -n "$$MODELS" || { echo "orchard: MODELS is not set. Give the URI of a folder of models." >&2; exit 2; }
-	@PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m orchard_jobs.model_export \
-		--weights="$${WEIGHTS:-imagenet}" --output="$$MODELS"
+	@$(ORCHARD) model "--models=$$MODELS" $${WEIGHTS:+"--weights=$$WEIGHTS"}
 
 .PHONY: purge
 purge: setup ## Delete what a lake holds of a run or an image; lists it first [LAKE=] [IMAGES=] RUN=…|IMAGE=…|ALL=1 [CONFIRM=1]
-	@PYTHONPATH=dags:spark_jobs AIRFLOW_HOME="$(CURDIR)/.orchard/purge" AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING \
-		$(AIRFLOW_ENV)/bin/python -m purge
+	@test -z "$$ALL" -o "$$ALL" = 1 || { echo "orchard: ALL takes 1. Give ALL=1, or nothing." >&2; exit 2; }
+	@$(ORCHARD) purge $${LAKE:+"--lake=$$LAKE"} $${IMAGES:+"--images=$$IMAGES"} $${RUN:+"--run=$$RUN"} \
+		$${IMAGE:+"--image=$$IMAGE"} $${ALL:+--all} $${CONFIRM:+"--confirm=$$CONFIRM"}
 
 package: ## Collect what a cluster needs into build/
 	@$(PYTHON) bootstrap/package.py $(BUILD)
 
 .PHONY: deploy
-export BUCKET MODEL REVISION REGION DRY_RUN
-deploy: $(AIRFLOW_ENV)/.ready ## Upload a git revision BUCKET=name [MODEL=dir|s3://…] [REVISION=hash] [REGION=…] [DRY_RUN=1]
-	@$(AIRFLOW_ENV)/bin/python -m deploy
+deploy: $(AIRFLOW_ENV)/.orchard-ready ## Upload a git revision BUCKET=name [MODEL=dir|s3://…] [REVISION=hash] [REGION=…] [DRY_RUN=1]
+	@$(ORCHARD) deploy "--bucket=$$BUCKET" $${MODEL:+"--model=$$MODEL"} $${REVISION:+"--revision=$$REVISION"} \
+		$${REGION:+"--region=$$REGION"} $$(test "$${DRY_RUN:-0}" = 0 || echo --dry-run)
 
 lock: $(AIRFLOW_ENV)/.ready ## Resolve the pinned requirements anew
 	$(LOCK) requirements.in -o requirements.txt
 	cd bootstrap && $(LOCK) --generate-hashes requirements-tensorflow.in -o requirements-tensorflow.txt
 	cd bootstrap && $(LOCK) --generate-hashes -c requirements-tensorflow.txt requirements.in -o requirements.txt
-	cd local && $(LOCK) --generate-hashes requirements-pyspark.in -o requirements-pyspark.txt
+	cd local_spark && $(LOCK) --generate-hashes requirements-pyspark.in -o requirements-pyspark.txt
 	cd benchmarks && $(LOCK) requirements-peers.in -o requirements-peers.txt
 	cd docker && $(LOCK) requirements-postgres.in -o requirements-postgres.txt
 	cd notebooks && $(LOCK) requirements.in -o requirements.txt
@@ -143,7 +150,7 @@ clean: down ## Remove the environments and what they made; never the lake
 	rm -rf $(AIRFLOW_ENV) $(NODE_ENV) $(PEERS_ENV) $(NOTEBOOK_ENV) $(BUILD) .orchard
 
 preflight-%:
-	@$(PYTHON) local/preflight.py $*
+	@PYTHONPATH=spark_jobs $(PYTHON) local_airflow/preflight.py $*
 
 $(AIRFLOW_ENV)/.ready: requirements.txt | preflight-setup
 	@echo "Making Airflow's environment in $(AIRFLOW_ENV) …"
@@ -152,12 +159,17 @@ $(AIRFLOW_ENV)/.ready: requirements.txt | preflight-setup
 	@$(UV) pip install --quiet --python $(AIRFLOW_ENV)/bin/python -r requirements.txt
 	@touch $@
 
+# The command orchard, as it is in this checkout; what it needs is in requirements.txt.
+$(AIRFLOW_ENV)/.orchard-ready: pyproject.toml $(AIRFLOW_ENV)/.ready
+	@$(UV) pip install --quiet --python $(AIRFLOW_ENV)/bin/python --no-deps --editable .
+	@touch $@
+
 # Made by the script that EMR runs on every node; Spark itself is what EMR brings.
-$(NODE_ENV)/.ready: bootstrap/install_node.sh bootstrap/requirements-tensorflow.txt local/requirements-pyspark.txt $(AIRFLOW_ENV)/.ready
+$(NODE_ENV)/.ready: bootstrap/install_node.sh bootstrap/requirements-tensorflow.txt local_spark/requirements-pyspark.txt $(AIRFLOW_ENV)/.ready
 	@echo "Making the node's environment in $(NODE_ENV) …"
 	@$(PYTHON) bootstrap/package.py $(BUILD)
 	@bash $(BUILD)/install_node.sh --target "$(CURDIR)/$(NODE_ENV)" --source "file://$(CURDIR)/$(BUILD)" --with-tensorflow
-	@$(UV) pip install --quiet --python $(NODE_ENV)/bin/python --require-hashes -r local/requirements-pyspark.txt
+	@$(UV) pip install --quiet --python $(NODE_ENV)/bin/python --require-hashes -r local_spark/requirements-pyspark.txt
 	@touch $@
 
 $(PEERS_ENV)/.ready: benchmarks/requirements-peers.txt $(AIRFLOW_ENV)/.ready
@@ -170,6 +182,10 @@ $(NOTEBOOK_ENV)/.ready: notebooks/requirements.txt $(AIRFLOW_ENV)/.ready
 	@echo "Making the notebook's environment in $(NOTEBOOK_ENV) …"
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(NOTEBOOK_ENV)
 	@$(UV) pip install --quiet --compile-bytecode --python $(NOTEBOOK_ENV)/bin/python -r notebooks/requirements.txt
+	@touch $@
+
+$(NOTEBOOK_ENV)/.jupyterlab-ready: notebooks/requirements-jupyterlab.txt $(NOTEBOOK_ENV)/.ready
+	@$(UV) pip install --quiet --python $(NOTEBOOK_ENV)/bin/python -r notebooks/requirements-jupyterlab.txt
 	@touch $@
 
 $(AIRFLOW_ENV)/.tests-ready: tests/requirements-airflow.txt $(AIRFLOW_ENV)/.ready

@@ -5,9 +5,9 @@ time goes; on a shared machine they say nothing from one day to the next.
 """
 
 import json
-import os
 import sys
-from collections.abc import Mapping
+from argparse import ArgumentParser
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -25,7 +25,7 @@ from benchmarks.pictures import (
 )
 from benchmarks.processes import CommandError
 from benchmarks.sides import Bench
-from local.node import NodeError, provide_model
+from local_spark.model import provide_model
 from orchard_jobs.contract import Precision
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.model_card import read_card
@@ -43,7 +43,7 @@ QUICK_PARTS = "pipelines limit"
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for, in variables of the environment."""
+    """What was asked for."""
 
     images: Path | None
     weights: Path | None
@@ -55,50 +55,58 @@ class Request:
     results: Path
 
     @classmethod
-    def from_env(cls, environment: Mapping[str, str]) -> Self:
-        """Read the variables that ``make`` passes on.
+    def parse(cls, arguments: Sequence[str]) -> Self:
+        """Read the command line.
 
         Raises:
             OrchardError: for a number that is none, or an unknown part.
         """
-        count = _to_count(environment, "N", 3000)
+        parser = ArgumentParser(prog="python -m benchmarks", description="See `make bench`.")
+        parser.add_argument("--images", type=_to_path, help="a folder; drawn ones without it")
+        parser.add_argument("--weights", type=_to_path, help="Keras MobileNetV2 weights")
+        parser.add_argument("--model", type=_to_path, help="folder of a model artefact, instead")
+        parser.add_argument("--count", default="3000", help="images of the small night")
+        parser.add_argument("--many", help="images of the large one")
+        parser.add_argument("--rounds", default="3")
+        parser.add_argument("--parts", help=f"some of: {' '.join(Bench.PARTS)}")
+        parser.add_argument("--results", type=_to_path, default=COMMITTED, help="file to write")
+        given = parser.parse_args(arguments)
+        count = _to_count("--count", given.count)
         return cls(
-            images=_to_path(environment.get("IMAGES")),
-            weights=_to_path(environment.get("WEIGHTS")),
-            model=_to_path((environment.get("MODEL") or "").removeprefix("file://")),
+            images=given.images,
+            weights=given.weights,
+            model=given.model,
             count=count,
-            many=_to_count(environment, "MANY", 10_000 if count >= QUICK else count),
-            rounds=_to_count(environment, "ROUNDS", 3),
-            parts=_to_parts(environment.get("PARTS") or (PARTS if count >= QUICK else QUICK_PARTS)),
-            results=_to_path(environment.get("RESULTS")) or COMMITTED,
+            many=_to_count("--many", given.many or str(10_000 if count >= QUICK else count)),
+            rounds=_to_count("--rounds", given.rounds),
+            parts=_to_parts(given.parts or (PARTS if count >= QUICK else QUICK_PARTS)),
+            results=given.results,
         )
 
 
-def _to_count(environment: Mapping[str, str], name: str, default: int) -> int:
-    given = environment.get(name) or str(default)
+def _to_count(option: str, given: str) -> int:
     if not given.isascii() or not given.isdigit() or int(given) < 1:
-        raise OrchardError(f"{name}={given}", rule="it takes a whole number from 1", remedy="correct it")
+        raise OrchardError(f"{option}={given}", rule="it takes a whole number from 1", remedy="correct it")
     return int(given)
 
 
 def _to_parts(given: str) -> tuple[str, ...]:
     parts = tuple(given.split())
     if not parts or not set(parts) <= set(Bench.PARTS):
-        raise OrchardError(
-            f"PARTS={given}", rule=f"the parts are {' '.join(Bench.PARTS)}", remedy="name some of them"
-        )
+        rule = f"the parts are {' '.join(Bench.PARTS)}"
+        raise OrchardError(f"--parts={given}", rule=rule, remedy="name some of them")
     return parts
 
 
-def _to_path(given: str | None) -> Path | None:
-    """No shell expands the ~ in ``make bench IMAGES=~/fruits``."""
-    return Path(given).expanduser().absolute() if given else None
+def _to_path(given: str) -> Path:
+    """A path or a URI of a file. No shell expands the ~ in ``make bench IMAGES=~/fruits``."""
+    return Path(given.removeprefix("file://")).expanduser().absolute()
 
 
 def main() -> int:
     try:
-        run(Request.from_env(os.environ))
-    except (OrchardError, NodeError, NotEnoughImagesError, CommandError, DisagreementError) as error:
+        run(Request.parse(sys.argv[1:]))
+    except (OrchardError, NotEnoughImagesError, CommandError, DisagreementError) as error:
         print(f"\norchard: {error}", file=sys.stderr)
         return 2
     return 0

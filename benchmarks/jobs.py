@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import Cost, run_watched
-from local.class_archive import ClassArchive
+from local_spark.class_archive import ClassArchive
 from orchard_jobs.contract import JAVA_OPTIONS, ExportJob, FeaturizeJob, Job, Precision, ReduceJob
 
 ROOT = Path(__file__).resolve().parent.parent

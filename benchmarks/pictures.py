@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from orchard_jobs.decode import Decoded, decode_image
 
 ENDINGS = (".jpg", ".jpeg", ".png")
-DRAW = Path(__file__).resolve().parent.parent / "local" / "sample_images.py"
+DRAW = Path(__file__).resolve().parent.parent / "local_airflow" / "sample_images.py"
 DRAWN_CLASSES = 12
 
 

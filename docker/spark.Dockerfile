@@ -11,9 +11,9 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONUNBUFFERED=1
 
 # The node's environment, made by the script that EMR runs on every node.
 COPY bootstrap bootstrap
-COPY local/requirements-pyspark.txt local/
+COPY local_spark/requirements-pyspark.txt local_spark/
 RUN bash bootstrap/install_node.sh --target /opt/orchard/venv --source file:///opt/orchard/bootstrap --with-tensorflow \
- && venv/bin/python -m pip install --quiet --require-hashes -r local/requirements-pyspark.txt \
+ && venv/bin/python -m pip install --quiet --require-hashes -r local_spark/requirements-pyspark.txt \
  && ln -s venv .venv-node
 
 # What the local EMR itself imports, in Airflow's versions.
@@ -23,8 +23,9 @@ RUN python -m venv emr && emr/bin/pip install --quiet --constraint requirements.
 RUN ln -s venv/lib/python3.11/site-packages/pyspark spark
 
 COPY spark_jobs spark_jobs
-COPY local local
 COPY local_emr local_emr
+COPY local_spark local_spark
+COPY local_airflow/sample_images.py local_airflow/
 COPY docker docker
 RUN python bootstrap/package.py build
 

@@ -16,8 +16,8 @@ from typing import Any
 import psutil
 import requests
 
-from local.processes import stop_session
-from local.serve import COMPONENTS
+from local_airflow.serve import COMPONENTS
+from local_spark.processes import stop_session
 from tests.waiting import wait_for
 
 TOLD = 4000

@@ -18,7 +18,7 @@ def export_untrained(folder: Path) -> Path:
 
 def draw_images(folder: Path, per_class: int) -> None:
     """Draw images of three classes, as ``<class>/<n>_100.jpg``."""
-    command = [NODE_PYTHON, ROOT / "local" / "sample_images.py", folder]
+    command = [NODE_PYTHON, ROOT / "local_airflow" / "sample_images.py", folder]
     subprocess.run(
         [*command, "--classes", "3", "--per-class", str(per_class)], check=True, capture_output=True
     )
@@ -39,7 +39,7 @@ def run_orchard(lake: Path, *arguments: str) -> "subprocess.CompletedProcess[str
 def start_orchard(lake: Path, *arguments: str) -> "subprocess.Popen[str]":
     """Start the command `orchard`."""
     environment = {**os.environ, "ORCHARD_LAKE": str(lake)}
-    command = [str(ROOT / "bin" / "orchard"), *arguments]
+    command = [str(ROOT / ".venv" / "bin" / "orchard"), *arguments]
     return subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

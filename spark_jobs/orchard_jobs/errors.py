@@ -1,14 +1,30 @@
-"""The one kind of error that a user is meant to read."""
+"""The one kind of error that a user is meant to read. For any Python 3: checks before set-up need it too."""
 
 
 class OrchardError(Exception):
-    """An error with a remedy: one line, printed without a traceback.
+    """An error with a remedy, printed without a traceback.
 
     Args:
         received: What was given, with its value.
         rule: What is allowed instead.
         remedy: What to do next.
+
+    Attributes:
+        message: What was given and the rule, as a sentence.
+        hint: The remedy, as a sentence; '' where the message has it.
     """
 
+    message: str
+    hint: str
+
     def __init__(self, received: str, *, rule: str, remedy: str) -> None:
-        super().__init__(f"{received}: {rule}. {remedy}.")
+        self.message, self.hint = f"{received}: {rule}.", f"{remedy[:1].upper()}{remedy[1:]}."
+        super().__init__(f"{self.message} {remedy}.")
+
+    @classmethod
+    def from_line(cls, line: str) -> "OrchardError":
+        """Return the error that another process has printed in one line."""
+        error = cls.__new__(cls)
+        Exception.__init__(error, line)
+        error.message, error.hint = line, ""
+        return error

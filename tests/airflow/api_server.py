@@ -10,8 +10,8 @@ from pathlib import Path
 
 import requests
 
-from local.airflow_env import serving_at
-from local.processes import stop_session
+from local_airflow.airflow_env import serving_at
+from local_spark.processes import stop_session
 from tests.waiting import wait_for
 
 

@@ -14,11 +14,11 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from deploy.__main__ import main
+from orchard_cli.app import main
 from tests.tiny_wheel import make_wheel
 
 ROOT = Path(__file__).resolve().parents[2]
-DEPLOYED_FOLDERS = ("dags", "plugins", "spark_jobs", "bootstrap", "deploy")
+DEPLOYED_FOLDERS = ("dags", "plugins", "spark_jobs", "bootstrap", "deployment")
 BUCKET, REGION = "orchard-lake", "eu-west-3"
 
 
@@ -71,7 +71,7 @@ def index(tmp_path: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     digest = hashlib.sha256(make_wheel(folder, "tiny", "1.0").read_bytes()).hexdigest()
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    monkeypatch.setattr("deploy.__main__.WHEELS", wheels)
+    monkeypatch.setattr("deployment.deploy.WHEELS", wheels)
     return f"tiny==1.0 \\\n    --hash=sha256:{digest}\n"
 
 
@@ -103,11 +103,12 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
-def deploy(s3: Any, repository: Repository) -> Callable[..., int]:
-    """Runs ``make deploy`` on the repository; gives its exit code."""
+def deploy(s3: Any, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Runs ``orchard deploy`` on the repository, by the variables of ``make deploy``; gives its exit code."""
+    monkeypatch.setattr("deployment.deploy.ROOT", repository.folder)
 
     def run(**variables: str) -> int:
-        return main({"BUCKET": BUCKET, "REGION": REGION, **variables}, repository.folder)
+        return main(["deploy", *deploy_options(**{"BUCKET": BUCKET, "REGION": REGION, **variables})])
 
     return run
 
@@ -121,6 +122,12 @@ def files_of_checkout() -> dict[str, bytes]:
         for path in paths
         if "__pycache__" not in path.parts
     }
+
+
+def deploy_options(**variables: str) -> list[str]:
+    """Return the options that the Makefile makes of variables."""
+    flags = ["--dry-run"] if variables.pop("DRY_RUN", "") else []
+    return [*(f"--{name.lower()}={value}" for name, value in variables.items()), *flags]
 
 
 def objects(s3: Any) -> dict[str, str]:

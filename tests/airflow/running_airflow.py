@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from local.airflow_env import AirflowEnv, serving_at
+from local_airflow.airflow_env import AirflowEnv, serving_at
 from tests.airflow_server import Airflow, serving
 from tests.ports import free_port
 

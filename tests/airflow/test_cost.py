@@ -9,7 +9,7 @@ import pytest
 from emr_operators import context_of
 from moto import mock_aws
 
-from local.summary import describe_cost
+from local_airflow.summary import describe_cost
 from orchard.emr.actual_cost import bill, cost_of_clusters, find_region, format_bill, spot_prices
 from orchard.emr.cost_estimate import Estimate, Work, estimate, refuse_too_dear, say
 from orchard.emr.prices import hourly_price

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deployments import BUCKET, ROOT, Repository, objects, read
+from deployments import BUCKET, REGION, ROOT, Repository, deploy_options, objects, read
 
-from deploy.wheels import pins_for
+from deployment.wheels import pins_for
 from orchard.deployed import deployed_environment
 from orchard.settings.settings import Settings
+from orchard_cli.app import main
 from orchard_jobs.errors import OrchardError
 from tests.tiny_wheel import make_wheel
 
@@ -146,12 +147,13 @@ def test_it_says_which_versions_managed_airflow_is_to_take(
 
 
 def refused(deploy: Deploy, s3: Any, capsys: pytest.CaptureFixture[str], **variables: str) -> str:
-    """Deploy; return the one line that says why nothing has been written."""
+    """Deploy; return why nothing has been written, and the hint: two lines."""
     before = objects(s3)
     assert deploy(**variables) == 2
     assert objects(s3) == before
-    (line,) = capsys.readouterr().err.splitlines()
-    return line
+    line, hint = capsys.readouterr().err.splitlines()
+    assert hint.startswith("hint: ")
+    return f"{line} {hint.removeprefix('hint: ')}"
 
 
 @pytest.mark.parametrize("path", ["dags/orchard/new.py", "spark_jobs/run.py"])
@@ -159,7 +161,7 @@ def test_a_dirty_tree_is_refused(
     path: str, deploy: Deploy, repository: Repository, s3: Any, capsys: Any
 ) -> None:
     repository.write(path, "# not committed\n")
-    assert f"not committed: {path}." in refused(deploy, s3, capsys)
+    assert f"not committed: {path}: what is deployed is a revision." in refused(deploy, s3, capsys)
 
 
 @pytest.mark.parametrize("revision", ["0123456789ab", "--output=/tmp/x", "no such"])
@@ -167,7 +169,7 @@ def test_an_unknown_revision_is_refused(
     revision: str, deploy: Deploy, model: Path, s3: Any, capsys: Any
 ) -> None:
     said = refused(deploy, s3, capsys, MODEL=str(model), REVISION=revision)
-    assert said.startswith(f"orchard: REVISION={revision}: this repository has no such commit.")
+    assert said.startswith(f"orchard: the revision {revision}: this repository has no such commit.")
 
 
 def test_a_revision_that_cannot_follow_its_code_is_refused(
@@ -178,18 +180,36 @@ def test_a_revision_that_cannot_follow_its_code_is_refused(
     assert "it is older than `make deploy`" in refused(deploy, s3, capsys, MODEL=str(model))
 
 
+def test_a_revision_from_before_the_folder_was_renamed_is_deployed(
+    deploy: Deploy, repository: Repository, model: Path, s3: Any
+) -> None:
+    (repository.folder / "deployment").rename(repository.folder / "deploy")
+    repository.commit()
+    assert deploy(MODEL=str(model)) == 0
+    assert read(s3, "requirements.txt") == (ROOT / "deployment" / "requirements-mwaa.txt").read_bytes()
+
+
+def test_the_plan_is_there_for_programs_too(model: Path, s3: Any, deploy: Deploy, capsys: Any) -> None:
+    options = deploy_options(BUCKET=BUCKET, REGION=REGION, MODEL=str(model), DRY_RUN="1")
+    assert main(["deploy", *options, "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["bucket"], plan["region"], plan["is_done"]) == (BUCKET, REGION, False)
+    assert {change["kind"] for change in plan["changes"]} == {"new"}
+    assert objects(s3) == {}
+
+
 def test_a_bucket_of_another_region_is_refused(deploy: Deploy, model: Path, s3: Any, capsys: Any) -> None:
     said = refused(deploy, s3, capsys, MODEL=str(model), REGION="us-east-1")
-    assert said.startswith(f"orchard: BUCKET={BUCKET} is in eu-west-3, and us-east-1 is asked for")
+    assert said.startswith(f"orchard: the bucket {BUCKET} is in eu-west-3, and us-east-1 is asked for")
 
 
 def test_a_bucket_that_is_not_there_is_refused(deploy: Deploy, model: Path, s3: Any, capsys: Any) -> None:
     said = refused(deploy, s3, capsys, MODEL=str(model), BUCKET="another-bucket")
-    assert said.startswith("orchard: BUCKET=another-bucket: there is no such bucket.")
+    assert said.startswith("orchard: the bucket another-bucket: there is no such bucket.")
 
 
 def test_without_a_model_nothing_is_deployed(deploy: Deploy, s3: Any, tmp_path: Path, capsys: Any) -> None:
-    assert "MODEL is not set, and none is deployed yet" in refused(deploy, s3, capsys)
+    assert "no model is given: none is deployed yet" in refused(deploy, s3, capsys)
     assert "it has no usable card.json" in refused(deploy, s3, capsys, MODEL=str(tmp_path))
     said = refused(deploy, s3, capsys, MODEL=f"s3://{BUCKET}/models/none")
     assert f"s3://{BUCKET}/models/none/card.json: Not Found." in said
@@ -214,7 +234,7 @@ def test_a_wheel_whose_hash_differs_is_refused(
     deploy: Deploy, model: Path, s3: Any, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether the index has another one, or the copy of an earlier deployment was changed."""
-    monkeypatch.setattr("deploy.__main__.WHEELS", tmp_path / "wheels")
+    monkeypatch.setattr("deployment.deploy.WHEELS", tmp_path / "wheels")
     deploy(MODEL=str(model), DRY_RUN="1")
     capsys.readouterr()
     for wheel in (tmp_path / "wheels").glob("*/*.whl"):

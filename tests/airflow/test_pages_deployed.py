@@ -12,8 +12,8 @@ import requests
 from api_server import running_api_server
 from deployments import files_of_checkout
 
-from deploy import pages
-from deploy.plan import zip_plugins
+from deployment import pages
+from deployment.plan import zip_plugins
 from tests.ports import free_port
 from tests.published_runs import published, write_lake
 

@@ -26,7 +26,7 @@ import pyarrow as pa
 from orchard.lake.parquet import from_parquet
 from orchard.report.loading.rows import read_file
 from orchard.lake.storage_files import FileStorage
-from purge.rows import without
+from erasure.rows import without
 
 before = set(os.listdir("/proc/self/task"))
 READ

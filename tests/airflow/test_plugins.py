@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from deployments import ROOT, files_of_checkout
 
-from deploy.plan import zip_plugins
+from deployment.plan import zip_plugins
 
 # A module that the loader imports once more replaces the first one: it is seen when its code is executed.
 LOAD = """

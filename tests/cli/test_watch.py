@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from cli.compute import Watch
 from orchard.lake.storage_files import FileStorage
+from orchard_cli.pipeline import Watch
 from orchard_jobs.run_folder import RunFolder
 
 Told = list[tuple[str, dict[str, Any]]]

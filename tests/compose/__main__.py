@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from local.compose_env import fill, made_here, make_folders, read, write
+from local_airflow.compose_env import fill, made_here, make_folders, read, write
 from tests.compose.checks import (
     check_loopback_only,
     check_no_secret_is_told,
@@ -94,7 +94,15 @@ def drop_images(lake: Path, uid: int) -> None:
     if os.environ.get("IMAGES"):
         shutil.copytree(os.environ["IMAGES"], images, dirs_exist_ok=True)
     else:
-        draw = ["venv/bin/python", "local/sample_images.py", "/images", "--classes", "3", "--per-class", "20"]
+        draw = [
+            "venv/bin/python",
+            "local_airflow/sample_images.py",
+            "/images",
+            "--classes",
+            "3",
+            "--per-class",
+            "20",
+        ]
         mount = ["--rm", "--user", f"{uid}:0", "--volume", f"{images}:/images"]
         run("docker", "run", *mount, "orchard-spark:local", *draw)
     say(f"{len(list_images(lake))} images are in {images}/<label>/")

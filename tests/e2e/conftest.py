@@ -1,11 +1,10 @@
-"""Runs `make demo`'s command in a process of its own, as a user does."""
+"""Runs `orchard demo` in a process of its own, as a user does."""
 
 import csv
 import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,17 +97,14 @@ def start_demo(tmp_path: Path, weights: Path) -> Iterator[StartDemo]:
     started: list[Demo] = []
 
     def start(images: Path, **variables: str) -> Demo:
-        environment = {
-            **{name: value for name, value in os.environ.items() if name not in ("EMR_PORT", "PORT")},
-            "IMAGES": str(images),
-            "WEIGHTS": str(weights),
-            "LAKE": str(tmp_path / "a lake"),
-            "ORCHARD_STATE": str(tmp_path / "state"),
-            **variables,
+        environment = {**os.environ, "ORCHARD_STATE": str(tmp_path / "state"), **variables}
+        options = {
+            "images": images,
+            "weights": environment.pop("WEIGHTS", weights),
+            "lake": tmp_path / "a lake",
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "local.demo"],
-            cwd=ROOT,
+            [ROOT / ".venv" / "bin" / "orchard", "demo", *(f"--{name}={at}" for name, at in options.items())],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from local.airflow_env import serving_at
+from local_airflow.airflow_env import serving_at
 from local_emr.launcher import running_emr
 from tests.airflow_server import Airflow, ScheduledRun, Trigger
 from tests.faults.checks import Reference

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from local.airflow_env import AirflowEnv, serving_at
-from local.node import ROOT
+from local_airflow.airflow_env import AirflowEnv, serving_at
+from local_spark.node import ROOT
 from tests.airflow_server import Airflow, serving
 
 DAG_FILE = Path(__file__).parent / "dags" / "scenario.py"

@@ -201,7 +201,7 @@ def test_the_slow_store_answers_late_and_only_with_what_is_in_its_folder(
 
 
 def test_a_quick_bench_is_of_few_images_and_parts() -> None:
-    quick, whole = Request.from_env({"N": "300", "ROUNDS": "1"}), Request.from_env({})
+    quick, whole = Request.parse(["--count=300", "--rounds=1"]), Request.parse([])
     assert (quick.count, quick.many, quick.rounds, quick.parts) == (300, 300, 1, ("pipelines", "limit"))
     assert (whole.count, whole.many, whole.rounds) == (3000, 10_000, 3)
     assert whole.parts == ("pipelines", "limit", "reduce", "refit", "stores", "sizing")
@@ -210,16 +210,16 @@ def test_a_quick_bench_is_of_few_images_and_parts() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"N": "many"}, "N=many: it takes a whole number from 1. correct it."),
-        ({"ROUNDS": "0"}, "ROUNDS=0: it takes a whole number from 1. correct it."),
+        ("--count=many", "--count=many: it takes a whole number from 1. correct it."),
+        ("--rounds=0", "--rounds=0: it takes a whole number from 1. correct it."),
         (
-            {"PARTS": "limit all"},
-            "PARTS=limit all: the parts are pipelines limit reduce refit stores sizing peers. "
+            "--parts=limit all",
+            "--parts=limit all: the parts are pipelines limit reduce refit stores sizing peers. "
             "name some of them.",
         ),
     ],
 )
-def test_what_cannot_be_run_is_refused_in_one_line(given: dict[str, str], message: str) -> None:
+def test_what_cannot_be_run_is_refused_in_one_line(given: str, message: str) -> None:
     with pytest.raises(OrchardError) as caught:
-        Request.from_env(given)
+        Request.parse([given])
     assert str(caught.value) == message

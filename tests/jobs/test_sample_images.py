@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from local import sample_images
+from local_airflow import sample_images
 
 CLASSES, PER_CLASS = 12, 4
 

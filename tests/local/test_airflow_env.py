@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.airflow_env import AirflowEnv
+from local_airflow.airflow_env import AirflowEnv
 
 
 def test_no_credential_or_endpoint_of_the_callers_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from local.class_archive import ClassArchive
-from local.node import NODE_ENV, NODE_PYTHON
+from local_spark.class_archive import ClassArchive
+from local_spark.node import NODE_ENV, NODE_PYTHON
 
 # A driver of PySpark is a child of its JVM.
 PROGRAM = """

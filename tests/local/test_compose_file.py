@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local import compose_env
+from local_airflow import compose_env
 from tests.ingredients import ROOT
 
 TEXT = (ROOT / "docker-compose.yaml").read_text()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from local.current_model import find_weights, point_to
-from local.node import Model, NodeError
+from local_spark.model import Model, find_weights, point_to
+from orchard_jobs.errors import OrchardError
 
 
 def test_the_link_leads_to_the_newest_artefact_wherever_the_lake_is(tmp_path: Path) -> None:
@@ -23,5 +23,5 @@ def test_one_file_of_weights_is_taken_and_of_two_none(tmp_path: Path) -> None:
     (tmp_path / "a.h5").touch()
     assert find_weights(tmp_path) == tmp_path / "a.h5"
     (tmp_path / "b.keras").touch()
-    with pytest.raises(NodeError, match=r"a\.h5, b\.keras in .*: one of them makes the model"):
+    with pytest.raises(OrchardError, match=r"a\.h5, b\.keras in .*: one of them makes the model"):
         find_weights(tmp_path)

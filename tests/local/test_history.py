@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,8 @@ from tests.ingredients import ROOT, run_orchard
 from tests.ports import free_port
 from tests.waiting import wait_for
 
+ORCHARD = ROOT / ".venv" / "bin" / "orchard"
+
 
 def run_of(lake: Path) -> str:
     return str(json.loads((lake / "latest.json").read_text())["run"])
@@ -33,9 +34,10 @@ def port() -> int:
 
 @pytest.fixture
 def history(lake: Path, port: int, tmp_path: Path) -> Iterator[psutil.Process]:
-    """`make history`'s command."""
-    environment = {**os.environ, "LAKE": str(lake), "PORT": str(port), "ORCHARD_STATE": str(tmp_path)}
-    with subprocess.Popen([sys.executable, "-m", "local.history"], cwd=ROOT, env=environment) as process:
+    """`orchard history`."""
+    environment = {**os.environ, "ORCHARD_STATE": str(tmp_path)}
+    options = ["history", "--lake", str(lake), "--port", str(port)]
+    with subprocess.Popen([ORCHARD, *options], env=environment) as process:
         yield psutil.Process(process.pid)
         process.terminate()
 
@@ -87,19 +89,15 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(lake: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("options", "said"),
     [
-        ({"LAKE": "nowhere"}, "nowhere/logs/spark-events: the first run of a lake makes it"),
-        ({"LAKE": "s3://b/lake/"}, "aws s3 sync s3://b/lake/logs/spark-events"),
-        ({"PORT": "http"}, "PORT=http: it takes a number from 1 to 65535"),
+        (["--lake=nowhere"], "nowhere/logs/spark-events: the first run of a lake makes it"),
+        (["--lake=s3://b/lake/"], "aws s3 sync s3://b/lake/logs/spark-events"),
+        (["--port=http"], "'--port'"),
     ],
 )
-def test_what_there_is_no_history_of_is_one_clear_line(
-    variables: dict[str, str], said: str, lake: Path
-) -> None:
-    environment = {**os.environ, "LAKE": str(lake), **variables}
-    command = [sys.executable, "-m", "local.history"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+def test_what_there_is_no_history_of_is_one_clear_line_and_a_hint(options: list[str], said: str) -> None:
+    done = subprocess.run([ORCHARD, "history", *options], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert said in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert done.stderr.count("\n") == 2

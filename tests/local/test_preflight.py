@@ -1,4 +1,4 @@
-"""Bad arguments of `make demo` and `make up` get one line with the remedy, before any work."""
+"""Bad arguments of `make demo` and `make up` get one line and the remedy, before any work."""
 
 import os
 import socket
@@ -19,11 +19,12 @@ FREE_PORT = 45871  # as far as one can know
 @pytest.fixture
 def check(tmp_path: Path) -> Check:
     def run(target: str, **variables: object) -> "subprocess.CompletedProcess[str]":
-        environment = {"PATH": os.environ["PATH"], "LAKE": str(tmp_path / "lake")}
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "spark_jobs")}
+        environment["LAKE"] = str(tmp_path / "lake")
         if "JAVA_HOME" in os.environ:
             environment["JAVA_HOME"] = os.environ["JAVA_HOME"]
         return subprocess.run(
-            [sys.executable, ROOT / "local" / "preflight.py", target],
+            [sys.executable, ROOT / "local_airflow" / "preflight.py", target],
             env={**environment, **{name: str(value) for name, value in variables.items()}},
             cwd=tmp_path,
             capture_output=True,
@@ -81,8 +82,8 @@ def test_a_bad_argument_gets_one_line_and_exit_code_2(
     (tmp_path / "a file").touch()
     done = check("demo", **variables)
     assert done.returncode == 2
-    assert done.stderr.startswith(f"orchard: {said}")
-    assert done.stderr.count("\n") == 1
+    line, hint = done.stderr.splitlines()
+    assert f"{line} {hint.removeprefix('hint: ')}".startswith(f"orchard: {said}")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_a_bad_argument_gets_one_line_and_exit_code_2(
 def test_spark_runs_on_java_17_and_21_only(check: Check, tmp_path: Path, version: str, code: int) -> None:
     done = check("setup", JAVA_HOME=fake_java(tmp_path / "jdk", version))
     assert done.returncode == code
-    assert (": Spark needs Java 17 or 21. Install a JDK 17 or 21" in done.stderr) == (code == 2)
+    assert (": Spark needs Java 17 or 21.\nhint: Install a JDK 17 or 21" in done.stderr) == (code == 2)
 
 
 def test_a_machine_without_java_is_told_so(check: Check, tmp_path: Path) -> None:

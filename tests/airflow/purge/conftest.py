@@ -8,9 +8,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from erasure.holdings import S3Holdings
 from orchard.lake.layout import Lake
 from orchard.lake.storage_s3 import S3Storage
-from purge.holdings import S3Holdings
 from tests.airflow.purge.places import Place, folder_place
 
 

@@ -11,6 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from erasure.holdings import FileHoldings, Held, Holdings
+from erasure.plan import Plan
+from erasure.purge import build_plan
+from erasure.request import Request
 from orchard.lake.event_logs import event_log_folder
 from orchard.lake.layout import Lake
 from orchard.lake.ledger import LEDGER_SCHEMA
@@ -20,10 +24,6 @@ from orchard.lake.run_index import RunIndex
 from orchard.lake.storage_files import FileStorage
 from orchard.publishing.csv_cells import cell_of
 from orchard.publishing.publish import to_json
-from purge.__main__ import make_plan
-from purge.holdings import FileHoldings, Held, Holdings
-from purge.plan import Plan
-from purge.request import Request
 
 OLD = datetime.now(UTC) - timedelta(days=3)
 
@@ -38,10 +38,12 @@ class Place:
     holdings: Holdings
 
     def plan(self, **given: str) -> Plan:
-        return make_plan(self.request(**given), self.storage, self.holdings, self.holdings)
+        return build_plan(self.request(**given), self.storage, self.holdings, self.holdings)
 
     def request(self, **given: str) -> Request:
-        return Request.from_env({"ORCHARD_LAKE": self.lake.uri, "ORCHARD_IMAGES": self.images, **given})
+        environ = {"ORCHARD_LAKE": self.lake.uri, "ORCHARD_IMAGES": self.images, **given}
+        run, image = given.get("RUN", ""), given.get("IMAGE", "")
+        return Request.build(environ, run=run, image=image, everything="ALL" in given)
 
     def purge(self, **given: str) -> Plan:
         plan = self.plan(**given)

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
+from erasure.holdings import S3Holdings
 from orchard_jobs.errors import OrchardError
-from purge.holdings import S3Holdings
 
 
 def test_more_versions_than_s3_deletes_at_once_all_go(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("purge.holdings.MOST_AT_ONCE", 5)
+    monkeypatch.setattr("erasure.holdings.MOST_AT_ONCE", 5)
     with mock_aws():
         client.create_bucket(Bucket="orchard")
         client.put_bucket_versioning(Bucket="orchard", VersioningConfiguration={"Status": "Enabled"})

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
+from erasure.holdings import S3Holdings
 from orchard.lake.layout import Lake
 from orchard.lake.parquet import from_parquet
 from orchard.lake.storage_s3 import S3Storage
 from orchard_jobs.errors import OrchardError
-from purge.holdings import S3Holdings
 from tests.airflow.purge.places import Place, lines
 
 OF_ALL_ROWS = ("statistics/statistics.npz", "report.html")

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from erasure.rows import without
 from orchard.lake.parquet import from_parquet, open_parquet
 from orchard.publishing.csv_cells import cell_of, text_of
 from orchard.publishing.publish import to_json
-from purge.rows import without
 from tests.airflow.purge.places import lines, parquet
 
 NAMES = ["a", 'b,"c"', "line\nbreak", "é 🍎/1.jpg", "=1+1.jpg", "'quoted", "\tx", "a\r\nb", "ab"]

@@ -35,7 +35,9 @@ def test_the_newest_run_is_refused(nights: Place) -> None:
 
 
 def test_a_run_whose_features_later_runs_need_is_refused_with_their_number(nights: Place) -> None:
-    message = r"^the features of r1 are needed by 2 of the later runs, 2 rows .* by r2: a, e: .* IMAGE=<path>"
+    message = (
+        r"^the features of r1 are needed by 2 of the later runs, 2 rows .* by r2: a, e: .* --image=<path>"
+    )
     with pytest.raises(OrchardError, match=message):
         nights.plan(RUN="r1")
 

@@ -1,5 +1,0 @@
-"""``python -m cli``: the command ``orchard``."""
-
-from cli.app import main
-
-main()

@@ -1,1 +1,0 @@
-"""``make deploy``: a git revision, its wheels and a model into a bucket, for EMR and managed Airflow."""

@@ -1,5 +1,0 @@
-"""Why nothing is deployed."""
-
-
-class DeployError(Exception):
-    """One line: what was found, the rule, the remedy."""

@@ -1,0 +1,67 @@
+"""The model artefact that is deployed: a folder with a card, which says what its files are."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchard_jobs.errors import OrchardError
+
+CARD = "card.json"
+MAKE_ONE = "`orchard model --models=DIR` makes one and prints its URI"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model artefact: where it will be, and its files, the card last; none if it is there."""
+
+    uri: str
+    files: Mapping[str, Path]
+
+
+def find_model(asked: str | None, bucket: str, deployed: str | None) -> Model:
+    """Return the model ``asked`` for: a folder here, or a URI in S3; without one, what is deployed already.
+
+    Raises:
+        OrchardError: if there is none, or a file is not what its card says.
+    """
+    given = asked or deployed
+    if not given:
+        raise OrchardError(
+            "no model is given", rule="none is deployed yet", remedy=f"Give a model artefact: {MAKE_ONE}"
+        )
+    if given.startswith("s3://"):
+        return Model(given.rstrip("/"), {})
+    folder = Path(given.removeprefix("file://")).expanduser()
+    card = _read_card(folder, given)
+    files = {name: folder / name for name in [*sorted(card["files"]), CARD]}
+    for name, digest in card["files"].items():
+        _refuse_other_bytes(files[name], str(digest))
+    return Model(f"s3://{bucket}/models/{card['id']}", files)
+
+
+def _read_card(folder: Path, given: str) -> dict[str, Any]:
+    try:
+        card: dict[str, Any] = json.loads((folder / CARD).read_bytes())
+        names = [str(card["id"]), *card["files"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise OrchardError(
+            f"the model {given}",
+            rule=f"it has no usable {CARD}",
+            remedy=f"Give the folder of a model artefact: {MAKE_ONE}",
+        ) from None
+    if any(Path(name).name != name or name in ("", "..") for name in names):
+        raise OrchardError(
+            f"the model {given}", rule=f"its {CARD} names what is outside its folder", remedy="Do not use it"
+        )
+    return card
+
+
+def _refuse_other_bytes(path: Path, digest: str) -> None:
+    found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "none: it is missing"
+    if found != digest:
+        raise OrchardError(
+            f"{path} has SHA-256 {found}", rule=f"its card says {digest}", remedy="Export the model again"
+        )

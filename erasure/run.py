@@ -1,0 +1,118 @@
+"""Purging one run: everything that it has written, if neither readers nor later runs need it."""
+
+import json
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from erasure.holdings import Held, Holdings
+from erasure.plan import Plan
+from orchard.lake.deletion import take_out
+from orchard.lake.event_logs import event_logs_of
+from orchard.lake.feature_references import find_needs, paths_with_features
+from orchard.lake.layout import Lake, is_slug
+from orchard.lake.ledger import read_ledger
+from orchard.lake.objects import Storage
+from orchard.lake.retention import MAY_WORK, is_idle
+from orchard.lake.run_index import RunIndex
+from orchard_jobs.errors import OrchardError
+
+
+def plan_run(slug: str, lake: Lake, logs: str, storage: Storage, holdings: Holdings) -> Plan:
+    """Return how to purge the run ``slug``, published or not.
+
+    Raises:
+        OrchardError: if there is no such run, or it is needed.
+    """
+    if not is_slug(slug):
+        raise _no_run(slug, lake)
+    history = RunIndex.load(storage, lake)
+    is_published = slug in history
+    if is_published:
+        _refuse_needed(slug, lake, storage, history)
+    else:
+        _refuse_working(slug, lake, storage)
+    others = [run.run for run in history.runs if run.run != slug]
+    deleted = (
+        *holdings.of(lake.ledger_entry(slug)),
+        *holdings.below(lake.run(slug).uri),
+        *_basis(slug, lake, storage, holdings, others),
+        *_logs(slug, lake, logs, storage, holdings),
+    )
+    if not deleted and not is_published:
+        raise _no_run(slug, lake)
+
+    def carry_out() -> None:
+        if is_published:
+            take_out(storage, lake, [slug])
+        holdings.erase(deleted)
+
+    named = "latest.json no longer names it." if is_published else "It was not published."
+    return Plan(f"Run {slug} of {lake.uri}", lake.uri, deleted, carry_out, notes=(named,))
+
+
+def _refuse_needed(slug: str, lake: Lake, storage: Storage, history: RunIndex) -> None:
+    if slug == history.latest:
+        raise OrchardError(
+            f"{slug} is the newest run",
+            rule="readers read it, and the next run continues it",
+            remedy="purge it once another is published, or everything: --all (ALL=1)",
+        )
+    others = [run.run for run in history.runs if run.run != slug]
+    needing = find_needs(storage, lake, others, history.newest() - {slug}).get(slug)
+    if needing:
+        run, rows = max(needing.items(), key=lambda item: item[1])
+        paths = paths_with_features(read_ledger(storage, lake, run), slug)
+        raise OrchardError(
+            f"the features of {slug} are needed by {len(needing)} of the later runs, "
+            f"{rows} rows of them by {run}: {', '.join(paths[:3])}{', …' if len(paths) > 3 else ''}",
+            rule="a refit reads the features of all images of the result, whichever run has made them",
+            remedy="erase images with --image=<path> (IMAGE=<path>); or purge the run once these images have "
+            "been changed or deleted, and newer runs are published",
+        )
+
+
+def _refuse_working(slug: str, lake: Lake, storage: Storage) -> None:
+    """A run that has got to run.json has no job left that could be at work."""
+    folder, since = lake.run(slug), datetime.now(UTC) - MAY_WORK
+    is_over = "run.json" in storage.names(folder.uri)
+    if not is_over and storage.objects(folder.uri) and not is_idle(storage, folder.uri, since):
+        raise OrchardError(
+            f"{slug} is not published, and has written something since {since:%Y-%m-%d %H:%M} UTC",
+            rule="a run that may be at work stays",
+            remedy=f"mark it failed in Airflow, and purge it {MAY_WORK.days} days after its last write",
+        )
+
+
+def _basis(
+    slug: str, lake: Lake, storage: Storage, holdings: Holdings, others: Iterable[str]
+) -> Iterable[Held]:
+    """Return the basis that this run alone has."""
+    basis_id = _read(storage, f"{lake.run(slug).basis}/basis.json").get("basis_id", "")
+    used = {record["basis_id"] for record in RunIndex.load(storage, lake).records(others).values()}
+    return holdings.below(lake.basis(basis_id)) if is_slug(basis_id) and basis_id not in used else ()
+
+
+def _logs(slug: str, lake: Lake, logs: str, storage: Storage, holdings: Holdings) -> Iterable[Held]:
+    """Return what EMR has logged of its cluster, if run.json says which that was, and Spark of its jobs."""
+    cluster = str((_read(storage, lake.run(slug).run_json).get("cluster") or {}).get("id"))
+    is_cluster = re.fullmatch(r"j-[A-Z0-9]+", cluster) is not None
+    folders = [*([f"{logs}/{cluster}"] if is_cluster else []), *event_logs_of(slug, logs, storage)]
+    return [held for folder in folders for held in holdings.below(folder)]
+
+
+def _read(storage: Storage, uri: str) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(storage.read(uri).data)
+    except (FileNotFoundError, ValueError):
+        return {}
+    return content
+
+
+def _no_run(slug: str, lake: Lake) -> OrchardError:
+    return OrchardError(
+        f"no run {slug!r}",
+        rule=f"a run is named as its folder in {lake.runs}",
+        remedy=f"see there, or in {lake.latest}",
+    )

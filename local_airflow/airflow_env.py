@@ -1,0 +1,96 @@
+"""The environment in which Airflow runs here: as in production, but for where things are."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from local_spark.node import CODE, NODE_ENV, ROOT
+
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "JAVA_HOME", "SSL_CERT_FILE")
+
+
+@dataclass(frozen=True)
+class AirflowEnv:
+    """An Airflow of our own: its home, and what the DAG is to work on.
+
+    Args:
+        home: AIRFLOW_HOME; holds the metadata database and the logs.
+        lake: The folder of the lake.
+        images: The folder of ``<label>/<image>``.
+        model: URI of the model artefact.
+        emr_url: Endpoint of the local EMR.
+        extra: Further variables. The caller's own ORCHARD_* variables win over all of them.
+    """
+
+    home: Path
+    lake: Path
+    images: Path
+    model: str
+    emr_url: str
+    extra: dict[str, str]
+
+    def variables(self) -> dict[str, str]:
+        """Return the whole environment: nothing else of the caller's gets in, no AWS account least of all."""
+        return {
+            **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+            "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "spark_jobs"), str(ROOT)]),
+            **self._airflow(),
+            **self._aws(),
+            **self._orchard(),
+            **self.extra,
+            **{name: value for name, value in os.environ.items() if name.startswith("ORCHARD_")},
+        }
+
+    def _airflow(self) -> dict[str, str]:
+        return {
+            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home}/airflow.db",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        }
+
+    def _aws(self) -> dict[str, str]:
+        return {
+            "AWS_ENDPOINT_URL_EMR": self.emr_url,
+            # The local EMR asks for no credentials, but botocore does not sign without any.
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def _orchard(self) -> dict[str, str]:
+        return {
+            "ORCHARD_LAKE": f"file://{self.lake}",
+            "ORCHARD_IMAGES": f"file://{self.images}",
+            "ORCHARD_MODEL": self.model,
+            "ORCHARD_CODE": f"file://{CODE}",
+            "ORCHARD_NODE_ENV": str(NODE_ENV),
+            # The node's environment is made with TensorFlow here, to export the model.
+            "ORCHARD_BOOTSTRAP_ARGS": "--with-tensorflow",
+            "ORCHARD_POLL_INTERVAL": "1",
+            "ORCHARD_LOG_TIMEOUT": "10",
+            "ORCHARD_DRIVER_MEMORY": "2g",
+        }
+
+
+def serving_at(port: int) -> dict[str, str]:
+    """Return what Airflow's processes need when they are started one by one: where on loopback to meet."""
+    url = f"http://127.0.0.1:{port}"
+    return {
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        # A trigger must not fire before the scheduler, on a busy machine, has seen its task's process end.
+        "ORCHARD_POLL_INTERVAL": "3",
+    }

@@ -1,0 +1,147 @@
+"""``orchard demo``: the real DAG on a local EMR, from a folder of images to a CSV, with a summary."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bootstrap import package
+from local_airflow.airflow_env import AirflowEnv
+from local_airflow.summary import ClusterSeen, summarize
+from local_airflow.watch import Watch, read_json
+from local_emr.launcher import EmrDidNotStartError, running_emr
+from local_spark.model import Model, provide_model
+from local_spark.node import CODE, NODE_PYTHON, ROOT, STATE, run_node_python
+from local_spark.processes import find_error, stop_session
+from orchard_jobs.errors import OrchardError
+
+DAG_ID = "orchard_features"
+LOOK_INTERVAL = 0.3  # seconds
+DEMO_SETTINGS = {"ORCHARD_RETRIES": "0"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run the DAG on; preflight.py has checked it.
+
+    Args:
+        images: Sample images are drawn where there are none.
+        weights: Keras's own where there are none.
+        lake: Where results go.
+        emr_port: Of the local EMR; 0 for any.
+    """
+
+    images: Path | None
+    weights: Path | None
+    lake: Path
+    emr_port: int
+
+    def provide_images(self) -> Path:
+        """Return the folder of images."""
+        return self.images or draw_samples()
+
+    def provide_model(self) -> Model:
+        """Put the model artefact into the lake. Raises OrchardError for weights of another network."""
+        return provide_model(self.weights, self.lake)
+
+
+def draw_samples() -> Path:
+    """Return a folder of drawn sample images; the same ones every time."""
+    folder = STATE / "samples"
+    run_node_python([str(ROOT / "local_airflow" / "sample_images.py"), str(folder)])
+    return folder
+
+
+def unwind_on_signals() -> None:
+    """Let SIGTERM and SIGHUP unwind the context managers as Ctrl-C does, so that no process is left."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+
+
+def run_demo(request: Request) -> bool:
+    """Run the DAG once and print the summary; say whether a result is published.
+
+    Raises:
+        OrchardError: for weights that are not what they should be, or a local EMR that does not start.
+    """
+    package.main(CODE)
+    images, model = request.provide_images(), request.provide_model()
+    if model.advice:
+        print(f"WARNING  {model.advice}", flush=True)
+    home = STATE / "demo"
+    home.mkdir(parents=True, exist_ok=True)
+    with _running_emr(home, request.emr_port) as emr_url:
+        environment = AirflowEnv(home, request.lake, images, model.uri, emr_url, DEMO_SETTINGS).variables()
+        watch = Watch(emr_url, home / "emr.log", request.lake / "runs")
+        succeeded = run_dag(environment, home / "airflow.log", watch)
+        return report_outcome(request.lake, watch, model, succeeded=succeeded, log=home / "airflow.log")
+
+
+@contextlib.contextmanager
+def _running_emr(home: Path, port: int) -> Iterator[str]:
+    log = home / "emr.log"
+    try:
+        with running_emr(NODE_PYTHON, home / "emr", port=port, log_file=log) as emr_url:
+            yield emr_url
+    except EmrDidNotStartError as error:
+        raise OrchardError(
+            str(error), rule="the DAG's steps run on it", remedy=f"what it said is in {log}"
+        ) from error
+
+
+def run_dag(environment: dict[str, str], log: Path, watch: Watch) -> bool:
+    """Run the DAG in a process of its own, watching it; say whether it succeeded."""
+    airflow = [sys.executable, "-m", "airflow"]
+    with log.open("wb") as output:
+        io: dict[str, Any] = {
+            "env": environment,
+            "stdin": subprocess.DEVNULL,
+            "stdout": output,
+            "stderr": output,
+        }
+        if subprocess.run([*airflow, "db", "migrate"], check=False, **io).returncode:
+            return False
+        command = [*airflow, "dags", "test", DAG_ID]
+        with subprocess.Popen(command, start_new_session=True, **io) as process:
+            try:
+                while process.poll() is None:
+                    watch.look()
+                    _wait(process, LOOK_INTERVAL)
+            except BaseException:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not stop the cleaning up
+                stop_session(process)
+                raise
+            watch.look()
+            return process.returncode == 0
+
+
+def report_outcome(lake: Path, watch: Watch, model: Model, *, succeeded: bool, log: Path) -> bool:
+    """Print what came of it; say whether it is as it should be."""
+    latest = read_json(lake / "latest.json")
+    folder = watch.run_folder
+    is_published = folder is not None and latest.get("run") == folder.name
+    if succeeded and folder and is_published:
+        run = read_json(folder / "run.json")
+        cluster = ClusterSeen(watch.cluster_states(), watch.idle_seconds())
+        print(f"\n{summarize(run, latest['run_json'], cluster, model.advice)}")
+        return True
+    if succeeded and latest and not folder:
+        print(f"\nNo new images: no cluster was created. The newest result is {latest['csv']}")
+        return True
+    print(
+        f"\norchard: the run failed, {'though it is' if is_published else 'nothing was'} published. "
+        f"{find_error(log.read_text(errors='replace')) or 'It left no error.'}\nThe whole log: {log}",
+        file=sys.stderr,
+    )
+    return False
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)

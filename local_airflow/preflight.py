@@ -1,0 +1,176 @@
+"""Checks what was asked for before any work is done: ``python3 local_airflow/preflight.py demo|up|setup``.
+
+Run by make with whatever Python the machine has, before anything is installed: standard library only, with
+``spark_jobs`` on the PYTHONPATH. It then reads the variables that the Makefile passes on: IMAGES, WEIGHTS,
+LAKE, PORT, EMR_PORT. The command line gives it its options.
+"""
+
+from __future__ import annotations  # so that an old Python gets as far as the message about itself
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from orchard_jobs.errors import OrchardError
+
+PYTHONS = ((3, 11), (3, 13))
+JAVAS = (17, 21)
+DEFAULT_UI_PORT = "8080"
+WEIGHTS_SUFFIXES = (".h5", ".keras")
+GLOB_CHARACTERS = "*?[]{}\\,"  # Hadoop would expand these in a path
+
+
+class Asked:
+    """What was asked for, by the names of make's variables.
+
+    Args:
+        values: '' or none where nothing was given.
+        spell: Returns the name that whoever gave it knows.
+    """
+
+    def __init__(self, values: Mapping[str, str], spell: Callable[[str], str] = str) -> None:
+        self._values = values
+        self.spell = spell
+
+    def value(self, name: str, default: str = "") -> str:
+        return self._values.get(name) or default
+
+    def show(self, name: str, default: str = "") -> str:
+        return f"{self.spell(name)}={self.value(name, default)}"
+
+
+def main(target: str) -> int:
+    """Check make's variables; return the exit code."""
+    try:
+        check(target, Asked(os.environ))
+    except OrchardError as error:
+        print(f"orchard: {error.message}\nhint: {error.hint}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def check(target: str, asked: Asked) -> None:
+    """Check the machine, and what a target was given. Raises OrchardError."""
+    check_python()
+    check_java()
+    if target in ("demo", "up"):
+        for check_asked in (check_images, check_weights, check_lake, check_emr_port):
+            check_asked(asked)
+    if target == "up":
+        check_port("PORT", asked, DEFAULT_UI_PORT)
+
+
+def check_python() -> None:
+    lowest, highest = PYTHONS
+    if not lowest <= sys.version_info[:2] <= highest:
+        raise OrchardError(
+            f"Python {sys.version_info[0]}.{sys.version_info[1]}",
+            rule="it must be 3.11, 3.12 or 3.13",
+            remedy="Name one that is: make PYTHON=python3.11 …",
+        )
+
+
+def check_java() -> None:
+    java = _find_java()
+    rule, remedy = "Spark needs Java 17 or 21", "Install a JDK 17 or 21 and set JAVA_HOME to it"
+    if java is None:
+        raise OrchardError("no java in JAVA_HOME or on the PATH", rule=rule, remedy=remedy)
+    version = _java_version(java)
+    if version not in JAVAS:
+        raise OrchardError(f"{java} is Java {version or 'of an unknown version'}", rule=rule, remedy=remedy)
+
+
+def check_images(asked: Asked) -> None:
+    given = asked.value("IMAGES")
+    if not given:
+        return
+    folder, remedy = Path(given).expanduser(), "Give the folder that holds the <label>/<image> folders"
+    if not folder.is_dir():
+        raise OrchardError(asked.show("IMAGES"), rule="no such folder", remedy=remedy)
+    if not any(
+        _is_visible(Path(parent, name), folder) for parent, _, names in os.walk(folder) for name in names
+    ):
+        raise OrchardError(asked.show("IMAGES"), rule="no file in it", remedy=remedy)
+
+
+def check_weights(asked: Asked) -> None:
+    given = asked.value("WEIGHTS")
+    if given and (not Path(given).expanduser().is_file() or not given.endswith(WEIGHTS_SUFFIXES)):
+        raise OrchardError(
+            asked.show("WEIGHTS"),
+            rule="it must be an existing .h5 or .keras file",
+            remedy="Without it, Keras's own are used",
+        )
+
+
+def check_lake(asked: Asked) -> None:
+    folder = Path(asked.value("LAKE", "lake")).expanduser().absolute()
+    shown, images = asked.show("LAKE", "lake"), asked.value("IMAGES")
+    if any(character in str(folder) for character in GLOB_CHARACTERS):
+        raise OrchardError(
+            shown, rule=f"none of {GLOB_CHARACTERS} may be in its path", remedy="Choose another"
+        )
+    if images and folder.resolve().is_relative_to(Path(images).expanduser().resolve()):
+        rule = f"it is inside {asked.show('IMAGES')}, of which it would become a part"
+        raise OrchardError(shown, rule=rule, remedy="Choose another")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OrchardError(
+            shown,
+            rule=f"cannot write there ({error.strerror})",
+            remedy="Choose a folder that you may write to",
+        ) from None
+
+
+def check_emr_port(asked: Asked) -> None:
+    if asked.value("EMR_PORT"):
+        check_port("EMR_PORT", asked)
+
+
+def check_port(name: str, asked: Asked, default: str = "") -> None:
+    given, shown = asked.value(name, default), asked.show(name, default)
+    if not given.isdigit() or not 1 <= int(given) <= 65535:
+        raise OrchardError(shown, rule="it must be a number from 1 to 65535", remedy="Give another one")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", int(given)))
+        except OSError as error:
+            remedy = (
+                f"Give a free one: {asked.spell(name)}=<port>. `make down` or `orchard down` ends what is up"
+            )
+            raise OrchardError(shown, rule=f"{error.strerror} on 127.0.0.1", remedy=remedy) from None
+
+
+def _is_visible(path: Path, root: Path) -> bool:
+    return not any(part.startswith(".") for part in path.relative_to(root).parts)
+
+
+def _find_java() -> str | None:
+    home = os.environ.get("JAVA_HOME")
+    return shutil.which("java", path=str(Path(home, "bin"))) if home else shutil.which("java")
+
+
+def _java_version(java: str) -> int | None:
+    """Return the feature version: 17 for ``17.0.15``, 8 for ``1.8.0``."""
+    try:
+        said = subprocess.run(
+            [java, "-version"], capture_output=True, text=True, timeout=30, check=True
+        ).stderr
+    except (OSError, subprocess.SubprocessError):
+        return None
+    found = re.search(r'version "(?:1\.)?(\d+)', said)
+    return int(found.group(1)) if found else None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

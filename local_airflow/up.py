@@ -1,0 +1,134 @@
+"""``orchard up`` and ``orchard down``: Airflow with its UI and a local EMR, in the background."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bootstrap import package
+from local_airflow.demo import DAG_ID, Request
+from local_airflow.serve import Serving
+from local_spark.node import CODE, ROOT, STATE
+from orchard_jobs.errors import OrchardError
+
+HOME = STATE / "up"
+PID_FILE = HOME / "serve.pid"
+SERVER = "local_airflow.serve"
+START_SECONDS = 180.0
+STOP_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where Airflow is, and what it works on."""
+
+    port: int
+    lake: Path
+    images: Path
+    warning: str | None
+
+    def describe(self) -> str:
+        password_file = HOME / "simple_auth_manager_passwords.json.generated"
+        lines = [
+            f"Airflow    http://127.0.0.1:{self.port}/dags/{DAG_ID}",
+            f"user       admin, whose password is in {password_file}",
+            f"images     {self.images}",
+            f"lake       {self.lake}",
+            "stop       orchard down, or make down",
+        ]
+        return "\n".join([*lines, *([f"WARNING    {self.warning}"] if self.warning else [])])
+
+
+def start_airflow(request: Request, port: int) -> Address | None:
+    """Start Airflow and the local EMR; return where they are once they work, None where that does not come.
+
+    Raises:
+        OrchardError: where they are up already, or the weights are not what they should be.
+    """
+    refuse_second()
+    package.main(CODE)
+    images, model = request.provide_images(), request.provide_model()
+    process = _start_process(request, images, model.uri, port)
+    if not _wait_until_ready(process, port):
+        process.terminate()
+        return None
+    return Address(port, request.lake, images, model.advice)
+
+
+def refuse_second() -> None:
+    """Raise OrchardError where an earlier `orchard up` is still up."""
+    if _find_running() is not None:
+        raise OrchardError(
+            "it is up already", rule="one Airflow is enough", remedy="`orchard down` or `make down` stops it"
+        )
+
+
+def stop_airflow() -> bool:
+    """Stop what `orchard up` started, with every process below it; say whether there was any."""
+    process = _find_running()
+    if process is None:
+        return False
+    tree = [process, *process.children(recursive=True)]
+    process.terminate()  # it ends its clusters and Airflow's processes in order
+    _, alive = psutil.wait_procs(tree, STOP_SECONDS)
+    for one in alive:
+        one.kill()
+    PID_FILE.unlink(missing_ok=True)
+    return True
+
+
+def _start_process(request: Request, images: Path, model: str, port: int) -> subprocess.Popen[bytes]:
+    """Start serve.py in a session of its own and note its process id."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    serving = Serving(str(HOME), port, request.emr_port, str(request.lake), str(images), model)
+    with (HOME / "serve.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", SERVER, serving.to_argument()],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "spark_jobs")])},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    PID_FILE.write_text(str(process.pid))
+    return process
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until every component is healthy; False where that does not come."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if _is_healthy(port):
+            return True
+        time.sleep(1.0)
+    return False
+
+
+def _find_running() -> psutil.Process | None:
+    """Return the process that an earlier `orchard up` left, if it still is that process."""
+    try:
+        process = psutil.Process(int(PID_FILE.read_text()))
+        return process if SERVER in process.cmdline() else None
+    except (OSError, ValueError, psutil.Error):
+        return None
+
+
+def _is_healthy(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v2/monitor/health", timeout=5) as answer:
+            health = json.load(answer)
+    except (OSError, ValueError):
+        return False
+    return all(
+        (health.get(part) or {}).get("status") == "healthy"
+        for part in ("scheduler", "triggerer", "dag_processor")
+    )

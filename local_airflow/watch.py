@@ -1,0 +1,124 @@
+"""Watches a run from outside, through EMR's API and the lake, as any user of a real cluster could."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+STEPS = ("featurize", "reduce", "export")
+
+
+@dataclass
+class Watch:
+    """What has been seen of one run, and a line on the terminal whenever that changes.
+
+    Args:
+        emr_url: Endpoint of the EMR.
+        emr_log: The local EMR's log, which has the states that were too short to be seen.
+        runs: The lake's folder of runs.
+    """
+
+    emr_url: str
+    emr_log: Path
+    runs: Path
+    _cluster: str | None = None
+    _last_line: str = ""
+    _started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self._before = self._folders()
+        self._emr = boto3.client(
+            "emr",
+            endpoint_url=self.emr_url,
+            region_name="us-east-1",
+            aws_access_key_id="local",
+            aws_secret_access_key="local",  # noqa: S106  (the local EMR asks for none)
+        )
+
+    @property
+    def run_folder(self) -> Path | None:
+        """The run's folder, as soon as there is one."""
+        return min(self._folders() - self._before, default=None)
+
+    def look(self) -> None:
+        """Look once; print what is new."""
+        try:
+            clusters = self._emr.list_clusters()["Clusters"]
+        except (BotoCoreError, ClientError):
+            return  # the next look will tell
+        self._cluster = clusters[0]["Id"] if clusters else None
+        self._say(self._describe(clusters[0]["Status"]["State"] if clusters else None))
+
+    def cluster_states(self) -> list[str]:
+        """Return the states that the cluster went through; none where there was no cluster."""
+        said = self.emr_log.read_text(errors="replace").splitlines()
+        return [line.split()[-1] for line in said if f"cluster {self._cluster} is " in line]
+
+    def idle_seconds(self) -> float | None:
+        """Return for how long the cluster, once it was ready, ran no step."""
+        cluster = self._emr.describe_cluster(ClusterId=self._cluster)["Cluster"]
+        return sum_idle_seconds(cluster, self._emr.list_steps(ClusterId=self._cluster)["Steps"])
+
+    def _describe(self, state: str | None) -> str:
+        if state is None:
+            return "sense: looking for new images"
+        folder = self.run_folder or self.runs
+        for job in reversed(STEPS):
+            report = read_json(folder / "reports" / f"{job}.json")
+            if report:
+                return f"cluster {state}, {describe_progress(report)}"
+        return f"cluster {state}"
+
+    def _folders(self) -> set[Path]:
+        return set(self.runs.iterdir()) if self.runs.exists() else set()
+
+    def _say(self, line: str) -> None:
+        if line != self._last_line:
+            print(f"[{time.monotonic() - self._started:6.1f} s] {line}", flush=True)
+            self._last_line = line
+
+
+def sum_idle_seconds(cluster: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the seconds in which a cluster was ready and ran no step: what Airflow takes between its tasks.
+
+    Args:
+        cluster: DescribeCluster's, of a cluster that has ended.
+        steps: ListSteps', in any order; of those that never started nothing is counted.
+
+    Returns:
+        None where the cluster never was ready, or has not ended.
+    """
+    timeline = cluster["Status"]["Timeline"]
+    ready, ended = timeline.get("ReadyDateTime"), timeline.get("EndDateTime")
+    if ready is None or ended is None:
+        return None
+    worked = [step["Status"]["Timeline"] for step in steps]
+    spans = sorted((each["StartDateTime"], each["EndDateTime"]) for each in worked if "StartDateTime" in each)
+    spans = [(ready, ready), *spans, (ended, ended)]
+    return float(sum((start - end).total_seconds() for (_, end), (start, _) in pairwise(spans)))
+
+
+def describe_progress(report: dict[str, Any]) -> str:
+    """Return, say, ``featurize: 1024 of 10332 images, 131.0 images/s``."""
+    state = "" if report["state"] == "running" else f" ({report['state']})"
+    if "total" not in report:
+        return f"{report['job']}{state}"
+    done = f"{report['done']} of {report['total']} images, {report['images_per_second']} images/s"
+    return f"{report['job']}: {done}{state}"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in the file; nothing where there is none yet."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return content

@@ -1,0 +1,106 @@
+"""Jobs by the node environment's spark-submit."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+from local_spark.class_archive import ClassArchive
+from local_spark.node import CODE, NODE_ENV
+from local_spark.processes import find_error, stop_session
+from orchard.lake.event_logs import event_log_conf
+from orchard.settings.settings import Settings
+from orchard.settings.sizing import spark_sizes
+from orchard_jobs.contract import JAVA_OPTIONS, Job
+from orchard_jobs.errors import OrchardError
+
+LOOK_INTERVAL = 0.5  # seconds
+
+
+@dataclass(frozen=True)
+class Spark:
+    """Where jobs run.
+
+    Args:
+        master: ``local[*]``, ``spark://…``, ``yarn``.
+        driver_memory: Heap of the driver.
+        conf: Further settings of Spark.
+    """
+
+    master: str
+    driver_memory: str
+    conf: Mapping[str, str]
+
+    @classmethod
+    def of_settings(cls, settings: Settings, master: str) -> Self:
+        """Return a Spark on ``master`` that keeps its event logs with those of the clusters."""
+        memory = spark_sizes(settings.fleet, settings.spark).driver_memory
+        return cls(master, memory, event_log_conf(settings.places.logs))
+
+    @cached_property
+    def classes(self) -> ClassArchive:
+        """What its driver starts with."""
+        return ClassArchive.of_environment(self._environment())
+
+    def keep_classes(self) -> None:
+        """Keep the classes that a driver has loaded, for those to come."""
+        self.classes.make(lambda options: self._command([], "classes", options), self._environment())
+
+    def submit(self, jobs: Sequence[Job], slug: str, look: Callable[[], str]) -> None:
+        """Run jobs of the run ``slug`` as one application, to its end. What ends this ends the application.
+
+        Args:
+            look: Called meanwhile; returns the name of the job at work.
+
+        Raises:
+            OrchardError: the last word of the job that failed.
+        """
+        with tempfile.TemporaryFile() as output, self.classes.for_driver() as driver_options:
+            process = subprocess.Popen(
+                self._command(jobs, slug, driver_options),
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+            try:
+                while process.poll() is None:
+                    look()
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(LOOK_INTERVAL)
+            finally:
+                stop_session(process)
+            at_work = look()
+            if process.returncode:
+                output.seek(0)
+                raise _failure(at_work, output.read().decode(errors="replace"))
+
+    def _command(self, jobs: Sequence[Job], slug: str, driver_options: str) -> list[str]:
+        return [
+            *(str(NODE_ENV / "bin" / "spark-submit"), "--master", self.master),
+            *("--driver-memory", self.driver_memory, "--conf", "spark.ui.enabled=false"),
+            *("--conf", f"spark.driver.extraJavaOptions={JAVA_OPTIONS} {driver_options}"),
+            *("--conf", f"spark.executor.extraJavaOptions={JAVA_OPTIONS}"),
+            *(part for key, value in self.conf.items() for part in ("--conf", f"{key}={value}")),
+            *("--name", f"orchard {slug}", "--py-files", str(CODE / "orchard_jobs.zip")),
+            *(str(CODE / "run.py"), *(token for job in jobs for token in job.command)),
+        ]
+
+    def _environment(self) -> dict[str, str]:
+        """Return the caller's own, credentials and all, but for the path of Airflow's side."""
+        kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        loopback = {"SPARK_LOCAL_IP": "127.0.0.1"} if self.master.startswith("local") else {}
+        return {**kept, **loopback, "PYSPARK_PYTHON": str(NODE_ENV / "bin" / "python")}
+
+
+def _failure(job: str, output: str) -> OrchardError:
+    return OrchardError(
+        f"{job} failed: {find_error(output) or 'it said nothing'}",
+        rule="only a run whose jobs succeeded is published",
+        remedy="mend it and run again: what is published stays as it is",
+    )

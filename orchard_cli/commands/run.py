@@ -1,0 +1,71 @@
+"""``orchard run``: one run without Airflow and EMR."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchard_cli.commands.results import open_lake
+from orchard_cli.options import LATEST, AsJson, Lake, write_examples
+from orchard_jobs.contract import BasisMode, Precision
+
+commands = typer.Typer()
+
+
+@commands.command(
+    epilog=write_examples(
+        "orchard run ~/fruits-360/Test --lake ~/lake --weights mobilenet_v2.h5",
+        "orchard run s3://bucket/images --lake s3://bucket --model s3://bucket/models/4b8fe23a20cd",
+    )
+)
+def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
+    images: Annotated[str, typer.Argument(metavar="IMAGES", help="Folder or URI of <label>/<image>.")],
+    lake: Lake = "lake",
+    model: Annotated[str, typer.Option(envvar="ORCHARD_MODEL", help="URI of a model artefact.")] = "",
+    weights: Annotated[Path | None, typer.Option(help="Keras MobileNetV2 weights, instead.")] = None,
+    components: Annotated[int | None, typer.Option(help="Components to keep; 15 by default.")] = None,
+    variance: Annotated[float | None, typer.Option(help="Or the share of variance to keep.")] = None,
+    basis: Annotated[
+        BasisMode, typer.Option(help="Refit it, or reuse that of the run before.")
+    ] = BasisMode.REFIT,
+    precision: Annotated[Precision, typer.Option(help="Of the inference.")] = Precision.FLOAT32,
+    max_failure_ratio: Annotated[
+        float, typer.Option(help="Largest allowed share of rejected images.")
+    ] = 0.05,
+    master: Annotated[str, typer.Option(help="Spark's master: local[N], spark://…, yarn.")] = "local[*]",
+    as_json: AsJson = False,
+) -> None:
+    """Compute what is new in IMAGES and publish it. Airflow and EMR play no part; the lake is the same."""
+    from rich.console import Console
+
+    from local_spark.submit import Spark
+    from orchard.lake.objects import to_uri
+    from orchard_cli.output import print_news, print_runs
+    from orchard_cli.pipeline import compute
+    from orchard_cli.progress import JobBars
+    from orchard_cli.run_request import RunRequest
+
+    request = RunRequest(
+        to_uri(images),
+        to_uri(lake),
+        model,
+        weights,
+        components,
+        variance,
+        basis,
+        precision,
+        max_failure_ratio,
+    )
+    settings, choices = request.resolve(warn=lambda text: print_news(f"WARNING  {text}"))
+    spark = Spark.of_settings(settings, master)
+    terminal = Console(stderr=True, highlight=False)
+    with JobBars(terminal) as bars:
+        summary = compute(settings, choices, spark, bars.show)
+    if summary is None:
+        print_news("No new images. The newest result:")
+        published = open_lake(lake)
+        summary = published.read(published.find(LATEST))
+    print_runs([summary], as_json=as_json)
+    if terminal.is_terminal and spark.classes.can_be_made:
+        with terminal.status("keeping Spark's classes once, so that runs start sooner; Ctrl-C does no harm"):
+            spark.keep_classes()
