@@ -37,7 +37,7 @@ compose-env: ## Write .env for docker-compose.yaml: secrets, ports, base images
 	@$(PYTHON) local/compose_env.py
 
 compose-test: ## All of docker-compose.yaml for real; takes Docker [IMAGES=dir] [WEIGHTS=file] [KEEP=1]
-	@$(PYTHON) -m tests.compose
+	@$(PYTHON) -m tests.system.compose
 
 notebook: $(NOTEBOOK_ENV)/.ready ## JupyterLab on notebooks/, on loopback [LAKE=dir]
 	@$(UV) pip install --quiet --python $(NOTEBOOK_ENV)/bin/python -r notebooks/requirements-jupyterlab.txt
@@ -48,7 +48,7 @@ notebook: $(NOTEBOOK_ENV)/.ready ## JupyterLab on notebooks/, on loopback [LAKE=
 test: test-faults test-jobs test-airflow test-e2e test-s3a test-yarn test-local test-infra ## Run every test
 
 test-jobs: setup-tests ## Tests of the Spark jobs, in the node's environment
-	$(NODE_ENV)/bin/python -m pytest tests/jobs
+	$(NODE_ENV)/bin/python -m pytest tests/unit tests/integration
 
 test-airflow: setup-tests ## Tests of the DAG, the plugins and the lake, in Airflow's environment
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/airflow
@@ -60,18 +60,18 @@ test-local: setup-tests $(NOTEBOOK_ENV)/.ready ## Tests of the local EMR, the co
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/local tests/cli
 
 test-e2e: setup-tests ## The real DAG with real Spark, end to end
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/e2e
+	$(AIRFLOW_ENV)/bin/python -m pytest tests/system/e2e
 
 test-faults: setup-tests ## The fault matrix; writes docs/reliability.md
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/faults --reliability docs/reliability.md
+	$(AIRFLOW_ENV)/bin/python -m pytest tests/system/faults --reliability docs/reliability.md
 
 test-s3a: setup-tests ## The jobs and the DAG on an S3 of this machine, through S3A; skips without `make s3a-jars`
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/s3a
+	$(AIRFLOW_ENV)/bin/python -m pytest tests/system/s3a
 
 s3a-jars: .orchard/s3a-jars/.ready ## Fetch what test-s3a needs from Maven Central: 13 MB, with Maven
 
 test-yarn: setup-tests ## The jobs on YARN, in client and in cluster mode; skips without `make s3a-jars yarn-jars`
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/yarn
+	$(AIRFLOW_ENV)/bin/python -m pytest tests/system/yarn
 
 yarn-jars: .orchard/yarn-jars/.ready ## Fetch what test-yarn needs beside these from Maven Central: 50 MB, with Maven
 
@@ -180,10 +180,10 @@ $(NODE_ENV)/.tests-ready: tests/requirements-node.txt $(NODE_ENV)/.ready
 	@$(UV) pip install --quiet --python $(NODE_ENV)/bin/python -r tests/requirements-node.txt
 	@touch $@
 
-.orchard/%-jars/.ready: tests/%/pom.xml tests/%/jars.sha256
+.orchard/%-jars/.ready: tests/system/%/pom.xml tests/system/%/jars.sha256
 	@command -v mvn >/dev/null || { echo "orchard: no mvn on the PATH: Maven fetches jars. Install it (Debian: apt-get install maven)." >&2; exit 2; }
 	@rm -rf $(@D)
-	@mvn --batch-mode --quiet --strict-checksums --file tests/$*/pom.xml \
+	@mvn --batch-mode --quiet --strict-checksums --file tests/system/$*/pom.xml \
 		dependency:copy-dependencies -DoutputDirectory="$(CURDIR)/$(@D)"
-	@$(PYTHON) tests/jars.py $*
+	@$(PYTHON) tests/support/jars.py $*
 	@touch $@

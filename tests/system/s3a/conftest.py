@@ -1,0 +1,25 @@
+"""A local EMR whose node reads s3:// through S3A, as EMR's nodes do."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from local.emr.launcher import running_emr
+from local.emr.spark_conf import render_properties
+from tests.support.checkout import NODE_PYTHON
+from tests.support.s3a.node import node_defaults
+from tests.support.s3a.server import S3Server
+
+
+@pytest.fixture(scope="session")
+def emr_url(s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The endpoint of the local EMR; AWS_ENDPOINT_URL_EMR points to it."""
+    folder = tmp_path_factory.mktemp("emr")
+    defaults = folder / "spark-defaults.conf"
+    defaults.write_text(render_properties(node_defaults(s3_server.url)))
+    options = ["--spark-defaults", str(defaults), "--cores", "2", "--stop-grace-seconds", "2"]
+    with running_emr(NODE_PYTHON, folder / "work", log_file=folder / "log", options=options) as url:
+        os.environ["AWS_ENDPOINT_URL_EMR"] = url
+        yield url
+        del os.environ["AWS_ENDPOINT_URL_EMR"]
