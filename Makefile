@@ -16,10 +16,10 @@ BUILD := build
 # Arguments of `make demo`, `make up` and others, passed on as they are: a path may hold a space or a quote.
 export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS MODEL N MANY ROUNDS PARTS RESULTS
 
-.PHONY: help demo up down model test test-jobs test-airflow test-infra test-local test-e2e test-faults test-s3a s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-peers bench-sizing lint format lock package setup clean preflight-%
+.PHONY: help demo up down model test test-all test-jobs test-units test-integration test-faults test-s3a s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-peers bench-sizing lint format lock package setup clean preflight-%
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-17s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: preflight-demo setup ## Run the real DAG on a local EMR [IMAGES=dir] [WEIGHTS=file.h5|.keras] [LAKE=dir]
 	@$(AIRFLOW_ENV)/bin/python -m local.demo
@@ -44,34 +44,40 @@ notebook: $(NOTEBOOK_ENV)/.ready ## JupyterLab on notebooks/, on loopback [LAKE=
 	@if [ -n "$$LAKE" ]; then LAKE="$$(realpath -m -- "$${LAKE/#\~/$$HOME}")"; fi; \
 		exec $(NOTEBOOK_ENV)/bin/jupyter lab --ip=127.0.0.1 notebooks
 
-# The longest first: `make -j2 test` then takes little more than half of the time.
-test: test-faults test-jobs test-airflow test-e2e test-s3a test-yarn test-local test-infra ## Run every test
+# What `make test` runs of suites that take longer: the local EMR's protocol, and one whole DAG run with Spark.
+ONE_RUN := tests/system/e2e/test_demo.py::test_good_and_bad_images_end_in_the_csv_and_in_the_rejects
+SELECTED := tests/integration/local_emr/test_emr_protocol.py $(ONE_RUN)
+PYTEST := -m pytest --durations=25
+# Two suites at a time, one for each core; what a suite says comes when it ends.
+LANES := $(MAKE) -j2 --output-sync=target
 
-test-jobs: setup-tests ## Tests of the Spark jobs, in the node's environment
-	$(NODE_ENV)/bin/python -m pytest tests/unit tests/integration
+test: setup-tests ## Unit tests, the jobs on Spark, one whole DAG run: takes neither Maven, Chromium nor Docker
+	@echo "Two suites run side by side; each one's output comes at its end."
+	@SECONDS=0; $(LANES) test-jobs test-units; echo "All passed: make test took $$((SECONDS / 60)) min $$((SECONDS % 60)) s."
 
-test-airflow: setup-tests ## Tests of the DAG, the plugins and the lake, in Airflow's environment
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/airflow
+test-all: test $(NOTEBOOK_ENV)/.ready ## Everything, as CI does: `make test`, then integration, system and the fault matrix
+	@SECONDS=0; $(LANES) test-faults test-integration; echo "All passed: what make test leaves out took $$((SECONDS / 60)) min $$((SECONDS % 60)) s."
 
-test-infra: setup-tests ## Tests of the CloudFormation template: cfn-lint, moto, what each role may do
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/infra
+test-jobs: setup-tests ## Unit tests of the Spark jobs and the benchmarks, in the node's environment
+	$(NODE_ENV)/bin/python $(PYTEST) tests/unit
 
-test-local: setup-tests $(NOTEBOOK_ENV)/.ready ## Tests of the local EMR, the command line, the notebook and docker-compose.yaml
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/local tests/cli
+test-units: setup-tests ## All other unit tests, in Airflow's environment, and one whole DAG run
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/unit $(SELECTED)
 
-test-e2e: setup-tests ## The real DAG with real Spark, end to end
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/system/e2e
+test-integration: setup-tests $(NOTEBOOK_ENV)/.ready ## What `make test` and test-faults leave: servers, browser, S3A and YARN (which skip without jars)
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/integration tests/system --ignore tests/system/faults $(SELECTED:%=--deselect %)
+	$(NODE_ENV)/bin/python $(PYTEST) tests/integration
 
 test-faults: setup-tests ## The fault matrix; writes docs/reliability.md
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/system/faults --reliability docs/reliability.md
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/system/faults --reliability docs/reliability.md
 
 test-s3a: setup-tests ## The jobs and the DAG on an S3 of this machine, through S3A; skips without `make s3a-jars`
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/system/s3a
-
-s3a-jars: .orchard/s3a-jars/.ready ## Fetch what test-s3a needs from Maven Central: 13 MB, with Maven
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/system/s3a
 
 test-yarn: setup-tests ## The jobs on YARN, in client and in cluster mode; skips without `make s3a-jars yarn-jars`
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/system/yarn
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/system/yarn
+
+s3a-jars: .orchard/s3a-jars/.ready ## Fetch what test-s3a needs from Maven Central: 13 MB, with Maven
 
 yarn-jars: .orchard/yarn-jars/.ready ## Fetch what test-yarn needs beside these from Maven Central: 50 MB, with Maven
 

@@ -13,6 +13,7 @@ OF_THE_NODE = [HERE / "unit" / "jobs", HERE / "unit" / "benchmarks", HERE / "int
 
 OF_AIRFLOW = [
     "tests.support.airflow.in_process",  # the first: Airflow reads its variables on import
+    "tests.support.airflow.aws_clients",
     "tests.support.airflow.orchard_settings",
     "tests.support.airflow.fake_node",
     "tests.support.airflow.browser",

@@ -86,20 +86,27 @@ def model(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A client of an S3 on loopback, with a versioned bucket in it; boto3 and its children find it too."""
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    """The endpoint of an AWS of moto's on loopback."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://{host}:{port}")
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client of an S3 on loopback, with a versioned bucket in it; boto3 and its children find it too."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", moto_url)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     client = boto3.client("s3", REGION)
     client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     yield client
-    with urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")):
-        server.stop()
+    with urlopen(Request(f"{moto_url}/moto-api/reset", method="POST")):
+        pass
 
 
 @pytest.fixture

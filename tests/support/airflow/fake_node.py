@@ -1,6 +1,5 @@
 """A local EMR whose nodes have ``fake_spark_submit.py`` for Spark. Fixtures."""
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +30,9 @@ def emr(node: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     folder = tmp_path_factory.mktemp("emr")
     pages = ("--page-size", "2")  # so that what is looked for is not always on the first
-    with running_emr(node / "python", folder / "work", log_file=folder / "log", options=pages) as url:
-        os.environ["AWS_ENDPOINT_URL_EMR"] = url
+    with (
+        running_emr(node / "python", folder / "work", log_file=folder / "log", options=pages) as url,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("AWS_ENDPOINT_URL_EMR", url)
         yield url
-        del os.environ["AWS_ENDPOINT_URL_EMR"]

@@ -1,6 +1,5 @@
 """An S3 on loopback with images, code and a model in it. Fixtures of the suites that run jobs on S3."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from tests.support.checkout import NODE_PYTHON
 from tests.support.jars import require_jars
 from tests.support.run_inputs import draw_images, export_untrained, package_code
 from tests.support.s3a.buckets import CODE, CORRUPT, HARD_NAMES, IMAGES, LAKE, upload
+from tests.support.s3a.jobs import RunOnFiles, start_on_files
 from tests.support.s3a.server import S3Server
 
 
@@ -23,12 +23,11 @@ def s3a_jars() -> None:
 def s3_server(s3a_jars: None) -> Iterator[S3Server]:
     """An S3 with empty buckets; AWS_ENDPOINT_URL_S3 points to it."""
     server = S3Server()
-    with server.running():
-        os.environ["AWS_ENDPOINT_URL_S3"] = server.url
+    with server.running(), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL_S3", server.url)
         for bucket in (IMAGES, LAKE):
             boto3.client("s3").create_bucket(Bucket=bucket)
         yield server
-        del os.environ["AWS_ENDPOINT_URL_S3"]
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +63,16 @@ def model_in_s3(s3_server: S3Server, model_folder: Path) -> str:
     """URI of the artefact in S3."""
     upload(model_folder, f"s3://{LAKE}/models/{model_folder.name}")
     return f"s3://{LAKE}/models/{model_folder.name}"
+
+
+@pytest.fixture(scope="session")
+def run_on_files(
+    image_folder: Path, model_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunOnFiles]:
+    """A run on the same images in a folder, to compare those in S3 with; it goes on beside them."""
+    running = start_on_files(image_folder, model_folder, tmp_path_factory.mktemp("run"))
+    yield running
+    running.process.kill()  # does nothing to one that has ended
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,26 @@ def three_jobs(images: str, model: str, output: str) -> tuple[Job, Job, Job]:
     )
 
 
-def start_on_files(images: Path, model: Path, output: Path) -> "subprocess.Popen[str]":
-    """Start the three jobs, one after the other, in one process that knows of no S3."""
+@dataclass
+class RunOnFiles:
+    """The three jobs, one after the other, in one process that knows of no S3.
+
+    Args:
+        folder: Of the run.
+    """
+
+    process: "subprocess.Popen[str]"
+    folder: Path
+
+    def finish(self) -> Path:
+        """Wait for its end; return its folder."""
+        if self.process.returncode is None:
+            said, _ = self.process.communicate()
+            assert self.process.returncode == 0, said
+        return self.folder
+
+
+def start_on_files(images: Path, model: Path, output: Path) -> RunOnFiles:
     jobs = three_jobs(f"file://{images}", f"file://{model}", f"file://{output}")
     environment = {
         **{name: os.environ[name] for name in ("PATH", "HOME", "JAVA_HOME") if name in os.environ},
@@ -43,7 +62,7 @@ def start_on_files(images: Path, model: Path, output: Path) -> "subprocess.Popen
         "JAVA_TOOL_OPTIONS": QUICK_JVM,
     }
     arguments = json.dumps([job.command for job in jobs])
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [NODE_PYTHON, "-c", RUN, arguments],
         cwd=output,
         env=environment,
@@ -51,6 +70,7 @@ def start_on_files(images: Path, model: Path, output: Path) -> "subprocess.Popen
         stderr=subprocess.STDOUT,
         text=True,
     )
+    return RunOnFiles(process, output)
 
 
 def features_in_s3(run: str, folder: Path) -> Any:

@@ -1,6 +1,5 @@
 """One artefact, one folder of images, one local EMR and one Airflow for all scenarios; a lake for each."""
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,10 +59,12 @@ def emr_url(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     """The endpoint of the local EMR; ``AWS_ENDPOINT_URL_EMR`` points to it."""
     folder = tmp_path_factory.mktemp("emr")
     options = ["--speedup", str(IDLE_SPEEDUP), "--cores", "2", "--stop-grace-seconds", "2"]
-    with running_emr(node.python, folder / "work", log_file=folder / "log", options=options) as url:
-        os.environ["AWS_ENDPOINT_URL_EMR"] = url
+    with (
+        running_emr(node.python, folder / "work", log_file=folder / "log", options=options) as url,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("AWS_ENDPOINT_URL_EMR", url)
         yield url
-        del os.environ["AWS_ENDPOINT_URL_EMR"]
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from orchard.cluster import LAKE_TAG
 from orchard.lake import run_slug
 from orchard.settings import Settings
 from orchard_features import build_dag
+from tests.support.airflow.dag_runs import run_quickly
 from tests.support.polling import wait_for
 from tests.system.faults.node import Node
 
@@ -78,7 +79,7 @@ class Scenario:
 
     def run(self, **changes: str) -> Any:
         """Run the DAG once, in this process; return the DAG run."""
-        return build_dag(Settings.from_env({**self.environ, **changes})).test()
+        return run_quickly(build_dag(Settings.from_env({**self.environ, **changes})))
 
     def latest(self) -> dict[str, Any] | None:
         path = self.lake / "latest.json"

@@ -1,6 +1,5 @@
 """A local EMR whose node reads s3:// through S3A, as EMR's nodes do."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -19,7 +18,9 @@ def emr_url(s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> It
     defaults = folder / "spark-defaults.conf"
     defaults.write_text(render_properties(node_defaults(s3_server.url)))
     options = ["--spark-defaults", str(defaults), "--cores", "2", "--stop-grace-seconds", "2"]
-    with running_emr(NODE_PYTHON, folder / "work", log_file=folder / "log", options=options) as url:
-        os.environ["AWS_ENDPOINT_URL_EMR"] = url
+    with (
+        running_emr(NODE_PYTHON, folder / "work", log_file=folder / "log", options=options) as url,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("AWS_ENDPOINT_URL_EMR", url)
         yield url
-        del os.environ["AWS_ENDPOINT_URL_EMR"]

@@ -20,7 +20,7 @@ from tests.support.s3a.buckets import (
     success_of,
     upload,
 )
-from tests.support.s3a.jobs import features_in_s3, start_on_files, three_jobs
+from tests.support.s3a.jobs import RunOnFiles, features_in_s3, three_jobs
 from tests.support.s3a.server import S3Server
 from tests.support.s3a.steps import StepCluster, start_cluster
 
@@ -35,22 +35,12 @@ def cluster(emr_url: str, s3_environ: dict[str, str]) -> StepCluster:
 
 
 @pytest.fixture(scope="module")
-def on_files(
-    cluster: StepCluster,
-    image_folder: Path,
-    model_folder: Path,
-    model_in_s3: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
+def on_files(cluster: StepCluster, image_folder: Path, model_in_s3: str, run_on_files: RunOnFiles) -> Path:
     """The folder of a run on files. The same has run on S3 then, to RUN."""
     upload(image_folder, FRUIT)
-    folder = tmp_path_factory.mktemp("run")
-    on_files = start_on_files(image_folder, model_folder, folder)
     for job in three_jobs(FRUIT, model_in_s3, RUN):
         cluster.run(job)
-    said, _ = on_files.communicate()
-    assert on_files.returncode == 0, said
-    return folder
+    return run_on_files.finish()
 
 
 def test_the_csv_is_byte_for_byte_that_of_the_same_images_in_a_folder(on_files: Path) -> None:

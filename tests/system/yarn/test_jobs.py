@@ -9,7 +9,7 @@ import pytest
 from orchard_emr_logs import last_lines
 from orchard_jobs.contract import ReduceJob
 from tests.support.s3a.buckets import IMAGES, LAKE, read, success_of, upload
-from tests.support.s3a.jobs import features_in_s3, start_on_files, three_jobs
+from tests.support.s3a.jobs import RunOnFiles, features_in_s3, three_jobs
 from tests.support.s3a.steps import StepCluster, start_cluster
 from tests.system.yarn.listening import Listener, is_loopback, watching_listeners
 from tests.system.yarn.yarn import Yarn
@@ -28,20 +28,10 @@ SMALL = {
 
 
 @pytest.fixture(scope="module")
-def on_files(
-    emr_url: str,
-    image_folder: Path,
-    model_folder: Path,
-    model_in_s3: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
+def on_files(emr_url: str, image_folder: Path, model_in_s3: str, run_on_files: RunOnFiles) -> Path:
     """The folder of a run in local mode, on files."""
     upload(image_folder, FRUIT)
-    folder = tmp_path_factory.mktemp("run")
-    running = start_on_files(image_folder, model_folder, folder)
-    said, _ = running.communicate()
-    assert running.returncode == 0, said
-    return folder
+    return run_on_files.finish()
 
 
 @pytest.fixture(scope="module")
