@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
+from orchard.events import results
 from orchard.settings import Settings
 from orchard_features import build_dag
 
@@ -28,14 +29,8 @@ POLL_INTERVAL = 0.1  # seconds
 @pytest.fixture
 def run(environ: dict[str, str], node: Path, tmp_path: Path) -> Any:
     """Return a function that runs the DAG once and gives the DAG run."""
-    behave(node)
+    prepare_lake(tmp_path, node)
     environ["ORCHARD_NODE_ENV"] = str(node.parent)
-    code = tmp_path / "a lake" / "code"
-    code.mkdir(parents=True)
-    (code / "install_node.sh").write_text("exit 0\n")
-    model = tmp_path / "a lake" / "models" / "m"
-    model.mkdir(parents=True)
-    (model / "card.json").write_text('{"id": "m"}')
 
     def run_once(**conf: Any) -> Any:
         return run_quickly(build_dag(Settings.from_env(environ)), run_conf=conf)
@@ -49,6 +44,17 @@ def run_quickly(dag: Any, **arguments: Any) -> Any:
         if hasattr(task, "poll_interval"):
             task.poll_interval = POLL_INTERVAL
     return dag.test(**arguments)
+
+
+def prepare_lake(folder: Path, node: Path) -> None:
+    """Put code and a model into the lake below ``folder``; from now on the node's Spark does as it should."""
+    behave(node)
+    code = folder / "a lake" / "code"
+    code.mkdir(parents=True)
+    (code / "install_node.sh").write_text("exit 0\n")
+    model = folder / "a lake" / "models" / "m"
+    model.mkdir(parents=True)
+    (model / "card.json").write_text('{"id": "m"}')
 
 
 def behave(node: Path, **how: str) -> None:
@@ -69,3 +75,14 @@ def states_of(dag_run: Any) -> dict[str, str]:
 def live_clusters() -> list[str]:
     live = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING", "TERMINATING"]
     return [c["Id"] for c in boto3.client("emr").list_clusters(ClusterStates=live)["Clusters"]]
+
+
+def events_of(lake: str) -> list[dict[str, Any]]:
+    """What other DAGs have been told of the lake's results."""
+    from airflow.models.asset import AssetEvent, AssetModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        events = session.query(AssetEvent).join(AssetModel, AssetModel.id == AssetEvent.asset_id)
+        of_lake = events.filter(AssetModel.uri == results(lake).uri)
+        return [event.extra for event in of_lake]

@@ -21,6 +21,8 @@ import pyarrow.parquet as pq
 from orchard_jobs.contract import ExportJob, FeaturizeJob, ReduceJob
 from orchard_jobs.run_folder import RunFolder
 
+BASIS = np.eye(2, 4)
+
 
 def main(arguments: list[str]) -> None:
     application = next(i for i, argument in enumerate(arguments) if argument.endswith("/run.py"))
@@ -68,7 +70,7 @@ def reduce(tokens: list[str]) -> None:
         good += [row["path"] for row in earlier if row["stays"]]
     rows = len(good)
     write_table(f"{folder.components}/part-0.parquet", components(good))
-    facts = {"k": job.components, "variance_kept": 0.5, "basis_id": "basis-1", "basis": "refit"}
+    facts = {"k": job.components or len(BASIS), "variance_kept": 0.5, "basis_id": "basis-1", "basis": "refit"}
     report(job, **facts, rows=rows, fitted_rows=rows, counted_rows=rows)
 
 
@@ -91,7 +93,7 @@ def components(paths: list[str]) -> pa.Table:
 def basis() -> bytes:
     buffer, ratio = io.BytesIO(), np.array([0.5, 0.25])
     arrays = {"explained_variance": ratio, "explained_variance_ratio": ratio}
-    np.savez(buffer, mean=np.zeros(4), components=np.eye(2, 4), **arrays)
+    np.savez(buffer, mean=np.zeros(4), components=BASIS, **arrays)
     return buffer.getvalue()
 
 

@@ -1,6 +1,5 @@
 """What a run will cost and has cost: the sums, what is unknown, and the ceiling."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +14,6 @@ from orchard.estimate import Estimate, Work, estimate, refuse_too_dear, say
 from orchard.prices import hourly_price
 from orchard.settings import Settings
 from orchard_jobs.errors import OrchardError
-from tests.support.airflow.emr_operators import context_of
 
 LEAST = {"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"}
 M5 = dict.fromkeys(("ORCHARD_PRIMARY_TYPES", "ORCHARD_CORE_TYPES", "ORCHARD_TASK_TYPES"), "m5.xlarge")
@@ -115,20 +113,6 @@ def test_an_instance_that_still_runs_is_billed_until_now() -> None:
     running = instance("m5.xlarge", 0)
     running["Status"]["Timeline"] = {"CreationDateTime": datetime.now(UTC) - timedelta(hours=1)}
     assert bill([running], 1, "eu-west-3", {})["dollars"] == pytest.approx(0.28, abs=1e-3)
-
-
-def test_all_clusters_of_the_run_count_and_all_pages_of_their_instances(
-    create: Callable[..., Any], tags: dict[str, str], settings: Settings, client: Any
-) -> None:
-    """Each has a primary and a core node; the local EMR tells two on a page."""
-    assert cost_of_clusters({**tags, "orchard:run": "another"}, 10, settings)["instances"] == 0  # type: ignore[index]
-    for _ in range(2):
-        operator = create()
-        client.terminate_job_flows(JobFlowIds=[operator.execute(context_of(operator))])
-    found = cost_of_clusters(tags, 10, settings)
-    assert found is not None
-    assert (found["instances"], found["region"]) == (4, "us-east-1")
-    assert found["dollars"] == pytest.approx(found["instance_seconds"] * 0.24 / 3600, rel=0.02)
 
 
 def test_what_emr_does_not_tell_is_unknown(

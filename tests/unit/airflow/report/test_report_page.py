@@ -163,7 +163,9 @@ def test_one_image_alone_has_a_report(tmp_path: Path) -> None:
 
 def test_the_largest_page_is_below_five_megabytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """More images than are shown, of long names, with large thumbnails."""
-    monkeypatch.setattr("report_lake.thumbnail_of", lambda path: THUMBNAILS[0].ljust(1500, b"\0"))
+    monkeypatch.setattr(
+        "tests.support.airflow.report_lake.thumbnail_of", lambda path: THUMBNAILS[0].ljust(1500, b"\0")
+    )
     lake = ReportLake(Lake(f"file://{tmp_path}"), components=12)
     images = {
         f"{label:03d}{'é' * 120}/{place}{'x' * 120}.jpg": np.random.default_rng(label).normal(size=12) + place
