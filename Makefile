@@ -16,7 +16,7 @@ BUILD := build
 # Arguments of `make demo`, `make up` and others, passed on as they are: a path may hold a space or a quote.
 export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS MODEL N MANY ROUNDS PARTS RESULTS
 
-.PHONY: help demo up down model test test-all test-jobs test-units test-integration test-faults test-s3a s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-peers bench-sizing lint format lock package setup clean preflight-%
+.PHONY: help demo up down model test test-all test-jobs test-units test-one-run test-integration test-cluster test-system test-faults test-s3a s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-peers bench-sizing lint format lock package setup clean preflight-%
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-17s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,29 +44,39 @@ notebook: $(NOTEBOOK_ENV)/.ready ## JupyterLab on notebooks/, on loopback [LAKE=
 	@if [ -n "$$LAKE" ]; then LAKE="$$(realpath -m -- "$${LAKE/#\~/$$HOME}")"; fi; \
 		exec $(NOTEBOOK_ENV)/bin/jupyter lab --ip=127.0.0.1 notebooks
 
-# What `make test` runs of suites that take longer: the local EMR's protocol, and one whole DAG run with Spark.
+# What `make test` runs of suites that take longer: the local EMR's protocol, and the whole DAG once, with Spark.
+PROTOCOL := tests/integration/local_emr/test_emr_protocol.py
 ONE_RUN := tests/system/e2e/test_demo.py::test_good_and_bad_images_end_in_the_csv_and_in_the_rejects
-SELECTED := tests/integration/local_emr/test_emr_protocol.py $(ONE_RUN)
 PYTEST := -m pytest --durations=25
-# Two suites at a time, one for each core; what a suite says comes when it ends.
-LANES := $(MAKE) -j2 --output-sync=target
+# Two suites at a time, one for each core, the longest first; what one says comes when it ends.
+LANES = SECONDS=0; $(MAKE) -j2 --output-sync=target
+TOOK = echo "Passed: make $@ took $$((SECONDS / 60)) min $$((SECONDS % 60)) s."
 
-test: setup-tests ## Unit tests, the jobs on Spark, one whole DAG run: takes neither Maven, Chromium nor Docker
-	@echo "Two suites run side by side; each one's output comes at its end."
-	@SECONDS=0; $(LANES) test-jobs test-units; echo "All passed: make test took $$((SECONDS / 60)) min $$((SECONDS % 60)) s."
+test: setup-tests ## Unit tests, the jobs on Spark, the whole DAG once: takes neither Maven, Chromium nor Docker
+	@echo "Two suites run side by side. What each one says comes at its end."
+	@$(LANES) test-jobs test-units test-one-run; $(TOOK)
 
-test-all: test $(NOTEBOOK_ENV)/.ready ## Everything, as CI does: `make test`, then integration, system and the fault matrix
-	@SECONDS=0; $(LANES) test-faults test-integration; echo "All passed: what make test leaves out took $$((SECONDS / 60)) min $$((SECONDS % 60)) s."
+test-all: setup-tests $(NOTEBOOK_ENV)/.ready ## Everything, as CI does: the fault matrix beside `make test` and all that is left
+	@echo "Two suites run side by side. What each one says comes at its end."
+	@$(LANES) test-faults test-jobs test-units test-one-run test-integration test-cluster test-system; $(TOOK)
 
 test-jobs: setup-tests ## Unit tests of the Spark jobs and the benchmarks, in the node's environment
 	$(NODE_ENV)/bin/python $(PYTEST) tests/unit
 
-test-units: setup-tests ## All other unit tests, in Airflow's environment, and one whole DAG run
-	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/unit $(SELECTED)
+test-units: setup-tests ## All other unit tests, and the local EMR's protocol
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/unit $(PROTOCOL)
 
-test-integration: setup-tests $(NOTEBOOK_ENV)/.ready ## What `make test` and test-faults leave: servers, browser, S3A and YARN (which skip without jars)
-	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/integration tests/system --ignore tests/system/faults $(SELECTED:%=--deselect %)
+test-one-run: setup-tests # The whole DAG on the local EMR with Spark, once
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) $(ONE_RUN)
+
+test-integration: setup-tests ## Whole DAG runs with a fake Spark, servers, the browser, the local EMR
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/integration --deselect $(PROTOCOL)
+
+test-cluster: setup-tests # The jobs on a cluster of processes, their bootstrap, and what erasing leaves them
 	$(NODE_ENV)/bin/python $(PYTEST) tests/integration
+
+test-system: setup-tests $(NOTEBOOK_ENV)/.ready ## make demo, orchard run, S3A and YARN (which skip without `make s3a-jars yarn-jars`)
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/system --ignore tests/system/faults --deselect $(ONE_RUN)
 
 test-faults: setup-tests ## The fault matrix; writes docs/reliability.md
 	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/system/faults --reliability docs/reliability.md
