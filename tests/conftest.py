@@ -21,6 +21,7 @@ OF_AIRFLOW = [
     "tests.support.airflow.deployments",
     "tests.support.airflow.emr_operators",
     "tests.support.airflow.page_client",
+    "tests.support.untrained_model",
     "tests.support.s3a.fixtures",
     "tests.system.faults.reliability",
 ]

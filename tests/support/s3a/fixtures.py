@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.checkout import NODE_PYTHON
 from tests.support.jars import require_jars
-from tests.support.run_inputs import draw_images, export_untrained, package_code
+from tests.support.run_inputs import draw_images, package_code
 from tests.support.s3a.buckets import CODE, CORRUPT, HARD_NAMES, IMAGES, LAKE, upload
 from tests.support.s3a.jobs import RunOnFiles, start_on_files
 from tests.support.s3a.server import S3Server
@@ -53,24 +53,18 @@ def code_in_s3(s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="session")
-def model_folder(s3a_jars: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an untrained model."""
-    return export_untrained(tmp_path_factory.mktemp("models"))
-
-
-@pytest.fixture(scope="session")
-def model_in_s3(s3_server: S3Server, model_folder: Path) -> str:
+def model_in_s3(s3_server: S3Server, untrained_model: Path) -> str:
     """URI of the artefact in S3."""
-    upload(model_folder, f"s3://{LAKE}/models/{model_folder.name}")
-    return f"s3://{LAKE}/models/{model_folder.name}"
+    upload(untrained_model, f"s3://{LAKE}/models/{untrained_model.name}")
+    return f"s3://{LAKE}/models/{untrained_model.name}"
 
 
 @pytest.fixture(scope="session")
 def run_on_files(
-    image_folder: Path, model_folder: Path, tmp_path_factory: pytest.TempPathFactory
+    image_folder: Path, untrained_model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunOnFiles]:
     """A run on the same images in a folder, to compare those in S3 with; it goes on beside them."""
-    running = start_on_files(image_folder, model_folder, tmp_path_factory.mktemp("run"))
+    running = start_on_files(image_folder, untrained_model, tmp_path_factory.mktemp("run"))
     yield running
     running.process.kill()  # does nothing to one that has ended
 

@@ -17,7 +17,7 @@ from tests.support.airflow.in_process import OUTSIDE
 from tests.support.checkout import NODE_PYTHON, ROOT
 from tests.support.orchard_command import run_orchard
 from tests.support.polling import wait_for
-from tests.support.run_inputs import draw_images, export_untrained, package_code
+from tests.support.run_inputs import draw_images, package_code
 
 RUN_SECONDS = 1800.0  # against a hang: a machine may be slow
 
@@ -90,9 +90,9 @@ StartDemo = Callable[..., Demo]
 
 
 @pytest.fixture(scope="session")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def weights(untrained_model: Path) -> Path:
     """A .keras file: with it no demo asks the internet for weights."""
-    return export_untrained(tmp_path_factory.mktemp("weights")) / "model.keras"
+    return untrained_model / "model.keras"
 
 
 @pytest.fixture
@@ -152,14 +152,13 @@ def bad_images(tmp_path: Path) -> tuple[Path, dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def lake(tmp_path_factory: pytest.TempPathFactory, untrained_model: Path) -> Path:
     """A lake after one run of `orchard run`, with a blank in its name."""
     folder = tmp_path_factory.mktemp("one run")
     draw_images(folder / "images", per_class=4)
     (folder / "images" / "broken.jpg").write_bytes(b"no image")
     package_code(ROOT / "build")
-    model = export_untrained(folder / "models")
-    given = [str(folder / "images"), "--model", f"file://{model}", "--components", "2"]
+    given = [str(folder / "images"), "--model", f"file://{untrained_model}", "--components", "2"]
     done = run_orchard(folder / "a lake", "run", *given, "--max-failure-ratio", "0.5")
     assert done.returncode == 0, done.stderr
     return folder / "a lake"

@@ -74,12 +74,13 @@ def test_event_logs_are_found_by_their_run_and_name_no_image(lake: Path) -> None
     assert [name for name in images if name.encode() in content] == []
 
 
-def test_a_folder_that_cannot_be_made_is_one_clear_line(lake: Path, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_one_clear_line(
+    lake: Path, untrained_model: Path, tmp_path: Path
+) -> None:
     other = tmp_path / "lake"
     (other / "logs").mkdir(parents=True)
     (other / "logs" / "spark-events").write_text("in the way")
-    model = next((lake.parent / "models").glob("*"))
-    done = run_orchard(other, "run", str(lake.parent / "images"), "--model", f"file://{model}")
+    done = run_orchard(other, "run", str(lake.parent / "images"), "--model", f"file://{untrained_model}")
     assert done.returncode == 2
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("orchard: ")]
     assert f"cannot write {event_log_folder(f'file://{other}/logs')} (" in line

@@ -10,15 +10,13 @@ import pytest
 from tests.support.orchard_command import run_orchard as orchard
 from tests.support.orchard_command import start_orchard
 from tests.support.polling import wait_for
-from tests.support.run_inputs import export_untrained
 
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """URI of an artefact with untrained weights."""
-    return f"file://{export_untrained(tmp_path_factory.mktemp('models'))}"
+@pytest.fixture
+def model(untrained_model: Path) -> str:
+    return f"file://{untrained_model}"
 
 
 def test_a_job_that_fails_is_one_line_and_a_run_that_succeeds_is_published(

@@ -13,7 +13,7 @@ from local.emr.launcher import running_emr
 from tests.support.airflow.server import Airflow, ScheduledRun, Trigger
 from tests.support.checkout import ROOT
 from tests.support.ports import free_port
-from tests.support.run_inputs import draw_images, export_untrained, package_code
+from tests.support.run_inputs import draw_images, package_code
 from tests.system.faults.checks import Reference
 from tests.system.faults.node import Node, running_node
 from tests.system.faults.scenario import Scenario
@@ -26,9 +26,9 @@ IDLE_SPEEDUP = 60  # a minute of EMR's idle timeout is a second
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+def model(untrained_model: Path) -> str:
     """URI of an artefact with untrained weights."""
-    return f"file://{export_untrained(tmp_path_factory.mktemp('models'))}"
+    return f"file://{untrained_model}"
 
 
 @pytest.fixture(scope="session")

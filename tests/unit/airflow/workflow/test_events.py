@@ -4,13 +4,13 @@ import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.request import Request, urlopen
 
 import boto3
 import pytest
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.simple import AssetTriggeredTimetable
-from moto.server import ThreadedMotoServer
 
 from orchard.events import results, schedule
 from orchard.settings import Settings
@@ -57,14 +57,12 @@ def test_with_a_queue_the_clock_starts_runs_too_and_the_scheduler_can_read_that(
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
+def aws(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for service in ("S3", "SQS"):
-        url = "http://{}:{}".format(*server.get_host_and_port())
-        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", url)
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", moto_url)
     yield
-    server.stop()
+    with urlopen(Request(f"{moto_url}/moto-api/reset", method="POST")):
+        pass
 
 
 @pytest.fixture
