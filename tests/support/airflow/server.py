@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -20,6 +21,7 @@ from local.processes import stop_session
 from local.serve import COMPONENTS
 from tests.support.polling import wait_for
 
+PRELOADING = Path(__file__).parent / "preloading"
 TOLD = 4000
 """Characters of a failed task's log that a test shows."""
 
@@ -209,6 +211,7 @@ def find_worker(task_instance: str) -> psutil.Process | None:
 @contextmanager
 def serving(airflow: Airflow, dag_ids: Collection[str]) -> Iterator[Airflow]:
     """Start its components on a database of its own, with these DAGs loaded; end them with the block."""
+    shutil.copytree(PRELOADING, airflow.home / "config", ignore=shutil.ignore_patterns("__pycache__"))
     migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
     subprocess.run(migrate, env=airflow.environment, check=True, capture_output=True)
     try:
