@@ -19,10 +19,10 @@ BUILD := build
 export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS MODEL N MANY ROUNDS PARTS RESULTS
 export BUCKET REVISION REGION DRY_RUN RUN IMAGE ALL CONFIRM
 
-.PHONY: help demo up down model test test-jobs test-airflow test-infra test-local test-e2e test-faults test-s3a s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-peers bench-sizing lint format lock package setup clean preflight-%
+.PHONY: help demo up down model test test-all test-jobs test-units test-one-run test-integration test-cluster test-system test-faults test-s3a s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-peers bench-sizing lint format lock package setup clean preflight-%
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-17s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: preflight-demo setup ## Run the real DAG on a local EMR [IMAGES=dir] [WEIGHTS=file.h5|.keras] [LAKE=dir]
 	@$(ORCHARD) demo $${IMAGES:+"--images=$$IMAGES"} $${WEIGHTS:+"--weights=$$WEIGHTS"} $${LAKE:+"--lake=$$LAKE"} \
@@ -42,39 +42,55 @@ compose-env: ## Write .env for docker-compose.yaml: secrets, ports, base images
 	@$(PYTHON) local_airflow/compose_env.py
 
 compose-test: ## All of docker-compose.yaml for real; takes Docker [IMAGES=dir] [WEIGHTS=file] [KEEP=1]
-	@$(PYTHON) -m tests.compose
+	@$(PYTHON) -m tests.system.compose
 
 notebook: $(AIRFLOW_ENV)/.orchard-ready $(NOTEBOOK_ENV)/.jupyterlab-ready ## JupyterLab on notebooks/, on loopback [LAKE=dir]
 	@$(ORCHARD) notebook $${LAKE:+"--lake=$$LAKE"}
 
-# The longest first: `make -j2 test` then takes little more than half of the time.
-test: test-faults test-jobs test-airflow test-e2e test-s3a test-yarn test-local test-infra ## Run every test
+# What `make test` runs of suites that take longer: the local EMR's protocol, and the whole DAG once, with Spark.
+PROTOCOL := tests/integration/local_emr/test_emr_protocol.py
+ONE_RUN := tests/system/e2e/test_demo.py::test_good_and_bad_images_end_in_the_csv_and_in_the_rejects
+PYTEST := -m pytest --durations=25
+# Two suites at a time, one for each core, the longest first; what one says comes when it ends.
+LANES = SECONDS=0; $(MAKE) -j2 --output-sync=target
+TOOK = echo "Passed: make $@ took $$((SECONDS / 60)) min $$((SECONDS % 60)) s."
 
-test-jobs: setup-tests ## Tests of the Spark jobs, in the node's environment
-	$(NODE_ENV)/bin/python -m pytest tests/jobs
+test: setup-tests ## Unit tests, the jobs on Spark, the whole DAG once: takes neither Maven, Chromium nor Docker
+	@echo "Two suites run side by side. What each one says comes at its end."
+	@$(LANES) test-jobs test-units test-one-run; $(TOOK)
 
-test-airflow: setup-tests ## Tests of the DAG, the plugins and the lake, in Airflow's environment
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/airflow
+test-all: setup-tests $(NOTEBOOK_ENV)/.ready ## Everything, as CI does: the fault matrix beside `make test` and all that is left
+	@echo "Two suites run side by side. What each one says comes at its end."
+	@$(LANES) test-faults test-jobs test-units test-one-run test-integration test-cluster test-system; $(TOOK)
 
-test-infra: setup-tests ## Tests of the CloudFormation template: cfn-lint, moto, what each role may do
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/infra
+test-jobs: setup-tests ## Unit tests of the Spark jobs and the benchmarks, in the node's environment
+	$(NODE_ENV)/bin/python $(PYTEST) tests/unit
 
-test-local: setup-tests $(NOTEBOOK_ENV)/.ready ## Tests of the local EMR, the command line, the notebook and docker-compose.yaml
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/local tests/cli
+test-units: setup-tests ## All other unit tests, and the local EMR's protocol
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/unit $(PROTOCOL)
 
-test-e2e: setup-tests ## The real DAG with real Spark, end to end
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/e2e
+test-one-run: setup-tests # The whole DAG on the local EMR with Spark, once
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) $(ONE_RUN)
+
+test-integration: setup-tests ## Whole DAG runs with a fake Spark, servers, the browser, the local EMR
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/integration --deselect $(PROTOCOL)
+
+test-cluster: setup-tests # The jobs on a cluster of processes, their bootstrap, and what erasing leaves them
+	$(NODE_ENV)/bin/python $(PYTEST) tests/integration
+
+test-system: setup-tests $(NOTEBOOK_ENV)/.ready ## make demo, orchard run, S3A and YARN (which skip without `make s3a-jars yarn-jars`)
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/system --ignore tests/system/faults --deselect $(ONE_RUN)
 
 test-faults: setup-tests ## The fault matrix; writes docs/reliability.md
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/faults --reliability docs/reliability.md
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/system/faults --reliability docs/reliability.md
 
 test-s3a: setup-tests ## The jobs and the DAG on an S3 of this machine, through S3A; skips without `make s3a-jars`
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/s3a
-
-s3a-jars: .orchard/s3a-jars/.ready ## Fetch what test-s3a needs from Maven Central: 13 MB, with Maven
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/system/s3a
 
 test-yarn: setup-tests ## The jobs on YARN, in client and in cluster mode; skips without `make s3a-jars yarn-jars`
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/yarn
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/system/yarn
+
+s3a-jars: .orchard/s3a-jars/.ready ## Fetch what test-s3a needs from Maven Central: 13 MB, with Maven
 
 yarn-jars: .orchard/yarn-jars/.ready ## Fetch what test-yarn needs beside these from Maven Central: 50 MB, with Maven
 
@@ -196,10 +212,10 @@ $(NODE_ENV)/.tests-ready: tests/requirements-node.txt $(NODE_ENV)/.ready
 	@$(UV) pip install --quiet --python $(NODE_ENV)/bin/python -r tests/requirements-node.txt
 	@touch $@
 
-.orchard/%-jars/.ready: tests/%/pom.xml tests/%/jars.sha256
+.orchard/%-jars/.ready: tests/system/%/pom.xml tests/system/%/jars.sha256
 	@command -v mvn >/dev/null || { echo "orchard: no mvn on the PATH: Maven fetches jars. Install it (Debian: apt-get install maven)." >&2; exit 2; }
 	@rm -rf $(@D)
-	@mvn --batch-mode --quiet --strict-checksums --file tests/$*/pom.xml \
+	@mvn --batch-mode --quiet --strict-checksums --file tests/system/$*/pom.xml \
 		dependency:copy-dependencies -DoutputDirectory="$(CURDIR)/$(@D)"
-	@$(PYTHON) tests/jars.py $*
+	@$(PYTHON) tests/support/jars.py $*
 	@touch $@

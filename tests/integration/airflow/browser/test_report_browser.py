@@ -1,0 +1,262 @@
+"""The report in a real browser: what people see, point at and reach, and what hostile names cannot do."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from orchard.lake.layout import Lake
+from orchard.lake.objects import local_path
+from orchard.report.write import write_report
+from orchard_jobs.contract import label_of
+from tests.support.airflow.report_lake import ReportLake, clusters
+
+HOSTILE = (
+    "<script>alert(1)",
+    "\"'`${alert(1)}",
+    "</script><script>alert(2)</script>",
+    "a\u2028b",
+    "<img src=x onerror=alert(3)>",
+)
+LABELS = {**{f"fruit {place}": 12 for place in range(20)}, **dict.fromkeys(HOSTILE, 6)}
+WIDE = 1280
+
+
+@dataclass
+class Seen:
+    """A page, and what it did while it was open."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def listen(self) -> None:
+        page = self.page
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+        def refuse(dialog: Any) -> None:
+            self.complaints.append(f"dialog {dialog.message}")
+            dialog.dismiss()
+
+        page.on("dialog", refuse)
+
+    def drawn(self, turn: int) -> None:
+        """Wait until the map has been drawn so many times."""
+        expect(self.page.locator("#map")).to_have_attribute("data-drawn", str(turn))
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    lake = ReportLake(Lake(f"file://{tmp_path_factory.mktemp('lake')}"))
+    rejected = {f"{label}/bad.jpg": ("corrupt", f"reason {label}") for label in HOSTILE}
+    lake.publish("first", clusters(LABELS))
+    lake.publish("second", clusters({"quince": 8}, seed=2), rejected=rejected, turn=30)
+    return f"file://{local_path(write_report(lake.storage, lake.lake, 'second'))}"
+
+
+@pytest.fixture
+def visit(browser: Browser, url: str) -> Iterator[Callable[..., Seen]]:
+    """Return a function that opens the report; afterwards nothing must have been complained of or fetched."""
+    visits: list[Seen] = []
+
+    def open_report(width: int = WIDE, **how: Any) -> Seen:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, reduced_motion="reduce", **how
+        )
+        seen = Seen(context.new_page())
+        seen.listen()
+        seen.page.goto(url)
+        if how.get("java_script_enabled", True):
+            seen.drawn(1)
+            expect(seen.page.locator("#curve svg")).to_be_visible()
+        visits.append(seen)
+        return seen
+
+    yield open_report
+    for seen in visits:
+        assert seen.complaints == []
+        assert {address for address in seen.requests if not address.startswith("data:image/webp;")} == {url}
+        seen.page.context.close()
+
+
+def test_pointing_at_an_image_shows_it(visit: Callable[..., Seen]) -> None:
+    seen = visit()
+    tip = seen.page.locator("#tip")
+    expect(tip).to_be_hidden()
+    seen.page.locator("#map svg .mark-symbol path").nth(100).hover(force=True)
+    expect(tip).to_be_visible()
+    assert tip.locator("img").evaluate("image => [image.naturalWidth, image.naturalHeight]") == [32, 32]
+    label, path = tip.locator("strong").inner_text(), tip.locator("span").first.inner_text()
+    assert path.startswith(f"{label}/")
+    seen.page.mouse.move(2, 2)
+    expect(tip).to_be_hidden()
+
+
+def test_other_components_can_be_chosen_with_the_keyboard_alone(visit: Callable[..., Seen]) -> None:
+    seen = visit()
+    titles = seen.page.locator("#map svg .role-axis-title")
+    assert [text.partition(" ")[0] for text in titles.all_text_contents()] == ["PC1", "PC2"]
+    before = seen.page.locator("#map svg .mark-symbol path").first.get_attribute("transform")
+    seen.page.locator("#y").focus()
+    seen.page.keyboard.press("ArrowDown")
+    seen.drawn(2)
+    assert [text.partition(" ")[0] for text in titles.all_text_contents()] == ["PC1", "PC3"]
+    assert seen.page.locator("#map svg .mark-symbol path").first.get_attribute("transform") != before
+    expect(seen.page.get_by_role("status")).to_have_text("278 points, PC1 across, PC3 up.")
+
+
+def test_one_label_can_be_picked_out_also_one_with_a_hostile_name(visit: Callable[..., Seen]) -> None:
+    seen = visit()
+    label = seen.page.locator("#label")
+    value = "(select, name) => Array.from(select.options).find((option) => option.textContent === name).value"
+    for turn, name in enumerate((HOSTILE[0], HOSTILE[3], "fruit 3"), 2):
+        label.select_option(label.evaluate(value, name))
+        seen.drawn(turn)
+        colours = seen.page.locator("#map svg .mark-symbol path").evaluate_all(
+            "all => all.map(e => e.getAttribute('fill') || e.style.fill)"
+        )
+        assert sum(colour != "var(--faint)" for colour in colours) == LABELS[name]
+
+
+def test_the_map_can_be_made_of_pictures_of_which_none_hides_another(visit: Callable[..., Seen]) -> None:
+    seen = visit()
+    seen.page.get_by_label("as pictures").check()
+    seen.drawn(2)
+    boxes = seen.page.locator("#map svg image").evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect().toJSON())"
+    )
+    assert len(boxes) > 30
+    for place, one in enumerate(boxes):
+        for other in boxes[place + 1 :]:
+            apart = max(abs(one["x"] - other["x"]), abs(one["y"] - other["y"]))
+            assert apart > 20
+
+
+def test_a_label_of_the_table_is_found_on_the_map(visit: Callable[..., Seen]) -> None:
+    seen = visit()
+    button = seen.page.locator("button[data-label]").nth(3)
+    button.focus()
+    seen.page.keyboard.press("Enter")
+    seen.drawn(2)
+    assert seen.page.locator("#label").evaluate("select => select.value") == button.get_attribute(
+        "data-label"
+    )
+    assert seen.page.evaluate("document.activeElement.id") == "label"
+
+
+def test_the_first_stop_of_the_keyboard_skips_to_the_report_and_every_stop_is_seen(
+    visit: Callable[..., Seen],
+) -> None:
+    seen = visit()
+    seen.page.keyboard.press("Tab")
+    skip = seen.page.get_by_text("Skip to the report")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    outline = "(style => style.outlineStyle + style.outlineWidth)(getComputedStyle(document.activeElement))"
+    stops = []
+    for _ in range(14):
+        assert seen.page.evaluate(outline) == "solid3px"
+        seen.page.keyboard.press("Tab")
+        stops.append(seen.page.evaluate("document.activeElement.id || document.activeElement.tagName"))
+    assert stops[7:11] == ["x", "y", "label", "pictures"]
+
+
+def test_what_the_map_shows_is_there_as_a_table(visit: Callable[..., Seen]) -> None:
+    seen = visit()
+    seen.page.get_by_text("The same as a table").first.click()
+    seen.page.locator("#label").select_option(label="quince")
+    seen.drawn(2)
+    rows = seen.page.locator("#rows tbody tr")
+    expect(rows).to_have_count(8)
+    assert {label_of(path) for path in rows.locator("td.path").all_inner_texts()} == {"quince"}
+    seen.page.locator("#label").select_option("-1")
+    seen.drawn(3)
+    expect(rows).to_have_count(100)
+    expect(seen.page.locator("#rows caption")).to_have_text(
+        "The first 100 of 278 images; choose a label to see others."
+    )
+
+
+def test_hostile_names_are_shown_as_they_are_and_make_nothing(visit: Callable[..., Seen]) -> None:
+    """What they would do, a dialog or a request, fails the test when the page is left."""
+    seen = visit()
+    seen.page.wait_for_timeout(300)
+    for name in HOSTILE[:3]:
+        shown = label_of(f"{name}/1.jpg")
+        assert seen.page.locator("bdi").get_by_text(shown, exact=True).count() > 0
+        assert f"{name}/bad.jpg" in seen.page.locator("#accounts td.path").all_inner_texts()
+    assert seen.page.locator("script").count() == 4
+    assert seen.page.locator("img:not([src^='data:image/webp;base64,'])").count() == 0
+
+
+def test_a_script_that_got_into_the_page_would_not_run(browser: Browser, url: str) -> None:
+    page = browser.new_page()
+    page.goto(url)
+    run = """() => {
+        const script = document.createElement("script");
+        script.textContent = "window.ran = 1";
+        document.body.append(script);
+        return window.ran;
+    }"""
+    assert page.evaluate(run) is None
+    assert page.evaluate("fetch('https://example.org').then(() => 'fetched', () => 'refused')") == "refused"
+    page.close()
+
+
+def luminance(page: Page, selector: str, style: str) -> float:
+    """Relative luminance of a colour, by https://www.w3.org/TR/WCAG22/#dfn-relative-luminance."""
+    colour = page.locator(selector).first.evaluate(f"e => getComputedStyle(e).{style}")
+    parts = [int(part) / 255 for part in colour.removeprefix("rgb(").rstrip(")").split(",")]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return float(0.2126 * red + 0.7152 * green + 0.0722 * blue)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_dark_in_the_dark_and_text_can_be_read_in_both(scheme: str, visit: Callable[..., Seen]) -> None:
+    page = visit(color_scheme=scheme).page
+    for ground in ("body", "section"):
+        paper = luminance(page, ground, "backgroundColor")
+        assert (paper < 0.02) if scheme == "dark" else (paper > 0.9)
+    for selector, style in (
+        ("p", "color"),
+        (".soft", "color"),
+        ("a[href]", "color"),
+        ("#map .role-axis-label text", "fill"),
+        ("#curve .role-axis-title text", "fill"),
+    ):
+        dark, light = sorted((paper, luminance(page, selector, style)))
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, selector
+
+
+@pytest.mark.parametrize("width", [320, 400, 768, WIDE])
+def test_nothing_has_to_be_scrolled_sideways(width: int, visit: Callable[..., Seen]) -> None:
+    page = visit(width).page
+    for summary in page.locator("summary").all():
+        summary.click()
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.locator("#map svg").bounding_box()["width"] <= width  # type: ignore[index]
+
+
+def test_without_scripts_the_tables_are_there_and_controls_that_would_do_nothing_are_not(
+    visit: Callable[..., Seen],
+) -> None:
+    page = visit(java_script_enabled=False).page
+    expect(page.locator(".controls")).to_be_hidden()
+    expect(page.locator("noscript p")).to_be_visible()
+    expect(page.get_by_role("heading", name="How well labels stand apart")).to_be_visible()
+
+
+def test_on_paper_there_are_the_charts_and_no_controls(visit: Callable[..., Seen]) -> None:
+    page = visit(color_scheme="dark").page
+    page.emulate_media(media="print")
+    for gone in ("nav", ".controls"):
+        expect(page.locator(gone)).to_be_hidden()
+    expect(page.locator("#map svg")).to_be_visible()
+    assert luminance(page, "body", "backgroundColor") == 1
+    assert luminance(page, "#map .role-axis-label text", "fill") < 0.15

@@ -1,0 +1,95 @@
+"""Every cluster of a run is ended, whatever EMR answers, against the local EMR."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from orchard.emr.job_flow import cluster_name
+from orchard_airflow import emr_api
+from orchard_airflow.operators import terminate_cluster
+from orchard_airflow.operators.terminate_cluster import OrchardTerminateClusterOperator
+from tests.support.airflow.emr_operators import context_of, live, refusal
+
+pytestmark = pytest.mark.usefixtures("emr")
+
+
+def terminate(tags: dict[str, str], job_flow_id: str = "") -> OrchardTerminateClusterOperator:
+    return OrchardTerminateClusterOperator(
+        task_id="terminate_cluster",
+        job_flow_id=job_flow_id,
+        cluster_name=cluster_name(tags),
+        run_tags=tags,
+        terminate_timeout=30,
+        poll_interval=0.2,
+        aws_conn_id=None,
+    )
+
+
+def test_the_cluster_is_found_by_its_tags_without_any_xcom(
+    cluster_id: str, tags: dict[str, str], client: Any
+) -> None:
+    operator = terminate(tags)
+    operator.execute(context_of(operator))
+    assert client.describe_cluster(ClusterId=cluster_id)["Cluster"]["Status"]["State"] == "TERMINATED"
+
+
+def test_a_cluster_that_lost_its_tags_is_found_by_the_xcom(
+    cluster_id: str, tags: dict[str, str], client: Any
+) -> None:
+    client.remove_tags(ResourceId=cluster_id, TagKeys=["orchard:run"])
+    operator = terminate(tags, cluster_id)
+    operator.execute(context_of(operator))
+    assert client.describe_cluster(ClusterId=cluster_id)["Cluster"]["Status"]["State"] == "TERMINATED"
+
+
+def test_every_cluster_of_the_run_is_ended(
+    cluster_id: str, request_of_cluster: Any, tags: Any, client: Any
+) -> None:
+    client.run_job_flow(**request_of_cluster)
+    operator = terminate(tags)
+    operator.execute(context_of(operator))
+    assert live(client) == []
+
+
+def test_ending_a_cluster_that_failed_is_a_success(
+    cluster_id: str, tags: dict[str, str], client: Any
+) -> None:
+    for _ in range(2):
+        operator = terminate(tags, cluster_id)
+        operator.execute(context_of(operator))
+
+
+def test_a_foreign_cluster_that_may_not_be_described_disturbs_nothing(
+    create: Callable[..., Any], client: Any, request_of_cluster: Any, tags: Any, monkeypatch: Any
+) -> None:
+    client.run_job_flow(**{**request_of_cluster, "Name": "somebody else's", "Tags": []})
+    (foreign,) = live(client)
+    described = []
+    describe = emr_api.describe
+
+    def note(client: Any, cluster_id: str) -> Any:
+        described.append(cluster_id)
+        return describe(client, cluster_id)
+
+    monkeypatch.setattr(emr_api, "describe", note)
+    operator = create()
+    own = operator.execute(context_of(operator))
+    ending = terminate(tags)
+    ending.execute(context_of(ending))
+    assert live(client) == [foreign]
+    assert set(described) == {own}
+
+
+def test_the_known_cluster_is_ended_though_the_search_is_refused(
+    cluster_id: str, tags: dict[str, str], client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise refusal("AccessDeniedException")
+
+    monkeypatch.setattr(terminate_cluster, "find_clusters", refuse)
+    operator = terminate(tags, cluster_id)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        operator.execute(context_of(operator))
+    assert live(client) == []

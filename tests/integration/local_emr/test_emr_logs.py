@@ -1,0 +1,124 @@
+"""Logs under LogUri, as EMR lays them out, in a folder and in S3."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from local_emr.execution import storage
+from local_emr.execution.logs import push_container_logs
+from tests.support.local_emr_client import ENDED, bash_step, wait_for_cluster, wait_for_step
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch, aws_environment: None) -> Iterator[Any]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://{host}:{port}")
+    storage.s3_client.cache_clear()
+    bucket = boto3.resource("s3").Bucket("orchard")
+    bucket.create()
+    yield bucket
+    storage.s3_client.cache_clear()
+    server.stop()
+
+
+def read(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): gzip.decompress(path.read_bytes()).decode() for path in files}
+
+
+def test_logs_of_steps_and_bootstrap_actions_lie_where_emr_puts_them(
+    emr: Any, run: Run, tmp_path: Path
+) -> None:
+    script = tmp_path / "bootstrap.sh"
+    script.write_text("echo installed; echo warned >&2")
+    logs = tmp_path / "with space"
+    action = {"Name": "install", "ScriptBootstrapAction": {"Path": script.as_uri()}}
+    cluster_id = run(
+        LogUri=logs.as_uri() + "/",
+        BootstrapActions=[action],
+        Steps=[bash_step("echo out; echo err >&2; exit 7")],
+    )
+    wait_for_cluster(emr, cluster_id, "WAITING")
+    step_id = emr.list_steps(ClusterId=cluster_id)["Steps"][0]["Id"]
+    master = emr.list_instances(ClusterId=cluster_id, InstanceFleetType="MASTER")["Instances"][0][
+        "Ec2InstanceId"
+    ]
+    written = read(logs)
+    step, node = f"{cluster_id}/steps/{step_id}", f"{cluster_id}/node/{master}/bootstrap-actions/1"
+    controller = written.pop(f"{step}/controller.gz")
+    assert "startExec" in controller
+    assert "Step failed with exitCode 7" in controller
+    assert "Bootstrap action 1 returned 0" in written.pop(f"{node}/controller.gz")
+    assert written == {
+        f"{step}/stdout.gz": "out\n",
+        f"{step}/stderr.gz": "err\n",
+        f"{step}/syslog.gz": "",
+        f"{node}/stdout.gz": "installed\n",
+        f"{node}/stderr.gz": "warned\n",
+    }
+
+
+def test_scripts_come_from_s3_and_logs_go_there(bucket: Any, emr: Any, run: Run) -> None:
+    bucket.put_object(Key="bootstrap/bad #1.sh", Body=b'echo "no wheel for $1" >&2; exit 1')
+    action = {
+        "Name": "install",
+        "ScriptBootstrapAction": {"Path": "s3://orchard/bootstrap/bad #1.sh", "Args": ["numpy"]},
+    }
+    cluster_id = run(LogUri="s3://orchard/logs", BootstrapActions=[action])
+    wait_for_cluster(emr, cluster_id, "TERMINATED_WITH_ERRORS")
+    master = emr.list_instances(ClusterId=cluster_id, InstanceFleetType="MASTER")["Instances"][0][
+        "Ec2InstanceId"
+    ]
+    folder = f"logs/{cluster_id}/node/{master}/bootstrap-actions/1"
+    logs = {
+        o.key: gzip.decompress(o.get()["Body"].read()).decode() for o in bucket.objects.filter(Prefix="logs/")
+    }
+    assert "Bootstrap action 1 returned 1" in logs.pop(f"{folder}/controller.gz")
+    assert logs == {f"{folder}/stdout.gz": "", f"{folder}/stderr.gz": "no wheel for numpy\n"}
+
+
+def test_a_script_that_s3_does_not_have_fails_the_bootstrap(
+    bucket: Any, emr: Any, run: Run, tmp_path: Path
+) -> None:
+    action = {"Name": "install", "ScriptBootstrapAction": {"Path": "s3://orchard/none.sh"}}
+    cluster_id = run(LogUri=tmp_path.as_uri(), BootstrapActions=[action])
+    assert wait_for_cluster(emr, cluster_id, *ENDED)["StateChangeReason"]["Code"] == "BOOTSTRAP_FAILURE"
+    controller = next(text for name, text in read(tmp_path).items() if name.endswith("controller.gz"))
+    assert "Failed to fetch s3://orchard/none.sh" in controller
+
+
+def test_a_step_does_not_fail_for_logs_that_cannot_be_written(emr: Any, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    cluster_id = run(LogUri=(tmp_path / "file").as_uri(), Steps=[bash_step("exit 0")])
+    step_id = emr.list_steps(ClusterId=cluster_id)["Steps"][0]["Id"]
+    assert wait_for_step(emr, cluster_id, step_id, "COMPLETED")
+
+
+def test_without_a_log_uri_a_failure_names_no_file_that_will_be_gone(emr: Any, run: Run) -> None:
+    cluster_id = run(Steps=[bash_step("echo 'ValueError: x' >&2; exit 1")])
+    step_id = emr.list_steps(ClusterId=cluster_id)["Steps"][0]["Id"]
+    assert wait_for_step(emr, cluster_id, step_id, "FAILED")["FailureDetails"] == {
+        "Reason": "Unknown Error.",
+        "Message": "ValueError: x",
+    }
+
+
+def test_logs_of_containers_lie_where_the_log_pusher_puts_them(tmp_path: Path) -> None:
+    container = tmp_path / "node" / "application_1_0001" / "container_1_0001_01_000001"
+    container.mkdir(parents=True)
+    (container / "stdout").write_text("a traceback")
+    (container / "launch_container.sh").write_text("with the environment of the container")
+    push_container_logs([tmp_path / "node"], f"file://{tmp_path}/logs/", "j-1")
+    pushed = "j-1/containers/application_1_0001/container_1_0001_01_000001"
+    assert read(tmp_path / "logs") == {f"{pushed}/stdout.gz": "a traceback", f"{pushed}/stderr.gz": ""}

@@ -1,0 +1,37 @@
+"""A local EMR whose nodes have ``fake_spark_submit.py`` for Spark. Fixtures."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local_emr.launcher import running_emr
+from tests.support.checkout import ROOT
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bin folder of a node's environment in which spark-submit is the fake one."""
+    folder = tmp_path_factory.mktemp("node") / "bin"
+    folder.mkdir()
+    (folder / "python").symlink_to(sys.executable)
+    script = folder / "spark-submit"
+    source = (Path(__file__).with_name("fake_spark_submit.py")).read_text()
+    jobs = f"import sys; sys.path.insert(0, {str(ROOT / 'spark_jobs')!r})\n"
+    script.write_text(f"#!{sys.executable}\n" + jobs + source)
+    script.chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def emr(node: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The endpoint of a local EMR; ``AWS_ENDPOINT_URL_EMR`` points to it."""
+    folder = tmp_path_factory.mktemp("emr")
+    pages = ("--page-size", "2")  # so that what is looked for is not always on the first
+    with (
+        running_emr(node / "python", folder / "work", log_file=folder / "log", options=pages) as url,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("AWS_ENDPOINT_URL_EMR", url)
+        yield url

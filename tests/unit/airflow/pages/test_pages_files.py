@@ -1,0 +1,102 @@
+"""Files of published runs in the pages: how they are given, and what a request cannot reach."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orchard.lake.storage_files import FileStorage
+from orchard.pages import files
+from tests.support.airflow.page_client import Visit
+from tests.support.published_runs import REPORT, add_files, published, write, write_lake
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+def test_the_report_is_shown_as_a_document_of_no_site(visit: Visit, tmp_path: Path) -> None:
+    write_lake(tmp_path, [published("a")])
+    add_files(tmp_path / "runs" / "a")
+    answer = visit().get("/orchard/runs/a/report.html")
+    assert (answer.text, answer.headers["content-type"]) == (REPORT, "text/html; charset=utf-8")
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("sandbox allow-scripts; default-src 'none';")
+    assert "allow-same-origin" not in policy
+
+
+def test_csvs_are_saved_under_the_name_of_their_run(visit: Visit, tmp_path: Path) -> None:
+    write_lake(tmp_path, [published("a")])
+    add_files(tmp_path / "runs" / "a")
+    for name in ("features.csv", "rejects.csv"):
+        answer = visit().get(f"/orchard/runs/a/csv/{name}")
+        assert answer.content == (tmp_path / "runs" / "a" / "csv" / name).read_bytes()
+        assert answer.headers["content-disposition"] == f'attachment; filename="a-{name}"'
+        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+
+
+def test_run_json_is_data_to_the_browser(visit: Visit, tmp_path: Path) -> None:
+    write_lake(tmp_path, [published("a")])
+    answer = visit().get("/orchard/runs/a/run.json")
+    assert answer.json() == published("a")
+    assert answer.headers["content-type"] == "application/json"
+    assert "sandbox" in answer.headers["content-security-policy"]
+
+
+def test_a_file_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "features.csv", b"x" * 2500)
+    monkeypatch.setattr(files, "PART", 1000)
+    file = FileStorage().open(f"file://{tmp_path}/features.csv")
+    assert [len(part) for part in files.parts(file)] == [1000, 1000, 500]
+    assert file.closed
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "runs/unpublished/report.html",
+        "runs/unpublished/run.json",
+        "runs/unpublished/csv/features.csv",
+        "runs/..%2Foutside/run.json",
+        "runs/../outside/run.json",
+        "runs/%2E%2E/run.json",
+        "runs/a/csv/..%2Freport.html",
+        "runs/a/csv/..%2F..%2F..%2Flatest.json",
+        "runs/a/csv/.hidden",
+        "runs/a/csv/",
+        "runs/a%00/run.json",
+        "runs//run.json",
+        "runs/latest/run.json",
+    ],
+)
+def test_only_what_a_published_run_has_for_readers_can_be_reached(
+    path: str, visit: Visit, tmp_path: Path
+) -> None:
+    write_lake(tmp_path, [published("a")])
+    for folder in (tmp_path / "runs" / "a", tmp_path / "runs" / "unpublished", tmp_path / "outside"):
+        add_files(folder)
+        write(folder / "run.json", b'{"secret": 1}')
+    write(tmp_path / "runs" / "a" / "csv" / ".hidden", b"half written")
+    answer = visit().get(f"/orchard/{path}")
+    assert answer.status_code == 404
+    assert "secret" not in answer.text
+
+
+def test_a_latest_json_that_names_places_outside_the_runs_shows_none_of_them(
+    visit: Visit, tmp_path: Path
+) -> None:
+    write_lake(tmp_path, [published("a")])
+    write(tmp_path / "outside" / "run.json", b'{"images": "secret"}')
+    latest = json.loads((tmp_path / "latest.json").read_text())
+    latest["runs"].append({"run": "../outside", "images": "s3://in", "model": "m"})
+    (tmp_path / "latest.json").write_text(json.dumps(latest))
+    client = visit()
+    assert "outside" not in client.get("/orchard/").text
+    assert client.get("/orchard/compare?run=a&run=../outside").status_code == 404
+
+
+def test_what_is_no_longer_there_is_said(visit: Visit, tmp_path: Path) -> None:
+    write_lake(tmp_path, [published("a")])
+    client = visit()
+    for path, why in (("report.html", "has no report"), ("csv/features.csv", "has no such CSV")):
+        answer = client.get(f"/orchard/runs/a/{path}")
+        assert answer.status_code == 404
+        assert why in answer.text

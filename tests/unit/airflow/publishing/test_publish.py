@@ -1,0 +1,153 @@
+"""A run exists for readers from its last write on, and not at all if it does not add up."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchard.lake.layout import Lake
+from orchard.lake.ledger import read_ledger
+from orchard.lake.run_index import RunIndex
+from orchard.lake.storage_files import FileStorage
+from orchard.publishing.publish import publish
+from orchard_jobs.errors import OrchardError
+from tests.support.airflow.finished_runs import CLUSTER, finish_jobs, latest_of, publication, published_runs
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(f"file://{tmp_path}")
+
+
+def test_a_published_run_is_described_whole(lake: Lake) -> None:
+    finish_jobs(lake, "r1")
+    summary = publish(FileStorage(), lake, publication("r1"))
+    assert summary == json.loads(FileStorage().read(lake.run("r1").run_json).data)
+    published_at = summary["published_at"]
+    assert summary == {
+        "run": "r1",
+        "run_id": "id of r1",
+        "published_at": published_at,
+        "counts": {"listed": 4, "featurized": 2, "rejected": 1, "known": 1, "deleted": 6},
+        "rejected": {"corrupt": 1},
+        "images": "s3://in",
+        "code": "s3://code",
+        "builds_on": None,
+        "basis": "refit",
+        "basis_id": "basis-r1",
+        "components": 2,
+        "variance_kept": 0.75,
+        "fitted_rows": 5,
+        "rows": 5,
+        "weights": "imagenet",
+        "model": {"id": "m", "weights": "imagenet"},
+        "runtime": "openvino",
+        "precision": "float32",
+        "images_per_second": 90.5,
+        "seconds": {"featurize": 2.5, "reduce": 2.5, "export": 2.5},
+        "phases": {"featurize": {"a": 1.5}, "reduce": {"a": 1.5}, "export": {"a": 1.5}},
+        "versions": {"spark": "4"},
+        "cluster": CLUSTER,
+        "estimate": {"dollars": 1.5},
+        "cost": {"dollars": 1.25},
+        "csv": f"{lake.uri}/runs/r1/csv/features.csv",
+        "files": ["features.csv"],
+    }
+    assert read_ledger(FileStorage(), lake, "r1").to_pylist() == [
+        {"path": "a", "etag": "1", "status": "ok", "run": "r0"},
+        {"path": "b", "etag": "1", "status": "ok", "run": "r1"},
+        {"path": "c", "etag": "2", "status": "corrupt", "run": "r1"},
+    ]
+    assert FileStorage().read(f"{lake.uri}/basis/basis-r1/basis.json").data == b"r1"
+    assert latest_of(lake) == {
+        "run": "r1",
+        "published_at": published_at,
+        "images": "s3://in",
+        "basis_id": "basis-r1",
+        "run_json": f"{lake.uri}/runs/r1/run.json",
+        "csv": f"{lake.uri}/runs/r1/csv/features.csv",
+        "runs": [{"run": "r1", "images": "s3://in", "model": "m"}],
+    }
+
+
+def test_runs_are_known_in_the_order_of_their_publication(lake: Lake) -> None:
+    for slug, earlier in (("z", ()), ("a", ("z",))):
+        finish_jobs(lake, slug)
+        publish(FileStorage(), lake, publication(slug, *earlier))
+    assert published_runs(lake) == ["z", "a"]
+
+
+@pytest.mark.parametrize("counts", [{"ok": 2}, {"ok": 4}, {"corrupt": 2}])
+def test_counts_that_do_not_add_up_are_not_published(lake: Lake, counts: dict[str, int]) -> None:
+    finish_jobs(lake, "r1", **counts)
+    with pytest.raises(OrchardError, match="listed = featurized"):
+        publish(FileStorage(), lake, publication("r1"))
+    assert published_runs(lake) == []
+
+
+@pytest.mark.parametrize(
+    ("job", "fact"), [("export", "rows"), ("reduce", "rows"), ("reduce", "counted_rows")]
+)
+def test_a_row_that_is_lost_between_the_jobs_is_not_published(lake: Lake, job: str, fact: str) -> None:
+    finish_jobs(lake, "r1")
+    report = lake.run("r1").report(job)
+    content = json.loads(FileStorage().read(report).data)
+    FileStorage().write(report, json.dumps({**content, fact: 1}).encode())
+    with pytest.raises(OrchardError, match=r"exported=\d reduced=\d counted=\d kept\+featurized=5: exp"):
+        publish(FileStorage(), lake, publication("r1"))
+    assert published_runs(lake) == []
+
+
+@pytest.mark.parametrize(("again", "stale"), [("featurize", "reduce"), ("reduce", "export")])
+def test_a_job_that_ran_again_after_the_next_one_is_not_published_without_that(
+    lake: Lake, again: str, stale: str
+) -> None:
+    finish_jobs(lake, "r1")
+    report = lake.run("r1").report(again)
+    content = json.loads(FileStorage().read(report).data) | {"finished_at": "2026-11-22T09:00:00"}
+    FileStorage().write(report, json.dumps(content).encode())
+    with pytest.raises(OrchardError, match=f"'{again}' has run again since .* clear .* '{stale}' with"):
+        publish(FileStorage(), lake, publication("r1"))
+    assert published_runs(lake) == []
+
+
+def test_features_of_another_model_than_the_run_has_sensed_are_not_published(lake: Lake) -> None:
+    finish_jobs(lake, "r1")
+    with pytest.raises(OrchardError, match="features of the model m: the run is of m2"):
+        publish(FileStorage(), lake, publication("r1", model="m2"))
+    assert published_runs(lake) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda path: path.unlink(), "no report at .*: 'reduce' writes one"),
+        (lambda path: path.write_text('{"state": "running"}'), "has state running"),
+        (
+            lambda path: path.write_text('{"state": "succeeded", "listing": "l0"}'),
+            "of the listing l0, the run is of l1: 'sense' has been run again since",
+        ),
+    ],
+)
+def test_a_job_that_has_not_succeeded_is_not_published(
+    lake: Lake, tmp_path: Path, spoil: Callable[[Path], None], message: str
+) -> None:
+    finish_jobs(lake, "r1")
+    spoil(tmp_path / "runs" / "r1" / "reports" / "reduce.json")
+    with pytest.raises(OrchardError, match=message):
+        publish(FileStorage(), lake, publication("r1"))
+    assert published_runs(lake) == []
+
+
+def test_a_run_builds_on_runs_of_the_same_images_and_model_only(lake: Lake) -> None:
+    finish_jobs(lake, "r1")
+    publish(FileStorage(), lake, publication("r1"))
+    finish_jobs(lake, "trial")
+    trial = publication("trial", "r1", images="s3://others")
+    publish(FileStorage(), lake, trial)
+    history = RunIndex.load(FileStorage(), lake)
+    assert history.latest == "trial"
+    assert history.builds_on("s3://in", "m") == "r1"
+    assert history.builds_on("s3://others", "m") == "trial"
+    assert history.builds_on("s3://in", "another model") is None

@@ -1,0 +1,110 @@
+"""``orchard runs``, ``show`` and ``compare`` on lakes as ``publish`` leaves them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orchard_cli.app import main
+from tests.support.published_runs import published, write_lake
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lake of two runs; ORCHARD_LAKE names it."""
+    runs = [published("nightly-1-aaaa1111"), published("nightly-2-bbbb2222", components=5)]
+    write_lake(tmp_path, runs)
+    monkeypatch.setenv("ORCHARD_LAKE", str(tmp_path))
+    return tmp_path
+
+
+class Said:
+    """What the command printed, and its exit code."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self._capsys = capsys
+        self._monkeypatch = monkeypatch
+
+    def by(self, *arguments: str) -> tuple[int, str, str]:
+        self._monkeypatch.setenv("COLUMNS", "200")
+        code = main(arguments)
+        out, error = self._capsys.readouterr()
+        return code, out, error
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Said:
+    return Said(capsys, monkeypatch)
+
+
+@pytest.mark.parametrize("name", ["nightly", "none", ""])
+def test_a_name_that_means_no_run_or_several_is_one_line_and_a_hint(
+    lake: Path, said: Said, name: str
+) -> None:
+    code, out, error = said.by("show", name)
+    assert (code, out) == (2, "")
+    line, hint = error.splitlines()
+    assert line.startswith(f"orchard: {name!r} is in the names of ")
+    assert hint.startswith("hint: `orchard runs` lists them")
+
+
+def test_a_lake_without_runs_says_so(tmp_path: Path, said: Said) -> None:
+    code, out, error = said.by("runs", "--lake", str(tmp_path))
+    assert (code, out) == (0, "")
+    assert f"no run is published in file://{tmp_path}" in error.replace("\n", "")
+
+
+def test_a_latest_json_of_somebody_else_is_one_line(lake: Path, said: Said) -> None:
+    (lake / "latest.json").write_text('{"runs": ["a"]}')
+    code, _, error = said.by("runs")
+    assert code == 2
+    assert "is not as a published run leaves it" in error
+    assert error.count("\n") == 2
+
+
+def test_runs_are_listed_newest_first_by_the_end_of_their_names(lake: Path, said: Said) -> None:
+    code, out, _ = said.by("runs")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["run", "bbbb2222", "aaaa1111"]
+    assert len(said.by("runs", "-n", "1")[1].splitlines()) == 2
+
+
+def test_json_is_what_run_json_says(lake: Path, said: Said) -> None:
+    _, out, _ = said.by("runs", "--json")
+    assert json.loads(out) == [published("nightly-2-bbbb2222", components=5), published("nightly-1-aaaa1111")]
+    _, out, _ = said.by("show", "aaaa", "--json")
+    assert json.loads(out) == published("nightly-1-aaaa1111")
+
+
+def test_two_runs_are_shown_side_by_side(lake: Path, said: Said) -> None:
+    _, out, _ = said.by("compare", "aaaa")
+    (row,) = [line.split() for line in out.splitlines() if line.split()[:1] == ["K"]]
+    assert row == ["K", "15", "5"]
+
+
+def test_a_name_is_never_markup(lake: Path, said: Said) -> None:
+    odd = published("nightly-2-bbbb2222", images="s3://in/[red]a[/red]", weights="[link=x]w")
+    (lake / "runs" / "nightly-2-bbbb2222" / "run.json").write_text(json.dumps(odd))
+    _, out, _ = said.by("show")
+    assert "s3://in/[red]a[/red]" in out
+    assert "[link=x]w" in out
+
+
+def test_images_that_are_not_there_are_one_line(tmp_path: Path, said: Said) -> None:
+    model = tmp_path / "m"
+    model.mkdir()
+    (model / "card.json").write_text('{"id": "m"}')
+    code, out, error = said.by(
+        "run", str(tmp_path / "nowhere"), "--lake", str(tmp_path / "lake"), "--model", f"file://{model}"
+    )
+    assert (code, out) == (2, "")
+    assert error.startswith("orchard: ")
+    assert f"{tmp_path}/nowhere" in error
+    assert error.count("\n") <= 2
+
+
+def test_a_lake_on_s3_needs_a_model(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ORCHARD_MODEL", raising=False)
+    code, _, error = said.by("run", "s3://in", "--lake", "s3://lake")
+    assert code == 2
+    assert "orchard model" in error

@@ -1,0 +1,190 @@
+"""Images to feature rows, on Spark, with the real model and files as bad as they come."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from orchard_jobs import featurize
+from orchard_jobs.contract import FEATURE_COLUMNS, FeaturizeJob, Status
+from orchard_jobs.decode import decode_image
+from orchard_jobs.errors import OrchardError
+from orchard_jobs.manifest import list_images
+from orchard_jobs.report import Report, Seconds
+from orchard_jobs.run_folder import RunFolder
+from orchard_jobs.runtimes import load_model
+from orchard_jobs.thumbnail import make_thumbnail
+from tests.support.bad_images import IGNORED, VANISHING, write_folder
+
+
+def run(spark: SparkSession, job: FeaturizeJob) -> list[dict[str, object]]:
+    folder = RunFolder(job.output)
+    with Report(job.NAME, folder.report(job.NAME)) as report:
+        featurize.run(spark, job, report)
+    return [row.asDict() for row in spark.read.parquet(folder.features).orderBy("path").collect()]
+
+
+@pytest.fixture(scope="module")
+def bad_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    root = tmp_path_factory.mktemp("bad") / "images #1 ü"
+    return root, write_folder(root, good=6)
+
+
+@pytest.fixture(scope="module")
+def bad_rows(
+    spark: SparkSession,
+    model_uri: str,
+    bad_folder: tuple[Path, dict[str, str]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[object, dict[str, object]]:
+    """Every bad image through the whole job, one of them removed between listing and reading."""
+    root, _ = bad_folder
+    output = f"file://{tmp_path_factory.mktemp('run')}"
+    list_images(spark, f"file://{root}").write.parquet(RunFolder(output).manifest)
+    (root / VANISHING).unlink()
+    job = FeaturizeJob(
+        images=f"file://{root}",
+        model=model_uri,
+        output=output,
+        manifest=RunFolder(output).manifest,
+        batch_size=7,
+        max_failure_ratio=0.5,
+    )
+    return {row["path"]: row for row in run(spark, job)}
+
+
+def test_every_bad_image_becomes_a_row_with_its_status(
+    bad_rows: dict[object, dict[str, object]], bad_folder: tuple[Path, dict[str, str]]
+) -> None:
+    _, expected = bad_folder
+    listed = {path: status for path, status in expected.items() if status != IGNORED}
+    assert {path: row["status"] for path, row in bad_rows.items()} == listed
+
+
+def test_a_rejected_row_has_a_message_and_no_features(bad_rows: dict[object, dict[str, object]]) -> None:
+    rejected = [row for row in bad_rows.values() if row["status"] != Status.OK]
+    assert len(rejected) > 10
+    assert all(row["error"] and "\n" not in str(row["error"]) and row["features"] is None for row in rejected)
+    assert all(row["thumbnail"] is None for row in rejected)
+
+
+def test_a_good_row_has_the_features_and_thumbnail_of_its_own_image_whatever_stands_beside_it(
+    bad_rows: dict[object, dict[str, object]], bad_folder: tuple[Path, dict[str, str]], model_uri: str
+) -> None:
+    root, _ = bad_folder
+    job = FeaturizeJob(images="", model=model_uri, output="")
+    model = load_model(model_uri, job.runtime, job.precision, 1)
+    good = [row for row in bad_rows.values() if row["status"] == Status.OK]
+    assert len(good) > 50
+    for row in good[::5]:
+        decoded = decode_image((root / str(row["path"])).read_bytes())
+        expected = model.features(decoded.pixels[np.newaxis])[0]  # type: ignore[union-attr]
+        np.testing.assert_allclose(np.array(row["features"]), expected, atol=1e-4)
+        assert row["thumbnail"] == make_thumbnail(decoded.pixels)  # type: ignore[union-attr]
+        assert (row["width"], row["height"], row["error"]) == (decoded.width, decoded.height, None)  # type: ignore[union-attr]
+
+
+def test_too_many_rejected_images_fail_the_job_with_the_counts(
+    spark: SparkSession, model_uri: str, tmp_path: Path
+) -> None:
+    (tmp_path / "images" / "a").mkdir(parents=True)
+    for name in ("1.jpg", "2.jpg", "3.jpg"):
+        (tmp_path / "images" / "a" / name).write_bytes(b"" if name == "1.jpg" else b"no image at all")
+    job = FeaturizeJob(images=f"file://{tmp_path}/images", model=model_uri, output=f"file://{tmp_path}/run")
+    with pytest.raises(OrchardError) as caught:
+        run(spark, job)
+    assert str(caught.value).startswith(
+        "3 of 3 images rejected (empty 1, not_an_image 2): at most 5.00% may be (--max-failure-ratio=0.05)"
+    )
+
+
+def test_the_ratio_is_of_all_listed_images_so_that_one_bad_new_one_fails_no_night(
+    spark: SparkSession, model_uri: str, tmp_path: Path
+) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "1.jpg").write_bytes(b"")
+    job = FeaturizeJob(
+        images=f"file://{tmp_path}/images", model=model_uri, output=f"file://{tmp_path}/run", listed=100
+    )
+    assert [row["status"] for row in run(spark, job)] == ["empty"]
+
+
+def test_a_file_too_large_to_read_becomes_a_row_unread(
+    spark: SparkSession, model_uri: str, tmp_path: Path
+) -> None:
+    (tmp_path / "images").mkdir()
+    with (tmp_path / "images" / "huge.jpg").open("wb") as sparse:
+        sparse.truncate(2**33)
+    job = FeaturizeJob(
+        images=f"file://{tmp_path}/images",
+        model=model_uri,
+        output=f"file://{tmp_path}/run",
+        max_failure_ratio=1,
+    )
+    (row,) = run(spark, job)
+    assert (row["status"], row["error"]) == ("too_large", "8589934592 bytes; the limit is 67108864")
+
+
+def test_an_empty_folder_is_one_clear_error(spark: SparkSession, model_uri: str, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    with pytest.raises(OrchardError, match="no images in file://"):
+        run(
+            spark,
+            FeaturizeJob(
+                images=f"file://{tmp_path}/images", model=model_uri, output=f"file://{tmp_path}/run"
+            ),
+        )
+
+
+def test_a_second_run_into_the_same_folder_replaces_the_first(
+    spark: SparkSession, model_uri: str, bad_folder: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    images = tmp_path / "images" / "a"
+    images.mkdir(parents=True)
+    shutil.copy(bad_folder[0] / "odd" / "plain.jpg", images / "1.jpg")
+    job = FeaturizeJob(images=f"file://{tmp_path}/images", model=model_uri, output=f"file://{tmp_path}/run")
+    first, second = run(spark, job), run(spark, job)
+    assert len(first) == 1
+    assert first == second
+    assert tuple(first[0]) == FEATURE_COLUMNS
+
+
+@pytest.mark.parametrize(
+    ("images", "cores", "tasks"), [(1, 4, 1), (3, 4, 3), (300, 2, 2), (10332, 2, 12), (10**6, 16, 992)]
+)
+def test_tasks_follow_images_and_cores(images: int, cores: int, tasks: int) -> None:
+    assert featurize.count_partitions(images, cores) == tasks
+
+
+def test_features_are_the_same_bits_however_the_manifest_is_partitioned(
+    spark: SparkSession, model_uri: str, bad_folder: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    """So a task that is retried, or runs on an executor with other neighbours, changes nothing."""
+    images = f"file://{bad_folder[0]}"
+    manifest = list_images(spark, images).orderBy("path").limit(40).cache()
+    found = []
+    job, context = FeaturizeJob(images=images, model=model_uri, output=""), spark.sparkContext
+    for partitions in (1, 3, 7):
+        rows = featurize.featurize(
+            manifest.repartition(partitions),
+            job,
+            partitions=partitions,
+            done=context.accumulator(0),
+            seconds=Seconds.accumulator(context),
+        )
+        found.append({row["path"]: row.asDict() for row in rows.collect()})
+    assert len(found[0]) == 40
+    assert found[0] == found[1] == found[2]
+
+
+def test_an_image_has_the_same_bits_at_any_place_of_any_batch(model_uri: str) -> None:
+    job = FeaturizeJob(images="", model=model_uri, output="")
+    model = load_model(model_uri, job.runtime, job.precision, 8)
+    pixels = np.random.default_rng(0).integers(0, 256, (11, 224, 224, 3), np.uint8)
+    whole = model.features(pixels)
+    for size in (1, 2, 7, 8):
+        parts = [model.features(pixels[start : start + size]) for start in range(0, 11, size)]
+        assert np.concatenate(parts).tobytes() == whole.tobytes()
+    assert model.features(pixels[::-1]).tobytes() == whole[::-1].tobytes()
