@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 REFUSED = 2
+INTERRUPTED = 130
 
 
 def print_json(content: Any) -> None:
