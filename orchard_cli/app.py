@@ -15,10 +15,8 @@ from typer.exceptions import TyperException
 
 from local_spark.node import STATE
 from orchard_cli.commands import deploy, local, model, purge, results, run
-from orchard_cli.output import end
+from orchard_cli.output import INTERRUPTED, end
 from orchard_jobs.errors import OrchardError
-
-INTERRUPTED = 130
 
 HELP = "Images in a folder or in S3 to features, principal components and a CSV."
 EPILOG = """\b

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 REFUSED = 2
+INTERRUPTED = 130
 
 
 def print_json(content: Any) -> None:

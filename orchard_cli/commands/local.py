@@ -3,6 +3,7 @@
 The one module of the command line that imports development tooling.
 """
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,15 +41,15 @@ Port = Annotated[str, typer.Option("--port", metavar="PORT", help="Of Airflow's 
 def demo(images: Images = "", weights: Weights = "", lake: Folder = "lake", emr_port: EmrPort = "") -> None:
     """Run the real DAG once, on a local EMR, and say what came of it."""
     from local_airflow.demo import run_demo, unwind_on_signals
-    from orchard_cli.output import end
+    from orchard_cli.output import INTERRUPTED, end
 
     request = check("demo", images, weights, lake, emr_port)
     unwind_on_signals()
     try:
         is_published = run_demo(request)
     except KeyboardInterrupt:
-        end("interrupted; the cluster and its processes are gone, nothing was published")
-        raise typer.Exit(130) from None
+        said = "interrupted; the cluster and its processes are gone, nothing was published"
+        sys.exit(end(said, code=INTERRUPTED))
     if not is_published:
         raise typer.Exit(1)
 

@@ -89,5 +89,6 @@ def test_ctrl_c_leaves_no_process_and_publishes_nothing(start_demo: StartDemo, s
     demo.find_driver("featurize")
     demo.process.send_signal(signal.SIGINT)
     assert demo.finish() == 130, demo.output
+    assert demo.output.count("orchard: interrupted; the cluster and its processes are gone") == 1
     assert demo.latest() is None
     assert processes_on(demo.lake) == []
