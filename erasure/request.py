@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from orchard.lake.objects import to_uri
-from orchard.publishing.csv_cells import text_of
 from orchard.settings.aws import Access
 from orchard.settings.env import read
 from orchard.settings.settings import Places
+from orchard_jobs.csv_cells import unescape_cell
 from orchard_jobs.errors import OrchardError
 
 
@@ -67,4 +67,4 @@ class Request:
         if not settings.get("ORCHARD_MODEL"):
             settings["ORCHARD_MODEL"] = f"{settings.get('ORCHARD_LAKE', '')}/models"
         access = Access(region=read(Access, environ).region)
-        return cls(read(Places, settings), access, run or None, text_of(image) if image else None)
+        return cls(read(Places, settings), access, run or None, unescape_cell(image) if image else None)

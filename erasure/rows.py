@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchard.lake.parquet import from_parquet, open_parquet
-from orchard.publishing.csv_cells import cell_of
+from orchard_jobs.csv_cells import escape_cell
 
 
 def without(name: str, data: bytes, path: str) -> bytes | None:
@@ -55,7 +55,7 @@ def _without_row(data: bytes, path: str) -> bytes | None:
 def _without_line(data: bytes, path: str) -> bytes | None:
     """Line by line, as RFC 4180 has it: a cell may hold line breaks."""
     rows = list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
-    left = [row for row in rows if row[:1] != [cell_of(path)]]
+    left = [row for row in rows if row[:1] != [escape_cell(path)]]
     if len(left) == len(rows):
         return None
     buffer = io.StringIO()

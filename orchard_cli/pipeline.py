@@ -74,7 +74,7 @@ class Watch:
     def _read(self, name: str) -> dict[str, Any]:
         """Return a job's report so far; an empty one while there is none, or half of it."""
         try:
-            report: dict[str, Any] = json.loads(self.storage.read(self.folder.report(name)).data)
+            report: dict[str, Any] = json.loads(self.storage.read(self.folder.metrics(name)).data)
         except (FileNotFoundError, ValueError):
             return {}
         return report

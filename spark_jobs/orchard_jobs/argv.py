@@ -78,12 +78,21 @@ def _parse(key: str, hint: Any, values: list[str]) -> Any:
         raise OrchardError(
             f"{flag} given {len(values)} times", rule="it takes one value", remedy="give it once"
         )
+    return parse_value(flag, hint, values[0])
+
+
+def parse_value(name: str, hint: Any, text: str) -> Any:
+    """Return ``text`` as a value of the type ``hint``: a scalar, or one that may be None.
+
+    Raises:
+        OrchardError: names ``name``, which is what the user calls it.
+    """
     scalar = _scalar_type(hint)
     try:
-        return scalar(values[0])
+        return scalar(text)
     except ValueError:
         raise OrchardError(
-            f"{flag}={values[0]}", rule=f"it takes {_allowed(scalar)}", remedy="correct the value"
+            f"{name}={text}", rule=f"it takes {_allowed(scalar)}", remedy=f"correct {name}"
         ) from None
 
 
@@ -95,7 +104,7 @@ def _scalar_type(hint: Any) -> Any:
 
 def _allowed(scalar: Any) -> str:
     if issubclass(scalar, StrEnum):
-        return ", ".join(scalar)
+        return f"one of {', '.join(scalar)}"
     return {int: "a whole number", float: "a number"}.get(scalar, "text")
 
 

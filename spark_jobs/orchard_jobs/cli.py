@@ -23,10 +23,10 @@ from orchard_jobs import export, featurize, reduce
 from orchard_jobs.contract import ExportJob, FeaturizeJob, Job, ReduceJob
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.event_log import prepare_event_log
-from orchard_jobs.report import Report
+from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.run_folder import RunFolder
 
-JOBS: dict[str, tuple[type[Job], Callable[[SparkSession, Any, Report], None]]] = {
+JOBS: dict[str, tuple[type[Job], Callable[[SparkSession, Any, JobMetrics], None]]] = {
     FeaturizeJob.NAME: (FeaturizeJob, featurize.run),
     ReduceJob.NAME: (ReduceJob, reduce.run),
     ExportJob.NAME: (ExportJob, export.run),
@@ -58,9 +58,9 @@ def _run(tokens: Sequence[str]) -> None:
     spark = SparkSession.builder.getOrCreate()
     try:
         for job in jobs:
-            with Report(job.NAME, RunFolder(job.output).report(job.NAME)) as report:
-                report.describe(listing=job.listing)
-                JOBS[job.NAME][1](spark, job, report)
+            with JobMetrics(job.NAME, RunFolder(job.output).metrics(job.NAME)) as metrics:
+                metrics.describe(listing=job.listing)
+                JOBS[job.NAME][1](spark, job, metrics)
     finally:
         spark.stop()
 

@@ -73,6 +73,9 @@ COMPONENT_COLUMNS = ("path", "label", "components", "basis_id")
 OUTCOME_COLUMNS = ("path", "etag", "status")
 """One row per manifest row: what became of it."""
 
+REJECT_COLUMNS = ("path", "label", "status", "error")
+"""One row per rejected image of the run, in ``rejects.csv``."""
+
 EARLIER_COLUMNS = ("path", "etag", "status", "run", "stays")
 """One row per image that was known before this run, rejected ones too. ``run`` names the folder, beside this
 run's, that has its features; ``stays`` is false where it has been changed, is tried again, or was deleted."""
@@ -260,4 +263,4 @@ def _refuse_globs(*uris: str | None) -> None:
 
 def _require(holds: bool, key: str, value: object, rule: str) -> None:
     if not holds:
-        raise OrchardError(f"--{key}={value}", rule=f"it takes {rule}", remedy="correct the value")
+        raise OrchardError(f"--{key}={value}", rule=f"it takes {rule}", remedy=f"correct --{key}")

@@ -19,7 +19,7 @@ class OrchardError(Exception):
 
     def __init__(self, received: str, *, rule: str, remedy: str) -> None:
         self.message, self.hint = f"{received}: {rule}.", f"{remedy[:1].upper()}{remedy[1:]}."
-        super().__init__(f"{self.message} {remedy}.")
+        super().__init__(f"{self.message} {self.hint}")
 
     @classmethod
     def from_line(cls, line: str) -> "OrchardError":

@@ -12,14 +12,14 @@ from pyspark import TaskContext
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  (the field's own spelling)
 
-from orchard_jobs.contract import OUTCOME_COLUMNS, ExportJob, Status
+from orchard_jobs.contract import OUTCOME_COLUMNS, REJECT_COLUMNS, ExportJob, Status
+from orchard_jobs.csv_cells import escape_cell
 from orchard_jobs.errors import OrchardError
+from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.parquet import read_parquet
-from orchard_jobs.report import Report
 from orchard_jobs.run_folder import RunFolder
 from orchard_jobs.storage import open_writer, write_bytes
 
-REJECT_COLUMNS = ("path", "label", "status", "error")
 ROWS_AT_ONCE = 1000  # as Python objects; up to 1280 numbers each
 SAMPLED_PER_SHARD = 1000  # paths: their quantiles are within some percent of those of all
 WRITTEN_SCHEMA = "file string, rows long"
@@ -27,8 +27,8 @@ WRITTEN_SCHEMA = "file string, rows long"
 FormatRow = Callable[[dict[str, Any]], Sequence[str]]
 
 
-def run(spark: SparkSession, job: ExportJob, report: Report) -> None:
-    """Write ``csv/`` and ``outcomes.parquet`` and fill the report.
+def run(spark: SparkSession, job: ExportJob, metrics: JobMetrics) -> None:
+    """Write ``csv/`` and ``outcomes.parquet`` and fill the metrics.
 
     Raises:
         OrchardError: when the rows have components of different bases, or two have the same path.
@@ -36,16 +36,16 @@ def run(spark: SparkSession, job: ExportJob, report: Report) -> None:
     folder = RunFolder(job.output)
     components = read_parquet(spark, *job.components)
     outcomes = read_parquet(spark, *job.features).select("path", "label", "etag", "status", "error")
-    with report.phase("csv"):
+    with metrics.phase("csv"):
         header = ["path", "label", *(f"pc{i}" for i in range(1, count_components(components) + 1))]
         names = shard_names(job.shards)
         rows = write_csv(components, folder.csv, names, header, format_components)
-    with report.phase("rejects"):
+    with metrics.phase("rejects"):
         rejected = outcomes.where(F.col("status") != Status.OK.value)
         rejects = write_csv(rejected, folder.csv, ["rejects.csv"], REJECT_COLUMNS, format_reject)
-    with report.phase("outcomes"):
+    with metrics.phase("outcomes"):
         write_outcomes(outcomes, folder.outcomes)
-    report.describe(rows=rows, rejected=rejects, files=[f"{folder.csv}/{name}" for name in names])
+    metrics.describe(rows=rows, rejected=rejects, files=[f"{folder.csv}/{name}" for name in names])
 
 
 def shard_names(shards: int) -> list[str]:
@@ -139,19 +139,12 @@ def _refuse_twins(pieces: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[
 
 def format_components(row: dict[str, Any]) -> list[str]:
     """Nine significant digits: more than the float32 features hold, and the same on every machine."""
-    return [defuse(row["path"]), defuse(row["label"]), *(f"{value + 0.0:.9g}" for value in row["components"])]
+    named = (escape_cell(row[column]) for column in ("path", "label"))
+    return [*named, *(f"{value + 0.0:.9g}" for value in row["components"])]
 
 
 def format_reject(row: dict[str, Any]) -> list[str]:
-    return [defuse(row[column] or "") for column in REJECT_COLUMNS]
-
-
-def defuse(cell: str) -> str:
-    """Prefix with ' what a spreadsheet would run as a formula.
-
-    https://owasp.org/www-community/attacks/CSV_Injection
-    """
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    return [escape_cell(row[column] or "") for column in REJECT_COLUMNS]
 
 
 def to_csv(rows: Iterable[Sequence[str]]) -> bytes:

@@ -21,8 +21,8 @@ from orchard_jobs.decode import MAX_ENCODED_BYTES, Decoded
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.images import LoadedImage, load_images
 from orchard_jobs.manifest import read_manifest
+from orchard_jobs.metrics import JobMetrics, Seconds
 from orchard_jobs.model_card import read_card
-from orchard_jobs.report import Report, Seconds
 from orchard_jobs.run_folder import RunFolder
 from orchard_jobs.runtimes import FeatureModel, load_model
 from orchard_jobs.storage import open_folder
@@ -39,8 +39,8 @@ ROWS_AT_ONCE = 64  # on their way to the JVM: a batch of Arrow costs more than t
 IMAGES_PER_TASK = 1024
 
 
-def run(spark: SparkSession, job: FeaturizeJob, report: Report) -> None:
-    """Write ``features/`` and fill the report.
+def run(spark: SparkSession, job: FeaturizeJob, metrics: JobMetrics) -> None:
+    """Write ``features/`` and fill the metrics.
 
     Raises:
         OrchardError: when the model is not there, the manifest is empty, or more than
@@ -48,9 +48,9 @@ def run(spark: SparkSession, job: FeaturizeJob, report: Report) -> None:
     """
     folder = RunFolder(job.output)
     card = read_card(job.model)
-    with report.phase("list"):
+    with metrics.phase("list"):
         manifest, total = read_manifest(spark, job)
-    report.describe(
+    metrics.describe(
         model={
             "id": card.id,
             "weights": card.weights,
@@ -63,16 +63,16 @@ def run(spark: SparkSession, job: FeaturizeJob, report: Report) -> None:
     )
     done = spark.sparkContext.accumulator(0)
     seconds = Seconds.accumulator(spark.sparkContext)
-    with report.phase("featurize"), report.progress(total, lambda: done.value):
+    with metrics.phase("featurize"), metrics.progress(total, lambda: done.value):
         rows = featurize(
             manifest, job, partitions=count_partitions(total, _cores(spark)), done=done, seconds=seconds
         )
         rows.write.mode("overwrite").parquet(folder.features)
-    report.describe(worker_seconds=seconds.value)
+    metrics.describe(worker_seconds=seconds.value)
     written = spark.read.parquet(folder.features)
     counts = count_statuses(written)
     rejected = sum(counts.values()) - counts[Status.OK]
-    report.describe(counts=counts, rejected_examples=sample_rejected(written) if rejected else [])
+    metrics.describe(counts=counts, rejected_examples=sample_rejected(written) if rejected else [])
     _refuse_failures(counts, job.listed or total, job.max_failure_ratio)
 
 
@@ -124,7 +124,7 @@ def _refuse_failures(counts: dict[str, int], listed: int, limit: float) -> None:
         raise OrchardError(
             f"{sum(rejected.values())} of {listed} images rejected ({reasons})",
             rule=f"at most {limit:.2%} may be (--max-failure-ratio={limit})",
-            remedy="see rejected_examples in the report, mend or remove the images, or raise the ratio",
+            remedy="see rejected_examples in reports/featurize.json, mend or remove the images, or raise it",
         )
 
 

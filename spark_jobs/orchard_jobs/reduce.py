@@ -11,9 +11,9 @@ from orchard_jobs.earlier import FeatureRows, find_rows, staying_components
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.matrices import to_lists, to_matrix
 from orchard_jobs.measuring import measure_all, read_statistics, update_statistics
+from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.model_card import read_card
 from orchard_jobs.parquet import read_parquet
-from orchard_jobs.report import Report
 from orchard_jobs.run_folder import RunFolder
 from orchard_jobs.statistics import Statistics
 from orchard_jobs.storage import write_bytes
@@ -21,27 +21,27 @@ from orchard_jobs.storage import write_bytes
 COMPONENTS_SCHEMA = "path string, label string, components array<double>, basis_id string"
 
 
-def run(spark: SparkSession, job: ReduceJob, report: Report) -> None:
-    """Write ``components/``, ``basis/`` and ``statistics/`` and fill the report.
+def run(spark: SparkSession, job: ReduceJob, metrics: JobMetrics) -> None:
+    """Write ``components/``, ``basis/`` and ``statistics/`` and fill the metrics.
 
     Raises:
         OrchardError: when there are no good rows, more components are asked for than can exist, or the
             statistics or the projected rows are not those of the rows that count.
     """
     folder, rows = RunFolder(job.output), find_rows(spark, job)
-    with report.phase("statistics"):
+    with metrics.phase("statistics"):
         before = read_statistics(job.statistics)
         total = update_statistics(rows, before) if before else measure_all(rows)
         write_bytes(folder.statistics, total.to_bytes())
-    report.describe(statistics="updated" if before else "measured", counted_rows=total.count)
-    with report.phase("fit"):
+    metrics.describe(statistics="updated" if before else "measured", counted_rows=total.count)
+    with metrics.phase("fit"):
         basis = find_basis(job, total)
         write_basis(folder.basis, basis)
-    report.describe(**basis.describe(), basis=BasisMode.REUSE if job.basis else BasisMode.REFIT)
-    with report.phase("project"):
+    metrics.describe(**basis.describe(), basis=BasisMode.REUSE if job.basis else BasisMode.REFIT)
+    with metrics.phase("project"):
         find_components(spark, job, rows, basis).write.mode("overwrite").parquet(folder.components)
     written = count_by_basis(read_parquet(spark, folder.components))
-    report.describe(rows=sum(written.values()))
+    metrics.describe(rows=sum(written.values()))
     _refuse_mixture(written, basis)
     _refuse_drift(sum(written.values()), total)
 

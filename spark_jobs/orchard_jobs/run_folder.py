@@ -48,7 +48,7 @@ class RunFolder:
         """OUTCOME_COLUMNS of the manifest's rows, in one object."""
         return f"{self.uri}/outcomes.parquet"
 
-    def report(self, job: str) -> str:
+    def metrics(self, job: str) -> str:
         """Counts, rates and phases of one job; rewritten while it works, with ``state`` running."""
         return f"{self.uri}/reports/{job}.json"
 

@@ -91,14 +91,14 @@ def refuse_too_dear(estimated: Estimate, ceiling: float | None) -> None:
             remedy="use types and a region with a price, or trigger the run without a ceiling",
         )
     raise OrchardError(
-        f"{say(estimated)}",
+        f"{format_estimate(estimated)}",
         rule=f"the ceiling is {ceiling:g} $ (nothing has been started)",
         remedy="trigger the run with a higher cost_ceiling, or with fewer core_nodes; or raise "
         "ORCHARD_COST_CEILING",
     )
 
 
-def say(estimated: Estimate) -> str:
+def format_estimate(estimated: Estimate) -> str:
     """Return the estimate as a line."""
     nodes = f"1 primary, {estimated.core_nodes} core and {estimated.task_nodes} task nodes"
     work = f"{estimated.images} new images: about {estimated.seconds / 60:.0f} minutes on {nodes}"

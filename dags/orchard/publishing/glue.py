@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from orchard.settings.settings import is_inside
-from orchard_jobs.contract import COMPONENT_COLUMNS, FEATURE_COLUMNS
+from orchard_jobs.contract import COMPONENT_COLUMNS, FEATURE_COLUMNS, REJECT_COLUMNS
 from orchard_jobs.errors import OrchardError
 
 log = logging.getLogger(__name__)
@@ -30,8 +30,6 @@ TYPES = {
     "basis_id": "string",
 }
 """Hive's types of the contract's columns."""
-
-REJECT_COLUMNS = ("path", "label", "status", "error")
 
 TABLES = {"features": FEATURE_COLUMNS, "components": COMPONENT_COLUMNS, "rejects": REJECT_COLUMNS}
 """Each is a folder of Parquet files in the folder of a run."""

@@ -15,8 +15,9 @@ from orchard.lake.objects import Storage
 from orchard.lake.parquet import to_parquet
 from orchard.lake.run_index import RunIndex
 from orchard.lake.run_record import RunRecord
-from orchard.publishing.csv_cells import text_of
-from orchard.publishing.glue import LATEST, REJECT_COLUMNS, TABLES, Catalog, latest_of, partition_of, table_of
+from orchard.publishing.glue import LATEST, TABLES, Catalog, latest_of, partition_of, table_of
+from orchard_jobs.contract import REJECT_COLUMNS
+from orchard_jobs.csv_cells import unescape_cell
 
 REJECTS_SCHEMA = pa.schema([(name, pa.string()) for name in REJECT_COLUMNS])
 
@@ -62,6 +63,6 @@ def write_rejects(storage: Storage, lake: Lake, slug: str) -> None:
     except FileNotFoundError:
         return  # too old: only the features of the run are left
     rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    content = [{name: text_of(cell) for name, cell in row.items()} for row in rows]
+    content = [{name: unescape_cell(cell) for name, cell in row.items()} for row in rows]
     table = pa.Table.from_pylist(content, REJECTS_SCHEMA)
     storage.write(f"{folder.uri}/rejects/rejects.parquet", to_parquet(table))

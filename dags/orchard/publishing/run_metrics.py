@@ -13,7 +13,7 @@ from orchard_jobs.errors import OrchardError
 from orchard_jobs.run_folder import RunFolder
 
 JobMetrics = Mapping[str, Any]
-"""What one job wrote of itself: see ``RunFolder.report``."""
+"""What one job wrote of itself: see ``RunFolder.metrics``."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class RunMetrics:
 
 
 def _read(storage: Storage, folder: RunFolder, job: str, listing: str | None) -> JobMetrics:
-    uri = folder.report(job)
+    uri = folder.metrics(job)
     try:
         metrics: JobMetrics = json.loads(storage.read(uri).data)
     except FileNotFoundError:

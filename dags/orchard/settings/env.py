@@ -6,11 +6,11 @@ variable counts as absent, because that is how docker-compose and Make pass what
 
 import dataclasses
 import re
-import types
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
+from orchard_jobs.argv import parse_value
 from orchard_jobs.errors import OrchardError
 
 PREFIX = "ORCHARD_"
@@ -20,8 +20,6 @@ URI_PATTERN = r"^(s3://[^/\x00-\x1f\x7f]|file:///)[^\x00-\x1f\x7f]*(?![\s\S])"
 Python and JSON Schema, whose $ is another, agree that no line break follows."""
 
 Group = TypeVar("Group")
-
-_NUMBERS = {int: "a whole number", float: "a number"}
 
 
 class Variable(NamedTuple):
@@ -93,18 +91,7 @@ def place(name: str, uri: str, lake: str) -> str:
 def _parse(name: str, hint: Any, text: str) -> Any:
     if typing.get_origin(hint) is tuple:
         return tuple(part.strip() for part in text.split(",") if part.strip())
-    scalar = _scalar_type(hint)
-    try:
-        return scalar(text)
-    except ValueError:
-        rule = _NUMBERS.get(scalar) or f"one of {', '.join(scalar)}"
-        raise OrchardError(f"{name}={text}", rule=f"it takes {rule}", remedy=f"correct {name}") from None
-
-
-def _scalar_type(hint: Any) -> Any:
-    if isinstance(hint, types.UnionType):
-        return next(member for member in typing.get_args(hint) if member is not types.NoneType)
-    return hint
+    return parse_value(name, hint, text)
 
 
 def _shown_default(field: "dataclasses.Field[Any]") -> str:

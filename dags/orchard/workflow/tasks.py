@@ -11,7 +11,7 @@ from airflow.sdk import PokeReturnValue
 from airflow.sdk.exceptions import AirflowFailException
 
 from orchard.emr.actual_cost import cost_of_clusters, find_region, format_bill
-from orchard.emr.cost_estimate import Work, estimate, refuse_too_dear, say
+from orchard.emr.cost_estimate import Work, estimate, format_estimate, refuse_too_dear
 from orchard.emr.job_args import RunJobs
 from orchard.emr.job_flow import cluster_name, run_job_flow, run_tags
 from orchard.emr.steps import build_step
@@ -181,7 +181,7 @@ class RunTasks:
         images, rows = sensed["new"], sensed["new"] + sensed["kept"]
         work = Work(images, rows, self._core_nodes(images))
         estimated = estimate(work, self.settings, find_region(self.settings.access))
-        log.info("Estimate: %s", say(estimated))
+        log.info("Estimate: %s", format_estimate(estimated))
         refuse_too_dear(estimated, self._params().cost_ceiling)
         return estimated.to_json()
 

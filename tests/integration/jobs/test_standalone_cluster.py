@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from orchard_jobs.cli import JOBS
 from orchard_jobs.contract import ExportJob, FeaturizeJob, Job, ReduceJob
-from orchard_jobs.report import Report
+from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.run_folder import RunFolder
 from tests.support.bad_images import write_folder
 from tests.support.checkout import ROOT
@@ -49,8 +49,8 @@ def test_two_worker_processes_compute_what_one_process_computes(
     for job in _jobs(images, model_uri, on_cluster):
         _submit(job, master, code, tmp_path)
     for job in _jobs(images, model_uri, alone):
-        with Report(job.NAME, RunFolder(f"file://{alone}").report(job.NAME)) as report:
-            JOBS[job.NAME][1](spark, job, report)
+        with JobMetrics(job.NAME, RunFolder(f"file://{alone}").metrics(job.NAME)) as metrics:
+            JOBS[job.NAME][1](spark, job, metrics)
     results = ("csv/features.csv", "csv/rejects.csv", "outcomes.parquet")
     names = (*results, "basis/basis.npz", "basis/basis.json", "statistics/statistics.npz")
     ours, theirs = ({name: (run / name).read_bytes() for name in names} for run in (on_cluster, alone))

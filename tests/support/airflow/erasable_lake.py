@@ -22,8 +22,8 @@ from orchard.lake.objects import Storage, local_path
 from orchard.lake.parquet import to_parquet
 from orchard.lake.run_index import RunIndex
 from orchard.lake.storage_files import FileStorage
-from orchard.publishing.csv_cells import cell_of
 from orchard.publishing.publish import to_json
+from orchard_jobs.csv_cells import escape_cell
 
 OLD = datetime.now(UTC) - timedelta(days=3)
 
@@ -65,9 +65,9 @@ class Place:
             f"{folder.components}/part-0.parquet": parquet(
                 [{"path": path, "components": [0.5]} for path in ledger]
             ),
-            f"{folder.csv}/features.csv": lines([cell_of(path), "0.5"] for path in ledger),
+            f"{folder.csv}/features.csv": lines([escape_cell(path), "0.5"] for path in ledger),
             folder.statistics: b"sums",
-            folder.report("featurize"): to_json({"rejected_examples": [{"path": path} for path in ledger]}),
+            folder.metrics("featurize"): to_json({"rejected_examples": [{"path": path} for path in ledger]}),
             f"{folder.basis}/basis.json": to_json({"basis_id": basis or f"b-{slug}"}),
             f"{folder.uri}/report.html": b"<html>",
         }

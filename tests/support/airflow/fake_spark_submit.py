@@ -80,7 +80,7 @@ def export(tokens: list[str]) -> None:
     outcomes = features.select(["path", "etag"]).append_column("status", pa.array(statuses(features)))
     write_table(RunFolder(job.output).outcomes, outcomes)
     write(f"{RunFolder(job.output).csv}/features.csv", b"path,label\n")
-    rows = json.loads(local(RunFolder(job.output).report("reduce")).read_text())["rows"]
+    rows = json.loads(local(RunFolder(job.output).metrics("reduce")).read_text())["rows"]
     report(job, rows=rows, rejected=0, files=["features.csv"])
 
 
@@ -113,7 +113,7 @@ def report(job: FeaturizeJob | ReduceJob | ExportJob, **facts: object) -> None:
         "versions": {},
         **facts,
     }
-    write(RunFolder(job.output).report(job.NAME), json.dumps(content).encode())
+    write(RunFolder(job.output).metrics(job.NAME), json.dumps(content).encode())
 
 
 def write_table(uri: str, table: pa.Table) -> None:

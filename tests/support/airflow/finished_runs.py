@@ -56,7 +56,7 @@ def finish_jobs(lake: Lake, slug: str, **counts: int) -> None:
             "phases": {"a": 1.5},
             "versions": {"spark": "4"},
         }
-        storage.write(folder.report(job), json.dumps(report | more).encode())
+        storage.write(folder.metrics(job), json.dumps(report | more).encode())
     storage.write(f"{folder.basis}/basis.json", slug.encode())
     storage.write(folder.earlier, to_parquet(pa.Table.from_pylist(EARLIER, EARLIER_SCHEMA)))
     storage.write(folder.outcomes, to_parquet(pa.Table.from_pylist(OUTCOMES, OUTCOME_SCHEMA)))

@@ -93,7 +93,7 @@ class ReportLake:
                 "finished_at": f"2026-11-22T0{hour}:59:59+00:00",
             }
             report = {"job": job, "phases": {job: 12.5}, "worker_seconds": {"reading": 1.5}, **times}
-            storage.write(folder.report(job), json.dumps(report).encode())
+            storage.write(folder.metrics(job), json.dumps(report).encode())
         run = self._summary(slug, before, new, rejected, deleted) | more
         storage.write(folder.run_json, json.dumps(run).encode())
         self.runs.append({"run": slug, "images": run["images"], "model": "m"})

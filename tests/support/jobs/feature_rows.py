@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 from orchard_jobs import reduce
 from orchard_jobs.contract import COMPONENT_COLUMNS, ReduceJob, Status, label_of
 from orchard_jobs.featurize import FEATURES_SCHEMA
-from orchard_jobs.report import Report
+from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.run_folder import RunFolder
 
 Rows = dict[str, np.ndarray | None]
@@ -36,7 +36,7 @@ def write_features(spark: SparkSession, run: Path, rows: Rows, partitions: int =
 def reduce_run(
     spark: SparkSession, run: Path, *before: Path, **arguments: object
 ) -> tuple[Rows, dict[str, object]]:
-    """Reduce by hand, after the runs ``before``; return the components by path and the report."""
+    """Reduce by hand, after the runs ``before``; return the components by path and the metrics."""
     last = [RunFolder(f"file://{folder}").statistics for folder in before[-1:]]
     job = ReduceJob(
         features=tuple(f"file://{folder}/features" for folder in (*before, run)),
@@ -48,11 +48,11 @@ def reduce_run(
 
 
 def reduce_job(spark: SparkSession, job: ReduceJob) -> tuple[Rows, dict[str, object]]:
-    report = Report("reduce", RunFolder(job.output).report("reduce"))
-    with report:
-        reduce.run(spark, job, report)
+    metrics = JobMetrics("reduce", RunFolder(job.output).metrics("reduce"))
+    with metrics:
+        reduce.run(spark, job, metrics)
     written = spark.read.parquet(RunFolder(job.output).components)
     assert tuple(written.columns) == COMPONENT_COLUMNS
     rows = written.collect()
-    assert {row["basis_id"] for row in rows} == {report._content["basis_id"]}
-    return {row["path"]: np.array(row["components"]) for row in rows}, report._content
+    assert {row["basis_id"] for row in rows} == {metrics._content["basis_id"]}
+    return {row["path"]: np.array(row["components"]) for row in rows}, metrics._content

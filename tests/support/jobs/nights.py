@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from orchard_jobs import export
 from orchard_jobs.contract import EARLIER_COLUMNS, ExportJob, ReduceJob, Status
-from orchard_jobs.report import Report
+from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.run_folder import RunFolder
 from tests.support.jobs.feature_rows import Rows, make_rows, reduce_job, write_features
 
@@ -86,8 +86,8 @@ class Nights:
 
 def export_run(spark: SparkSession, folder: RunFolder, shards: int = 1) -> None:
     job = ExportJob((folder.components,), (folder.features,), folder.uri, shards)
-    with Report("export", folder.report("export")) as report:
-        export.run(spark, job, report)
+    with JobMetrics("export", folder.metrics("export")) as metrics:
+        export.run(spark, job, metrics)
 
 
 def results(run: Path) -> dict[str, bytes]:

@@ -210,8 +210,8 @@ def test_a_quick_bench_is_of_few_images_and_parts() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("--count=many", "--count=many: it takes a whole number from 1. correct it."),
-        ("--rounds=0", "--rounds=0: it takes a whole number from 1. correct it."),
+        ("--count=many", "--count=many: it takes a whole number from 1. Correct it."),
+        ("--rounds=0", "--rounds=0: it takes a whole number from 1. Correct it."),
         (
             "--parts=limit all",
             "--parts=limit all: the parts are pipelines limit reduce refit stores sizing peers. "

@@ -9,8 +9,8 @@ import pytest
 
 from erasure.rows import without
 from orchard.lake.parquet import from_parquet, open_parquet
-from orchard.publishing.csv_cells import cell_of, text_of
 from orchard.publishing.publish import to_json
+from orchard_jobs.csv_cells import escape_cell, unescape_cell
 from tests.support.airflow.erasable_lake import lines, parquet
 
 NAMES = ["a", 'b,"c"', "line\nbreak", "é 🍎/1.jpg", "=1+1.jpg", "'quoted", "\tx", "a\r\nb", "ab"]
@@ -19,11 +19,11 @@ NAMES = ["a", 'b,"c"', "line\nbreak", "é 🍎/1.jpg", "=1+1.jpg", "'quoted", "\
 @pytest.mark.parametrize("path", NAMES)
 def test_a_line_goes_and_all_other_bytes_stay(path: str) -> None:
     whole, expected = (
-        lines([cell_of(n), "0.5"] for n in names) for names in (NAMES, [n for n in NAMES if n != path])
+        lines([escape_cell(n), "0.5"] for n in names) for names in (NAMES, [n for n in NAMES if n != path])
     )
     assert without("x.csv", whole, path) == expected
     assert without("x.csv", expected, path) is None
-    assert text_of(cell_of(path)) == path
+    assert unescape_cell(escape_cell(path)) == path
 
 
 def test_a_row_goes_and_all_other_columns_types_and_groups_stay() -> None:

@@ -124,7 +124,7 @@ def test_it_reads_and_writes_what_publishing_needs(plain: Stack) -> None:
     for uri in (f"{run.features}/part-0.parquet", f"{run.components}/part-0.parquet"):
         assert is_allowed(airflow(plain), "s3:GetObject", arn_of(uri)), uri
     log = f"{lake.uri}/logs/j-1/steps/s-1/stdout.gz"
-    for uri in (lake.latest, lake.ledger_entry("r"), run.outcomes, run.report("reduce"), run.basis, log):
+    for uri in (lake.latest, lake.ledger_entry("r"), run.outcomes, run.metrics("reduce"), run.basis, log):
         assert is_allowed(airflow(plain), "s3:GetObject", arn_of(uri)), uri
 
 

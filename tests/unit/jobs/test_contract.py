@@ -65,24 +65,24 @@ def test_any_job_comes_back_from_its_arguments_unchanged(job: Job) -> None:
 @pytest.mark.parametrize(
     ("tokens", "message"),
     [
-        (["--output=o"], "missing --images, --model: these have no default. add them."),
+        (["--output=o"], "missing --images, --model: these have no default. Add them."),
         (
             ["images"],
-            "argument 'images': arguments have the form --key=value. join the key and its value with '='.",
+            "argument 'images': arguments have the form --key=value. Join the key and its value with '='.",
         ),
         (
             ["--images=i", "--model=m", "--output=o", "--runtime=torch"],
-            "--runtime=torch: it takes openvino, tensorflow. correct the value.",
+            "--runtime=torch: it takes one of openvino, tensorflow. Correct --runtime.",
         ),
         (
             ["--images=i", "--model=m", "--output=o", "--batch-size=many"],
-            "--batch-size=many: it takes a whole number. correct the value.",
+            "--batch-size=many: it takes a whole number. Correct --batch-size.",
         ),
         (
             ["--images=i", "--model=m", "--output=o", "--max-failure-ratio=nan"],
-            "--max-failure-ratio=nan: it takes from 0 to 1. correct the value.",
+            "--max-failure-ratio=nan: it takes from 0 to 1. Correct --max-failure-ratio.",
         ),
-        (["--images=i", "--images=j"], "--images given 2 times: it takes one value. give it once."),
+        (["--images=i", "--images=j"], "--images given 2 times: it takes one value. Give it once."),
     ],
 )
 def test_a_bad_argument_gets_one_line_with_the_rule_and_the_remedy(tokens: list[str], message: str) -> None:

@@ -10,11 +10,12 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from orchard_jobs import export
 from orchard_jobs.cli import _find_message
-from orchard_jobs.contract import OUTCOME_COLUMNS, ExportJob
+from orchard_jobs.contract import OUTCOME_COLUMNS, REJECT_COLUMNS, ExportJob
+from orchard_jobs.csv_cells import escape_cell
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.featurize import FEATURES_SCHEMA
+from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.reduce import COMPONENTS_SCHEMA
-from orchard_jobs.report import Report
 from orchard_jobs.run_folder import RunFolder
 
 NAMES = ["b/2.jpg", 'a/quote".jpg', "a/comma,.jpg", "a/new\nline.jpg", "a/ünï.jpg", "=cmd()/x.jpg", "a/1.jpg"]
@@ -35,8 +36,8 @@ def export_run(
     job = ExportJob(
         components=(folder.components,), features=(folder.features,), output=folder.uri, shards=shards
     )
-    with Report("export", folder.report("export")) as report:
-        export.run(spark, job, report)
+    with JobMetrics("export", folder.metrics("export")) as metrics:
+        export.run(spark, job, metrics)
     return folder
 
 
@@ -55,7 +56,7 @@ def test_the_csv_is_sorted_by_path_under_one_header_with_every_name_intact(
         for shown, label in sorted(
             [(n, n.split("/")[0]) for n in NAMES if not n.startswith("=")] + [("=cmd()/x.jpg", "=cmd()")]
         )
-        for shown, label in [(export.defuse(shown), export.defuse(label))]
+        for shown, label in [(escape_cell(shown), escape_cell(label))]
     ]
 
 
@@ -70,7 +71,7 @@ def test_what_a_spreadsheet_would_run_is_made_inert(spark: SparkSession, tmp_pat
 
 @pytest.mark.parametrize("cell", ["=1", "+1", "-1", "@x", "\tx", "\rx"])
 def test_every_start_of_a_formula_is_defused(cell: str) -> None:
-    assert export.defuse(cell) == f"'{cell}"
+    assert escape_cell(cell) == f"'{cell}"
 
 
 def test_shards_hold_the_rows_in_order_each_under_a_header(spark: SparkSession, tmp_path: Path) -> None:
@@ -97,7 +98,7 @@ def test_without_rejected_images_there_is_a_file_that_says_so_also_where_there_w
 ) -> None:
     folder = export_run(spark, tmp_path)
     none = spark.read.parquet(folder.features).where("status = 'never'")
-    columns = export.REJECT_COLUMNS
+    columns = REJECT_COLUMNS
     assert export.write_csv(none, folder.csv, ["rejects.csv"], columns, export.format_reject) == 0
     assert read_csv(f"{folder.csv}/rejects.csv") == [list(columns)]
 

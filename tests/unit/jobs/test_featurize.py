@@ -12,7 +12,7 @@ from orchard_jobs.contract import FEATURE_COLUMNS, FeaturizeJob, Status
 from orchard_jobs.decode import decode_image
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.manifest import list_images
-from orchard_jobs.report import Report, Seconds
+from orchard_jobs.metrics import JobMetrics, Seconds
 from orchard_jobs.run_folder import RunFolder
 from orchard_jobs.runtimes import load_model
 from orchard_jobs.thumbnail import make_thumbnail
@@ -21,8 +21,8 @@ from tests.support.bad_images import IGNORED, VANISHING, write_folder
 
 def run(spark: SparkSession, job: FeaturizeJob) -> list[dict[str, object]]:
     folder = RunFolder(job.output)
-    with Report(job.NAME, folder.report(job.NAME)) as report:
-        featurize.run(spark, job, report)
+    with JobMetrics(job.NAME, folder.metrics(job.NAME)) as metrics:
+        featurize.run(spark, job, metrics)
     return [row.asDict() for row in spark.read.parquet(folder.features).orderBy("path").collect()]
 
 

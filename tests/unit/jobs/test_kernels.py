@@ -100,7 +100,7 @@ def test_a_process_that_loaded_numpy_first_is_told_so(rows: Path) -> None:
     assert told.startswith("OpenBLAS with Sandybridge kernels and ")
     assert told.endswith(
         " thread(s): a basis is fitted with Haswell kernels and one thread, so that every machine gets the "
-        "same. import orchard_jobs.cli before NumPy, with NumPy's own wheel."
+        "same. Import orchard_jobs.cli before NumPy, with NumPy's own wheel."
     )
 
 
@@ -122,7 +122,7 @@ def test_a_cpu_without_avx2_is_one_clear_error_and_no_crash(rows: Path) -> None:
         fit_basis(Statistics.of(np.load(rows)), components=COMPONENTS)
     assert str(caught.value) == (
         "a CPU without avx2 and fma: a basis is fitted with OpenBLAS's Haswell kernels, so that every "
-        "machine gets the same. use a machine whose CPU has AVX2: Intel's servers have since 2014, AMD's "
+        "machine gets the same. Use a machine whose CPU has AVX2: Intel's servers have since 2014, AMD's "
         "since 2017."
     )
 

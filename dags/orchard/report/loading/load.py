@@ -74,7 +74,7 @@ def _read_run(storage: Storage, lake: Lake, slug: str) -> RunRecord:
 
 def _read_job(storage: Storage, folder: RunFolder, job: str) -> Mapping[str, Any]:
     try:
-        report: dict[str, Any] = json.loads(storage.read(folder.report(job)).data)
+        report: dict[str, Any] = json.loads(storage.read(folder.metrics(job)).data)
     except FileNotFoundError:
         return {}
     return report

@@ -185,7 +185,7 @@ def test_a_published_run_computes_nothing_again_but_may_publish_again(nights: Ni
     guards = {task.task_id: task.guard for task in dag.tasks if hasattr(task, "guard")}
     assert set(guards) == {"create_cluster", "featurize", "reduce", "export"}
     for refused in (lambda _: again.sense(), *guards.values()):
-        with pytest.raises(AirflowFailException, match=r"names it: .* never rewritten\. trigger a new run"):
+        with pytest.raises(AirflowFailException, match=r"names it: .* never rewritten\. Trigger a new run"):
             refused(context)
     again.publish()
     again.report()

@@ -9,7 +9,7 @@ from moto import mock_aws
 
 from local_airflow.summary import describe_cost
 from orchard.emr.actual_cost import bill, cost_of_clusters, find_region, format_bill, spot_prices
-from orchard.emr.cost_estimate import Estimate, Work, estimate, refuse_too_dear, say
+from orchard.emr.cost_estimate import Estimate, Work, estimate, format_estimate, refuse_too_dear
 from orchard.emr.prices import hourly_price
 from orchard.settings.aws import Access
 from orchard.settings.settings import Settings
@@ -68,10 +68,10 @@ def test_a_run_above_the_ceiling_is_refused_with_the_estimate_the_ceiling_and_th
     with pytest.raises(OrchardError) as error:
         refuse_too_dear(found, 0.1)
     assert str(error.value) == (
-        f"{say(found)}: the ceiling is 0.1 $ (nothing has been started). trigger the run with a higher "
+        f"{format_estimate(found)}: the ceiling is 0.1 $ (nothing has been started). Trigger the run with a higher "
         "cost_ceiling, or with fewer core_nodes; or raise ORCHARD_COST_CEILING."
     )
-    assert say(found).startswith(
+    assert format_estimate(found).startswith(
         "22688 new images: about 12 minutes on 1 primary, 2 core and 0 task nodes, at most 0.17 $"
     )
 
@@ -79,7 +79,9 @@ def test_a_run_above_the_ceiling_is_refused_with_the_estimate_the_ceiling_and_th
 def test_with_a_ceiling_what_is_unknown_is_refused_and_without_one_it_is_said() -> None:
     found = estimated(region="ap-south-1", **M5)
     assert (found.dollars, found.per_1000_images, found.unknown) == (None, None, ("m5.xlarge",))
-    assert say(found).endswith("at a cost that is unknown: there is no price of m5.xlarge in ap-south-1")
+    assert format_estimate(found).endswith(
+        "at a cost that is unknown: there is no price of m5.xlarge in ap-south-1"
+    )
     refuse_too_dear(found, None)
     with pytest.raises(
         OrchardError, match=r"the cost of m5\.xlarge in ap-south-1 is unknown: .*without a ceiling"

@@ -37,7 +37,7 @@ def write_run(
     published_at = (NOW - timedelta(days=age)).isoformat(timespec="seconds")
     for uri in (folder.features, folder.components, f"{folder.csv}/a", folder.basis):
         storage.write(f"{uri}/part-0", b"x")
-    for uri in (folder.report("reduce"), folder.statistics, folder.earlier):
+    for uri in (folder.metrics("reduce"), folder.statistics, folder.earlier):
         storage.write(uri, b"x")
     storage.write(folder.run_json, to_json({"published_at": published_at, "basis_id": f"b-{slug}"}))
     storage.write(f"{lake.basis(f'b-{slug}')}/basis.npz", b"x")
@@ -117,7 +117,7 @@ def test_an_unfinished_run_goes_only_if_it_has_long_written_nothing(lake: Lake) 
     for slug, age in (("at-work", 1.9), ("failed", 2.1), ("waiting", 2.1)):
         FileStorage().write(lake.run(slug).manifest, b"x")
         set_age(lake, f"runs/{slug}", age)
-    FileStorage().write(lake.run("waiting").report("reduce"), b"x")
+    FileStorage().write(lake.run("waiting").metrics("reduce"), b"x")
     set_age(lake, "runs/waiting/reports", 0.1)
     assert retain(FileStorage(), lake, 1, NOW) == ["failed"]
     assert FileStorage().folders(lake.runs) == ["at-work", "r1", "waiting"]

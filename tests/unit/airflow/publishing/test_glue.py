@@ -16,12 +16,12 @@ from orchard.lake.parquet import from_parquet
 from orchard.lake.run_index import RunIndex
 from orchard.lake.storage_s3 import S3Storage
 from orchard.publishing import glue
-from orchard.publishing.csv_cells import cell_of
 from orchard.publishing.glue import TABLES, Catalog
 from orchard.publishing.glue_sync import register
 from orchard.publishing.publish import to_json
 from orchard.settings.settings import Settings
 from orchard.workflow.tasks import RunTasks
+from orchard_jobs.csv_cells import escape_cell
 from orchard_jobs.errors import OrchardError
 
 LAKE = Lake("s3://orchard/lake")
@@ -52,7 +52,7 @@ def publish(storage: S3Storage, slug: str, *rejected: str) -> None:
     run_json = {"published_at": f"2026-11-{place + 1:02}T02:00:00+00:00", "basis_id": "b"}
     storage.write(folder.run_json, to_json(run_json))
     buffer = io.StringIO()
-    rows = ([cell_of(path), "apple", "corrupt", "truncated"] for path in rejected)
+    rows = ([escape_cell(path), "apple", "corrupt", "truncated"] for path in rejected)
     csv.writer(buffer).writerows([("path", "label", "status", "error"), *rows])
     storage.write(f"{folder.csv}/rejects.csv", buffer.getvalue().encode())
     runs = history.with_run({"run": slug, "images": "s3://in", "model": {"id": "m"}})

@@ -91,7 +91,7 @@ def test_counts_that_do_not_add_up_are_not_published(lake: Lake, counts: dict[st
 )
 def test_a_row_that_is_lost_between_the_jobs_is_not_published(lake: Lake, job: str, fact: str) -> None:
     finish_jobs(lake, "r1")
-    report = lake.run("r1").report(job)
+    report = lake.run("r1").metrics(job)
     content = json.loads(FileStorage().read(report).data)
     FileStorage().write(report, json.dumps({**content, fact: 1}).encode())
     with pytest.raises(OrchardError, match=r"exported=\d reduced=\d counted=\d kept\+featurized=5: exp"):
@@ -104,7 +104,7 @@ def test_a_job_that_ran_again_after_the_next_one_is_not_published_without_that(
     lake: Lake, again: str, stale: str
 ) -> None:
     finish_jobs(lake, "r1")
-    report = lake.run("r1").report(again)
+    report = lake.run("r1").metrics(again)
     content = json.loads(FileStorage().read(report).data) | {"finished_at": "2026-11-22T09:00:00"}
     FileStorage().write(report, json.dumps(content).encode())
     with pytest.raises(OrchardError, match=f"'{again}' has run again since .* clear .* '{stale}' with"):

@@ -177,13 +177,13 @@ def test_damaged_or_lost_results_are_one_clear_error_each(lake: ReportLake) -> N
     basis = local_path(f"{folder.basis}/basis.npz")
     basis.rename(basis.with_suffix(".away"))
     with pytest.raises(
-        OrchardError, match=r"no basis at .*basis\.npz: .*copy it from the lake's basis/ folder"
+        OrchardError, match=r"no basis at .*basis\.npz: .*Copy it from the lake's basis/ folder"
     ):
         read_facts(lake.storage, lake.lake, "first")
     basis.with_suffix(".away").rename(basis)
     part = local_path(f"{folder.components}/part-00001.parquet")
     part.write_bytes(part.read_bytes()[:-10])
-    with pytest.raises(OrchardError, match=r"part-00001\.parquet cannot be read .*: .*restore it"):
+    with pytest.raises(OrchardError, match=r"part-00001\.parquet cannot be read .*: .*Restore it"):
         read_facts(lake.storage, lake.lake, "first")
     for file in part.parent.iterdir():
         file.unlink()

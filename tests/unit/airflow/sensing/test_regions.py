@@ -40,7 +40,7 @@ def test_without_a_region_in_the_settings_nothing_is_asked() -> None:
 
 def test_a_bucket_of_another_region_is_one_clear_error() -> None:
     with pytest.raises(
-        OrchardError, match=r"^s3://virginia is in us-east-1: .*=eu-west-3\. correct ORCHARD_"
+        OrchardError, match=r"^s3://virginia is in us-east-1: .*=eu-west-3\. Correct ORCHARD_"
     ):
         check_regions(PARIS, "s3://paris/lake", "s3://virginia/images")
 

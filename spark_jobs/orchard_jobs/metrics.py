@@ -1,4 +1,4 @@
-"""What a job did, as JSON in the run folder: rewritten while it works, so that others can watch.
+"""The metrics of a job: what it did, as JSON in the run folder. Rewritten while it works: others watch.
 
 ``{"job", "state": "running|succeeded|failed", "started_at", "finished_at", "seconds",
 "phases": {name: seconds}, "versions", …}`` and, while a phase reports progress, ``"done"``, ``"total"`` and
@@ -24,11 +24,11 @@ from pyspark.accumulators import Accumulator, AccumulatorParam
 
 from orchard_jobs.storage import refusing, write_bytes
 
-PROGRESS_INTERVAL = 2.0  # seconds between two PUTs of the report
+PROGRESS_INTERVAL = 2.0  # seconds between two PUTs of the metrics
 
 
-class Report:
-    """The report of one job. Use it as a context manager: leaving it writes the final state."""
+class JobMetrics:
+    """The metrics of one job. Use them as a context manager: leaving it writes the final state."""
 
     def __init__(self, job: str, uri: str) -> None:
         self._uri = uri
@@ -42,7 +42,7 @@ class Report:
         }
 
     def __enter__(self) -> Self:
-        """Write it for the first time: where that fails, no work is done in vain.
+        """Write them for the first time: where that fails, no work is done in vain.
 
         Raises:
             OrchardError: when the run folder cannot be written.
@@ -76,7 +76,7 @@ class Report:
 
     @contextmanager
     def progress(self, total: int, count_done: Callable[[], int]) -> Iterator[None]:
-        """While the block runs, rewrite the report with how far it is and how fast."""
+        """While the block runs, rewrite the metrics with how far it is and how fast."""
         started = time.monotonic()
         finished = threading.Event()
 
@@ -101,7 +101,7 @@ class Report:
             note()
 
     def _rewrite(self) -> None:
-        """Neither the work nor the reason of its failure may be lost for want of a report."""
+        """Neither the work nor the reason of its failure may be lost for want of metrics."""
         try:
             self._write()
         except (OSError, BaseError) as error:
