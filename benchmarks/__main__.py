@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from benchmarks.agreement import DisagreementError
+from benchmarks.contenders.bare_runtime import Limit
 from benchmarks.figures import Round, medians, summarize, to_table
-from benchmarks.limit import Limit
 from benchmarks.machine import describe_machine, has_fast_bfloat16, load_average, measure_node
 from benchmarks.pictures import (
     NotEnoughImagesError,
@@ -28,7 +28,7 @@ from benchmarks.sides import Bench
 from local_spark.model import provide_model
 from orchard_jobs.contract import Precision
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.model_card import read_card
+from orchard_jobs.models.model_card import read_card
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".orchard" / "benchmarks"

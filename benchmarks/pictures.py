@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchard_jobs.decode import Decoded, decode_image
+from orchard_jobs.images.decode import Decoded, decode_image
 
 ENDINGS = (".jpg", ".jpeg", ".png")
 DRAW = Path(__file__).resolve().parent.parent / "local_airflow" / "sample_images.py"

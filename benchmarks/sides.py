@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from benchmarks import slow_store
 from benchmarks.agreement import require_agreement
-from benchmarks.feature_rows import draw_runs
-from benchmarks.jobs import (
+from benchmarks.contenders import slow_store
+from benchmarks.contenders.bare_runtime import Limit
+from benchmarks.contenders.jobs import (
     COMPONENTS,
     JobRun,
     Place,
@@ -21,7 +21,7 @@ from benchmarks.jobs import (
     run_peer,
     run_three_jobs,
 )
-from benchmarks.limit import Limit
+from benchmarks.feature_rows import draw_runs
 from benchmarks.machine import load_average, on_cores
 from benchmarks.pictures import find_images, write_manifest
 from orchard_jobs.contract import ExportJob, FeaturizeJob, Precision, ReduceJob

@@ -10,9 +10,8 @@ from erasure.holdings import Held, Holdings
 from erasure.plan import Plan
 from orchard.lake.deletion import take_out
 from orchard.lake.event_logs import event_logs_of
-from orchard.lake.feature_references import find_needs, paths_with_features
 from orchard.lake.layout import Lake, is_slug
-from orchard.lake.ledger import read_ledger
+from orchard.lake.ledger import find_needs, paths_with_features, read_ledger
 from orchard.lake.objects import Storage
 from orchard.lake.retention import MAY_WORK, is_idle
 from orchard.lake.run_index import RunIndex

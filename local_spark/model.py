@@ -63,7 +63,7 @@ def export_model(weights: str, models: str, environ: Mapping[str, str] | None = 
     Raises:
         OrchardError: when the weights cannot be had, or are not those of the network.
     """
-    export = ["-m", "orchard_jobs.model_export", f"--weights={weights}", f"--output={models}"]
+    export = ["-m", "orchard_jobs.models.model_export", f"--weights={weights}", f"--output={models}"]
     printed = run_node_python(export, environ)
     return printed.strip().splitlines()[-1]
 

@@ -17,14 +17,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  (the field's own spelling)
 
 from orchard_jobs.contract import FeaturizeJob, Status
-from orchard_jobs.decode import MAX_ENCODED_BYTES, Decoded
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.images import LoadedImage, load_images
-from orchard_jobs.manifest import read_manifest
+from orchard_jobs.images.decode import MAX_ENCODED_BYTES, Decoded
+from orchard_jobs.images.manifest import read_manifest
+from orchard_jobs.images.reading import LoadedImage, load_images
 from orchard_jobs.metrics import JobMetrics, Seconds
-from orchard_jobs.model_card import read_card
+from orchard_jobs.models.model_card import read_card
+from orchard_jobs.models.runtimes import FeatureModel, load_model
 from orchard_jobs.run_folder import RunFolder
-from orchard_jobs.runtimes import FeatureModel, load_model
 from orchard_jobs.storage import open_folder
 
 FEATURES_SCHEMA = (

@@ -5,17 +5,17 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
-from orchard_jobs.basis import Basis, fit_basis, read_basis, write_basis
 from orchard_jobs.contract import COMPONENT_COLUMNS, BasisMode, ReduceJob
-from orchard_jobs.earlier import FeatureRows, find_rows, staying_components
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.matrices import to_lists, to_matrix
-from orchard_jobs.measuring import measure_all, read_statistics, update_statistics
 from orchard_jobs.metrics import JobMetrics
-from orchard_jobs.model_card import read_card
+from orchard_jobs.models.model_card import read_card
 from orchard_jobs.parquet import read_parquet
+from orchard_jobs.pca.basis import Basis, fit_basis, read_basis, write_basis
+from orchard_jobs.pca.earlier import FeatureRows, find_rows, staying_components
+from orchard_jobs.pca.matrices import to_lists, to_matrix
+from orchard_jobs.pca.measuring import measure_all, read_statistics, update_statistics
+from orchard_jobs.pca.statistics import Statistics
 from orchard_jobs.run_folder import RunFolder
-from orchard_jobs.statistics import Statistics
 from orchard_jobs.storage import write_bytes
 
 COMPONENTS_SCHEMA = "path string, label string, components array<double>, basis_id string"

@@ -9,7 +9,7 @@ from tests.support.checkout import NODE_PYTHON, ROOT
 
 def export_untrained(folder: Path) -> Path:
     """Export a model artefact with untrained weights below ``folder``; return its own folder."""
-    export = ["-m", "orchard_jobs.model_export", "--weights=untrained", f"--output=file://{folder}"]
+    export = ["-m", "orchard_jobs.models.model_export", "--weights=untrained", f"--output=file://{folder}"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "spark_jobs"), "CUDA_VISIBLE_DEVICES": "-1"}
     subprocess.run([NODE_PYTHON, *export], env=environment, check=True, capture_output=True)
     return next(folder.glob("*/card.json")).parent

@@ -1,7 +1,10 @@
-"""What is known of every image after a run: its ETag, what became of it, and which run has its features.
+"""The ledger: what is known of every image after a run. Its ETag, its status, and which run has its features.
 
 Every published run has such an entry of its own, whole, so that the newest one alone says what is known.
 """
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,7 +12,7 @@ import pyarrow.compute as pc
 from orchard.lake.layout import Lake
 from orchard.lake.objects import Storage
 from orchard.lake.parquet import from_parquet
-from orchard_jobs.contract import EARLIER_COLUMNS, OUTCOME_COLUMNS
+from orchard_jobs.contract import EARLIER_COLUMNS, OUTCOME_COLUMNS, Status
 from orchard_jobs.errors import OrchardError
 
 OUTCOME_SCHEMA = pa.schema([(name, pa.string()) for name in OUTCOME_COLUMNS])
@@ -18,6 +21,9 @@ LEDGER_SCHEMA = OUTCOME_SCHEMA.append(pa.field("run", pa.string()))
 
 EARLIER_SCHEMA = LEDGER_SCHEMA.append(pa.field("stays", pa.bool_()))
 assert tuple(EARLIER_SCHEMA.names) == EARLIER_COLUMNS  # noqa: S101 - the contract, checked where it is used
+
+Needs = dict[str, dict[str, int]]
+"""By the run whose features are needed: the runs that need them, and how many rows each."""
 
 
 def read_ledger(storage: Storage, lake: Lake, slug: str | None) -> pa.Table:
@@ -46,3 +52,33 @@ def next_ledger(earlier: pa.Table, outcomes: pa.Table, slug: str) -> pa.Table:
     staying = earlier.filter(pc.field("stays"))
     parts = [part.select(LEDGER_SCHEMA.names).cast(LEDGER_SCHEMA) for part in (staying, computed)]
     return pa.concat_tables(parts).sort_by("path")
+
+
+def find_needs(storage: Storage, lake: Lake, slugs: Iterable[str], newest: Collection[str] = ()) -> Needs:
+    """Return which features the published runs ``slugs`` need of others: a refit reads them, however old.
+
+    Runs that were compacted need nothing.
+
+    Raises:
+        OrchardError: if one of ``newest``, which never are, has no ledger entry: then nobody knows its needs.
+    """
+    entries = set(storage.names(lake.ledger))
+    needs: Needs = defaultdict(dict)
+    for slug in slugs:
+        if slug in newest or lake.ledger_entry(slug).rpartition("/")[2] in entries:
+            for run, rows in count_features(read_ledger(storage, lake, slug)).items():
+                if run != slug:
+                    needs[run][slug] = rows
+    return dict(needs)
+
+
+def count_features(ledger: pa.Table) -> dict[str, int]:
+    """Return how many rows with features a ledger has, by the run that made them."""
+    return dict(Counter(ledger.filter(pc.field("status") == Status.OK.value)["run"].to_pylist()))
+
+
+def paths_with_features(ledger: pa.Table, run: str) -> list[str]:
+    """Return the paths in a ledger whose features ``run`` has made."""
+    is_of = (pc.field("status") == Status.OK.value) & (pc.field("run") == run)
+    paths: list[str] = ledger.filter(is_of)["path"].to_pylist()
+    return paths

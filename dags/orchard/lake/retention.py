@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from orchard.lake.deletion import delete_results, delete_run, take_out
-from orchard.lake.feature_references import find_needs
 from orchard.lake.layout import Lake, is_slug
+from orchard.lake.ledger import find_needs
 from orchard.lake.objects import Storage
 from orchard.lake.run_index import RunIndex
 

@@ -87,6 +87,6 @@ def read_model_id(uri: str, access: Access) -> str:
         raise OrchardError(
             f"no model artefact at {uri}",
             rule="ORCHARD_MODEL names a folder with a card.json",
-            remedy="export one with `python -m orchard_jobs.model_export --weights=FILE --output=URI`",
+            remedy="export one with `orchard model --weights FILE --models URI`",
         ) from None
     return str(card["id"])

@@ -61,7 +61,7 @@ def export_model(weights: str, folder: Path) -> str:
         [
             sys.executable,
             "-m",
-            "orchard_jobs.model_export",
+            "orchard_jobs.models.model_export",
             f"--weights={weights}",
             f"--output=file://{folder}",
         ],

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from orchard_jobs.basis import Basis, fit_basis, read_basis, write_basis
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.statistics import Statistics
+from orchard_jobs.pca.basis import Basis, fit_basis, read_basis, write_basis
+from orchard_jobs.pca.statistics import Statistics
 
 SEED = 7
 

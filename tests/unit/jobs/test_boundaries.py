@@ -16,7 +16,11 @@ class Block:
             raise ImportError("blocked: " + name)
 sys.meta_path.insert(0, Block())
 """
-JOB_MODULES = sorted(path.stem for path in (ROOT / "spark_jobs" / "orchard_jobs").glob("[a-z]*.py"))
+SOURCES = ROOT / "spark_jobs"
+JOB_MODULES = sorted(
+    ".".join(path.relative_to(SOURCES).with_suffix("").parts)
+    for path in SOURCES.glob("orchard_jobs/**/[a-z]*.py")
+)
 
 
 def import_without(blocked: set[str], *modules: str) -> subprocess.CompletedProcess[str]:
@@ -29,7 +33,7 @@ def import_without(blocked: set[str], *modules: str) -> subprocess.CompletedProc
 def test_the_jobs_import_no_airflow_no_boto_and_no_tensorflow() -> None:
     done = import_without(
         {"airflow", "boto3", "botocore", "tensorflow", "keras"},
-        *(f"orchard_jobs.{name}" for name in JOB_MODULES),
+        *JOB_MODULES,
     )
     assert done.returncode == 0, done.stderr
 

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile, ImageOps
 
-from orchard_jobs import decode
 from orchard_jobs.contract import Status
-from orchard_jobs.decode import Decoded, Rejected, decode_image
+from orchard_jobs.images import decode
+from orchard_jobs.images.decode import Decoded, Rejected, decode_image
 from tests.support import image_encoders as make
 from tests.support.bad_images import BROKEN, CASES, IGNORED, ODD, RED, VANISHING, BadImage, write_folder
 from tests.support.checkout import ROOT

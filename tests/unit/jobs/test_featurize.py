@@ -9,13 +9,13 @@ from pyspark.sql import SparkSession
 
 from orchard_jobs import featurize
 from orchard_jobs.contract import FEATURE_COLUMNS, FeaturizeJob, Status
-from orchard_jobs.decode import decode_image
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.manifest import list_images
+from orchard_jobs.images.decode import decode_image
+from orchard_jobs.images.manifest import list_images
+from orchard_jobs.images.thumbnail import make_thumbnail
 from orchard_jobs.metrics import JobMetrics, Seconds
+from orchard_jobs.models.runtimes import load_model
 from orchard_jobs.run_folder import RunFolder
-from orchard_jobs.runtimes import load_model
-from orchard_jobs.thumbnail import make_thumbnail
 from tests.support.bad_images import IGNORED, VANISHING, write_folder
 
 

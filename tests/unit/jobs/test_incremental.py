@@ -9,8 +9,8 @@ from pyspark.sql import SparkSession
 
 from orchard_jobs.contract import ReduceJob
 from orchard_jobs.errors import OrchardError
+from orchard_jobs.pca.statistics import Statistics
 from orchard_jobs.run_folder import RunFolder
-from orchard_jobs.statistics import Statistics
 from tests.support.jobs.feature_rows import Rows, make_rows, reduce_job, write_features
 from tests.support.jobs.nights import (
     RESULTS,

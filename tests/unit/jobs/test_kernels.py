@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from orchard_jobs import kernels
-from orchard_jobs.basis import fit_basis
 from orchard_jobs.contract import InstructionSet, Precision, Runtime
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.runtimes import load_model
-from orchard_jobs.statistics import Statistics
+from orchard_jobs.models.runtimes import load_model
+from orchard_jobs.pca.basis import fit_basis
+from orchard_jobs.pca.statistics import Statistics
 from tests.support.jobs.spark_session import JOBS_ENVIRONMENT
 
 COMPONENTS = 8
@@ -21,7 +21,7 @@ KERNELS = """
 import sys
 from orchard_jobs.contract import InstructionSet, Precision, Runtime
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.runtimes import load_model
+from orchard_jobs.models.runtimes import load_model
 try:
     model = load_model(sys.argv[1], Runtime.OPENVINO, Precision.FLOAT32, 1, InstructionSet.AVX2)
     print(*sorted(model.find_kernels()))
@@ -36,9 +36,9 @@ LOAD_A_JOB = "import orchard_jobs.cli"
 FIT = """
 import sys
 import numpy as np
-from orchard_jobs.basis import fit_basis
+from orchard_jobs.pca.basis import fit_basis
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.statistics import Statistics
+from orchard_jobs.pca.statistics import Statistics
 try:
     print(fit_basis(Statistics.of(np.load(sys.argv[1])), components=8).id)
 except OrchardError as error:

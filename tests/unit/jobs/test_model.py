@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchard_jobs import model_export
 from orchard_jobs.contract import Precision, Runtime
-from orchard_jobs.decode import Decoded, decode_image
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.model_card import read_card
-from orchard_jobs.runtimes import load_model
+from orchard_jobs.images.decode import Decoded, decode_image
+from orchard_jobs.models import model_export
+from orchard_jobs.models.model_card import read_card
+from orchard_jobs.models.runtimes import load_model
 from orchard_jobs.storage import local_path
 from tests.support.jobs.spark_session import DATA
 

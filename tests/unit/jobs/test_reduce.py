@@ -10,12 +10,12 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 from sklearn.decomposition import PCA
 
-from orchard_jobs import measuring
 from orchard_jobs.cli import _find_message
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.featurize import FEATURES_SCHEMA
+from orchard_jobs.pca import measuring
+from orchard_jobs.pca.statistics import Statistics
 from orchard_jobs.run_folder import RunFolder
-from orchard_jobs.statistics import Statistics
 from tests.support.jobs.feature_rows import Rows, make_rows, reduce_run, write_features
 
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
-from orchard_jobs import statistics
-from orchard_jobs.basis import fit_basis
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.statistics import Statistics
+from orchard_jobs.pca import statistics
+from orchard_jobs.pca.basis import fit_basis
+from orchard_jobs.pca.statistics import Statistics
 from tests.support.jobs.nights import older_format
 
 FEATURES = 4

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from pyspark.sql import SparkSession
 
-from orchard_jobs.thumbnail import make_thumbnail
+from orchard_jobs.images.thumbnail import make_thumbnail
 from tests.support.jobs.feature_rows import make_rows, reduce_run, write_features
 from tests.support.jobs.nights import K, Nights, results
 

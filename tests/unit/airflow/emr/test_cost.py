@@ -68,7 +68,8 @@ def test_a_run_above_the_ceiling_is_refused_with_the_estimate_the_ceiling_and_th
     with pytest.raises(OrchardError) as error:
         refuse_too_dear(found, 0.1)
     assert str(error.value) == (
-        f"{format_estimate(found)}: the ceiling is 0.1 $ (nothing has been started). Trigger the run with a higher "
+        f"{format_estimate(found)}: "
+        "the ceiling is 0.1 $ (nothing has been started). Trigger the run with a higher "
         "cost_ceiling, or with fewer core_nodes; or raise ORCHARD_COST_CEILING."
     )
     assert format_estimate(found).startswith(

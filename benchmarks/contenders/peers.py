@@ -1,6 +1,6 @@
 """The peers: other engines that take the same images to Parquet of features, with Orchard's own model code.
 
-    python -m benchmarks.peers daft|ray --images=DIR --model=DIR --output=DIR --cores=N
+    python -m benchmarks.contenders.peers daft|ray --images=DIR --model=DIR --output=DIR --cores=N
 
 In an environment of their own (``requirements-peers.txt``). Both keep the model in one long-lived process
 per core and read, decode and infer there, in batches, as their documentation advises for inference:
@@ -26,8 +26,8 @@ import numpy.typing as npt
 
 from benchmarks.pictures import find_images
 from orchard_jobs.contract import FeaturizeJob, Precision, Runtime
-from orchard_jobs.decode import Decoded, decode_image
-from orchard_jobs.runtimes import load_model
+from orchard_jobs.images.decode import Decoded, decode_image
+from orchard_jobs.models.runtimes import load_model
 
 ROWS_AT_ONCE = 64  # handed to a process at once, as featurize hands on
 BATCH_SIZE: int = FeaturizeJob.batch_size

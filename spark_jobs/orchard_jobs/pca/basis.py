@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.kernels import require_pinned_blas
-from orchard_jobs.statistics import Matrix, Statistics
+from orchard_jobs.pca.statistics import Matrix, Statistics
 from orchard_jobs.storage import open_folder, write_bytes
 
 SAME_DIRECTION = 0.5**0.5  # of two orthonormal components, one at most has a larger cosine

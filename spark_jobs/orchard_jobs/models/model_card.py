@@ -60,7 +60,7 @@ def read_card(model_uri: str) -> ModelCard:
         raise OrchardError(
             f"--model={model_uri} ({error})",
             rule=f"it names a folder with a {CARD}",
-            remedy="make one with `python -m orchard_jobs.model_export --weights=FILE --output=URI`",
+            remedy="make one with `orchard model --weights FILE --models URI`",
         ) from error
 
 

@@ -7,10 +7,10 @@ from functools import reduce as fold
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from orchard_jobs.earlier import FeatureRows
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.matrices import to_matrix
-from orchard_jobs.statistics import Statistics
+from orchard_jobs.pca.earlier import FeatureRows
+from orchard_jobs.pca.matrices import to_matrix
+from orchard_jobs.pca.statistics import Statistics
 from orchard_jobs.storage import read_bytes
 
 SCHEMA = "statistics binary"

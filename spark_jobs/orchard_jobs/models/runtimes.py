@@ -13,7 +13,7 @@ import numpy.typing as npt
 from orchard_jobs.contract import InstructionSet, Precision, Runtime
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.kernels import OPENVINO_AVX2, require_avx2
-from orchard_jobs.model_card import ModelCard, read_card, read_model_file
+from orchard_jobs.models.model_card import ModelCard, read_card, read_model_file
 
 Pixels = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]

@@ -12,7 +12,7 @@ from benchmarks.processes import Cost, run_watched
 from local_spark.class_archive import ClassArchive
 from orchard_jobs.contract import JAVA_OPTIONS, ExportJob, FeaturizeJob, Job, Precision, ReduceJob
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"  # what `make package` made: what a cluster gets
 PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 SPARK_SUBMIT = Path(sys.executable).with_name("spark-submit")
@@ -123,7 +123,14 @@ def run_peer(place: Place, peer: str, images: Path, model: Path) -> float:
     Raises:
         CommandError: when it fails.
     """
-    command = [str(PEERS_PYTHON), "-m", "benchmarks.peers", peer, f"--images={images}", f"--model={model}"]
+    command = [
+        str(PEERS_PYTHON),
+        "-m",
+        "benchmarks.contenders.peers",
+        peer,
+        f"--images={images}",
+        f"--model={model}",
+    ]
     environment = _inherited() | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'spark_jobs'}"}
     log = place.folder / "logs" / f"{peer}.log"
     run_watched([*command, f"--output={place.folder}", f"--cores={place.cores}"], environment, log)

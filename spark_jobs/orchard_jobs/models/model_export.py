@@ -1,6 +1,6 @@
 """Exports Keras MobileNetV2 as a model artefact.
 
-``python -m orchard_jobs.model_export --weights=… --output=…``
+``python -m orchard_jobs.models.model_export --weights=… --output=…``
 
 The only module that needs TensorFlow to do its work; the executors need none. Run it once per set
 of weights, anywhere; the artefact goes into the lake.
@@ -17,7 +17,7 @@ from typing import Any
 
 from orchard_jobs.argv import from_argv
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.model_card import CARD, ModelCard
+from orchard_jobs.models.model_card import CARD, ModelCard
 from orchard_jobs.storage import write_bytes
 
 IMAGE_SIZE = 224

@@ -5,8 +5,8 @@ pandas UDF that rebuilds Keras's MobileNetV2 from broadcast weights for each tas
 It is written as they wrote it; where they differ, as the faster one did (the images in 24 partitions:
 ``binaryFile`` cuts one per 32 small images, and each rebuilds the model).
 
-    spark-submit benchmarks/notebook_pipeline.py --images=DIR --model=DIR --output=DIR
-    spark-submit benchmarks/notebook_pipeline.py --features=DIR --output=DIR      the PCA alone
+    spark-submit benchmarks/contenders/notebook_pipeline.py --images=DIR --model=DIR --output=DIR
+    spark-submit benchmarks/contenders/notebook_pipeline.py --features=DIR --output=DIR      the PCA alone
 
 Writes ``features/``, ``csv/`` and ``timings.json`` (seconds of each part) into the output folder.
 """

@@ -11,9 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from orchard_jobs.contract import Status
-from orchard_jobs.decode import Decoded, Rejected, decode_image
+from orchard_jobs.images.decode import Decoded, Rejected, decode_image
+from orchard_jobs.images.thumbnail import make_thumbnail
 from orchard_jobs.storage import FileTooLargeError, Reader
-from orchard_jobs.thumbnail import make_thumbnail
 
 LOOK_AHEAD = 4  # images in flight or waiting, per thread: enough that a slow one holds up no batch
 

@@ -1,0 +1,1 @@
+"""The model artefact: its export, its card, and what computes with it."""

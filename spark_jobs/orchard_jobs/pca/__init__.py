@@ -1,0 +1,1 @@
+"""Exact principal components: integer statistics, the basis, and which rows count."""
