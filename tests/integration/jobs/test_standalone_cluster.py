@@ -19,8 +19,6 @@ from tests.support.spark_cluster import QUICK_JVM, running_spark_cluster, spark_
 
 SPARK_HOME = Path(pyspark.__file__).parent
 
-pytestmark = pytest.mark.e2e
-
 
 @pytest.fixture(scope="module")
 def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
