@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.support.polling import wait_for
 
-# Less to compile, and one thread to collect garbage: twice as fast for a step of a few seconds.
+# Less to compile, and one thread to collect garbage: twice as fast for jobs of a few seconds.
 QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
@@ -31,7 +31,7 @@ class SparkCluster:
 @contextmanager
 def running_spark_cluster(spark_home: Path, python: Path, folder: Path) -> Iterator[SparkCluster]:
     """A cluster that is gone, with its executors, when the block ends; its logs are in ``folder``."""
-    environment = spark_environment(spark_home, python)
+    environment = {**spark_environment(spark_home, python), "JAVA_TOOL_OPTIONS": QUICK_JVM}
     deploy = "org.apache.spark.deploy"
     address = ["--host", "127.0.0.1", "--webui-port", "0"]
     with ExitStack() as running:

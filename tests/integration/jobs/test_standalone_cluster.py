@@ -15,13 +15,11 @@ from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.run_folder import RunFolder
 from tests.support.bad_images import write_folder
 from tests.support.checkout import ROOT
-from tests.support.spark_cluster import running_spark_cluster, spark_environment
+from tests.support.spark_cluster import QUICK_JVM, running_spark_cluster, spark_environment
 
 SPARK_HOME = Path(pyspark.__file__).parent
 CALLER = {"OPENBLAS_CORETYPE": "Sandybridge", "OPENBLAS_L2_SIZE": "1024", "OPENBLAS_NUM_THREADS": "2"}
 """What a shell may have set that submits a step: none of it may show in the basis."""
-
-pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +68,11 @@ def _submit(job: Job, master: str, code: Path, folder: Path) -> None:
     command = [str(SPARK_HOME / "bin" / "spark-submit"), "--master", master, "--executor-memory", "1g"]
     command += ["--conf", "spark.ui.enabled=false", "--conf", "spark.driver.host=127.0.0.1"]
     command += ["--py-files", str(code / "orchard_jobs.zip"), str(code / "run.py"), *job.command]
-    environment = {**spark_environment(SPARK_HOME, Path(sys.executable)), **CALLER}
+    environment = {
+        **spark_environment(SPARK_HOME, Path(sys.executable)),
+        **CALLER,
+        "JAVA_TOOL_OPTIONS": QUICK_JVM,
+    }
     done = subprocess.run(
         command, env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=300
     )

@@ -8,11 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-import pytest
 
 from tests.system.e2e.conftest import StartDemo, read_rows
-
-pytestmark = pytest.mark.e2e
 
 # Keras's own weights are asked for, and cannot be fetched, wherever this runs.
 NO_WEIGHTS = {"WEIGHTS": "", "KERAS_HOME": "/nonexistent", "HTTPS_PROXY": "http://127.0.0.1:9"}

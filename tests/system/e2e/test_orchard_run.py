@@ -11,8 +11,6 @@ from tests.support.orchard_command import run_orchard as orchard
 from tests.support.orchard_command import start_orchard
 from tests.support.polling import wait_for
 
-pytestmark = pytest.mark.e2e
-
 
 @pytest.fixture
 def model(untrained_model: Path) -> str:

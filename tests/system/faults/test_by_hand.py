@@ -8,8 +8,6 @@ from tests.support.airflow.server import ScheduledRun, Trigger
 from tests.system.faults.checks import prove_contained
 from tests.system.faults.scenario import Scenario
 
-pytestmark = [pytest.mark.faults]
-
 Start = Callable[[Scenario, Trigger], ScheduledRun]
 
 

@@ -25,7 +25,6 @@ from tests.system.faults.scenario import Scenario
 FUTURE, PAST = 4102444800, 86400  # 2100 and 1970, in seconds since the epoch
 
 
-@pytest.mark.faults
 @pytest.mark.fault("the disk of the lake is full", then="the run fails and says so")
 def test_a_full_disk_fails_the_run(scenario: Scenario, capfd: pytest.CaptureFixture[str]) -> None:
     with small_disk(scenario.lake, "96k"):

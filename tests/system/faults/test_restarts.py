@@ -7,8 +7,6 @@ from tests.support.polling import wait_for
 from tests.system.faults.checks import prove_contained
 from tests.system.faults.scenario import Scenario
 
-pytestmark = [pytest.mark.faults]
-
 
 @pytest.mark.settings(ORCHARD_RETRIES="1")
 @pytest.mark.fault(

@@ -12,8 +12,6 @@ from tests.system.faults.node import Node
 from tests.system.faults.scenario import Scenario
 from tests.system.faults.standalone import Standalone, python_workers, running_standalone
 
-pytestmark = [pytest.mark.faults]
-
 
 @pytest.fixture(scope="module")
 def standalone(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:

@@ -76,7 +76,6 @@ def lake(airflow_db: None, emr_url: str, s3_environ: dict[str, str], image_folde
     )
 
 
-@pytest.mark.e2e
 def test_nights_in_s3_publish_what_is_there_and_a_killed_driver_changes_nothing_for_readers(
     lake: Lake, s3_server: S3Server, image_folder: Path, tmp_path: Path
 ) -> None:

@@ -215,7 +215,7 @@ def test_a_quick_bench_is_of_few_images_and_parts() -> None:
         (
             "--parts=limit all",
             "--parts=limit all: the parts are pipelines limit reduce refit stores sizing peers. "
-            "name some of them.",
+            "Name some of them.",
         ),
     ],
 )

@@ -54,7 +54,7 @@ def test_an_image_that_is_still_there_is_refused(nights: Place) -> None:
 
 def test_an_image_of_the_newest_result_is_refused(nights: Place) -> None:
     with pytest.raises(
-        OrchardError, match=r"^b is in the newest run of these images, r3: .* let a run be pub"
+        OrchardError, match=r"^b is in the newest run of these images, r3: .* Let a run be pub"
     ):
         nights.plan(IMAGE="b")
 

@@ -20,7 +20,7 @@ from orchard.workflow.trigger_form import params
 from tests.support.airflow.deployments import BUCKET, Repository, objects, read
 from tests.support.checkout import ROOT
 
-SUPPORT = ROOT / "tests" / "support"
+SUPPORT = ROOT / "tests" / "support" / "airflow"
 
 # Before the fake jobs: the code is what the step names, and the node's Python what the bootstrap action made.
 FROM_S3 = """

@@ -79,5 +79,5 @@ def test_what_was_interrupted_is_finished_the_next_time(lake: Lake, tmp_path: Pa
 
 
 def test_a_ledger_entry_that_someone_removed_is_an_error_with_a_remedy(lake: Lake) -> None:
-    with pytest.raises(OrchardError, match=r"no ledger entry .*/ledger/r1.parquet: .* restore it, or"):
+    with pytest.raises(OrchardError, match=r"no ledger entry .*/ledger/r1.parquet: .* Restore it, or"):
         read_ledger(FileStorage(), lake, "r1")

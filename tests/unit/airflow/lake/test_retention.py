@@ -159,7 +159,7 @@ def test_of_a_publication_and_retention_at_once_the_publication_wins(lake: Lake)
     write_run(lake, "r1", 40)
     write_run(lake, "r2", 5)
     with pytest.raises(
-        OrchardError, match=r"latest\.json has changed .* try again: nothing has been deleted"
+        OrchardError, match=r"latest\.json has changed .* Try again: nothing has been deleted"
     ):
         retain(OvertakenStorage(), lake, 1, NOW)
     assert runs_of(lake) == ["r1", "r2", "r3"]

@@ -179,7 +179,7 @@ def test_a_run_that_was_registered_in_part_is_registered_whole(
 
 def test_a_database_that_is_not_there_is_one_clear_error(catalog: Catalog, storage: S3Storage) -> None:
     publish(storage, "r1")
-    with pytest.raises(OrchardError, match=r"^no Glue database nowhere: .* create it, with GlueDatabase=yes"):
+    with pytest.raises(OrchardError, match=r"^no Glue database nowhere: .* Create it, with GlueDatabase=yes"):
         register(Catalog(catalog.client, "nowhere"), storage, LAKE)
 
 

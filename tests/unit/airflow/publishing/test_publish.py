@@ -107,7 +107,7 @@ def test_a_job_that_ran_again_after_the_next_one_is_not_published_without_that(
     report = lake.run("r1").metrics(again)
     content = json.loads(FileStorage().read(report).data) | {"finished_at": "2026-11-22T09:00:00"}
     FileStorage().write(report, json.dumps(content).encode())
-    with pytest.raises(OrchardError, match=f"'{again}' has run again since .* clear .* '{stale}' with"):
+    with pytest.raises(OrchardError, match=f"'{again}' has run again since .* Clear .* '{stale}' with"):
         publish(FileStorage(), lake, publication("r1"))
     assert published_runs(lake) == []
 
