@@ -28,12 +28,12 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("orchard_emr_triggers",),
     # The DAGs, the lake, and the pages.
     ("orchard.deployed",),
-    ("orchard.settings.settings",),
-    ("orchard.lake.layout",),
+    ("orchard.settings",),
+    ("orchard.lake",),
     ("orchard.report.numbers", "orchard.report.formats", "orchard.report.run_figures"),
     ("orchard.report.facts",),
     ("orchard.report.loading", "orchard.report.page"),
-    ("orchard.sensing.sense", "orchard.emr", "orchard.publishing", "orchard.report.write"),
+    ("orchard.sensing", "orchard.emr", "orchard.publishing", "orchard.report.write"),
     ("orchard.workflow", "orchard.pages"),
     ("orchard_features", "orchard_sweeper", "orchard_plugin"),
     # What people run. Development tooling stands above what is the product.
