@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import check, slow_store
+from benchmarks import check
 from benchmarks.__main__ import Request
 from benchmarks.agreement import DisagreementError, require_agreement
+from benchmarks.contenders import slow_store
 from benchmarks.feature_rows import draw_runs
 from benchmarks.figures import FIGURES, Figure, find_moved, medians, summarize, to_table
 from benchmarks.pictures import NotEnoughImagesError, choose, copy_images, write_manifest

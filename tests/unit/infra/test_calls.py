@@ -49,7 +49,7 @@ S3_ACTIONS = {
 IMPLIED = {
     "elasticmapreduce:AddTags": "RunJobFlow with tags asks for it",
     "elasticmapreduce:PutAutoTerminationPolicy": "EMR's manual asks for it where a cluster ends when idle",
-    "ec2:DescribeSpotPriceHistory": "billing.py, the only question to EC2",
+    "ec2:DescribeSpotPriceHistory": "emr.actual_cost, the only question to EC2",
 }
 """What no operation of ours is named after, and who asks for it."""
 
