@@ -4,7 +4,7 @@ Left to itself, EMR keeps them in the cluster's HDFS (``hdfs:///var/log/spark/ap
 cluster. Its console, as far as is known, shows what it has collected there, and so none of these.
 
 They say when which task ran, Spark's settings and the jobs' arguments, and so where images and results are;
-of single images they know nothing (tests/local/test_history.py looks).
+of single images they know nothing (tests/system/e2e/test_history.py looks).
 """
 
 import json

@@ -153,7 +153,7 @@ def insert(monkeypatch: pytest.MonkeyPatch, answers: Answers) -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (refusal(403, "AccessDenied"), "cannot list s3://orchard/many: AccessDenied.*allow Airflow's role"),
+        (refusal(403, "AccessDenied"), "cannot list s3://orchard/many: AccessDenied.*Allow Airflow's role"),
         (reset, "cannot list s3://orchard/many: Connection was closed"),
     ],
 )
