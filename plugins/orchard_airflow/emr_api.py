@@ -1,6 +1,6 @@
 """Questions to EMR's API that the amazon provider has no answer to. Synchronous, no Airflow."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -113,9 +113,8 @@ def describe_failure(step: Mapping[str, Any]) -> str:
     return f"step {step['Id']} ({step['Name']}) is {status['State']}: {explained}"
 
 
-def runs_driver_in_container(step: Mapping[str, Any]) -> bool:
-    """Whether it is a spark-submit in cluster mode. ``step`` is DescribeStep's."""
-    arguments = step.get("Config", {}).get("Args", ())
+def runs_driver_in_container(arguments: Iterable[str]) -> bool:
+    """Whether YARN runs the driver of a step with these arguments: cancelling the step does not end that."""
     return ("--deploy-mode", "cluster") in pairwise(arguments)
 
 

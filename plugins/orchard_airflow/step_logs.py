@@ -35,7 +35,8 @@ def last_lines(
     logs = f"{log_uri.rstrip('/')}/{cluster_id}"
     said = waiting.last_lines(f"{logs}/steps/{step['Id']}")
     shown = [f"The last lines of its {name}:\n{lines}" for name, lines in said.items()]
-    applications = APPLICATION.findall(said["stderr"]) if runs_driver_in_container(step) else []
+    arguments = step.get("Config", {}).get("Args", ())
+    applications = APPLICATION.findall(said["stderr"]) if runs_driver_in_container(arguments) else []
     if applications:
         shown += waiting.of_driver(f"{logs}/containers/application_{applications[-1]}", applications[-1])
     return "\n".join(shown)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.hooks.emr import EmrHook
@@ -19,6 +18,7 @@ from orchard_airflow.emr_api import (
     describe_end,
     describe_failure,
     find_steps,
+    runs_driver_in_container,
 )
 from orchard_airflow.emr_retries import ADAPTIVE_RETRIES, NO_RETRIES, send_once
 from orchard_airflow.step_logs import last_lines
@@ -133,7 +133,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
         self._cancel(_list_unfinished(other for other in earlier if other["Name"] != named["Name"]))
         if found := _find_reusable(earlier, named["Name"]):
             return found
-        if _runs_in_container(named) and (left := _list_cancelled(earlier)):
+        if runs_driver_in_container(named["HadoopJarStep"]["Args"]) and (left := _list_cancelled(earlier)):
             raise AirflowFailException(
                 f"No step is added: the driver of {', '.join(left)}, which was cancelled, may go on in its "
                 "container and write where this one would. End the cluster, then clear what creates it"
@@ -252,11 +252,6 @@ def _list_unfinished(steps: Iterable[Mapping[str, Any]]) -> list[str]:
 def _list_cancelled(steps: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the ids of steps that did not end by themselves."""
     return [step["Id"] for step in steps if _state(step) not in ("COMPLETED", "FAILED")]
-
-
-def _runs_in_container(step: Mapping[str, Any]) -> bool:
-    """Whether YARN runs its driver (``--deploy-mode cluster``): cancelling the step does not end that."""
-    return ("--deploy-mode", "cluster") in pairwise(step["HadoopJarStep"]["Args"])
 
 
 def _state(step: Mapping[str, Any]) -> str:

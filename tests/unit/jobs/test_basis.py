@@ -141,7 +141,7 @@ def test_a_basis_of_before_the_spectrum_was_kept_is_as_good_as_any(tmp_path: obj
 
 
 def test_a_folder_without_a_basis_is_one_clear_error(tmp_path: object) -> None:
-    with pytest.raises(OrchardError, match=r"no basis at file:.*Name a folder with basis\.npz"):
+    with pytest.raises(OrchardError, match=r"no basis at file:.*name a folder with basis\.npz"):
         read_basis(f"file://{tmp_path}")
 
 
