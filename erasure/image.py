@@ -88,8 +88,8 @@ class Erasure:
                 rule="an image is erased once it is deleted, or the next run would compute it again",
                 remedy="delete it, let a run be published, and erase it then",
             )
-        history = RunIndex.load(self.storage, self.lake)
-        newest = {run.images: run.run for run in history.runs}.get(self.places.images)
+        index = RunIndex.load(self.storage, self.lake)
+        newest = {run.images: run.run for run in index.runs}.get(self.places.images)
         if newest and self.path in read_ledger(self.storage, self.lake, newest)["path"].to_pylist():
             raise OrchardError(
                 f"{self.path} is in the newest run of these images, {newest}",
@@ -104,8 +104,8 @@ class Erasure:
         Raises:
             OrchardError: if a run that may be at work has the image, or a file cannot be searched.
         """
-        history = RunIndex.load(self.storage, self.lake)
-        elsewhere = {run.run for run in history.runs if run.images != self.places.images}
+        index = RunIndex.load(self.storage, self.lake)
+        elsewhere = {run.run for run in index.runs if run.images != self.places.images}
         held = [
             one
             for folder in (self.lake.ledger, self.lake.runs)
@@ -114,7 +114,7 @@ class Erasure:
         ]
         showing = [one for one in held if self._shows(one)]
         rewritten = [one for one in showing if one.is_current and not _is_page(one)]
-        self._refuse_working({self._run_of(one) for one in rewritten}, history)
+        self._refuse_working({self._run_of(one) for one in rewritten}, index)
         traced = {self._run_of(one) for one in showing}
         counting = {self._run_of(one) for one in showing if self._is_in(one, "components")}
         pages = [one for one in held if _is_page(one) and self._run_of(one) in traced]
@@ -181,10 +181,10 @@ class Erasure:
         """Return the run that an object in ``runs/`` or ``ledger/`` belongs to."""
         return held.uri.removeprefix(f"{self.lake.uri}/").split("/")[1].removesuffix(".parquet")
 
-    def _refuse_working(self, slugs: set[str], history: RunIndex) -> None:
+    def _refuse_working(self, slugs: set[str], index: RunIndex) -> None:
         since = datetime.now(UTC) - MAY_WORK
         for slug in filter(is_slug, sorted(slugs)):
-            if slug in history:
+            if slug in index:
                 continue
             is_over = "run.json" in self.storage.names(self.lake.run(slug).uri)
             if not is_over and not is_idle(self.storage, self.lake.run(slug).uri, since):

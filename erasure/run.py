@@ -26,13 +26,13 @@ def plan_run(slug: str, lake: Lake, logs: str, storage: Storage, holdings: Holdi
     """
     if not is_slug(slug):
         raise _no_run(slug, lake)
-    history = RunIndex.load(storage, lake)
-    is_published = slug in history
+    index = RunIndex.load(storage, lake)
+    is_published = slug in index
     if is_published:
-        _refuse_needed(slug, lake, storage, history)
+        _refuse_needed(slug, lake, storage, index)
     else:
         _refuse_working(slug, lake, storage)
-    others = [run.run for run in history.runs if run.run != slug]
+    others = [run.run for run in index.runs if run.run != slug]
     deleted = (
         *holdings.of(lake.ledger_entry(slug)),
         *holdings.below(lake.run(slug).uri),
@@ -51,15 +51,15 @@ def plan_run(slug: str, lake: Lake, logs: str, storage: Storage, holdings: Holdi
     return Plan(f"Run {slug} of {lake.uri}", lake.uri, deleted, carry_out, notes=(named,))
 
 
-def _refuse_needed(slug: str, lake: Lake, storage: Storage, history: RunIndex) -> None:
-    if slug == history.latest:
+def _refuse_needed(slug: str, lake: Lake, storage: Storage, index: RunIndex) -> None:
+    if slug == index.latest:
         raise OrchardError(
             f"{slug} is the newest run",
             rule="readers read it, and the next run continues it",
             remedy="purge it once another is published, or everything: --all (ALL=1)",
         )
-    others = [run.run for run in history.runs if run.run != slug]
-    needing = find_needs(storage, lake, others, history.newest() - {slug}).get(slug)
+    others = [run.run for run in index.runs if run.run != slug]
+    needing = find_needs(storage, lake, others, index.newest() - {slug}).get(slug)
     if needing:
         run, rows = max(needing.items(), key=lambda item: item[1])
         paths = paths_with_features(read_ledger(storage, lake, run), slug)

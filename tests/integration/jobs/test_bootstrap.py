@@ -193,5 +193,6 @@ def test_the_package_is_the_same_for_the_same_sources_and_holds_every_module(tmp
         subprocess.run([sys.executable, ROOT / "bootstrap" / "package.py", tmp_path / name], check=True)
     first, second = ((tmp_path / name / "orchard_jobs.zip").read_bytes() for name in "12")
     assert first == second
-    modules = {f"orchard_jobs/{path.name}" for path in (ROOT / "spark_jobs" / "orchard_jobs").glob("*.py")}
+    sources = ROOT / "spark_jobs"
+    modules = {path.relative_to(sources).as_posix() for path in sources.glob("orchard_jobs/**/*.py")}
     assert set(zipfile.ZipFile(tmp_path / "1" / "orchard_jobs.zip").namelist()) == modules

@@ -16,7 +16,7 @@ from tests.support.checkout import ROOT
 from tests.support.jobs.feature_rows import make_rows
 from tests.support.jobs.nights import K, Nights, results, second_night, third_night
 
-AIRFLOW = ROOT / ".venv" / "bin" / "python"
+ORCHARD = ROOT / ".venv" / "bin" / "orchard"
 """The purge is of Airflow's side: it runs in that environment, as `make purge` has it."""
 
 
@@ -34,10 +34,10 @@ def publish(nights: Nights, lake: Path) -> None:
 
 def erase(lake: Path, image: str) -> str:
     environ = {name: text for name, text in os.environ.items() if not name.startswith("ORCHARD_")}
-    environ |= {"PYTHONPATH": f"dags{os.pathsep}spark_jobs", "AIRFLOW_HOME": str(lake.with_name("airflow"))}
-    environ |= {"LAKE": str(lake), "IMAGES": str(lake / "images"), "IMAGE": image, "CONFIRM": "1"}
+    environ |= {"AIRFLOW_HOME": str(lake.with_name("airflow"))}
+    options = [f"--lake={lake}", f"--images={lake / 'images'}", f"--image={image}", "--confirm=1"]
     done = subprocess.run(
-        [AIRFLOW, "-m", "purge"], env=environ, cwd=ROOT, capture_output=True, text=True, check=False
+        [ORCHARD, "purge", *options], env=environ, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
