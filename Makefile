@@ -19,7 +19,7 @@ BUILD := build
 export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS MODEL N MANY ROUNDS PARTS RESULTS
 export BUCKET REVISION REGION DRY_RUN RUN IMAGE ALL CONFIRM
 
-.PHONY: help demo up down model test test-all test-jobs test-units test-one-run test-integration test-cluster test-system test-faults test-s3a s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-peers bench-sizing lint format lock package setup clean preflight-%
+.PHONY: help demo up down model test test-all test-jobs test-units test-one-run test-integration test-local-emr test-cluster test-system test-faults test-s3a s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-peers bench-sizing lint format lock package setup clean preflight-%
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-17s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,7 +61,7 @@ test: setup-tests ## Unit tests, the jobs on Spark, the whole DAG once: takes ne
 
 test-all: setup-tests $(NOTEBOOK_ENV)/.ready ## Everything, as CI does: the fault matrix beside `make test` and all that is left
 	@echo "Two suites run side by side. What each one says comes at its end."
-	@$(LANES) test-faults test-jobs test-units test-one-run test-integration test-cluster test-system; $(TOOK)
+	@$(LANES) test-faults test-jobs test-units test-one-run test-system test-integration test-local-emr test-cluster; $(TOOK)
 
 test-jobs: setup-tests ## Unit tests of the Spark jobs and the benchmarks, in the node's environment
 	$(NODE_ENV)/bin/python $(PYTEST) tests/unit
@@ -72,8 +72,11 @@ test-units: setup-tests ## All other unit tests, and the local EMR's protocol
 test-one-run: setup-tests # The whole DAG on the local EMR with Spark, once
 	$(AIRFLOW_ENV)/bin/python $(PYTEST) $(ONE_RUN)
 
-test-integration: setup-tests ## Whole DAG runs with a fake Spark, servers, the browser, the local EMR
-	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/integration --deselect $(PROTOCOL)
+test-integration: setup-tests ## Whole DAG runs with a fake Spark, servers, the browser
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/integration/airflow tests/integration/cli
+
+test-local-emr: setup-tests ## The local EMR: clusters, steps, faults, Spark on it
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/integration/local_emr --deselect $(PROTOCOL)
 
 test-cluster: setup-tests # The jobs on a cluster of processes, their bootstrap, and what erasing leaves them
 	$(NODE_ENV)/bin/python $(PYTEST) tests/integration
