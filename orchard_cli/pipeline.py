@@ -22,7 +22,7 @@ from orchard_jobs.contract import Job
 from orchard_jobs.run_folder import RunFolder
 
 Progress = Callable[[str, dict[str, Any]], None]
-"""Told a job's name and its report so far, several times a second."""
+"""Called with a job's name and its metrics so far, several times a second."""
 
 
 def compute(settings: Settings, choices: RunParams, spark: Spark, tell: Progress) -> RunRecord | None:
@@ -50,7 +50,7 @@ def compute(settings: Settings, choices: RunParams, spark: Spark, tell: Progress
 
 @dataclass
 class Watch:
-    """Tells of the jobs of an application by their reports, in turn.
+    """Tells of the jobs of an application by their metrics, in turn.
 
     Args:
         left: Names of those that have not ended; looking takes out what has.
@@ -65,16 +65,16 @@ class Watch:
         """Tell of the job at work, and of those that have ended since; return its name."""
         while True:
             name = self.left[0]
-            report = self._read(name)
-            self.tell(name, report)
-            if report.get("state") != "succeeded" or len(self.left) == 1:
+            metrics = self._read(name)
+            self.tell(name, metrics)
+            if metrics.get("state") != "succeeded" or len(self.left) == 1:
                 return name
             self.left.pop(0)
 
     def _read(self, name: str) -> dict[str, Any]:
-        """Return a job's report so far; an empty one while there is none, or half of it."""
+        """Return a job's metrics so far; none before it has written any, or while half is written."""
         try:
-            report: dict[str, Any] = json.loads(self.storage.read(self.folder.metrics(name)).data)
+            metrics: dict[str, Any] = json.loads(self.storage.read(self.folder.metrics(name)).data)
         except (FileNotFoundError, ValueError):
             return {}
-        return report
+        return metrics

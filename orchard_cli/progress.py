@@ -15,7 +15,7 @@ COLUMNS = (
 
 
 class JobBars:
-    """Shows what the jobs' reports say."""
+    """Shows the jobs' metrics."""
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(*COLUMNS, console=console)
@@ -30,21 +30,21 @@ class JobBars:
         if self._bars:
             self._progress.stop()
 
-    def show(self, job: str, report: dict[str, Any]) -> None:
-        """Show the report of a job as far as it is; an empty one is a job that starts."""
+    def show(self, job: str, metrics: dict[str, Any]) -> None:
+        """Show the metrics of a job so far; there are none while it starts."""
         if job not in self._bars:
             self._progress.start()
             self._bars[job] = self._progress.add_task(job, total=None, said="starting")
-        if not report:
+        if not metrics:
             return
-        done, total = report.get("done"), report.get("total")
-        said = f"{done:,} of {total:,} images, {report['images_per_second']} images/s" if total else ""
-        has_ended = report["state"] != "running"
+        done, total = metrics.get("done"), metrics.get("total")
+        said = f"{done:,} of {total:,} images, {metrics['images_per_second']} images/s" if total else ""
+        has_ended = metrics["state"] != "running"
         self._progress.update(
             self._bars[job],
             completed=(total or 1) if has_ended else (done or 0),
             total=total or (1 if has_ended else None),
-            said=said or report["state"],
+            said=said or metrics["state"],
         )
         if has_ended:
             self._progress.stop_task(self._bars[job])

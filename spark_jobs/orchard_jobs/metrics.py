@@ -1,4 +1,4 @@
-"""The metrics of a job: what it did, as JSON in the run folder. Rewritten while it works: others watch.
+"""The metrics of a job, as JSON in the run folder. They are rewritten while it works, so others can watch.
 
 ``{"job", "state": "running|succeeded|failed", "started_at", "finished_at", "seconds",
 "phases": {name: seconds}, "versions", …}`` and, while a phase reports progress, ``"done"``, ``"total"`` and

@@ -1,1 +1,1 @@
-"""Settings: read from ORCHARD_ variables, checked once, frozen. Imports nothing above."""
+"""Settings and a run's parameters: read from ORCHARD_ variables, checked once, frozen."""
