@@ -19,12 +19,12 @@ from orchard_jobs.contract import OUTCOME_COLUMNS, REJECT_COLUMNS, ExportJob, St
 from orchard_jobs.csv_cells import escape_cell
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.metrics import JobMetrics
-from orchard_jobs.parquet import ROWS_PER_GROUP, Part, find_parts, open_parquet, read_part
-from orchard_jobs.pca.matrices import to_matrix
 from orchard_jobs.run_folder import RunFolder
-from orchard_jobs.sorted_runs import PathRange, Row, SortedRun, find_runs, merge_rows
 from orchard_jobs.spark_tasks import run_tasks
 from orchard_jobs.storage import open_writer, refusing, write_bytes
+from orchard_jobs.tables.matrices import to_matrix
+from orchard_jobs.tables.parquet import ROWS_PER_GROUP, Part, find_parts, open_parquet, read_part
+from orchard_jobs.tables.sorted_runs import PathRange, Row, SortedRun, find_runs, merge_rows
 
 LINES_AT_ONCE = 1000
 END = "\r\n"

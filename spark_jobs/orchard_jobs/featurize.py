@@ -25,10 +25,10 @@ from orchard_jobs.images.thumbnail import make_thumbnail
 from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.models.model_card import read_card
 from orchard_jobs.models.runtimes import FeatureModel, load_model
-from orchard_jobs.parquet import find_parts, read_part, to_parquet
 from orchard_jobs.run_folder import RunFolder
 from orchard_jobs.spark_tasks import run_tasks
 from orchard_jobs.storage import create_file, delete_folder, open_folder, refusing
+from orchard_jobs.tables.parquet import find_parts, read_part, to_parquet
 
 SCHEMA = pa.schema(
     {

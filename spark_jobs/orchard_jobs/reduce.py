@@ -16,15 +16,15 @@ from orchard_jobs.contract import BasisMode, ReduceJob
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.models.model_card import read_card
-from orchard_jobs.parquet import SUFFIX, Part, find_parts, read_part, sort_by_path, to_parquet
 from orchard_jobs.pca.basis import Basis, fit_basis, read_basis, write_basis
 from orchard_jobs.pca.earlier import FeaturePart, FeatureRows, KnownRows, find_rows
-from orchard_jobs.pca.matrices import to_lists, to_matrix
 from orchard_jobs.pca.measuring import measure_all, read_statistics, update_statistics
 from orchard_jobs.pca.statistics import Statistics
 from orchard_jobs.run_folder import RunFolder
 from orchard_jobs.spark_tasks import run_tasks
 from orchard_jobs.storage import delete_folder, refusing, write_bytes
+from orchard_jobs.tables.matrices import to_lists, to_matrix
+from orchard_jobs.tables.parquet import SUFFIX, Part, find_parts, read_part, sort_by_path, to_parquet
 
 SCHEMA = pa.schema(
     {

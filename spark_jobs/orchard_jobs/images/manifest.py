@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 
 from orchard_jobs.contract import is_hidden, label_of
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.parquet import Part, find_parts, open_parquet, sort_by_path, to_parquet
 from orchard_jobs.storage import list_folder, write_bytes
+from orchard_jobs.tables.parquet import Part, find_parts, open_parquet, sort_by_path, to_parquet
 
 SCHEMA = pa.schema(
     {

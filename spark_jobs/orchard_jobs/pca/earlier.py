@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchard_jobs.contract import ReduceJob, Status
-from orchard_jobs.parquet import Part, find_parts, path_range, read_groups, read_part
 from orchard_jobs.run_folder import RunFolder
+from orchard_jobs.tables.parquet import Part, find_parts, path_range, read_groups, read_part
 
 
 class Selection(Protocol):

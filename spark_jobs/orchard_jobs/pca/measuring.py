@@ -9,10 +9,10 @@ from pyspark import SparkContext
 
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.pca.earlier import FeaturePart, FeatureRows
-from orchard_jobs.pca.matrices import to_matrix
 from orchard_jobs.pca.statistics import Matrix32, Statistics
 from orchard_jobs.spark_tasks import raising_errors_of_workers
 from orchard_jobs.storage import read_bytes
+from orchard_jobs.tables.matrices import to_matrix
 
 PARTS = 32  # of 10 MB each on the way to the driver
 ROWS_AT_ONCE = 8192  # 42 MB; measuring costs as much as 1,000 rows by itself

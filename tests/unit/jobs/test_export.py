@@ -13,10 +13,10 @@ from orchard_jobs.contract import OUTCOME_COLUMNS, REJECT_COLUMNS, ExportJob
 from orchard_jobs.csv_cells import escape_cell
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.metrics import JobMetrics
-from orchard_jobs.parquet import Part, find_parts, to_parquet
 from orchard_jobs.run_folder import RunFolder
-from orchard_jobs.sorted_runs import EVERYTHING, PathRange, find_runs, merge_rows
 from orchard_jobs.storage import write_bytes
+from orchard_jobs.tables.parquet import Part, find_parts, to_parquet
+from orchard_jobs.tables.sorted_runs import EVERYTHING, PathRange, find_runs, merge_rows
 from tests.support.jobs.feature_rows import COMPONENTS_SCHEMA, FEATURES_SCHEMA
 
 NAMES = ["b/2.jpg", 'a/quote".jpg', "a/comma,.jpg", "a/new\nline.jpg", "a/ünï.jpg", "=cmd()/x.jpg", "a/1.jpg"]

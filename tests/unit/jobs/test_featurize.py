@@ -16,9 +16,9 @@ from orchard_jobs.images.manifest import Manifest, cut, write_listing
 from orchard_jobs.images.thumbnail import make_thumbnail
 from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.models.runtimes import load_model
-from orchard_jobs.parquet import to_parquet
 from orchard_jobs.run_folder import RunFolder
 from orchard_jobs.storage import write_bytes
+from orchard_jobs.tables.parquet import to_parquet
 from tests.support.bad_images import IGNORED, VANISHING, write_folder
 
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.parquet import Part, open_parquet, path_range, read_groups, read_part, sort_by_path
+from orchard_jobs.tables.parquet import Part, open_parquet, path_range, read_groups, read_part, sort_by_path
 
 READS = 16  # of footers at once: each is a GET or two
 ROWS_AT_ONCE = 1024  # as Python objects; up to 1280 numbers each
