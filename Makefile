@@ -19,7 +19,7 @@ BUILD := build
 export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS MODEL N MANY ROUNDS PARTS RESULTS
 export BUCKET REVISION REGION DRY_RUN RUN IMAGE ALL CONFIRM
 
-.PHONY: help demo up down model test test-all test-jobs test-units test-one-run test-integration test-local-emr test-cluster test-system test-faults test-s3a s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-peers bench-sizing lint format lock package setup clean preflight-%
+.PHONY: help demo up down model test test-all test-jobs test-units test-one-run test-integration test-local-emr test-cluster test-system test-faults test-s3a s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-peers bench-photographs bench-sizing lint format lock package setup clean preflight-%
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-17s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,6 +114,10 @@ bench-check: setup ## Measure again, and say which ratio moved by more than 15 %
 
 bench-peers: setup $(PEERS_ENV)/.ready ## featurize, Daft and Ray Data, interleaved [as for bench]
 	@$(BENCH) "--results=$${RESULTS:-benchmarks/results-peers.json}" --parts=peers
+
+bench-photographs: setup ## Photographs of 1 to 24 megapixels, decoded exactly and scaled [N=12] [ROUNDS=3] [IMAGES=dir] [WEIGHTS=file|MODEL=dir]
+	@PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks.photographs $${IMAGES:+"--images=$$IMAGES"} \
+		$${WEIGHTS:+"--weights=$$WEIGHTS"} $${MODEL:+"--model=$$MODEL"} $${N:+"--count=$$N"} $${ROUNDS:+"--rounds=$$ROUNDS"}
 
 bench-sizing: setup ## Hours and dollars on clusters, estimated from benchmarks/results.json
 	@PYTHONPATH=dags:spark_jobs $(NODE_ENV)/bin/python -m benchmarks.sizing benchmarks/results.json

@@ -46,6 +46,13 @@ class Precision(StrEnum):
     BFLOAT16 = "bfloat16"
 
 
+class Decoding(StrEnum):
+    """How much of a large photograph is decoded. Small images have the same pixels in either case."""
+
+    EXACT = "exact"  # all of it, as Keras does
+    SCALED = "scaled"  # a JPEG at a half, a quarter or an eighth of its size, by the rule in decode.py
+
+
 class InstructionSet(StrEnum):
     """What the inference uses of every CPU, however much more there is: with more, it rounds otherwise."""
 
@@ -131,6 +138,7 @@ class FeaturizeJob(Job):
         model: URI of the model artefact's folder.
         output: URI of the run folder; writes ``features/`` and ``reports/featurize.json`` in it.
         manifest: URI of a Parquet file of MANIFEST_COLUMNS; None lists the folder.
+        decoding: Of large JPEGs.
         instruction_set: Of the inference, on every CPU; None: all that each of them has.
         batch_size: Images per inference. On one thread small ones are faster: their activations stay in
             the cache.
@@ -147,6 +155,7 @@ class FeaturizeJob(Job):
     manifest: str | None = None
     runtime: Runtime = Runtime.OPENVINO
     precision: Precision = Precision.FLOAT32
+    decoding: Decoding = Decoding.EXACT
     instruction_set: InstructionSet | None = None
     batch_size: int = 2
     concurrent_reads: int = 16

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from orchard.lake.layout import Lake
 from orchard.lake.sensed import Sensed
+from orchard.settings.feature_spec import FeatureSpec
 from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings
 from orchard_jobs.contract import BasisMode, ExportJob, FeaturizeJob, ReduceJob
@@ -14,8 +15,8 @@ from orchard_jobs.run_folder import RunFolder
 class RunJobs:
     """What is to be computed for the run ``slug``.
 
-    Each job is made from ``sensed``, the value of the task ``sense``: images and model are those that it
-    compared with the ledger, even if the settings have changed since.
+    Each job is made from ``sensed``, the value of the task ``sense``: images, and how their features are
+    computed, are as when it compared them with the ledger, even if the settings have changed since.
     """
 
     slug: str
@@ -27,14 +28,15 @@ class RunJobs:
         return Lake(self.settings.places.lake).run(self.slug)
 
     def featurize(self, sensed: Sensed) -> FeaturizeJob:
-        spark = self.settings.spark
+        spark, spec = self.settings.spark, FeatureSpec.from_json(sensed["feature_spec"])
         return FeaturizeJob(
             images=sensed["images"],
             model=sensed["model"],
             output=self.folder.uri,
             manifest=self.folder.manifest,
-            precision=self.params.precision,
-            instruction_set=spark.instruction_set,
+            precision=spec.precision,
+            decoding=spec.decoding,
+            instruction_set=spec.instruction_set,
             batch_size=spark.batch_size,
             concurrent_reads=spark.concurrent_reads,
             max_failure_ratio=self.params.max_failure_ratio,

@@ -1,14 +1,14 @@
 """The published runs of a lake: which there are, which one people mean, which one a new run builds on.
 
 ``latest.json`` alone says which runs are published, in which order, and of what each one is: runs on other
-images, or with another model, have features that do not belong together. What a publication that crashed,
+images, or with features of another spec, do not belong together. What a publication that crashed,
 or lost against another, has left elsewhere (a ledger entry, a basis) does not count.
 """
 
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self, cast
 
 from orchard.lake.layout import Lake, is_slug
@@ -16,6 +16,7 @@ from orchard.lake.objects import ABSENT, Storage
 from orchard.lake.run_record import RunRecord
 from orchard.lake.storage import storage_for
 from orchard.settings.aws import Access
+from orchard.settings.feature_spec import FeatureSpec
 from orchard_jobs.errors import OrchardError
 
 LATEST = "latest"
@@ -29,15 +30,28 @@ class PublishedRun:
     Args:
         run: Its slug.
         images: URI of the images it is of.
-        model: Id of the model artefact that made its features.
+        spec: How its features were computed.
     """
 
     run: str
     images: str
-    model: str
+    spec: FeatureSpec
 
-    def is_of(self, images: str, model: str) -> bool:
-        return (self.images, self.model) == (images, model)
+    @classmethod
+    def from_json(cls, facts: Mapping[str, str]) -> Self:
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            KeyError: without a name or images, and what ``FeatureSpec.from_json`` raises.
+        """
+        spec = dict(facts)
+        return cls(spec.pop("run"), spec.pop("images"), FeatureSpec.from_json(spec))
+
+    def to_json(self) -> dict[str, str]:
+        return {"run": self.run, "images": self.images, **self.spec.to_json()}
+
+    def is_of(self, images: str, spec: FeatureSpec) -> bool:
+        return (self.images, self.spec) == (images, spec)
 
 
 @dataclass(frozen=True)
@@ -71,13 +85,13 @@ class RunIndex:
             return cls(lake, storage)
         try:
             latest = json.loads(found.data)
-            runs = tuple(PublishedRun(**run) for run in latest["runs"])
+            runs = tuple(PublishedRun.from_json(run) for run in latest["runs"])
             return cls(lake, storage, runs, latest["run"], found.version)
         except (ValueError, KeyError, TypeError):
             raise OrchardError(
                 f"{lake.latest} is not as a published run leaves it",
-                rule="it names every published run with its images and its model",
-                remedy="put an earlier version of it back",
+                rule="it names every published run with its images, its model and how features were computed",
+                remedy="put an earlier version of it back; where a newer Orchard wrote it, use that one",
             ) from None
 
     @classmethod
@@ -94,9 +108,9 @@ class RunIndex:
         """The slugs, newest first; a name that cannot be a folder of ours is left out."""
         return tuple(run.run for run in reversed(self.runs) if is_slug(run.run))
 
-    def builds_on(self, images: str, model: str) -> str | None:
-        """Return the run that a new run continues: the newest of the same images and model."""
-        return next((run.run for run in reversed(self.runs) if run.is_of(images, model)), None)
+    def builds_on(self, images: str, spec: FeatureSpec) -> str | None:
+        """Return the run that a new run continues: the newest of the same images and spec."""
+        return next((run.run for run in reversed(self.runs) if run.is_of(images, spec)), None)
 
     def newest(self) -> set[str]:
         """Return the newest run of each folder of images, and the one that readers find."""
@@ -104,17 +118,16 @@ class RunIndex:
         return {slug for slug in (self.latest, *newest.values()) if slug is not None}
 
     def superseded(self, keep: int) -> list[str]:
-        """Return the runs, oldest first, that ``keep`` newer ones of the same images and model follow."""
-        places = defaultdict[tuple[str, str], list[str]](list)
+        """Return the runs, oldest first, that ``keep`` newer ones of the same images and spec follow."""
+        places = defaultdict[tuple[str, FeatureSpec], list[str]](list)
         for run in self.runs:
-            places[run.images, run.model].append(run.run)
+            places[run.images, run.spec].append(run.run)
         old = {slug for slugs in places.values() for slug in slugs[:-keep]}
         return [run.run for run in self.runs if run.run in old]
 
-    def with_run(self, record: RunRecord) -> list[dict[str, str]]:
-        """Return the runs as latest.json has them once the run of ``record`` is published."""
-        added = PublishedRun(record["run"], record["images"], record["model"]["id"])
-        return [asdict(run) for run in (*self.runs, added)]
+    def with_run(self, added: PublishedRun) -> list[dict[str, str]]:
+        """Return the runs as latest.json has them once ``added`` is published."""
+        return [run.to_json() for run in (*self.runs, added)]
 
     def find(self, name: str) -> str:
         """Return the slug of the run that ``name`` means: ``latest``, or any part of one run's slug.

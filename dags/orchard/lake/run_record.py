@@ -48,6 +48,8 @@ class RunRecord(TypedDict):
     """The card of the model artefact."""
     runtime: str | None
     precision: str | None
+    decoding: str
+    instruction_set: str | None
     images_per_second: float | None
     seconds: dict[str, float | None]
     """Wall-clock seconds by job."""

@@ -12,7 +12,8 @@ class Sensed(TypedDict):
     """URI of the images."""
     model: str
     """URI of the model artefact. Later tasks use this one, whatever the settings say by then."""
-    model_id: str
+    feature_spec: dict[str, str]
+    """How the features are computed, see ``FeatureSpec.to_json``: what ``builds_on`` was chosen by."""
     code: str
     """URI of the code, likewise: a deployment in the middle of a run changes nothing of it."""
     listed: int

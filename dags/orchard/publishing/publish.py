@@ -14,11 +14,12 @@ from orchard.lake.layout import Lake
 from orchard.lake.ledger import EARLIER_SCHEMA, OUTCOME_SCHEMA, next_ledger
 from orchard.lake.objects import Storage, to_json
 from orchard.lake.parquet import from_parquet, to_parquet
-from orchard.lake.run_index import RunIndex
+from orchard.lake.run_index import PublishedRun, RunIndex
 from orchard.lake.run_record import RunRecord
 from orchard.lake.sensed import Sensed
 from orchard.publishing.reconciliation import reconcile
 from orchard.publishing.run_metrics import RunMetrics
+from orchard.settings.feature_spec import FeatureSpec
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.run_folder import RunFolder
 
@@ -41,6 +42,15 @@ class Publication:
     cluster: Mapping[str, Any]
     cost: Mapping[str, Any] | None = None
 
+    @property
+    def spec(self) -> FeatureSpec:
+        """How its features were to be computed: what ``sense`` decided, whatever nodes say."""
+        return FeatureSpec.from_json(self.sensed["feature_spec"])
+
+    @property
+    def published_run(self) -> PublishedRun:
+        return PublishedRun(self.slug, self.sensed["images"], self.spec)
+
 
 def publish(storage: Storage, lake: Lake, publication: Publication) -> RunRecord:
     """Publish a run, unless it is published; return what run.json says of it.
@@ -58,13 +68,15 @@ def publish(storage: Storage, lake: Lake, publication: Publication) -> RunRecord
     _copy_basis(storage, folder, lake.basis(record["basis_id"]))
     storage.write(folder.run_json, to_json(record))
     storage.write(lake.ledger_entry(publication.slug), _ledger_entry(storage, folder, publication.slug))
-    storage.replace(lake.latest, to_json(_latest_of(record, index, folder)), index.version)
+    runs = index.with_run(publication.published_run)
+    storage.replace(lake.latest, to_json(_latest_of(record, runs, folder)), index.version)
     return record
 
 
 def build_record(publication: Publication, metrics: RunMetrics, folder: RunFolder) -> RunRecord:
     """Return the content of run.json. Pure, but for the time."""
     featurize, reduce, export = metrics.featurize, metrics.reduce, metrics.export
+    spec = publication.spec
     return {
         "run": publication.slug,
         "run_id": publication.run_id,
@@ -83,7 +95,9 @@ def build_record(publication: Publication, metrics: RunMetrics, folder: RunFolde
         "weights": featurize["model"].get("weights"),
         "model": featurize["model"],
         "runtime": featurize.get("runtime"),
-        "precision": featurize.get("precision"),
+        "precision": str(spec.precision),
+        "decoding": str(spec.decoding),
+        "instruction_set": spec.instruction_set and str(spec.instruction_set),
         "images_per_second": featurize.get("images_per_second"),
         "seconds": {name: one.get("seconds") for name, one in vars(metrics).items()},
         "phases": {name: one.get("phases", {}) for name, one in vars(metrics).items()},
@@ -96,7 +110,7 @@ def build_record(publication: Publication, metrics: RunMetrics, folder: RunFolde
     }
 
 
-def _latest_of(record: RunRecord, index: RunIndex, folder: RunFolder) -> dict[str, Any]:
+def _latest_of(record: RunRecord, runs: list[dict[str, str]], folder: RunFolder) -> dict[str, Any]:
     return {
         "run": record["run"],
         "published_at": record["published_at"],
@@ -105,7 +119,7 @@ def _latest_of(record: RunRecord, index: RunIndex, folder: RunFolder) -> dict[st
         "run_json": folder.run_json,
         "csv": record["csv"],
         # The order of publication, which names and times of files do not keep.
-        "runs": index.with_run(record),
+        "runs": runs,
     }
 
 

@@ -34,7 +34,7 @@ class RunMetrics:
         """
         jobs = (FeaturizeJob, ReduceJob, ExportJob)
         metrics = cls(*(_read(storage, folder, job.NAME, sensed["listing"]) for job in jobs))
-        metrics.refuse_other_model(sensed["model_id"])
+        metrics.refuse_other_model(sensed["feature_spec"]["model"])
         metrics.refuse_stale()
         return metrics
 

@@ -107,6 +107,8 @@ COMPARED: dict[str, Figure] = {
     "weights": lambda run: str(run["weights"]),
     "runtime": lambda run: str(run["runtime"]),
     "precision": lambda run: str(run["precision"]),
+    "decoding": lambda run: str(run["decoding"]),
+    "instruction set": lambda run: str(run["instruction_set"] or NONE),
     "basis": lambda run: f"{run['basis_id']} ({run['basis']})",
     "builds on": lambda run: str(run["builds_on"] or "nothing"),
     "versions": lambda run: ", ".join(f"{name} {version}" for name, version in run["versions"].items()),

@@ -7,7 +7,7 @@ from typing import Any
 
 from orchard.lake.layout import Lake
 from orchard.lake.ledger import read_ledger
-from orchard.lake.objects import Storage
+from orchard.lake.objects import Storage, to_json
 from orchard.lake.parquet import to_parquet
 from orchard.lake.run_index import RunIndex
 from orchard.lake.sensed import Sensed
@@ -16,6 +16,7 @@ from orchard.sensing.diff import Difference, difference
 from orchard.sensing.listing import list_images
 from orchard.sensing.regions import check_regions
 from orchard.settings.aws import Access
+from orchard.settings.feature_spec import FeatureSpec
 from orchard.settings.run_params import RunParams
 from orchard.settings.settings import DeletedImages, Settings
 from orchard_jobs.errors import OrchardError
@@ -37,8 +38,9 @@ def sense(slug: str, params: RunParams, settings: Settings) -> Sensed:
     lake = Lake(settings.places.lake)
     storage = storage_for(lake.uri, settings.access)
     model_id = read_model_id(settings.places.model, settings.access)
+    spec = FeatureSpec.of_run(model_id, params, settings)
     index = RunIndex.load(storage, lake)
-    builds_on = index.builds_on(params.images, model_id)
+    builds_on = index.builds_on(params.images, spec)
     listing = list_images(params.images, settings.access)
     if builds_on is None and listing.num_rows == 0:
         raise OrchardError(
@@ -52,10 +54,10 @@ def sense(slug: str, params: RunParams, settings: Settings) -> Sensed:
     counts = (found.listed, found.known, found.new.num_rows, found.retried, found.deleted)
     log.info("%d images listed, %d known, %d to compute, of them %d once more; %d deleted", *counts)
     return Sensed(
-        listing=prepare(storage, lake.run(slug), found, model_id) if found.new.num_rows else None,
+        listing=prepare(storage, lake.run(slug), found, spec) if found.new.num_rows else None,
         images=params.images,
         model=settings.places.model,
-        model_id=model_id,
+        feature_spec=spec.to_json(),
         code=settings.places.code,
         listed=found.listed,
         known=found.known,
@@ -68,12 +70,12 @@ def sense(slug: str, params: RunParams, settings: Settings) -> Sensed:
     )
 
 
-def prepare(storage: Storage, folder: RunFolder, found: Difference, model_id: str) -> str:
-    """Write the manifest and the earlier rows; return an id that changes with them, and with the model."""
+def prepare(storage: Storage, folder: RunFolder, found: Difference, spec: FeatureSpec) -> str:
+    """Write the manifest and the earlier rows; return an id that changes with them, and with the spec."""
     manifest, earlier = to_parquet(found.new, ROW_GROUP), to_parquet(found.earlier, ROW_GROUP)
     storage.write(folder.manifest, manifest)
     storage.write(folder.earlier, earlier)
-    return hashlib.sha256(manifest + earlier + model_id.encode()).hexdigest()[:12]
+    return hashlib.sha256(manifest + earlier + to_json(spec.to_json())).hexdigest()[:12]
 
 
 def read_model_id(uri: str, access: Access) -> str:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from orchard.settings.env import require, setting
 from orchard.settings.instance_types import is_arm
-from orchard_jobs.contract import InstructionSet
+from orchard_jobs.contract import Decoding, InstructionSet
 
 XLARGE = ("m6i.xlarge", "m5.xlarge", "m7i.xlarge")
 MORE_XLARGE = ("m6a.xlarge", "m5a.xlarge")
@@ -94,6 +94,10 @@ class Spark:
     executor_cores: int | None = setting("Cores of an executor", None, shown=BY_TYPE)
     batch_size: int = setting("Images per inference", 2)
     concurrent_reads: int = setting("Images read at once, per Spark task", 16)
+    decoding: Decoding = setting(  # noqa: RUF009 - it makes a field
+        "exact, or scaled: large JPEGs are decoded at a fraction of their size, for slightly other features",
+        Decoding.EXACT,
+    )
     instruction_set: InstructionSet | None = setting(  # noqa: RUF009 - it makes a field
         "avx2: features of the same bytes on every CPU, for float32; slower where there is AVX-512",
         None,

@@ -50,7 +50,8 @@ def failing_for_good() -> Iterator[None]:
 @dataclass(frozen=True)
 class RunTasks:
     """The tasks of a DAG run. Everything is computed anew for each task, so that what is mended
-    in the settings takes effect when a task is cleared: but for images, model and code, see ``Sensed``.
+    in the settings takes effect when a task is cleared: but for images, code and how features are
+    computed, see ``Sensed``.
     """
 
     dag_id: str

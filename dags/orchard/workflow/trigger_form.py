@@ -46,8 +46,8 @@ def params(settings: Settings) -> dict[str, Param]:
         "precision": Param(
             nightly.precision.value,
             title="Precision",
-            description="Number format of the inference, for new images: bfloat16 is faster on some CPUs, "
-            "and less exact.",
+            description="Number format of the inference: bfloat16 is faster on some CPUs, and less exact. "
+            "A change computes every image again.",
             type="string",
             enum=[precision.value for precision in Precision],
         ),

@@ -13,6 +13,9 @@ interpolation="bicubic")``. What Keras leaves to Pillow's defaults, or gets wron
 - EXIF orientation is applied; EXIF that cannot be read is ignored;
 - of several frames, the first counts;
 - colour profiles are ignored, as Keras does.
+
+``Decoding.SCALED`` lets libjpeg decode a large JPEG to fewer pixels, from which the same bicubic filter makes
+those for the model. docs/performance.md says how much faster that is, and how far the features move.
 """
 
 import io
@@ -24,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageChops, TiffImagePlugin, UnidentifiedImageError
 
-from orchard_jobs.contract import Status
+from orchard_jobs.contract import Decoding, Status
 
 MAX_ENCODED_BYTES = 64 * 2**20
 """Largest file, in bytes: many are held at once (``--concurrent-reads``), and a photograph of
@@ -37,6 +40,11 @@ converting as much again; an animated WebP of that size was seen to take 1 GiB."
 LARGE_PIXELS = 2**22
 """Images above this are decoded one at a time in a process, so that threads do not add up their memory; WebP
 of any size, because Pillow allocates its canvas when it opens one, before the size is known."""
+
+SCALED_SIZES = 4
+"""How many times the model's width and height an image that is decoded with SCALED keeps at least. libjpeg
+halves, quarters or eighths: with 224 x 224, an image is halved if its shorter side has 1,792 pixels or more.
+With three times instead of four, features of images of 4 megapixels moved by more than a cosine of 0.999."""
 
 MAX_ERROR_LENGTH = 200
 """Longest message, in characters."""
@@ -95,7 +103,7 @@ class Rejected:
     error: str
 
 
-def decode_image(data: bytes, size: int = 224) -> Decoded | Rejected:
+def decode_image(data: bytes, size: int = 224, decoding: Decoding = Decoding.EXACT) -> Decoded | Rejected:
     """Decode one image file and resize it to ``size`` x ``size``; raises for no bytes whatever."""
     kind = _sniff_format(data)
     if kind is None or len(data) > MAX_ENCODED_BYTES:
@@ -103,7 +111,7 @@ def decode_image(data: bytes, size: int = 224) -> Decoded | Rejected:
     try:
         alone = _one_large_image if kind == "WEBP" else nullcontext()
         with alone, Image.open(io.BytesIO(data), formats=(kind,)) as image:
-            return _decode_opened(image, size)
+            return _decode_opened(image, size, decoding)
     except Exception as error:  # Pillow's plugins raise nearly everything for damaged files
         return _reject_damaged(error, kind)
 
@@ -139,13 +147,15 @@ def _reject_damaged(error: Exception, kind: str) -> Rejected:
     return Rejected(Status.CORRUPT, _one_line(f"{kind}: {str(error) or type(error).__name__}"))
 
 
-def _decode_opened(image: Image.Image, size: int) -> Decoded | Rejected:
+def _decode_opened(image: Image.Image, size: int, decoding: Decoding) -> Decoded | Rejected:
     width, height = _stored_size(image)
     pixels = max(width * height, _tile_pixels(image))
     if pixels > MAX_PIXELS:
         return Rejected(
             Status.TOO_LARGE, f"{width} x {height} takes {pixels} pixels; the limit is {MAX_PIXELS}"
         )
+    if decoding is Decoding.SCALED:
+        image.draft(None, (SCALED_SIZES * size, SCALED_SIZES * size))  # does nothing but for JPEG
     with _one_large_image if pixels > LARGE_PIXELS else nullcontext():
         image.load()
         upright = _apply_orientation(_to_rgb(image), image)

@@ -20,9 +20,10 @@ from orchard.lake.layout import Lake
 from orchard.lake.ledger import LEDGER_SCHEMA
 from orchard.lake.objects import Storage, local_path
 from orchard.lake.parquet import to_parquet
-from orchard.lake.run_index import RunIndex
+from orchard.lake.run_index import PublishedRun, RunIndex
 from orchard.lake.storage_files import FileStorage
 from orchard.publishing.publish import to_json
+from orchard.settings.feature_spec import FeatureSpec
 from orchard_jobs.csv_cells import escape_cell
 
 OLD = datetime.now(UTC) - timedelta(days=3)
@@ -93,7 +94,7 @@ class Place:
             self.lake.ledger_entry(slug), to_parquet(pa.Table.from_pylist(rows, LEDGER_SCHEMA))
         )
         history = RunIndex.load(self.storage, self.lake)
-        runs = history.with_run({"run": slug, "images": self.images, "model": {"id": "m"}})
+        runs = history.with_run(PublishedRun(slug, self.images, FeatureSpec("m")))
         self.storage.replace(self.lake.latest, to_json({"run": slug, "runs": runs}), history.version)
 
     def contents(self) -> dict[str, bytes]:

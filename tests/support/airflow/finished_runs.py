@@ -62,12 +62,14 @@ def finish_jobs(lake: Lake, slug: str, **counts: int) -> None:
     storage.write(folder.outcomes, to_parquet(pa.Table.from_pylist(OUTCOMES, OUTCOME_SCHEMA)))
 
 
-def publication(slug: str, *builds_on: str, images: str = "s3://in", model: str = "m") -> Publication:
+def publication(
+    slug: str, *builds_on: str, images: str = "s3://in", model: str = "m", **spec: str
+) -> Publication:
     predecessor = builds_on[-1] if builds_on else None
     sensed = {
         "listing": "l1",
         "images": images,
-        "model_id": model,
+        "feature_spec": {"model": model, **spec},
         "code": "s3://code",
         "listed": 4,
         "known": 1,

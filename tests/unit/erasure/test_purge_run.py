@@ -10,6 +10,7 @@ import pytest
 from orchard.lake.objects import local_path
 from orchard.lake.run_index import PublishedRun, RunIndex
 from orchard.publishing.publish import to_json
+from orchard.settings.feature_spec import FeatureSpec
 from orchard_jobs.errors import OrchardError
 from tests.support.airflow.erasable_lake import OLD, Place
 
@@ -81,7 +82,7 @@ def test_runs_on_other_images_are_purged_though_they_are_the_newest_of_them(nigh
     nights.write_run("r4", {"a": "r1", "b": "r3"})
     nights.purge(RUN="trial")
     runs = RunIndex.load(nights.storage, nights.lake).runs
-    assert runs == tuple(PublishedRun(f"r{n}", nights.images, "m") for n in (1, 2, 3, 4))
+    assert runs == tuple(PublishedRun(f"r{n}", nights.images, FeatureSpec("m")) for n in (1, 2, 3, 4))
 
 
 def left_of(before: dict[str, bytes], place: Place) -> set[str]:

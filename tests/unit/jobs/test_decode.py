@@ -6,6 +6,7 @@ import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile, ImageOps
 
-from orchard_jobs.contract import Status
+from orchard_jobs.contract import Decoding, Status
 from orchard_jobs.images import decode
 from orchard_jobs.images.decode import Decoded, Rejected, decode_image
 from tests.support import image_encoders as make
@@ -94,6 +95,7 @@ def test_real_images_decode_exactly_as_in_keras() -> None:
             image = decoded(data)
             assert (image.width, image.height) == (100, 100)
             np.testing.assert_array_equal(image.pixels, load_as_keras_does(data))
+            np.testing.assert_array_equal(image.pixels, decoded_scaled(data).pixels)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -183,6 +185,95 @@ def test_a_large_image_is_decoded_and_the_lock_released() -> None:
 
     for _ in range(2):
         assert (decoded(large).pixels == RED).all()
+
+
+def photograph(size: tuple[int, int], **options: Any) -> bytes:
+    """A JPEG with gradients and an edge: neither flat nor all noise."""
+    across, down = np.linspace(0, 255, size[0]), np.linspace(255, 0, size[1])
+    grid = np.stack(np.broadcast_arrays(across, down[:, None], (across > 128) * 200.0), axis=-1)
+    return make.encode(Image.fromarray(grid.astype(np.uint8)), "JPEG", quality=90, **options)
+
+
+def decoded_scaled(data: bytes) -> Decoded:
+    outcome = decode_image(data, decoding=Decoding.SCALED)
+    assert isinstance(outcome, Decoded), outcome
+    return outcome
+
+
+@pytest.mark.parametrize(
+    ("size", "read"),
+    [((1792, 1792), (896, 896)), ((4000, 3000), (2000, 1500)), ((6000, 4000), (1500, 1000))],
+)
+def test_a_scaled_photograph_keeps_four_times_the_models_size_at_least(
+    monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], read: tuple[int, int]
+) -> None:
+    loaded: list[tuple[int, int]] = []
+    to_rgb = decode._to_rgb
+
+    def note_size(image: Image.Image) -> Image.Image:
+        loaded.append(image.size)
+        return to_rgb(image)
+
+    monkeypatch.setattr(decode, "_to_rgb", note_size)
+    data = photograph(size)
+
+    scaled, exact = decoded_scaled(data), decoded(data)
+
+    assert loaded == [read, size]
+    assert (scaled.width, scaled.height) == size
+    apart = np.abs(scaled.pixels.astype(int) - exact.pixels)
+    assert apart.mean() < 0.5
+    assert apart.max() <= 16  # at the edge
+
+
+@pytest.mark.parametrize(
+    "data",
+    [photograph((2304, 1728)), make.all_red("PNG", 2000, 2000), make.jpeg()],
+    ids=["4 MP", "PNG", "small"],
+)
+def test_anything_but_a_large_jpeg_has_the_same_pixels_scaled(data: bytes) -> None:
+    np.testing.assert_array_equal(decoded_scaled(data).pixels, decoded(data).pixels)
+
+
+@pytest.mark.parametrize("case", ODD, ids=by_path)
+def test_an_odd_image_has_its_colours_scaled_too(monkeypatch: pytest.MonkeyPatch, case: BadImage) -> None:
+    monkeypatch.setattr(decode, "SCALED_SIZES", 1)  # and a small model: 64 x 48 is halved twice
+    outcome = decode_image(case.data(), size=8, decoding=Decoding.SCALED)
+
+    assert isinstance(outcome, Decoded), outcome
+    quadrants = outcome.pixels[2::4, 2::4].astype(int).reshape(4, 3)
+    assert np.abs(quadrants - case.colours).max() <= 2 * TOLERANCE, quadrants.tolist()
+    assert (outcome.width, outcome.height) == case.size
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_a_scaled_photograph_is_turned_upright(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[make.ORIENTATION] = orientation
+    data = photograph((2400, 1800), exif=exif)
+
+    scaled = decoded_scaled(data)
+
+    assert np.abs(scaled.pixels.astype(int) - decoded(data).pixels).mean() < 0.5
+    assert (scaled.width, scaled.height) == (2400, 1800)
+
+
+@pytest.mark.parametrize("decoding", Decoding)
+def test_a_photograph_that_is_cut_off_is_corrupt_scaled_or_not(decoding: Decoding) -> None:
+    whole = photograph((2400, 1800))
+
+    outcome = decode_image(whole[: len(whole) // 2], decoding=decoding)
+
+    assert isinstance(outcome, Rejected)
+    assert outcome.status == Status.CORRUPT
+
+
+def test_scaling_raises_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "MAX_PIXELS", 2400 * 1800 - 1)
+
+    outcome = decode_image(photograph((2400, 1800)), decoding=Decoding.SCALED)
+
+    assert outcome == Rejected(Status.TOO_LARGE, "2400 x 1800 takes 4320000 pixels; the limit is 4319999")
 
 
 def test_twelve_bits_in_a_tiff_are_scaled_from_twelve() -> None:

@@ -11,13 +11,28 @@ from orchard.emr.job_args import RunJobs
 from orchard.emr.steps import build_step
 from orchard.lake.layout import run_slug
 from orchard.settings.cluster import DeployMode
+from orchard.settings.feature_spec import FeatureSpec
 from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings
-from orchard_jobs.contract import BasisMode, ExportJob, FeaturizeJob, InstructionSet, Precision, ReduceJob
+from orchard_jobs.contract import (
+    BasisMode,
+    Decoding,
+    ExportJob,
+    FeaturizeJob,
+    InstructionSet,
+    Precision,
+    ReduceJob,
+)
 from orchard_jobs.errors import OrchardError
 
 LEAST = {"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"}
-SENSED = {"listing": "l1", "images": "s3://in", "model": "s3://lake/models/m", "builds_on": None}
+SENSED = {
+    "listing": "l1",
+    "images": "s3://in",
+    "model": "s3://lake/models/m",
+    "feature_spec": {"model": "m", "precision": "bfloat16", "decoding": "scaled"},
+    "builds_on": None,
+}
 CHOICES = RunParams("s3://in", None, 0.9, BasisMode.REFIT, Precision.BFLOAT16, 2, 0.1)
 
 
@@ -89,6 +104,7 @@ def test_the_jobs_of_a_run() -> None:
         output=f"{runs}/new",
         manifest=f"{runs}/new/manifest.parquet",
         precision=Precision.BFLOAT16,
+        decoding=Decoding.SCALED,
         max_failure_ratio=0.1,
         listed=7,
         listing="l1",
@@ -108,10 +124,15 @@ def test_the_jobs_of_a_run() -> None:
     )
 
 
-def test_the_inference_uses_the_instruction_set_that_the_settings_name() -> None:
-    settings = Settings.from_env({**LEAST, "ORCHARD_INSTRUCTION_SET": "avx2"})
-    jobs = RunJobs("new", replace(CHOICES, precision=Precision.FLOAT32), settings)
-    assert jobs.featurize(SENSED | {"listed": 7}).instruction_set is InstructionSet.AVX2
+def test_features_are_computed_as_the_settings_say() -> None:
+    settings = Settings.from_env({**LEAST, "ORCHARD_INSTRUCTION_SET": "avx2", "ORCHARD_DECODING": "scaled"})
+    choices = replace(CHOICES, precision=Precision.FLOAT32)
+    spec = FeatureSpec.of_run("m", choices, settings)
+    jobs = RunJobs("new", choices, settings)
+    featurize = jobs.featurize(SENSED | {"listed": 7, "feature_spec": spec.to_json()})
+    assert featurize.precision is Precision.FLOAT32
+    assert featurize.decoding is Decoding.SCALED
+    assert featurize.instruction_set is InstructionSet.AVX2
 
 
 @pytest.mark.parametrize(
@@ -146,10 +167,14 @@ def test_slugs_are_plain_and_differ_where_run_ids_differ(one: str, other: str) -
     assert (slug == run_slug(other)) == (one == other)
 
 
-def test_settings_that_change_after_the_listing_change_neither_images_nor_model() -> None:
-    changed = Settings.from_env({**LEAST, "ORCHARD_MODEL": "s3://lake/models/m2"})
-    jobs = RunJobs("new", replace(CHOICES, images="s3://others"), changed)
+def test_settings_that_change_after_the_listing_change_neither_images_nor_features() -> None:
+    changed = Settings.from_env(
+        {**LEAST, "ORCHARD_MODEL": "s3://lake/models/m2", "ORCHARD_INSTRUCTION_SET": "avx2"}
+    )
+    jobs = RunJobs("new", replace(CHOICES, images="s3://others", precision=Precision.FLOAT32), changed)
     featurize = jobs.featurize(SENSED | {"listed": 7})
+    assert (featurize.precision, featurize.decoding) == (Precision.BFLOAT16, Decoding.SCALED)
+    assert featurize.instruction_set is None
     assert featurize.images == "s3://in"
     assert {featurize.model, jobs.reduce(SENSED).model} == {"s3://lake/models/m"}
 

@@ -11,6 +11,8 @@ from orchard.lake.parquet import to_parquet
 from orchard.lake.run_index import PublishedRun, RunIndex
 from orchard.lake.storage_files import FileStorage
 from orchard.publishing.publish import to_json
+from orchard.settings.feature_spec import FeatureSpec
+from orchard_jobs.contract import Decoding
 from orchard_jobs.errors import OrchardError
 
 
@@ -27,14 +29,13 @@ def publish_runs(lake: Lake, *runs: PublishedRun) -> None:
             storage.write(uri, b"x")
         storage.write(lake.ledger_entry(run.run), to_parquet(LEDGER_SCHEMA.empty_table()))
     history = RunIndex(lake, FileStorage(), runs[:-1])
-    newest = {"run": runs[-1].run, "images": runs[-1].images, "model": {"id": runs[-1].model}}
-    storage.write(lake.latest, to_json({"run": runs[-1].run, "runs": history.with_run(newest)}))
+    storage.write(lake.latest, to_json({"run": runs[-1].run, "runs": history.with_run(runs[-1])}))
 
 
 def test_after_hundreds_of_runs_the_newest_keep_their_state_and_all_their_features(
     lake: Lake, tmp_path: Path
 ) -> None:
-    publish_runs(lake, *(PublishedRun(f"r{n}", "s3://in", "m") for n in range(200)))
+    publish_runs(lake, *(PublishedRun(f"r{n}", "s3://in", FeatureSpec("m")) for n in range(200)))
     assert compact(FileStorage(), lake) == [f"r{n}" for n in range(192)]
     kept = {path.stem for path in (tmp_path / "ledger").iterdir()}
     assert kept == {f"r{n}" for n in range(192, 200)}
@@ -44,15 +45,19 @@ def test_after_hundreds_of_runs_the_newest_keep_their_state_and_all_their_featur
     assert compact(FileStorage(), lake) == []
 
 
-def test_runs_on_other_images_or_with_another_model_keep_a_state_of_their_own(lake: Lake) -> None:
-    nightly = [PublishedRun(f"r{n}", "s3://in", "m") for n in range(10)]
-    others = [PublishedRun("trial", "s3://others", "m"), PublishedRun("old", "s3://in", "old model")]
+def test_runs_on_other_images_or_with_another_spec_keep_a_state_of_their_own(lake: Lake) -> None:
+    nightly = [PublishedRun(f"r{n}", "s3://in", FeatureSpec("m")) for n in range(10)]
+    others = [
+        PublishedRun("trial", "s3://others", FeatureSpec("m")),
+        PublishedRun("old", "s3://in", FeatureSpec("old model")),
+        PublishedRun("scaled", "s3://in", FeatureSpec("m", decoding=Decoding.SCALED)),
+    ]
     publish_runs(lake, *others, *nightly)
     assert compact(FileStorage(), lake) == ["r0", "r1"]
 
 
 def test_what_no_run_has_published_is_left_alone(lake: Lake, tmp_path: Path) -> None:
-    publish_runs(lake, *(PublishedRun(f"r{n}", "s3://in", "m") for n in range(9)))
+    publish_runs(lake, *(PublishedRun(f"r{n}", "s3://in", FeatureSpec("m")) for n in range(9)))
     FileStorage().write(lake.ledger_entry("unfinished"), b"x")
     compact(FileStorage(), lake)
     assert (tmp_path / "ledger" / "unfinished.parquet").exists()
@@ -71,7 +76,7 @@ class CrashingStorage(FileStorage):
 
 @pytest.mark.parametrize("deletions", range(3))
 def test_what_was_interrupted_is_finished_the_next_time(lake: Lake, tmp_path: Path, deletions: int) -> None:
-    publish_runs(lake, *(PublishedRun(f"r{n}", "s3://in", "m") for n in range(9)))
+    publish_runs(lake, *(PublishedRun(f"r{n}", "s3://in", FeatureSpec("m")) for n in range(9)))
     with pytest.raises(OSError, match="crash"):
         compact(CrashingStorage(deletions), lake)
     assert compact(FileStorage(), lake) == ["r0"]

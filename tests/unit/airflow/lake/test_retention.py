@@ -15,9 +15,10 @@ from orchard.lake.ledger import LEDGER_SCHEMA
 from orchard.lake.objects import local_path
 from orchard.lake.parquet import to_parquet
 from orchard.lake.retention import expired_runs, retain
-from orchard.lake.run_index import RunIndex
+from orchard.lake.run_index import PublishedRun, RunIndex
 from orchard.lake.storage_files import FileStorage
 from orchard.publishing.publish import to_json
+from orchard.settings.feature_spec import FeatureSpec
 from orchard_jobs.errors import OrchardError
 
 NOW = datetime(2026, 11, 22, 2, tzinfo=UTC)
@@ -44,7 +45,7 @@ def write_run(
     rows = [{"path": path, "etag": "e", "status": "ok", "run": run} for path, run in needs.items()]
     storage.write(lake.ledger_entry(slug), to_parquet(pa.Table.from_pylist(rows, LEDGER_SCHEMA)))
     history = RunIndex.load(storage, lake)
-    runs = history.with_run({"run": slug, "images": images, "model": {"id": "m"}})
+    runs = history.with_run(PublishedRun(slug, images, FeatureSpec("m")))
     storage.replace(lake.latest, to_json({"run": slug, "runs": runs}), history.version)
     set_age(lake, f"runs/{slug}", age)
     set_age(lake, f"basis/b-{slug}", age)

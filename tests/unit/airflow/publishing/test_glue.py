@@ -13,12 +13,13 @@ from moto import mock_aws
 
 from orchard.lake.layout import Lake
 from orchard.lake.parquet import from_parquet
-from orchard.lake.run_index import RunIndex
+from orchard.lake.run_index import PublishedRun, RunIndex
 from orchard.lake.storage_s3 import S3Storage
 from orchard.publishing import glue
 from orchard.publishing.glue import TABLES, Catalog
 from orchard.publishing.glue_sync import register
 from orchard.publishing.publish import to_json
+from orchard.settings.feature_spec import FeatureSpec
 from orchard.settings.settings import Settings
 from orchard.workflow.tasks import RunTasks
 from orchard_jobs.csv_cells import escape_cell
@@ -55,7 +56,7 @@ def publish(storage: S3Storage, slug: str, *rejected: str) -> None:
     rows = ([escape_cell(path), "apple", "corrupt", "truncated"] for path in rejected)
     csv.writer(buffer).writerows([("path", "label", "status", "error"), *rows])
     storage.write(f"{folder.csv}/rejects.csv", buffer.getvalue().encode())
-    runs = history.with_run({"run": slug, "images": "s3://in", "model": {"id": "m"}})
+    runs = history.with_run(PublishedRun(slug, "s3://in", FeatureSpec("m")))
     storage.replace(LAKE.latest, to_json({"run": slug, "runs": runs}), history.version)
 
 

@@ -11,6 +11,8 @@ from orchard.lake.ledger import read_ledger
 from orchard.lake.run_index import RunIndex
 from orchard.lake.storage_files import FileStorage
 from orchard.publishing.publish import publish
+from orchard.settings.feature_spec import FeatureSpec
+from orchard_jobs.contract import Decoding, InstructionSet, Precision
 from orchard_jobs.errors import OrchardError
 from tests.support.airflow.finished_runs import CLUSTER, finish_jobs, latest_of, publication, published_runs
 
@@ -44,6 +46,8 @@ def test_a_published_run_is_described_whole(lake: Lake) -> None:
         "model": {"id": "m", "weights": "imagenet"},
         "runtime": "openvino",
         "precision": "float32",
+        "decoding": "exact",
+        "instruction_set": None,
         "images_per_second": 90.5,
         "seconds": {"featurize": 2.5, "reduce": 2.5, "export": 2.5},
         "phases": {"featurize": {"a": 1.5}, "reduce": {"a": 1.5}, "export": {"a": 1.5}},
@@ -140,7 +144,68 @@ def test_a_job_that_has_not_succeeded_is_not_published(
     assert published_runs(lake) == []
 
 
-def test_a_run_builds_on_runs_of_the_same_images_and_model_only(lake: Lake) -> None:
+def test_how_features_were_computed_is_what_sense_decided_and_not_what_a_node_says(lake: Lake) -> None:
+    finish_jobs(lake, "r1")
+    report = lake.run("r1").metrics("featurize")
+    lie = {"precision": "float64", "decoding": "none", "instruction_set": "mmx"}
+    FileStorage().write(report, json.dumps(json.loads(FileStorage().read(report).data) | lie).encode())
+
+    record = publish(FileStorage(), lake, publication("r1", decoding="scaled", instruction_set="avx2"))
+
+    assert (record["precision"], record["decoding"], record["instruction_set"]) == (
+        "float32",
+        "scaled",
+        "avx2",
+    )
+    assert latest_of(lake)["runs"] == [
+        {
+            "run": "r1",
+            "images": "s3://in",
+            "model": "m",
+            "decoding": "scaled",
+            "instruction_set": "avx2",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        FeatureSpec("m", precision=Precision.BFLOAT16),
+        FeatureSpec("m", decoding=Decoding.SCALED),
+        FeatureSpec("m", instruction_set=InstructionSet.AVX2),
+    ],
+)
+def test_a_run_with_features_of_another_spec_takes_none_over(lake: Lake, other: FeatureSpec) -> None:
+    finish_jobs(lake, "r1")
+    publish(FileStorage(), lake, publication("r1"))
+    finish_jobs(lake, "r2")
+    publish(FileStorage(), lake, publication("r2", "r1", **other.to_json()))
+    index = RunIndex.load(FileStorage(), lake)
+    assert index.builds_on("s3://in", other) == "r2"
+    assert index.builds_on("s3://in", FeatureSpec("m")) == "r1"
+    assert index.builds_on("s3://in", FeatureSpec("new model")) is None
+
+
+def test_runs_from_before_there_was_a_choice_count_as_exact_and_float32(lake: Lake) -> None:
+    latest = {"run": "r1", "runs": [{"run": "r1", "images": "s3://in", "model": "m"}]}
+    FileStorage().write(lake.latest, json.dumps(latest).encode())
+    index = RunIndex.load(FileStorage(), lake)
+    assert index.builds_on("s3://in", FeatureSpec("m", Precision.FLOAT32, Decoding.EXACT)) == "r1"
+    assert index.builds_on("s3://in", FeatureSpec("m", decoding=Decoding.SCALED)) is None
+
+
+@pytest.mark.parametrize("fact", [{"decoding": "cubist"}, {"colours": "grey"}])
+def test_a_lake_whose_features_this_version_cannot_tell_apart_is_refused(
+    lake: Lake, fact: dict[str, str]
+) -> None:
+    latest = {"run": "r1", "runs": [{"run": "r1", "images": "s3://in", "model": "m", **fact}]}
+    FileStorage().write(lake.latest, json.dumps(latest).encode())
+    with pytest.raises(OrchardError, match="is not as a published run leaves it"):
+        RunIndex.load(FileStorage(), lake)
+
+
+def test_a_run_builds_on_runs_of_the_same_images_and_spec_only(lake: Lake) -> None:
     finish_jobs(lake, "r1")
     publish(FileStorage(), lake, publication("r1"))
     finish_jobs(lake, "trial")
@@ -148,6 +213,6 @@ def test_a_run_builds_on_runs_of_the_same_images_and_model_only(lake: Lake) -> N
     publish(FileStorage(), lake, trial)
     history = RunIndex.load(FileStorage(), lake)
     assert history.latest == "trial"
-    assert history.builds_on("s3://in", "m") == "r1"
-    assert history.builds_on("s3://others", "m") == "trial"
-    assert history.builds_on("s3://in", "another model") is None
+    assert history.builds_on("s3://in", FeatureSpec("m")) == "r1"
+    assert history.builds_on("s3://others", FeatureSpec("m")) == "trial"
+    assert history.builds_on("s3://in", FeatureSpec("another model")) is None

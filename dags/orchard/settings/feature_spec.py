@@ -1,0 +1,51 @@
+"""What decides the features of an image, beside its bytes: features of one spec alone belong together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from orchard.settings.run_params import RunParams
+from orchard.settings.settings import Settings
+from orchard_jobs.contract import Decoding, InstructionSet, Precision
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """How features are computed. A run takes over those of earlier runs with the same spec, and no others.
+
+    The defaults are what runs did before there was a choice.
+
+    Args:
+        model: Id of the model artefact.
+    """
+
+    model: str
+    precision: Precision = Precision.FLOAT32
+    decoding: Decoding = Decoding.EXACT
+    instruction_set: InstructionSet | None = None
+
+    @classmethod
+    def of_run(cls, model_id: str, params: RunParams, settings: Settings) -> Self:
+        return cls(model_id, params.precision, settings.spark.decoding, settings.spark.instruction_set)
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> Self:
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            ValueError: for a value that this version of Orchard does not know.
+            TypeError: for a name that it does not know, or none for the model.
+        """
+        kinds: dict[str, Any] = {
+            "precision": Precision,
+            "decoding": Decoding,
+            "instruction_set": InstructionSet,
+        }
+        return cls(**{name: kinds.get(name, str)(value) for name, value in facts.items()})
+
+    def to_json(self) -> dict[str, str]:
+        """Return what differs from the defaults, so that older versions of Orchard read it where it is all
+        they could compute, and refuse it where it is not.
+        """
+        values = ((field, getattr(self, field.name)) for field in fields(self))
+        return {field.name: str(value) for field, value in values if value != field.default}
