@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyspark import SparkContext
 from pyspark.accumulators import Accumulator
 
-from orchard_jobs.contract import THUMBNAILS, FeaturizeJob, Status, hash_path
+from orchard_jobs.contract import THUMBNAILS, Decoding, FeaturizeJob, Status, hash_path
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.images.decode import Decoded, Rejected, decode_image
 from orchard_jobs.images.manifest import Manifest, write_listing
@@ -69,6 +69,7 @@ def run(context: SparkContext, job: FeaturizeJob, metrics: JobMetrics) -> None:
         },
         runtime=job.runtime,
         precision=job.precision,
+        decoding=job.decoding,
         instruction_set=job.instruction_set,
     )
     done = context.accumulator(0)
@@ -177,7 +178,7 @@ def _featurize(
     for images in read_groups(zip(paths, sizes, strict=True), open_folder(job.images), job.concurrent_reads):
         spent.add("reading", sum(image.seconds for image in images))
         with spent.on("decoding"):
-            outcomes = _decode(images, model.card.image_size)
+            outcomes = _decode(images, model.card.image_size, job.decoding)
             here = paths[start : start + len(outcomes)]
             thumbnails = [
                 make_thumbnail(outcome.pixels)
@@ -194,10 +195,11 @@ def _featurize(
     return pa.concat_tables(groups)
 
 
-def _decode(images: list[ReadImage], size: int) -> list[Decoded | Rejected]:
+def _decode(images: list[ReadImage], size: int, decoding: Decoding) -> list[Decoded | Rejected]:
     """Decode and let go of what was read: the next group is on its way."""
     outcomes = [
-        image.data if isinstance(image.data, Rejected) else decode_image(image.data, size) for image in images
+        image.data if isinstance(image.data, Rejected) else decode_image(image.data, size, decoding)
+        for image in images
     ]
     images.clear()
     return outcomes
