@@ -33,20 +33,23 @@ def running_spark_cluster(spark_home: Path, python: Path, folder: Path) -> Itera
     """A cluster that is gone, with its executors, when the block ends; its logs are in ``folder``."""
     environment = {**spark_environment(spark_home, python), "JAVA_TOOL_OPTIONS": QUICK_JVM}
     deploy = "org.apache.spark.deploy"
-    address = ["--host", "127.0.0.1", "--webui-port", "0"]
+    # Each on a host of its own, as nodes are: Spark starts no second attempt at a task beside the first.
+    hosts = {"worker-1": "127.0.0.2", "worker-2": "127.0.0.3"}
     with ExitStack() as running:
 
-        def start(log: Path, *arguments: str) -> int:
-            command = [str(spark_home / "bin" / "spark-class"), *arguments]
-            return running.enter_context(session(command, environment, log))
+        def start(name: str, role: str, host: str, *arguments: str) -> int:
+            address = ["--host", host, "--webui-port", "0"]
+            command = [str(spark_home / "bin" / "spark-class"), f"{deploy}.{role}", *address, *arguments]
+            log, local = folder / f"{name}.log", {"SPARK_LOCAL_IP": host}
+            return running.enter_context(session(command, environment | local, log))
 
-        start(folder / "master.log", f"{deploy}.master.Master", *address, "--port", "0")
+        start("master", "master.Master", "127.0.0.1", "--port", "0")
         url = wait_for_line(folder / "master.log", r"Starting Spark master at (spark://\S+)")
         workers = []
-        for name in ("worker-1", "worker-2"):
+        for name, host in hosts.items():
             size = ["--cores", "1", "--memory", "1g", "--work-dir", str(folder / name)]
-            workers.append(start(folder / f"{name}.log", f"{deploy}.worker.Worker", *address, *size, url))
-        for name in ("worker-1", "worker-2"):
+            workers.append(start(name, "worker.Worker", host, *size, url))
+        for name in hosts:
             wait_for_line(folder / f"{name}.log", r"Successfully registered with master")
         yield SparkCluster(url, tuple(workers))
 

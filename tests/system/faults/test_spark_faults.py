@@ -3,7 +3,9 @@
 import gzip
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.support.polling import wait_for
@@ -106,8 +108,50 @@ def test_a_step_that_takes_too_long_is_cancelled(
     prove_contained(scenario, published=False, clusters=1)
 
 
-def on_cluster(scenario: Scenario, standalone: Standalone) -> None:
+SPECULATION = {
+    "spark.speculation": "true",
+    "spark.speculation.interval": "100ms",
+    "spark.speculation.minTaskRuntime": "1s",
+    # How long Spark waits for the attempt that came too late, before it kills its worker.
+    "spark.python.task.killTimeout": "120s",
+}
+
+
+@pytest.mark.fault(
+    "a worker hangs in the middle of featurize (SIGSTOP), and goes on after another has done its task",
+    then="with speculation, the run succeeds; what the late one does changes nothing",
+)
+def test_a_late_attempt_of_a_task_changes_nothing(scenario: Scenario, standalone: Standalone) -> None:
+    def hang() -> None:
+        worker = standalone.python_worker()
+        worker.suspend()
+        try:
+            files = wait_for(lambda: all_features(scenario), "its twin")
+            before = {file: (file.stat().st_ino, file.read_bytes()) for file in files}
+        finally:
+            worker.resume()
+        # It is idle again, or gone, when it has dealt with its task.
+        wait_for(lambda: not worker.is_running() or worker.num_threads() == 1, "the late worker to end")
+        assert {file: (file.stat().st_ino, file.read_bytes()) for file in files} == before
+
+    on_cluster(scenario, standalone, **SPECULATION)
+    with scenario.meanwhile(hang):
+        assert str(scenario.run().state) == "success"
+    assert "speculatable" in step_log(scenario, "featurize")
+    prove_contained(scenario, published=True, clusters=1)
+
+
+def all_features(scenario: Scenario) -> list[Path]:
+    """Return the files of features when each range of the manifest has one."""
+    files = sorted(scenario.lake.glob("runs/*/features/part-*.parquet"))
+    whole = sum(pq.read_metadata(file).num_rows for file in files)
+    (manifest,) = scenario.lake.glob("runs/*/manifest.parquet")
+    return files if whole == pq.read_metadata(manifest).num_rows else []
+
+
+def on_cluster(scenario: Scenario, standalone: Standalone, **conf: str) -> None:
     options = ["--master", standalone.url, "--executor-memory", "1g", "--conf", "spark.executor.cores=1"]
+    options += [part for key, value in conf.items() for part in ("--conf", f"{key}={value}")]
     scenario.spark("featurize", how="real", options=options)
 
 
