@@ -44,7 +44,7 @@ of any size, because Pillow allocates its canvas when it opens one, before the s
 SCALED_SIZES = 6
 """How many times the model's width and height an image that is decoded with SCALED keeps at least. libjpeg
 halves, quarters or eighths: with 224 x 224, an image is halved if its shorter side has 2,688 pixels or more.
-With four times, the features of 3 of 16 noisy photographs of 24 megapixels had a cosine below 0.999 to the exact
+With four times, features of 3 of 16 noisy photographs of 24 megapixels had a cosine below 0.999 to the exact
 ones; with six times, of none."""
 
 MAX_ERROR_LENGTH = 200
