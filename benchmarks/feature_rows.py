@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchard_jobs.contract import EARLIER_COLUMNS, Status
-from orchard_jobs.pca.matrices import to_lists, to_matrix
+from orchard_jobs.tables.matrices import to_lists, to_matrix
 
 KNOWN_SHARE = 0.99  # of the rows, for the refit
 NOISE = 0.05  # beside features of 0 to 6: no row twice

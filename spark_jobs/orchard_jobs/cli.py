@@ -6,7 +6,6 @@ so Spark starts once. A step of a cluster is one job, which fails, is retried an
 
 import itertools
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -17,7 +16,7 @@ from orchard_jobs.kernels import blas_variables
 # none of it: they multiply integers, project by NumPy's own loop, and have one thread anyway.
 os.environ.update(blas_variables())
 
-from pyspark.sql import SparkSession
+from pyspark import SparkContext
 
 from orchard_jobs import export, featurize, reduce
 from orchard_jobs.contract import ExportJob, FeaturizeJob, Job, ReduceJob
@@ -26,7 +25,7 @@ from orchard_jobs.event_log import prepare_event_log
 from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.run_folder import RunFolder
 
-JOBS: dict[str, tuple[type[Job], Callable[[SparkSession, Any, JobMetrics], None]]] = {
+JOBS: dict[str, tuple[type[Job], Callable[[SparkContext, Any, JobMetrics], None]]] = {
     FeaturizeJob.NAME: (FeaturizeJob, featurize.run),
     ReduceJob.NAME: (ReduceJob, reduce.run),
     ExportJob.NAME: (ExportJob, export.run),
@@ -37,32 +36,23 @@ def main(tokens: Sequence[str]) -> int:
     """Run jobs; return 0, or 2 after an error that one line explains."""
     try:
         _run(tokens)
-    except Exception as error:
-        message = str(error) if isinstance(error, OrchardError) else _find_message(str(error))
-        if message is None:
-            raise
-        print(f"orchard: {message}", file=sys.stderr)
+    except OrchardError as error:
+        print(f"orchard: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def _find_message(text: str) -> str | None:
-    """An OrchardError of a Python worker arrives as the text of its traceback."""
-    found = re.search(r"^orchard_jobs\.errors\.OrchardError: (.+)$", text, re.MULTILINE)
-    return found.group(1) if found else None
 
 
 def _run(tokens: Sequence[str]) -> None:
     jobs = to_jobs(tokens)
     prepare_event_log()
-    spark = SparkSession.builder.getOrCreate()
+    context = SparkContext.getOrCreate()
     try:
         for job in jobs:
             with JobMetrics(job.NAME, RunFolder(job.output).metrics(job.NAME)) as metrics:
                 metrics.describe(listing=job.listing)
-                JOBS[job.NAME][1](spark, job, metrics)
+                JOBS[job.NAME][1](context, job, metrics)
     finally:
-        spark.stop()
+        context.stop()
 
 
 def to_jobs(tokens: Sequence[str]) -> list[Job]:

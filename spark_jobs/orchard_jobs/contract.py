@@ -6,6 +6,7 @@ Standard library only: these two modules are what both sides import.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import blake2b
 from typing import ClassVar, Self
 
 from orchard_jobs import argv
@@ -71,9 +72,10 @@ MANIFEST_COLUMNS = ("path", "label", "etag", "size", "modified")
 its parent folder's name ('' at the root); ``size`` is in bytes; ``modified`` is a UTC timestamp."""
 
 FEATURE_COLUMNS = ("path", "label", "etag", "width", "height", "status", "error", "features", "thumbnail")
-"""One row per manifest row. ``features`` and ``thumbnail``, a WebP of 32x32, are null unless ``status`` is
-ok; ``width`` and ``height`` are those of the stored image, in pixels, null where they are not known. Features
-of before there were thumbnails lack that column, and are as good as any."""
+"""One row per manifest row. ``features`` are null unless ``status`` is ok; so is ``thumbnail``, a WebP of
+32x32, which of many images only a sample has; ``width`` and ``height`` are those of the stored image, in
+pixels, null where they are not known. Features of before there were thumbnails lack that column, and are as
+good as any."""
 
 COMPONENT_COLUMNS = ("path", "label", "components", "basis_id")
 
@@ -91,6 +93,15 @@ run's, that has its features; ``stays`` is false where it has been changed, is t
 def label_of(path: str) -> str:
     """Return the label of an image: its parent folder's name, '' for an image at the root."""
     return path.rpartition("/")[0].rpartition("/")[2]
+
+
+THUMBNAILS = 6000
+"""About how many images of a lake have a thumbnail: somewhat more than a report shows."""
+
+
+def hash_path(path: str) -> int:
+    """Return 64 bits of a path, which say what is in a sample: the images with the lowest."""
+    return int.from_bytes(blake2b(path.encode(), digest_size=8).digest(), "little")
 
 
 def is_hidden(path: str) -> bool:
@@ -130,8 +141,8 @@ class FeaturizeJob(Job):
         decoding: Of large JPEGs.
         instruction_set: Of the inference, on every CPU; None: all that each of them has.
         batch_size: Images per inference. On one thread small ones are faster: their activations stay in
-            the cache (seen with OpenVINO, float32, CPU per image: 6.0 ms in twos, 6.4 alone, 7.2 in eights).
-        concurrent_reads: Images read and decoded at once, per Spark task.
+            the cache.
+        concurrent_reads: Images read at once, per Spark task.
         max_failure_ratio: Largest allowed rejected / listed, from 0 to 1.
         listed: Number of images in the whole listing, of which the manifest is the new part; None: as
             many as the manifest has rows.

@@ -3,49 +3,54 @@
 import csv
 import io
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from types import SimpleNamespace
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyspark import TaskContext
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F  # noqa: N812  (the field's own spelling)
+from pyspark import SparkContext
 
 from orchard_jobs.contract import OUTCOME_COLUMNS, REJECT_COLUMNS, ExportJob, Status
 from orchard_jobs.csv_cells import escape_cell
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.metrics import JobMetrics
-from orchard_jobs.parquet import read_parquet
 from orchard_jobs.run_folder import RunFolder
-from orchard_jobs.storage import open_writer, write_bytes
+from orchard_jobs.spark_tasks import run_tasks
+from orchard_jobs.storage import open_writer, refusing, write_bytes
+from orchard_jobs.tables.matrices import to_matrix
+from orchard_jobs.tables.parquet import ROWS_PER_GROUP, Part, find_parts, open_parquet, read_part
+from orchard_jobs.tables.sorted_runs import PathRange, Row, SortedRun, find_runs, merge_rows
 
-ROWS_AT_ONCE = 1000  # as Python objects; up to 1280 numbers each
+LINES_AT_ONCE = 1000
+END = "\r\n"
 SAMPLED_PER_SHARD = 1000  # paths: their quantiles are within some percent of those of all
-WRITTEN_SCHEMA = "file string, rows long"
-
-FormatRow = Callable[[dict[str, Any]], Sequence[str]]
+OUTCOMES_SCHEMA = pa.schema(dict.fromkeys(OUTCOME_COLUMNS, pa.string()))
 
 
-def run(spark: SparkSession, job: ExportJob, metrics: JobMetrics) -> None:
+def run(context: SparkContext, job: ExportJob, metrics: JobMetrics) -> None:
     """Write ``csv/`` and ``outcomes.parquet`` and fill the metrics.
 
     Raises:
         OrchardError: when the rows have components of different bases, or two have the same path.
     """
     folder = RunFolder(job.output)
-    components = read_parquet(spark, *job.components)
-    outcomes = read_parquet(spark, *job.features).select("path", "label", "etag", "status", "error")
     with metrics.phase("csv"):
+        components, features = find_parts(*job.components), find_parts(*job.features)
         header = ["path", "label", *(f"pc{i}" for i in range(1, count_components(components) + 1))]
         names = shard_names(job.shards)
-        rows = write_csv(components, folder.csv, names, header, format_components)
-    with metrics.phase("rejects"):
-        rejected = outcomes.where(F.col("status") != Status.OK.value)
-        rejects = write_csv(rejected, folder.csv, ["rejects.csv"], REJECT_COLUMNS, format_reject)
-    with metrics.phase("outcomes"):
-        write_outcomes(outcomes, folder.outcomes)
-    metrics.describe(rows=rows, rejected=rejects, files=[f"{folder.csv}/{name}" for name in names])
+        ranges = cut(context, components, job.shards)
+        tasks: list[Task] = [
+            WriteShard(f"{folder.csv}/{name}", header, tuple(find_runs(components)), a_range)
+            for name, a_range in zip(names, ranges, strict=True)
+        ]
+        tasks.append(WriteOutcomes(folder, tuple(features)))
+        *rows, rejected = run_tasks(context, tasks, lambda some: (task() for task in some))
+    metrics.describe(rows=sum(rows), rejected=rejected, files=[f"{folder.csv}/{name}" for name in names])
 
 
 def shard_names(shards: int) -> list[str]:
@@ -55,96 +60,143 @@ def shard_names(shards: int) -> list[str]:
     return [f"features-{place:05d}-of-{shards:05d}.csv" for place in range(1, shards + 1)]
 
 
-def count_components(components: DataFrame) -> int:
+def count_components(parts: Sequence[Part]) -> int:
     """Return K.
 
     Raises:
         OrchardError: where the rows do not agree on it, or on their basis.
     """
-    found = components.select(F.size("components").alias("k"), "basis_id").distinct().limit(2).collect()
+    found = {basis for part in parts for basis in _find_bases(part)}
     if len(found) != 1:
         raise OrchardError(
             f"components of {len(found)} bases",
             rule="one CSV has rows of exactly one basis",
             remedy="run reduce again on all feature folders",
         )
-    return int(found[0]["k"])
+    return found.pop()[1]
 
 
-def write_csv(
-    rows: DataFrame, folder: str, names: Sequence[str], header: Sequence[str], format_row: FormatRow
-) -> int:
-    """Write ``rows`` by path into one CSV file per name and return how many they are.
-
-    Every file is written by the task that sorted its rows, straight to its place and whole or not
-    at all; so there is one header a file, and no folder of parts. A task that is retried, or works on
-    other partitions, writes the same bytes: paths are unique, and where one file ends depends on them alone.
-    """
-
-    def write_shard(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        name = names[TaskContext.get().partitionId()]  # type: ignore[union-attr]
-        written = 0
-        with open_writer(f"{folder}/{name}") as sink:
-            sink.write(to_csv([header]))
-            for rows_now in _refuse_twins(_in_pieces(batches)):
-                sink.write(to_csv([format_row(row) for row in rows_now]))
-                written += len(rows_now)
-        yield pa.RecordBatch.from_pydict({"file": [name], "rows": pa.array([written], pa.int64())})
-
-    shards = into_shards(rows, len(names)).sortWithinPartitions("path")
-    written = shards.mapInArrow(write_shard, WRITTEN_SCHEMA).collect()
-    for name in set(names) - {row["file"] for row in written}:  # Spark starts no task for no rows
-        write_bytes(f"{folder}/{name}", to_csv([header]))
-    return sum(row["rows"] for row in written)
+def _find_bases(part: Part) -> set[tuple[str, int]]:
+    """Return id and number of components of the bases of a file's rows: by its footer, if that tells."""
+    metadata = open_parquet(part).metadata
+    found = set()
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        columns = {group.column(i).path_in_schema.partition(".")[0]: group.column(i) for i in range(4)}
+        ids = columns["basis_id"].statistics
+        if ids is None or not ids.has_min_max or ids.min != ids.max:
+            rows = read_part(part, ["basis_id", "components"])
+            widths = pc.list_value_length(rows["components"])
+            return set(zip(rows["basis_id"].to_pylist(), widths.to_pylist(), strict=True))
+        if group.num_rows:
+            found.add((ids.min, columns["components"].num_values // group.num_rows))
+    return found
 
 
-def into_shards(rows: DataFrame, shards: int) -> DataFrame:
-    """Return ``rows`` in as many partitions: ranges of paths, of about the same number of rows each.
-
-    ``repartitionByRange`` would cut by a sample that depends on how the rows are partitioned now; this
-    one depends on the paths alone.
-    """
+def cut(context: SparkContext, parts: Sequence[Part], shards: int) -> list[PathRange]:
+    """Return as many ranges of paths, of about as many rows each; they depend on the paths alone."""
     if shards == 1:
-        return rows.repartition(1)
-    step = max(1, rows.count() // (SAMPLED_PER_SHARD * shards))
-    is_sampled = F.pmod(F.xxhash64("path"), F.lit(step)) == 0
-    sample = [row["path"] for row in rows.select("path").where(is_sampled).orderBy("path").collect()]
-    firsts = [sample[len(sample) * place // shards] for place in range(1, shards)] if sample else []
-    shard = F.size(
-        F.filter(F.array(*map(F.lit, firsts)).cast("array<string>"), lambda first: first <= F.col("path"))
-    )
-    return rows.repartitionById(shards, shard)
+        return [PathRange()]
+    rows = sum(open_parquet(part).metadata.num_rows for part in parts)
+    step = max(1, rows // (SAMPLED_PER_SHARD * shards))
+    sample = sorted(run_tasks(context, parts, partial(_sample_paths, step=step)))
+    firsts = [sample[len(sample) * place // shards] if sample else "" for place in range(1, shards)]
+    return [PathRange(first, end) for first, end in itertools.pairwise([None, *firsts, None])]
 
 
-def _in_pieces(batches: Iterable[pa.RecordBatch]) -> Iterator[list[dict[str, Any]]]:
-    for batch in batches:
-        for start in range(0, len(batch), ROWS_AT_ONCE):
-            yield batch.slice(start, ROWS_AT_ONCE).to_pylist()
+def _sample_paths(parts: Iterable[Part], step: int) -> Iterator[str]:
+    for part in parts:
+        for path in read_part(part, ["path"])["path"].to_pylist():
+            if zlib.crc32(path.encode()) % step == 0:
+                yield path
 
 
-def _refuse_twins(pieces: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
-    last = None
-    for rows in pieces:
-        paths = [last, *(row["path"] for row in rows)]
-        for path, following in itertools.pairwise(paths):
-            if path == following:
-                raise OrchardError(
-                    f"two rows of {path!r}",
-                    rule="every image has one",
-                    remedy="name folders of one run; what it computed anew must not stay from an earlier one",
-                )
-        last = paths[-1]
-        yield rows
+@dataclass(frozen=True)
+class WriteShard:
+    """Write the rows of a range of paths into one CSV, by path, and return how many they are.
+
+    Straight to its place and whole or not at all; so there is one header a file, and no folder of parts.
+    """
+
+    uri: str
+    header: Sequence[str]
+    runs: Sequence[SortedRun]
+    where: PathRange
+
+    def __call__(self) -> int:
+        rows = merge_rows(self.runs, ["path", "label", "components"], _component_rows, self.where)
+        written = 0
+        with _writing(self.uri), open_writer(self.uri) as sink:
+            sink.write(to_csv([self.header]))
+            for some in _in_batches(rows, LINES_AT_ONCE):
+                sink.write(to_lines(some))
+                written += len(some)
+        return written
 
 
-def format_components(row: dict[str, Any]) -> list[str]:
-    """Nine significant digits: more than the float32 features hold, and the same on every machine."""
-    named = (escape_cell(row[column]) for column in ("path", "label"))
-    return [*named, *(f"{value + 0.0:.9g}" for value in row["components"])]
+@dataclass(frozen=True)
+class WriteOutcomes:
+    """Write OUTCOME_COLUMNS of all images of the run, and a CSV of the rejected ones; return their number."""
+
+    folder: RunFolder
+    parts: Sequence[Part]
+
+    def __call__(self) -> int:
+        rows = merge_rows(find_runs(self.parts), [*OUTCOME_COLUMNS, "label", "error"], _outcome_rows)
+        outcomes, uri, rejected = io.BytesIO(), f"{self.folder.csv}/rejects.csv", 0
+        with _writing(uri), open_writer(uri) as sink:
+            sink.write(to_csv([REJECT_COLUMNS]))
+            with pq.ParquetWriter(outcomes, OUTCOMES_SCHEMA, compression="zstd") as table:
+                for some in _in_batches(rows, ROWS_PER_GROUP):
+                    paths, etags, statuses, _, _ = zip(*some, strict=True)
+                    table.write_table(pa.table([paths, etags, statuses], OUTCOMES_SCHEMA))
+                    bad = [row for row in some if row[2] != Status.OK]
+                    sink.write(to_csv(map(format_reject, bad)))
+                    rejected += len(bad)
+        with _writing(self.folder.outcomes):
+            write_bytes(self.folder.outcomes, outcomes.getvalue())
+        return rejected
 
 
-def format_reject(row: dict[str, Any]) -> list[str]:
-    return [escape_cell(row[column] or "") for column in REJECT_COLUMNS]
+Task = WriteShard | WriteOutcomes
+
+
+def _writing(uri: str) -> AbstractContextManager[None]:
+    return refusing(uri, rule="results are written by the nodes", remedy="allow writing there, or make room")
+
+
+def _in_batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
+    while some := list(itertools.islice(rows, size)):
+        yield some
+
+
+def _component_rows(batch: pa.RecordBatch) -> Iterable[Row]:
+    """Path, label, and the components with nine significant digits.
+
+    These are more than the float32 features hold, and the same on every machine.
+    """
+    values = to_matrix(batch["components"]) + 0.0  # no -0
+    numbers = ",".join(["%.9g"] * values.shape[1])
+    lines = (numbers % tuple(row) for row in values.tolist())
+    return zip(batch["path"].to_pylist(), batch["label"].to_pylist(), lines, strict=True)
+
+
+def _outcome_rows(batch: pa.RecordBatch) -> Iterable[Row]:
+    return zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def to_lines(rows: Iterable[Row]) -> bytes:
+    """Return lines of path, label and numbers, which no reader needs quoted."""
+    lines: list[str] = []
+    writer = csv.writer(SimpleNamespace(write=lines.append))
+    for path, label, numbers in rows:
+        writer.writerow([escape_cell(path), escape_cell(label)])
+        lines[-1] = f"{lines[-1].removesuffix(END)},{numbers}{END}"
+    return "".join(lines).encode()
+
+
+def format_reject(row: Row) -> list[str]:
+    path, _, status, label, error = row
+    return [escape_cell(cell or "") for cell in (path, label, status, error)]
 
 
 def to_csv(rows: Iterable[Sequence[str]]) -> bytes:
@@ -152,11 +204,3 @@ def to_csv(rows: Iterable[Sequence[str]]) -> bytes:
     buffer = io.StringIO()
     csv.writer(buffer).writerows(rows)
     return buffer.getvalue().encode()
-
-
-def write_outcomes(outcomes: DataFrame, uri: str) -> None:
-    """Write OUTCOME_COLUMNS of every image this run dealt with, as one Parquet object."""
-    table = outcomes.select(*OUTCOME_COLUMNS).orderBy("path").toArrow()
-    buffer = io.BytesIO()
-    pq.write_table(table.combine_chunks(), buffer, compression="zstd")
-    write_bytes(uri, buffer.getvalue())

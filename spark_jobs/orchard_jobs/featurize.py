@@ -1,45 +1,53 @@
 """Spark job 1: images to features, one Parquet row per manifest row.
 
-One ``mapInArrow`` over the manifest: a Python worker reads and decodes on threads while the model
-infers batch after batch. Only paths enter the worker and only features leave it.
+Spark schedules ranges of the manifest as tasks, and counts. A task reads its rows of the manifest and the
+images, and writes one Parquet file by itself: nothing but a few numbers passes through the JVM.
 """
 
-import math
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TypeVar
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from pyspark import SparkContext
 from pyspark.accumulators import Accumulator
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F  # noqa: N812  (the field's own spelling)
 
-from orchard_jobs.contract import FeaturizeJob, Status
+from orchard_jobs.contract import THUMBNAILS, Decoding, FeaturizeJob, Status, hash_path
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.images.decode import MAX_ENCODED_BYTES, Decoded
-from orchard_jobs.images.manifest import read_manifest
-from orchard_jobs.images.reading import LoadedImage, load_images
-from orchard_jobs.metrics import JobMetrics, Seconds
+from orchard_jobs.images.decode import Decoded, Rejected, decode_image
+from orchard_jobs.images.manifest import Manifest, write_listing
+from orchard_jobs.images.reading import ReadImage, read_groups
+from orchard_jobs.images.thumbnail import make_thumbnail
+from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.models.model_card import read_card
 from orchard_jobs.models.runtimes import FeatureModel, load_model
 from orchard_jobs.run_folder import RunFolder
-from orchard_jobs.storage import open_folder
+from orchard_jobs.spark_tasks import run_tasks
+from orchard_jobs.storage import create_file, delete_folder, open_folder, refusing
+from orchard_jobs.tables.parquet import find_parts, read_part, to_parquet
 
-FEATURES_SCHEMA = (
-    "path string, label string, etag string, width int, height int, "
-    "status string, error string, features array<float>, thumbnail binary"
+SCHEMA = pa.schema(
+    {
+        "path": pa.string(),
+        "label": pa.string(),
+        "etag": pa.string(),
+        "width": pa.int32(),
+        "height": pa.int32(),
+        "status": pa.string(),
+        "error": pa.string(),
+        "features": pa.list_(pa.float32()),
+        "thumbnail": pa.binary(),
+    }
 )
-Item = TypeVar("Item")
-
+NEVER_REPEATED = ("features", "thumbnail")
 REJECTED_EXAMPLES = 20
-ROWS_AT_ONCE = 64  # on their way to the JVM: a batch of Arrow costs more than the few rows of an inference
-# Seven seconds of a core: what a lost executor costs. A task costs a quarter of a second by itself.
-IMAGES_PER_TASK = 1024
 
 
-def run(spark: SparkSession, job: FeaturizeJob, metrics: JobMetrics) -> None:
+def run(context: SparkContext, job: FeaturizeJob, metrics: JobMetrics) -> None:
     """Write ``features/`` and fill the metrics.
 
     Raises:
@@ -49,7 +57,9 @@ def run(spark: SparkSession, job: FeaturizeJob, metrics: JobMetrics) -> None:
     folder = RunFolder(job.output)
     card = read_card(job.model)
     with metrics.phase("list"):
-        manifest, total = read_manifest(spark, job)
+        if not job.manifest:
+            write_listing(job.images, folder.manifest)
+        manifest = Manifest.read(job.manifest or folder.manifest)
     metrics.describe(
         model={
             "id": card.id,
@@ -59,65 +69,206 @@ def run(spark: SparkSession, job: FeaturizeJob, metrics: JobMetrics) -> None:
         },
         runtime=job.runtime,
         precision=job.precision,
+        decoding=job.decoding,
         instruction_set=job.instruction_set,
     )
-    done = spark.sparkContext.accumulator(0)
-    seconds = Seconds.accumulator(spark.sparkContext)
-    with metrics.phase("featurize"), metrics.progress(total, lambda: done.value):
-        rows = featurize(
-            manifest, job, partitions=count_partitions(total, _cores(spark)), done=done, seconds=seconds
-        )
-        rows.write.mode("overwrite").parquet(folder.features)
-    metrics.describe(worker_seconds=seconds.value)
-    written = spark.read.parquet(folder.features)
-    counts = count_statuses(written)
-    rejected = sum(counts.values()) - counts[Status.OK]
-    metrics.describe(counts=counts, rejected_examples=sample_rejected(written) if rejected else [])
-    _refuse_failures(counts, job.listed or total, job.max_failure_ratio)
+    done = context.accumulator(0)
+    with metrics.phase("featurize"), metrics.progress(manifest.total, lambda: done.value):
+        delete_folder(folder.features)  # another attempt at this run may have had another manifest
+        counts = featurize(context, job, manifest, done)
+    metrics.describe(
+        worker_seconds=counts.seconds,
+        counts=counts.by_status,
+        rejected_examples=counts.rejected[:REJECTED_EXAMPLES],
+    )
+    _refuse_lost(folder.features, manifest, counts)
+    _refuse_failures(counts.by_status, job.listed or manifest.total, job.max_failure_ratio)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What is in one file of features, or in several.
+
+    Args:
+        statuses: Number of rows by status.
+        rejected: ``path``, ``status`` and ``error`` of the first rejected rows by path.
+        seconds: Of workers, by what they did.
+    """
+
+    statuses: Mapping[str, int]
+    rejected: list[dict[str, str]]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, rows: pa.Table, seconds: Mapping[str, float]) -> "Counts":
+        """Count rows that have at least ``path``, ``status`` and ``error``."""
+        found = rows.select(["path", "status", "error"]).to_pylist()
+        rejected = [row for row in found if row["status"] != Status.OK]
+        return cls(Counter(row["status"] for row in found), rejected[:REJECTED_EXAMPLES], seconds)
+
+    @classmethod
+    def sum(cls, parts: list["Counts"]) -> "Counts":
+        """Of files in the order of their paths."""
+        statuses: dict[str, int] = defaultdict(int)
+        seconds: dict[str, float] = defaultdict(float)
+        for part in parts:
+            for status, count in part.statuses.items():
+                statuses[status] += count
+            for name, spent in part.seconds.items():
+                seconds[name] += spent
+        rejected = [row for part in parts for row in part.rejected]
+        return cls(statuses, rejected, {name: round(spent, 3) for name, spent in seconds.items()})
+
+    @property
+    def by_status(self) -> dict[str, int]:
+        """The number of rows of each status, zero where there is none."""
+        return {status.value: self.statuses.get(status.value, 0) for status in Status}
 
 
 def featurize(
-    manifest: DataFrame,
-    job: FeaturizeJob,
-    *,
-    partitions: int,
-    done: "Accumulator[int]",
-    seconds: "Accumulator[dict[str, float]]",
-) -> DataFrame:
-    """Return FEATURE_COLUMNS for every row of ``manifest``, sorted by path within each partition."""
-    return (
-        manifest.select("path", "label", "etag")
-        .repartition(partitions)
-        .sortWithinPartitions("path")
-        .mapInArrow(_FeaturizeRows(job, done, seconds), FEATURES_SCHEMA)
+    context: SparkContext, job: FeaturizeJob, manifest: Manifest, done: "Accumulator[int]"
+) -> Counts:
+    """Write FEATURE_COLUMNS of every row of the manifest, a file for each of its ranges."""
+    work = _FeaturizeRange(job, manifest, done)
+    return Counts.sum(run_tasks(context, manifest.ranges, work))
+
+
+@dataclass(frozen=True)
+class _FeaturizeRange:
+    """What runs in a Python worker."""
+
+    job: FeaturizeJob
+    manifest: Manifest
+    done: "Accumulator[int]"
+
+    def __call__(self, ranges: Iterable[tuple[int, int]]) -> Iterator[Counts]:
+        job, spent = self.job, _Stopwatch()
+        with spent.on("loading the model"):
+            model = load_model(job.model, job.runtime, job.precision, job.batch_size, job.instruction_set)
+        for start, stop in ranges:
+            rows = self.manifest.read_range(start, stop)
+            features = _featurize(rows, job, job.listed or self.manifest.total, model, spent)
+            yield _write(features, f"{RunFolder(job.output).features}/{_name(start, stop)}", spent)
+            self.done.add(len(rows))
+
+
+def _name(start: int, stop: int) -> str:
+    """By name, files are in the order of their paths."""
+    return f"part-{start:010d}-{stop:010d}.parquet"
+
+
+def _write(features: pa.Table, uri: str, spent: "_Stopwatch") -> Counts:
+    """Write a file, unless there is one: another attempt at this range was first, and its rows count."""
+    with (
+        spent.on("writing"),
+        refusing(uri, rule="features are written by the nodes", remedy="allow writing there, or make room"),
+    ):
+        if not create_file(uri, to_parquet(features, NEVER_REPEATED)):
+            (part,) = find_parts(uri)
+            features = read_part(part, ["path", "status", "error"])
+    return Counts.of(features, spent.take())
+
+
+def _featurize(
+    rows: pa.Table, job: FeaturizeJob, listed: int, model: FeatureModel, spent: "_Stopwatch"
+) -> pa.Table:
+    paths, sizes = rows["path"].to_pylist(), rows["size"].fill_null(0).to_pylist()
+    sampled = 2**64 * THUMBNAILS // listed
+    groups, start = [], 0
+    for images in read_groups(zip(paths, sizes, strict=True), open_folder(job.images), job.concurrent_reads):
+        spent.add("reading", sum(image.seconds for image in images))
+        with spent.on("decoding"):
+            outcomes = _decode(images, model.card.image_size, job.decoding)
+            here = paths[start : start + len(outcomes)]
+            thumbnails = [
+                make_thumbnail(outcome.pixels)
+                if isinstance(outcome, Decoded) and hash_path(path) < sampled
+                else None
+                for path, outcome in zip(here, outcomes, strict=True)
+            ]
+        pixels = [outcome.pixels for outcome in outcomes if isinstance(outcome, Decoded)]
+        # Of a core, not by the clock. TensorFlow's own threads are not in it, OpenVINO has none.
+        with spent.on("inference"):
+            features = model.features(pixels)
+        groups.append(_to_arrow(rows.slice(start, len(outcomes)), outcomes, thumbnails, features))
+        start += len(outcomes)
+    return pa.concat_tables(groups)
+
+
+def _decode(images: list[ReadImage], size: int, decoding: Decoding) -> list[Decoded | Rejected]:
+    """Decode and let go of what was read: the next group is on its way."""
+    outcomes = [
+        image.data if isinstance(image.data, Rejected) else decode_image(image.data, size, decoding)
+        for image in images
+    ]
+    images.clear()
+    return outcomes
+
+
+def _to_arrow(
+    rows: pa.Table,
+    outcomes: list[Decoded | Rejected],
+    thumbnails: list[bytes | None],
+    features: np.ndarray,
+) -> pa.Table:
+    good = [isinstance(outcome, Decoded) for outcome in outcomes]
+    columns: dict[str, Any] = {
+        "path": rows["path"],
+        "label": rows["label"],
+        "etag": rows["etag"],
+        "width": [getattr(outcome, "width", None) for outcome in outcomes],
+        "height": [getattr(outcome, "height", None) for outcome in outcomes],
+        "status": [str(getattr(outcome, "status", Status.OK)) for outcome in outcomes],
+        "error": [getattr(outcome, "error", None) for outcome in outcomes],
+        "features": _list_array(good, features),
+        "thumbnail": thumbnails,
+    }
+    return pa.table(columns, SCHEMA)
+
+
+def _list_array(good: list[bool], features: np.ndarray) -> pa.ListArray:
+    """Pack (n, d) floats as one list per good row and null for the others, without a Python loop."""
+    offsets = np.concatenate([[0], np.cumsum(np.array(good, dtype=np.int32) * features.shape[1])])
+    nulls = pa.array(~np.array(good, dtype=bool))
+    return pa.ListArray.from_arrays(
+        pa.array(offsets, pa.int32()), pa.array(features.ravel(), pa.float32()), mask=nulls
     )
 
 
-def count_partitions(images: int, cores: int) -> int:
-    """Return how many tasks to cut: by images and cores, and a whole number of rounds of the cores."""
-    if images <= cores:
-        return max(1, images)
-    rounds = math.ceil(images / (IMAGES_PER_TASK * cores))
-    return rounds * cores
+class _Stopwatch:
+    """Seconds by what they were spent on; of a core in this thread, unless they are given."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = defaultdict(float)
+
+    def add(self, name: str, seconds: float) -> None:
+        self._seconds[name] += seconds
+
+    @contextmanager
+    def on(self, name: str) -> Iterator[None]:
+        started = time.thread_time()
+        yield
+        self.add(name, time.thread_time() - started)
+
+    def take(self) -> Mapping[str, float]:
+        """Return what there is, and begin again."""
+        taken, self._seconds = dict(self._seconds), defaultdict(float)
+        return taken
 
 
-def count_statuses(features: DataFrame) -> dict[str, int]:
-    """Return the number of rows of each status, zero where there is none."""
-    found = {row["status"]: row["count"] for row in features.groupBy("status").count().collect()}
-    return {status.value: found.get(status.value, 0) for status in Status}
+def _refuse_lost(uri: str, manifest: Manifest, counts: Counts) -> None:
+    """What was counted is what is there, and all of it: or something else writes into this folder."""
+    names = [part.uri.rpartition("/")[2] for part in find_parts(uri)]
+    counted = sum(counts.statuses.values())
+    if names != [_name(*a_range) for a_range in manifest.ranges] or counted != manifest.total:
+        raise OrchardError(
+            f"{len(names)} files of features with {counted} rows in {uri}",
+            rule=f"they are of the manifest: {len(manifest.ranges)} files with {manifest.total} rows",
+            remedy="let nothing else write there, and run this job again",
+        )
 
 
-def sample_rejected(features: DataFrame) -> list[dict[str, str]]:
-    """Return the first rejected rows by path: enough to see what is wrong when the run fails."""
-    rejected = features.where(F.col("status") != Status.OK.value).select("path", "status", "error")
-    return [row.asDict() for row in rejected.orderBy("path").limit(REJECTED_EXAMPLES).collect()]
-
-
-def _cores(spark: SparkSession) -> int:
-    return max(1, spark.sparkContext.defaultParallelism)
-
-
-def _refuse_failures(counts: dict[str, int], listed: int, limit: float) -> None:
+def _refuse_failures(counts: Mapping[str, int], listed: int, limit: float) -> None:
     rejected = {status: count for status, count in counts.items() if count and status != Status.OK}
     if sum(rejected.values()) / listed > limit:
         reasons = ", ".join(f"{status} {count}" for status, count in rejected.items())
@@ -126,82 +277,3 @@ def _refuse_failures(counts: dict[str, int], listed: int, limit: float) -> None:
             rule=f"at most {limit:.2%} may be (--max-failure-ratio={limit})",
             remedy="see rejected_examples in reports/featurize.json, mend or remove the images, or raise it",
         )
-
-
-@dataclass(frozen=True)
-class _FeaturizeRows:
-    """What runs in a Python worker: Arrow batches of manifest rows in, of feature rows out."""
-
-    job: FeaturizeJob
-    done: "Accumulator[int]"
-    seconds: "Accumulator[dict[str, float]]"
-
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        job, spent = self.job, Seconds.clock()
-        model = load_model(job.model, job.runtime, job.precision, job.batch_size, job.instruction_set)
-        self.seconds.add({"loading the model": spent()})
-        read = open_folder(job.images, MAX_ENCODED_BYTES)
-        for rows in batches:
-            images = load_images(rows["path"].to_pylist(), read, model.card.image_size, job.concurrent_reads)
-            start = 0
-            for loaded in _in_batches(images, ROWS_AT_ONCE):
-                yield self._featurize_rows(rows.slice(start, len(loaded)), loaded, model)
-                start += len(loaded)
-
-    def _featurize_rows(
-        self, rows: pa.RecordBatch, loaded: list[LoadedImage], model: FeatureModel
-    ) -> pa.RecordBatch:
-        pixels = [image.outcome.pixels for image in loaded if isinstance(image.outcome, Decoded)]
-        # Of a core: threads decode beside it. TensorFlow's own threads are not in it, OpenVINO has none.
-        started = time.thread_time()
-        inferred = [model.features(np.stack(batch)) for batch in _in_batches(pixels, self.job.batch_size)]
-        features = np.concatenate(inferred) if inferred else None
-        self.seconds.add(
-            {
-                "reading": sum(image.seconds_reading for image in loaded),
-                "decoding": sum(image.seconds_decoding for image in loaded),
-                "inference": time.thread_time() - started,
-            }
-        )
-        self.done.add(len(loaded))
-        return _to_arrow(rows, loaded, features)
-
-
-def _in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    batch: list[Item] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _to_arrow(rows: pa.RecordBatch, loaded: list[LoadedImage], features: np.ndarray | None) -> pa.RecordBatch:
-    outcomes = [image.outcome for image in loaded]
-    good = [isinstance(outcome, Decoded) for outcome in outcomes]
-    return pa.RecordBatch.from_pydict(
-        {
-            "path": rows["path"],
-            "label": rows["label"],
-            "etag": rows["etag"],
-            "width": pa.array([getattr(outcome, "width", None) for outcome in outcomes], pa.int32()),
-            "height": pa.array([getattr(outcome, "height", None) for outcome in outcomes], pa.int32()),
-            "status": pa.array(
-                [str(getattr(outcome, "status", Status.OK)) for outcome in outcomes], pa.string()
-            ),
-            "error": pa.array([getattr(outcome, "error", None) for outcome in outcomes], pa.string()),
-            "features": _list_array(good, features),
-            "thumbnail": pa.array([image.thumbnail for image in loaded], pa.binary()),
-        }
-    )
-
-
-def _list_array(good: list[bool], features: np.ndarray | None) -> pa.ListArray:
-    """Pack (n, d) floats as one list per good row and null for the others, without a Python loop."""
-    width = 0 if features is None else features.shape[1]
-    values = pa.array([] if features is None else features.ravel(), pa.float32())
-    offsets = np.concatenate([[0], np.cumsum(np.array(good, dtype=np.int32) * width)]).astype(np.int32)
-    nulls = pa.array(~np.array(good, dtype=bool))
-    return pa.ListArray.from_arrays(pa.array(offsets), values, mask=nulls)

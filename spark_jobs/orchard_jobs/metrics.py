@@ -19,8 +19,6 @@ import numpy
 import pyarrow
 import pyspark
 from obstore.exceptions import BaseError
-from pyspark import SparkContext
-from pyspark.accumulators import Accumulator, AccumulatorParam
 
 from orchard_jobs.storage import refusing, write_bytes
 
@@ -110,28 +108,6 @@ class JobMetrics:
     def _write(self) -> None:
         self._content["seconds"] = round(time.monotonic() - self._started, 3)
         write_bytes(self._uri, json.dumps(self._content, indent=2, sort_keys=True).encode() + b"\n")
-
-
-class Seconds(AccumulatorParam[dict[str, float]]):
-    """Sums named seconds over all workers: where their time goes, whatever overlaps."""
-
-    def zero(self, value: dict[str, float]) -> dict[str, float]:
-        return dict.fromkeys(value, 0.0)
-
-    def addInPlace(self, value1: dict[str, float], value2: dict[str, float]) -> dict[str, float]:  # noqa: N802
-        for name, seconds in value2.items():
-            value1[name] = round(value1.get(name, 0.0) + seconds, 6)
-        return value1
-
-    @classmethod
-    def accumulator(cls, context: SparkContext) -> Accumulator[dict[str, float]]:
-        return context.accumulator({}, cls())
-
-    @staticmethod
-    def clock() -> Callable[[], float]:
-        """Return a function that says how many seconds ago this was called."""
-        started = time.perf_counter()
-        return lambda: time.perf_counter() - started
 
 
 def _now() -> str:

@@ -1,37 +1,55 @@
-"""Spark job 2: exact PCA of all rows that count, from additive statistics, and these rows' components."""
+"""Spark job 2: exact PCA of all rows that count, from additive statistics, and these rows' components.
 
-from collections.abc import Iterable, Iterator
+Tasks read features a file at a time, and write components themselves; nothing is shuffled. How rows are
+grouped into files of components depends on the files of features alone, so another attempt writes the same.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark import SparkContext
 
-from orchard_jobs.contract import COMPONENT_COLUMNS, BasisMode, ReduceJob
+from orchard_jobs.contract import BasisMode, ReduceJob
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.models.model_card import read_card
-from orchard_jobs.parquet import read_parquet
 from orchard_jobs.pca.basis import Basis, fit_basis, read_basis, write_basis
-from orchard_jobs.pca.earlier import FeatureRows, find_rows, staying_components
-from orchard_jobs.pca.matrices import to_lists, to_matrix
+from orchard_jobs.pca.earlier import FeaturePart, FeatureRows, KnownRows, find_rows
 from orchard_jobs.pca.measuring import measure_all, read_statistics, update_statistics
 from orchard_jobs.pca.statistics import Statistics
 from orchard_jobs.run_folder import RunFolder
-from orchard_jobs.storage import write_bytes
+from orchard_jobs.spark_tasks import run_tasks
+from orchard_jobs.storage import delete_folder, refusing, write_bytes
+from orchard_jobs.tables.matrices import to_lists, to_matrix
+from orchard_jobs.tables.parquet import SUFFIX, Part, find_parts, read_part, sort_by_path, to_parquet
 
-COMPONENTS_SCHEMA = "path string, label string, components array<double>, basis_id string"
+SCHEMA = pa.schema(
+    {
+        "path": pa.string(),
+        "label": pa.string(),
+        "components": pa.list_(pa.float64()),
+        "basis_id": pa.string(),
+    }
+)
+NEVER_REPEATED = ("components",)
+BYTES_PER_FILE = 2**25  # of features, whose components make one file: of 8,000 images
+MULTIPLE = 8  # of tasks: 2, 4 and 8 cores end together
 
 
-def run(spark: SparkSession, job: ReduceJob, metrics: JobMetrics) -> None:
+def run(context: SparkContext, job: ReduceJob, metrics: JobMetrics) -> None:
     """Write ``components/``, ``basis/`` and ``statistics/`` and fill the metrics.
 
     Raises:
         OrchardError: when there are no good rows, more components are asked for than can exist, or the
             statistics or the projected rows are not those of the rows that count.
     """
-    folder, rows = RunFolder(job.output), find_rows(spark, job)
+    folder, rows = RunFolder(job.output), find_rows(job)
     with metrics.phase("statistics"):
         before = read_statistics(job.statistics)
-        total = update_statistics(rows, before) if before else measure_all(rows)
+        total = update_statistics(context, rows, before) if before else measure_all(context, rows)
         write_bytes(folder.statistics, total.to_bytes())
     metrics.describe(statistics="updated" if before else "measured", counted_rows=total.count)
     with metrics.phase("fit"):
@@ -39,11 +57,10 @@ def run(spark: SparkSession, job: ReduceJob, metrics: JobMetrics) -> None:
         write_basis(folder.basis, basis)
     metrics.describe(**basis.describe(), basis=BasisMode.REUSE if job.basis else BasisMode.REFIT)
     with metrics.phase("project"):
-        find_components(spark, job, rows, basis).write.mode("overwrite").parquet(folder.components)
-    written = count_by_basis(read_parquet(spark, folder.components))
-    metrics.describe(rows=sum(written.values()))
-    _refuse_mixture(written, basis)
-    _refuse_drift(sum(written.values()), total)
+        delete_folder(folder.components)  # another attempt at this run may have had other features
+        written = write_components(context, _find_sources(job, rows), basis, folder.components)
+    metrics.describe(rows=written)
+    _refuse_drift(written, total)
 
 
 def find_basis(job: ReduceJob, total: Statistics) -> Basis:
@@ -71,45 +88,94 @@ def find_basis(job: ReduceJob, total: Statistics) -> Basis:
     return basis
 
 
-def find_components(spark: SparkSession, job: ReduceJob, rows: FeatureRows, basis: Basis) -> DataFrame:
-    """Return COMPONENT_COLUMNS of all rows that count: projected here, or in an earlier run."""
-    if not job.projected or not job.earlier:
-        return project(rows.find_counting(), basis)
-    untouched = staying_components(spark, job.projected, job.earlier).select(*COMPONENT_COLUMNS)
-    return untouched.unionByName(project(rows.new, basis))
+@dataclass(frozen=True)
+class ToProject:
+    """Files of features, whose components make one file."""
+
+    parts: Sequence[FeaturePart]
+
+    def components(self, basis: Basis) -> pa.Table:
+        """Return COMPONENT_COLUMNS of the rows that count."""
+        return pa.concat_tables([project(part.read(), basis) for part in self.parts])
 
 
-def project(rows: DataFrame, basis: Basis) -> DataFrame:
-    """Return COMPONENT_COLUMNS of good rows."""
+@dataclass(frozen=True)
+class Projected:
+    """A file of components of an earlier run, with the same basis: those of the rows that stay are copied."""
 
-    def project_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            projected = basis.project(to_matrix(batch["features"]))
-            yield pa.RecordBatch.from_pydict(
-                {
-                    "path": batch["path"],
-                    "label": batch["label"],
-                    "components": to_lists(projected),
-                    "basis_id": pa.array([basis.id] * len(batch), pa.string()),
-                }
+    part: Part
+    staying: KnownRows
+
+    def components(self, basis: Basis) -> pa.Table:
+        """Return COMPONENT_COLUMNS of the rows that stay, untouched.
+
+        Raises:
+            OrchardError: where they are of another basis.
+        """
+        rows = read_part(self.part, SCHEMA.names).cast(SCHEMA)
+        rows = rows.filter(self.staying(rows["path"])) if len(rows) else rows
+        others = sorted(set(rows["basis_id"].unique().to_pylist()) - {basis.id})
+        if others:
+            raise OrchardError(
+                f"--projected has rows of the basis {', '.join(others)}",
+                rule=f"they are taken as they are, so they must be of --basis, {basis.id}",
+                remedy="name the basis and the components of one run, or leave --projected out",
             )
-
-    return rows.select("path", "label", "features").mapInArrow(project_batches, COMPONENTS_SCHEMA)
-
-
-def count_by_basis(components: DataFrame) -> dict[str, int]:
-    """Return the number of rows by the id of their basis."""
-    return {row["basis_id"]: row["count"] for row in components.groupBy("basis_id").count().collect()}
+        return rows
 
 
-def _refuse_mixture(written: dict[str, int], basis: Basis) -> None:
-    others = sorted(set(written) - {basis.id})
-    if others:
-        raise OrchardError(
-            f"--projected has rows of the basis {', '.join(others)}",
-            rule=f"they are taken as they are, so they must be of --basis, {basis.id}",
-            remedy="name the basis and the components of one run, or leave --projected out",
-        )
+Source = ToProject | Projected
+
+
+def project(rows: pa.Table, basis: Basis) -> pa.Table:
+    """Return COMPONENT_COLUMNS of good rows."""
+    components = [
+        to_lists(basis.project(to_matrix(batch["features"]))) for batch in rows.to_batches() if len(batch)
+    ]
+    return pa.table(
+        {
+            "path": rows["path"],
+            "label": rows["label"],
+            "components": pa.chunked_array(components, SCHEMA.field("components").type),
+            "basis_id": [basis.id] * len(rows),
+        },
+        SCHEMA,
+    )
+
+
+def write_components(context: SparkContext, sources: Sequence[Source], basis: Basis, uri: str) -> int:
+    """Write a file of components for each source, sorted by path; return the number of rows."""
+    known = context.broadcast(basis)
+
+    def write(numbered: Iterable[tuple[int, Source]]) -> Iterator[int]:
+        for number, source in numbered:
+            rows = sort_by_path(source.components(known.value))
+            file = f"{uri}/part-{number:05d}{SUFFIX}"
+            with refusing(
+                file, rule="components are written by the nodes", remedy="allow writing there, or make room"
+            ):
+                write_bytes(file, to_parquet(rows, NEVER_REPEATED))
+            yield len(rows)
+
+    return sum(run_tasks(context, list(enumerate(sources)), write))
+
+
+def _find_sources(job: ReduceJob, rows: FeatureRows) -> list[Source]:
+    """Return what components are made of: projected here, or in an earlier run."""
+    if not job.projected or not job.earlier:
+        return list(group_parts(rows.find_counting()))
+    staying = KnownRows(tuple(find_parts(job.earlier)), None, stays=True)
+    return [*(Projected(part, staying) for part in find_parts(job.projected)), *group_parts(rows.new)]
+
+
+def group_parts(parts: Sequence[FeaturePart]) -> Iterator[ToProject]:
+    """Cut ``parts`` into groups of about the same number, each for one file of components."""
+    size = sum(part.part.size for part in parts)
+    count = min(MULTIPLE * math.ceil(size / (MULTIPLE * BYTES_PER_FILE)), len(parts))
+    left = iter(parts)
+    for place in range(count):
+        length = len(parts) * (place + 1) // count - len(parts) * place // count
+        yield ToProject(tuple(islice(left, length)))
 
 
 def _refuse_drift(rows: int, total: Statistics) -> None:

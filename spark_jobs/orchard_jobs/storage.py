@@ -12,18 +12,27 @@ character: reading one is an OSError.
 """
 
 import functools
+import io
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol, cast
+from uuid import uuid4
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
-from obstore.store import LocalStore, ObjectStore, S3Store
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+from obstore.store import ObjectStore, S3Store
 from pyarrow.fs import resolve_s3_region
 
 from orchard_jobs.errors import OrchardError
@@ -45,8 +54,12 @@ class Sink(Protocol):
     def write(self, data: bytes, /) -> int: ...
 
 
-Reader = Callable[[str], bytes]
-"""Reads what a path relative to some folder names; raises OSError where it cannot."""
+Reader = Callable[..., bytes]
+"""``read(path, max_bytes=None)`` reads what a path relative to some folder names, or raises OSError.
+
+It raises FileTooLargeError, before it takes the memory, for a file of more than ``max_bytes``. Threads may
+share it.
+"""
 
 
 class FileTooLargeError(OSError):
@@ -63,6 +76,26 @@ def read_bytes(uri: str) -> bytes:
     return open_folder(folder)(name)
 
 
+def file_size(uri: str) -> int | None:
+    """Return the number of bytes of the object at ``uri``; None where there is none, or a folder."""
+    if _scheme(uri) == "file":
+        path = local_path(uri)
+        return path.stat().st_size if path.is_file() else None
+    store, key = _s3_store(uri)
+    try:
+        with _as_os_error(key):
+            return int(store.head(key)["size"])
+    except FileNotFoundError:
+        return None
+
+
+def open_file(uri: str, size: int) -> BinaryIO:
+    """Open an object of ``size`` bytes to read parts of it. In S3 each read is a GET of that range."""
+    if _scheme(uri) == "file":
+        return local_path(uri).open("rb")
+    return cast("BinaryIO", _ObjectFile(*_s3_store(uri), size))
+
+
 def write_bytes(uri: str, data: bytes) -> None:
     """Write one object whole: readers see the old bytes or the new ones."""
     if _scheme(uri) == "file":
@@ -70,6 +103,32 @@ def write_bytes(uri: str, data: bytes) -> None:
         return
     store, key = _s3_store(uri)
     store.put(key, data)
+
+
+def create_file(uri: str, data: bytes) -> bool:
+    """Write one object whole, unless there is one: return whether it was this call that made it.
+
+    So of several that write the same object, however late, the first one's bytes stay.
+    """
+    if _scheme(uri) == "file":
+        return _create_local(local_path(uri), data)
+    store, key = _s3_store(uri)
+    try:
+        store.put(key, data, mode="create")
+    except AlreadyExistsError:
+        return False
+    return True
+
+
+def delete_folder(uri: str) -> None:
+    """Delete every file below ``uri``; where there is none, nothing."""
+    if _scheme(uri) == "file":
+        with suppress(FileNotFoundError):
+            shutil.rmtree(local_path(uri))
+        return
+    store, prefix = _s3_store(uri)
+    for page in store.list(prefix=f"{prefix}/"):
+        store.delete([item["path"] for item in page])
 
 
 @contextmanager
@@ -90,23 +149,22 @@ def refusing(uri: str, rule: str, remedy: str) -> Iterator[None]:
 @contextmanager
 def open_writer(uri: str) -> Iterator[Sink]:
     """Stream one object; it appears whole when the block ends, and not at all when it raises."""
-    folder, _, name = uri.rpartition("/")
-    is_local = _scheme(uri) == "file"
-    store, key = (LocalStore(local_path(folder), mkdir=True), name) if is_local else _s3_store(uri)
+    if _scheme(uri) == "file":
+        with _staging(local_path(uri)) as staged, staged.open("wb") as file:
+            yield file
+        return
+    store, key = _s3_store(uri)
     with obstore.open_writer(store, key) as writer:
         yield writer
 
 
-def open_folder(uri: str, max_bytes: int | None = None) -> Reader:
-    """Return a function that reads files below the folder ``uri``; threads may share it.
-
-    It raises FileTooLargeError, before it takes the memory, for a file of more than ``max_bytes``.
-    """
+def open_folder(uri: str) -> Reader:
+    """Return a function that reads files below the folder ``uri``."""
     if _scheme(uri) == "file":
         root = local_path(uri)
-        return lambda path: _read_file(root / path, max_bytes)
+        return lambda path, max_bytes=None: _read_file(root / path, max_bytes)
     store, prefix = _s3_store(uri)
-    return lambda path: _get(store, f"{prefix}/{path}" if prefix else path, max_bytes)
+    return lambda path, max_bytes=None: _get(store, f"{prefix}/{path}" if prefix else path, max_bytes)
 
 
 def list_folder(uri: str) -> Iterator[StoredFile]:
@@ -204,10 +262,16 @@ def _refuse_large(size: int, max_bytes: int | None) -> None:
 
 
 def _get(store: ObjectStore, key: str, max_bytes: int | None) -> bytes:
-    try:
+    with _as_os_error(key):
         found = store.get(key)
         _refuse_large(found.meta["size"], max_bytes)
         return bytes(found.bytes())
+
+
+@contextmanager
+def _as_os_error(key: str) -> Iterator[None]:
+    try:
+        yield
     except (NotFoundError, FileNotFoundError) as error:
         raise FileNotFoundError(f"no object {key!r}") from error
     except (PermissionDeniedError, UnauthenticatedError) as error:
@@ -218,7 +282,74 @@ def _get(store: ObjectStore, key: str, max_bytes: int | None) -> bytes:
 
 
 def _replace_file(path: Path, data: bytes) -> None:
+    with _staging(path) as staged:
+        staged.write_bytes(data)
+
+
+def _create_local(path: Path, data: bytes) -> bool:
+    staged = _stage(path)
+    try:
+        staged.write_bytes(data)
+        _link(staged, path)
+    except FileExistsError:
+        return False
+    finally:
+        staged.unlink(missing_ok=True)
+    return True
+
+
+def _link(staged: Path, path: Path) -> None:
+    try:
+        os.link(staged, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links: then the last one's bytes stay
+        staged.replace(path)
+
+
+@contextmanager
+def _staging(path: Path) -> Iterator[Path]:
+    """Give a place for the bytes of ``path``, which gets them when the block ends."""
+    staged = _stage(path)
+    try:
+        yield staged
+        staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def _stage(path: Path) -> Path:
+    """Return a hidden name, which no reader of a folder takes for data. Executors may share the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{path.name}.{os.getpid()}")
-    staged.write_bytes(data)
-    staged.replace(path)
+    return path.with_name(f".{path.name}.{uuid4().hex}")
+
+
+class _ObjectFile(io.RawIOBase):
+    """An object in S3 as a file of Python: without a buffer, because pyarrow knows how much it wants."""
+
+    def __init__(self, store: ObjectStore, key: str, size: int) -> None:
+        self._store, self._key, self._size, self._place = store, key, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
+        self._place = start + offset
+        return self._place
+
+    def read(self, size: int = -1) -> bytes:
+        left = max(0, self._size - self._place)
+        length = left if size < 0 else min(size, left)
+        if not length:
+            return b""
+        with _as_os_error(self._key):
+            data = bytes(self._store.get_range(self._key, start=self._place, length=length))
+        self._place += len(data)
+        return data

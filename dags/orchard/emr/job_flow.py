@@ -193,17 +193,6 @@ def _configurations(core_nodes: int, settings: Settings) -> list[dict[str, Any]]
                 "spark.executor.cores": str(spark.executor_cores),
                 # To start with, one on each node; Spark asks for more where there is room.
                 "spark.executor.instances": str(core_nodes + fleet.task_nodes),
-                # https://docs.aws.amazon.com/emr/latest/ReleaseGuide/s3a-magicv2-committer.html
-                **{
-                    # Hadoop looks it up by the scheme of what is written, which is s3 here.
-                    f"spark.hadoop.mapreduce.outputcommitter.factory.scheme.{scheme}": (
-                        "org.apache.hadoop.fs.s3a.commit.S3ACommitterFactory"
-                    )
-                    for scheme in ("s3", "s3a")
-                },
-                "spark.hadoop.fs.s3a.committer.name": "magicv2",
-                "spark.hadoop.fs.s3a.committer.magic.enabled": "true",
-                "spark.hadoop.fs.s3a.committer.magic.track.commits.in.memory.enabled": "true",
                 **({"spark.executorEnv.AWS_REGION": region} if region else {}),
                 **event_log_conf(settings.places.logs),
                 **(_of_driver_in_container(spark.driver_overhead, region) if spark.driver_overhead else {}),

@@ -24,7 +24,8 @@ from orchard_jobs.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
-MANIFEST_ROW_GROUP = 10_000
+ROW_GROUP = 10_000
+"""Rows. Tasks read those alone that they work on."""
 
 
 def sense(slug: str, params: RunParams, settings: Settings) -> Sensed:
@@ -71,7 +72,7 @@ def sense(slug: str, params: RunParams, settings: Settings) -> Sensed:
 
 def prepare(storage: Storage, folder: RunFolder, found: Difference, spec: FeatureSpec) -> str:
     """Write the manifest and the earlier rows; return an id that changes with them, and with the spec."""
-    manifest, earlier = to_parquet(found.new, MANIFEST_ROW_GROUP), to_parquet(found.earlier)
+    manifest, earlier = to_parquet(found.new, ROW_GROUP), to_parquet(found.earlier, ROW_GROUP)
     storage.write(folder.manifest, manifest)
     storage.write(folder.earlier, earlier)
     return hashlib.sha256(manifest + earlier + to_json(spec.to_json())).hexdigest()[:12]

@@ -19,8 +19,6 @@ those for the model. docs/performance.md says how much faster that is, and how f
 """
 
 import io
-import threading
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,10 +34,6 @@ MAX_PIXELS takes a third of it. featurize refuses larger ones unread."""
 MAX_PIXELS = 2**26
 """Largest width x height: above any camera in a field. Pillow takes four bytes a pixel, 256 MiB here, and
 converting as much again; an animated WebP of that size was seen to take 1 GiB."""
-
-LARGE_PIXELS = 2**22
-"""Images above this are decoded one at a time in a process, so that threads do not add up their memory; WebP
-of any size, because Pillow allocates its canvas when it opens one, before the size is known."""
 
 SCALED_SIZES = 6
 """How many times the model's width and height an image that is decoded with SCALED keeps at least. libjpeg
@@ -73,7 +67,6 @@ _TRANSPOSE = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_one_large_image = threading.RLock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +103,7 @@ def decode_image(data: bytes, size: int = 224, decoding: Decoding = Decoding.EXA
     if kind is None or len(data) > MAX_ENCODED_BYTES:
         return _reject_unopened(data)
     try:
-        alone = _one_large_image if kind == "WEBP" else nullcontext()
-        with alone, Image.open(io.BytesIO(data), formats=(kind,)) as image:
+        with Image.open(io.BytesIO(data), formats=(kind,)) as image:
             return _decode_opened(image, size, decoding)
     except Exception as error:  # Pillow's plugins raise nearly everything for damaged files
         return _reject_damaged(error, kind)
@@ -157,10 +149,9 @@ def _decode_opened(image: Image.Image, size: int, decoding: Decoding) -> Decoded
         )
     if decoding is Decoding.SCALED:
         image.draft(None, (SCALED_SIZES * size, SCALED_SIZES * size))  # does nothing but for JPEG
-    with _one_large_image if pixels > LARGE_PIXELS else nullcontext():
-        image.load()
-        upright = _apply_orientation(_to_rgb(image), image)
-        resized = upright.resize((size, size), Image.Resampling.BICUBIC)
+    image.load()
+    upright = _apply_orientation(_to_rgb(image), image)
+    resized = upright.resize((size, size), Image.Resampling.BICUBIC)
     return Decoded(np.asarray(resized), width, height)
 
 

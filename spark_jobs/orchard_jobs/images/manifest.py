@@ -1,15 +1,25 @@
-"""The rows that featurize works on: the manifest that Airflow wrote, or a listing of the folder."""
+"""The images that featurize works on: the manifest that Airflow wrote, or a listing of the folder.
 
+Sorted by path, and cut into ranges of rows, which are the tasks. Where it is cut depends on the manifest
+alone: so another attempt, on other nodes, cuts the same ranges and writes the same files.
+"""
+
+import itertools
+import math
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+import pyarrow.compute as pc
 
-from orchard_jobs.contract import FeaturizeJob, is_hidden, label_of
+from orchard_jobs.contract import is_hidden, label_of
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.parquet import read_parquet
-from orchard_jobs.storage import list_folder
+from orchard_jobs.storage import list_folder, write_bytes
+from orchard_jobs.tables.parquet import Part, find_parts, open_parquet, sort_by_path, to_parquet
 
 SCHEMA = pa.schema(
     {
@@ -20,31 +30,125 @@ SCHEMA = pa.schema(
         "modified": pa.timestamp("us", "UTC"),
     }
 )
+WORK_COLUMNS = ("path", "label", "etag", "size")
+
+MOST_IMAGES = (
+    1024  # of a range: six seconds of a core, which is what a lost executor costs, and a file of 4 MB
+)
+FEWEST_IMAGES = 64
+RANGES = 40  # where images are few: enough for many cores, and so that none waits long for the last one
+MULTIPLE = 8  # of ranges: 2, 4 and 8 cores end together
+BYTES_LIKE_ONE_IMAGE = 200_000
+"""What takes as long to decode as an image takes to infer: see docs/performance.md, *Large photographs*."""
 
 
-def read_manifest(spark: SparkSession, job: FeaturizeJob) -> tuple[DataFrame, int]:
-    """Return one row per image, and their number; without a manifest, of every image below ``job.images``.
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest as its driver sees it.
+
+    Args:
+        part: Its file.
+        bounds: Row numbers, rising: range i is rows ``bounds[i]`` to ``bounds[i + 1]``.
+    """
+
+    part: Part
+    bounds: tuple[int, ...]
+
+    @classmethod
+    def read(cls, uri: str) -> Self:
+        """Read as much of it as cutting needs.
+
+        Raises:
+            OrchardError: where it is none, has no row, or is not sorted.
+        """
+        part = _find_file(uri)
+        return cls(part, cut(_read_sizes(part)))
+
+    @property
+    def total(self) -> int:
+        """Number of images."""
+        return self.bounds[-1]
+
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        return list(itertools.pairwise(self.bounds))
+
+    def read_range(self, start: int, stop: int) -> pa.Table:
+        """Return WORK_COLUMNS of a range."""
+        file = open_parquet(self.part)
+        found, first = [], 0
+        for place in range(file.num_row_groups):
+            rows = file.metadata.row_group(place).num_rows
+            if first < stop and start < first + rows:
+                group = file.read_row_group(place, list(WORK_COLUMNS), use_threads=False)
+                found.append(group.slice(max(0, start - first), stop - max(start, first)))
+            first += rows
+        return pa.concat_tables(found)
+
+
+def write_listing(images: str, uri: str) -> None:
+    """List a folder into a manifest at ``uri``.
+
+    For runs by hand: the nightly run lists before there is a cluster.
 
     Raises:
-        OrchardError: when there is not one row.
+        OrchardError: when there is no folder, or nothing in it.
     """
-    rows = read_parquet(spark, job.manifest) if job.manifest else list_images(spark, job.images)
-    count = rows.count()
-    if not count:
+    rows = list(_listing_rows(images))
+    if not rows:
+        raise _no_images(images)
+    write_bytes(uri, to_parquet(sort_by_path(pa.Table.from_pylist(rows, SCHEMA))))
+
+
+def cut(sizes: npt.NDArray[np.int64]) -> tuple[int, ...]:
+    """Return the bounds of ranges of about the same work.
+
+    Args:
+        sizes: Of the files, in bytes.
+    """
+    work = np.cumsum(BYTES_LIKE_ONE_IMAGE + sizes)
+    images = int(work[-1]) / BYTES_LIKE_ONE_IMAGE
+    a_range = min(max(images / RANGES, FEWEST_IMAGES), MOST_IMAGES)
+    count = min(MULTIPLE * math.ceil(images / (MULTIPLE * a_range)), len(sizes))
+    ends = [int(work[-1]) * place // count for place in range(1, count)]
+    return tuple(np.unique([0, *np.searchsorted(work, ends, side="right"), len(sizes)]).tolist())
+
+
+def _find_file(uri: str) -> Part:
+    found = find_parts(uri)
+    if len(found) > 1:
         raise OrchardError(
-            f"no images in {job.manifest or job.images}",
-            rule="there must be one at least",
-            remedy="check the URI: it names the folder that holds the <label>/<image> folders",
+            f"--manifest={uri} of {len(found)} files", rule="it names one file", remedy="write it as one"
         )
-    return rows, count
+    return found[0]
 
 
-def list_images(spark: SparkSession, images: str) -> DataFrame:
-    """List a folder on the driver. For runs by hand: the nightly run lists before there is a cluster.
+def _read_sizes(part: Part) -> npt.NDArray[np.int64]:
+    file, last = open_parquet(part), ""
+    sizes = [np.zeros(0, np.int64)]
+    for place in range(file.num_row_groups):
+        rows = file.read_row_group(place, ["path", "size"], use_threads=False).combine_chunks()
+        paths = rows["path"]
+        if len(paths) and (paths[0].as_py() < last or pc.any(pc.less(paths[1:], paths[:-1])).as_py()):
+            raise OrchardError(
+                f"the manifest {part.uri}",
+                rule="its rows are sorted by path",
+                remedy="sort it, or leave --manifest out",
+            )
+        last = paths[-1].as_py() if len(paths) else last
+        sizes.append(pc.fill_null(rows["size"], 0).to_numpy())
+    found = np.concatenate(sizes)
+    if not len(found):
+        raise _no_images(part.uri)
+    return found
 
-    As Arrow: from rows of Python, Spark would make its own in Python workers, which take seconds to start.
-    """
-    return spark.createDataFrame(pa.Table.from_pylist(list(_listing_rows(images)), SCHEMA))
+
+def _no_images(place: str) -> OrchardError:
+    return OrchardError(
+        f"no images in {place}",
+        rule="there must be one at least",
+        remedy="check the URI: it names the folder that holds the <label>/<image> folders",
+    )
 
 
 def _listing_rows(images: str) -> Iterator[dict[str, object]]:

@@ -1,9 +1,11 @@
-"""Reads and decodes many small images at once, in order, a bounded number ahead of the reader.
+"""Reads many small images on threads, a group ahead of the one that is decoded, in order, within a budget.
 
-A GET from S3 takes tens of milliseconds and a model wants hundreds of images a second: read one
-after the other, the model would starve. Waiting and decoding both release the GIL, so threads do.
+A GET from S3 takes tens of milliseconds and a model wants hundreds of images a second: read one after the
+other, the model would starve. Threads only wait; decoding is for the caller, because decoding and inference
+in turns of a few images drive each other out of the core's cache.
 """
 
+import itertools
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -11,66 +13,89 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from orchard_jobs.contract import Status
-from orchard_jobs.images.decode import Decoded, Rejected, decode_image
-from orchard_jobs.images.thumbnail import make_thumbnail
+from orchard_jobs.images.decode import MAX_ENCODED_BYTES, Rejected
 from orchard_jobs.storage import FileTooLargeError, Reader
 
-LOOK_AHEAD = 4  # images in flight or waiting, per thread: enough that a slow one holds up no batch
+GROUP = 64
+"""Images. Larger groups are no faster."""
+
+FIRST_GROUP = 16
+"""With the first one nothing is ahead: a smaller one is there sooner."""
+
+GROUP_BYTES = MAX_ENCODED_BYTES
+"""Of encoded images, of one group and of what is read ahead of it: twice this is held at most."""
+
+GROWTH = 2**20
+"""Bytes that a file may always have, however few it was listed with."""
 
 
 @dataclass(frozen=True)
-class LoadedImage:
-    """One image, or why there is none, with what it took.
+class ReadImage:
+    """One file of images.
 
     Args:
-        path: As listed.
-        outcome: Its pixels, or why there are none.
-        thumbnail: A WebP; None where there is no image.
-        seconds_reading: From the request to the last byte: waiting, mostly.
-        seconds_decoding: Of a core. By the clock, a thread that waits for one would count twice.
+        data: Its bytes, or why there are none.
+        seconds: From the request to the last byte: waiting, mostly.
     """
 
-    path: str
-    outcome: Decoded | Rejected
-    thumbnail: bytes | None
-    seconds_reading: float
-    seconds_decoding: float
+    data: bytes | Rejected
+    seconds: float
 
 
-def load_images(
-    paths: Iterable[str], read: Reader, size: int, concurrent_reads: int
-) -> Iterator[LoadedImage]:
-    """Yield the images of ``paths``, in their order; an unreadable one is an outcome, not an error."""
+def read_groups(
+    files: Iterable[tuple[str, int]], read: Reader, concurrent_reads: int
+) -> Iterator[list[ReadImage]]:
+    """Yield what the files hold, in their order; an unreadable one is an outcome, not an error.
+
+    Args:
+        files: Paths, and the bytes that each was listed with. A file that has become larger than that, and
+            than ``GROWTH``, is not read: so what is listed bounds what is held.
+    """
     with ThreadPoolExecutor(concurrent_reads, thread_name_prefix="read") as pool:
-        pending: deque[Future[LoadedImage]] = deque()
+        groups = _in_groups(files)
+        ahead: deque[list[Future[ReadImage]]] = deque()
         try:
-            for path in paths:
-                pending.append(pool.submit(load_image, path, read, size))
-                if len(pending) >= concurrent_reads * LOOK_AHEAD:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
+            for group in groups:
+                ahead.append([pool.submit(_read, path, limit, read) for path, limit in group])
+                if len(ahead) > 1:
+                    yield [image.result() for image in ahead.popleft()]
+            while ahead:
+                yield [image.result() for image in ahead.popleft()]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def load_image(path: str, read: Reader, size: int) -> LoadedImage:
-    """Read and decode one image to (size, size, 3), and make its thumbnail."""
+def _in_groups(files: Iterable[tuple[str, int]]) -> Iterator[list[tuple[str, int]]]:
+    """Cut at GROUP images or GROUP_BYTES, whichever is first; give each file's limit with its path."""
+    lengths = itertools.chain([FIRST_GROUP], itertools.repeat(GROUP))
+    group: list[tuple[str, int]] = []
+    held, most = 0, next(lengths)
+    for path, size in files:
+        limit = min(max(size, GROWTH), MAX_ENCODED_BYTES)
+        if group and (len(group) == most or held + limit > GROUP_BYTES):
+            yield group
+            group, held, most = [], 0, next(lengths)
+        group.append((path, limit))
+        held += limit
+    if group:
+        yield group
+
+
+def _read(path: str, limit: int, read: Reader) -> ReadImage:
     started = time.perf_counter()
-    data = _read(path, read)
-    fetched, worked = time.perf_counter(), time.thread_time()
-    outcome = data if isinstance(data, Rejected) else decode_image(data, size)
-    thumbnail = make_thumbnail(outcome.pixels) if isinstance(outcome, Decoded) else None
-    return LoadedImage(path, outcome, thumbnail, fetched - started, time.thread_time() - worked)
+    data = _read_or_reject(path, limit, read)
+    return ReadImage(data, time.perf_counter() - started)
 
 
-def _read(path: str, read: Reader) -> bytes | Rejected:
+def _read_or_reject(path: str, limit: int, read: Reader) -> bytes | Rejected:
     try:
-        return read(path)
+        return read(path, limit)
     except (FileNotFoundError, NotADirectoryError) as error:
         return Rejected(Status.MISSING, f"gone since it was listed: {_reason(error)}")
     except FileTooLargeError as error:
-        return Rejected(Status.TOO_LARGE, _reason(error))
+        if limit == MAX_ENCODED_BYTES:
+            return Rejected(Status.TOO_LARGE, _reason(error))
+        return Rejected(Status.UNREADABLE, f"it has grown since it was listed: {_reason(error)}")
     # ValueError: a NUL in a local path. Memory may be there the next time: the image is tried again.
     except (OSError, ValueError, MemoryError) as error:
         return Rejected(Status.UNREADABLE, _reason(error))

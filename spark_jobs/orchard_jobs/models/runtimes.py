@@ -4,6 +4,7 @@ import functools
 import os
 import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,11 +21,11 @@ Features = npt.NDArray[np.float32]
 
 
 class FeatureModel(Protocol):
-    """Computes features: (n, size, size, 3) RGB in 0..255 -> (n, features)."""
+    """Computes features: n times (size, size, 3) RGB in 0..255 -> (n, features)."""
 
     card: ModelCard
 
-    def features(self, pixels: Pixels) -> Features: ...
+    def features(self, pixels: Sequence[Pixels]) -> Features: ...
 
 
 @functools.cache
@@ -78,12 +79,12 @@ class OpenVinoModel:
         }
         self._compiled = core.compile_model(_accept_pixels(network, card, batch_size), "CPU", hints)
 
-    def features(self, pixels: Pixels) -> Features:
-        outputs = [
-            self._infer(pixels[start : start + self._batch_size])
-            for start in range(0, len(pixels), self._batch_size)
-        ]
-        return np.concatenate(outputs) if outputs else np.empty((0, self.card.features), np.float32)
+    def features(self, pixels: Sequence[Pixels]) -> Features:
+        found = np.empty((len(pixels), self.card.features), np.float32)
+        for start in range(0, len(pixels), self._batch_size):
+            batch = pixels[start : start + self._batch_size]
+            found[start : start + len(batch)] = self._infer(np.stack(batch))[: len(batch)]
+        return found
 
     def find_kernels(self) -> set[str]:
         """Return what its nodes are computed by, as OpenVINO calls it: ``brgconv_avx2_1x1_f32``."""
@@ -93,7 +94,7 @@ class OpenVinoModel:
     def _infer(self, pixels: Pixels) -> Features:
         missing = self._batch_size - len(pixels)
         padded = np.pad(pixels, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else pixels
-        result: Features = self._compiled(padded)[0][: len(pixels)].copy()
+        result: Features = self._compiled(padded)[0]
         return result
 
 
@@ -143,8 +144,8 @@ class TensorFlowModel:
             path.write_bytes(read_model_file(model_uri, card, path.name))
             self._model = keras.saving.load_model(path, compile=False, safe_mode=True)
 
-    def features(self, pixels: Pixels) -> Features:
+    def features(self, pixels: Sequence[Pixels]) -> Features:
         if len(pixels) == 0:
             return np.empty((0, self.card.features), np.float32)
-        scaled = pixels.astype(np.float32) / 127.5 - 1
+        scaled = np.stack(pixels).astype(np.float32) / 127.5 - 1
         return np.asarray(self._model(scaled, training=False), dtype=np.float32)

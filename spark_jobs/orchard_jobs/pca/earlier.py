@@ -1,106 +1,190 @@
-"""Which feature rows count after a run: its own, and those of earlier runs that it leaves as they are."""
+"""Which feature rows count after a run: its own, and those of earlier runs that it leaves as they are.
 
-from collections.abc import Callable
+A worker reads one file of features and keeps the rows that count. All that the driver knows of the rows is in
+which files they may be; lists of paths are read by the workers, and only as far as a file's own paths go.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce as fold
+from typing import Protocol
 
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F  # noqa: N812  (the field's own spelling)
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from orchard_jobs.contract import ReduceJob, Status
-from orchard_jobs.parquet import read_parquet
 from orchard_jobs.run_folder import RunFolder
+from orchard_jobs.tables.parquet import Part, find_parts, path_range, read_groups, read_part
 
-RUN_OF_FILE = r"([^/]+)/features/[^/]+$"
-IS_GOOD = f"status = '{Status.OK.value}'"
+
+class Selection(Protocol):
+    """Says which rows of a file count, by their paths."""
+
+    def __call__(self, paths: pa.ChunkedArray) -> pa.ChunkedArray: ...
+
+
+@dataclass(frozen=True)
+class KnownRows:
+    """Those of EARLIER_COLUMNS of one run, that stay or that leave.
+
+    Args:
+        earlier: Files of the list.
+        run: Name of the run's folder; None for whichever.
+        stays: Which of its rows.
+    """
+
+    earlier: tuple[Part, ...]
+    run: str | None
+    stays: bool
+
+    def __call__(self, paths: pa.ChunkedArray) -> pa.ChunkedArray:
+        found = pc.min_max(paths)
+        overlaps = _Overlaps(found["min"].as_py(), found["max"].as_py())
+        known = [self._paths(group) for part in self.earlier for group in _read_known(part, overlaps)]
+        return pc.is_in(paths, value_set=pa.concat_arrays(known) if known else pa.array([], pa.string()))
+
+    def _paths(self, group: pa.Table) -> pa.Array:
+        wanted = pc.and_(pc.equal(group["status"], Status.OK.value), pc.equal(group["stays"], self.stays))
+        if self.run is not None:
+            wanted = pc.and_(wanted, pc.equal(group["run"], self.run))
+        return group["path"].filter(wanted).combine_chunks()
+
+
+@dataclass(frozen=True)
+class RowsOfLast:
+    """By hand, without a list: of a path in several folders the last one's row counts.
+
+    Args:
+        later: Files of the folders after this one: a row whose path is in them does not count.
+        last: Files of the last folder: None for the rows that it leaves, else those that it replaces.
+    """
+
+    later: tuple[Part, ...]
+    last: tuple[Part, ...] | None = None
+
+    def __call__(self, paths: pa.ChunkedArray) -> pa.ChunkedArray:
+        is_left = pc.invert(_is_in(paths, self.later))
+        return is_left if self.last is None else pc.and_(is_left, _is_in(paths, self.last))
+
+
+@dataclass(frozen=True)
+class FeaturePart:
+    """A file of features, and which of its rows count.
+
+    Args:
+        part: The file.
+        selection: None for all rows that have features.
+    """
+
+    part: Part
+    selection: Selection | None = None
+
+    def read(self) -> pa.Table:
+        """Return ``path``, ``label`` and ``features`` of the rows that count, in the file's order."""
+        rows = read_part(self.part, ["path", "label", "status", "features"])
+        rows = rows.filter(pc.equal(rows["status"], Status.OK.value)).drop_columns("status")
+        if self.selection is None or not len(rows):
+            return rows
+        return rows.filter(self.selection(rows["path"]))
 
 
 @dataclass(frozen=True)
 class FeatureRows:
-    """Rows ``path, label, features`` whose status is ok.
+    """Where the rows are that count. Files that nobody reads need not be there.
 
     Args:
         new: Of this run.
-        find_staying: Returns those of earlier runs that counted before and still do; None for none.
-        find_leaving: Returns those of earlier runs that counted before and no longer do; None for none.
-            Folders that nobody asks for need not be there.
+        staying: Folders of earlier runs with rows that counted before and still do, and which these are.
+        leaving: Likewise, with rows that counted before and no longer do.
     """
 
-    new: DataFrame
-    find_staying: Callable[[], DataFrame | None] = lambda: None
-    find_leaving: Callable[[], DataFrame | None] = lambda: None
+    new: Sequence[FeaturePart]
+    staying: Sequence[tuple[str, Selection]] = ()
+    leaving: Sequence[tuple[str, Selection]] = ()
 
-    def find_counting(self) -> DataFrame:
-        """Return all rows that count after this run."""
-        staying = self.find_staying()
-        return self.new if staying is None else self.new.unionByName(staying)
+    def find_counting(self) -> list[FeaturePart]:
+        """Return the files of all rows that count after this run.
+
+        Raises:
+            OrchardError: where a folder is not there.
+        """
+        return [*self.new, *_parts_of(self.staying)]
+
+    def find_leaving(self) -> list[FeaturePart]:
+        """Return the files of the rows that counted before this run, and do not after it."""
+        return _parts_of(self.leaving)
 
 
-def find_rows(spark: SparkSession, job: ReduceJob) -> FeatureRows:
+def find_rows(job: ReduceJob) -> FeatureRows:
     """Find the rows in the feature folders of the job and of the runs beside its output.
 
     Raises:
         OrchardError: where a folder is not there.
     """
+    new = [FeaturePart(part) for part in find_parts(job.features[-1])]
     if job.earlier:
-        return _beside(spark, job.features[-1], job.earlier, RunFolder(job.output).uri.rpartition("/")[0])
-    if len(job.features) > 1:
-        return _one_after_the_other(spark, job.features)
-    return FeatureRows(_good(read_parquet(spark, *job.features)))
+        runs = RunFolder(job.output).uri.rpartition("/")[0]
+        known = tuple(find_parts(job.earlier))
+        pairs = sorted(_runs_of(known))
+        staying, leaving = (
+            [
+                (RunFolder(f"{runs}/{run}").features, KnownRows(known, run, stays))
+                for run, stays in pairs
+                if stays is wanted
+            ]
+            for wanted in (True, False)
+        )
+        return FeatureRows(new, staying, leaving)
+    return _one_after_the_other(new, job.features)
 
 
-def staying_components(spark: SparkSession, projected: str, earlier: str) -> DataFrame:
-    """Return the rows of the component folder ``projected`` that still count."""
-    staying = _known(spark, earlier).where("stays").select("path")
-    return read_parquet(spark, projected).join(staying, "path", "left_semi")
+def _one_after_the_other(new: Sequence[FeaturePart], features: tuple[str, ...]) -> FeatureRows:
+    folders = [tuple(find_parts(uri)) for uri in features]
+    last = folders[-1]
+    staying: list[tuple[str, Selection]] = []
+    leaving: list[tuple[str, Selection]] = []
+    for place, uri in enumerate(features[:-1]):
+        between = tuple(part for folder in folders[place + 1 : -1] for part in folder)
+        staying.append((uri, RowsOfLast((*between, *last))))
+        leaving.append((uri, RowsOfLast(between, last)))
+    return FeatureRows(new, staying, leaving)
 
 
-def _beside(spark: SparkSession, features: str, earlier: str, runs: str) -> FeatureRows:
-    """By the list of earlier rows, whose run folders are in the folder ``runs``."""
-    known = _known(spark, earlier)
-    pairs = known.select("run", "stays").distinct().collect()
-
-    def rows_that(stays: bool) -> DataFrame | None:
-        uris = [RunFolder(f"{runs}/{row['run']}").features for row in pairs if row["stays"] is stays]
-        if not uris:
-            return None
-        wanted = known.where(F.col("stays") == stays).select("path", "run")
-        # One scan: the plan of a union grows with the number of runs.
-        run = F.regexp_extract(F.col("_metadata.file_path"), RUN_OF_FILE, 1)
-        rows = read_parquet(spark, *sorted(uris)).withColumn("run", run)
-        return _good(rows.join(wanted, ["path", "run"], "left_semi"))
-
-    return FeatureRows(
-        _good(read_parquet(spark, features)), lambda: rows_that(True), lambda: rows_that(False)
-    )
+def _parts_of(folders: Iterable[tuple[str, Selection]]) -> list[FeaturePart]:
+    return [FeaturePart(part, selection) for uri, selection in folders for part in find_parts(uri)]
 
 
-def _one_after_the_other(spark: SparkSession, features: tuple[str, ...]) -> FeatureRows:
-    """By hand, without a list: of a path in several folders, the last one's row counts."""
-    rows = fold(
-        DataFrame.unionByName,
-        (
-            # By name: features of before there were thumbnails have a column less.
-            read_parquet(spark, uri)
-            .select("path", "label", "status", "features")
-            .withColumn("place", F.lit(place))
-            for place, uri in enumerate(features)
-        ),
-    )
-    is_new = F.col("place") == len(features) - 1
-    touched, before = rows.where(is_new).select("path"), rows.where(~is_new)
-    last = before.groupBy("path").agg(F.max("place").alias("place"))
-    known = before.join(last, ["path", "place"], "left_semi")
-    return FeatureRows(
-        _good(rows.where(is_new)),
-        lambda: _good(known.join(touched, "path", "left_anti")),
-        lambda: _good(known.join(touched, "path", "left_semi")),
-    )
+def _runs_of(earlier: Iterable[Part]) -> set[tuple[str, bool]]:
+    """Return the runs that the list names for rows with features, and whether they stay."""
+    found: set[tuple[str, bool]] = set()
+    for part in earlier:
+        for group in read_groups(part, ["run", "stays", "status"]):
+            good = group.filter(pc.equal(group["status"], Status.OK.value))
+            pairs = good.group_by(["run", "stays"], use_threads=False).aggregate([])
+            found |= set(zip(pairs["run"].to_pylist(), pairs["stays"].to_pylist(), strict=True))
+    return found
 
 
-def _known(spark: SparkSession, earlier: str) -> DataFrame:
-    return read_parquet(spark, earlier).where(IS_GOOD).select("path", "run", "stays")
+@dataclass(frozen=True)
+class _Overlaps:
+    """Says whether a row group may have paths from ``first`` to ``last``."""
+
+    first: str
+    last: str
+
+    def __call__(self, group: pq.RowGroupMetaData) -> bool:
+        found = path_range(group)
+        return found is None or (found[0] <= self.last and self.first <= found[1])
 
 
-def _good(rows: DataFrame) -> DataFrame:
-    return rows.where(IS_GOOD).select("path", "label", "features")
+def _read_known(part: Part, overlaps: _Overlaps) -> Iterator[pa.Table]:
+    return read_groups(part, ["path", "run", "stays", "status"], overlaps)
+
+
+def _is_in(paths: pa.ChunkedArray, parts: Iterable[Part]) -> pa.ChunkedArray:
+    found = pc.min_max(paths)
+    overlaps = _Overlaps(found["min"].as_py(), found["max"].as_py())
+    groups = [
+        group["path"].combine_chunks() for part in parts for group in read_groups(part, ["path"], overlaps)
+    ]
+    return pc.is_in(paths, value_set=pa.concat_arrays(groups) if groups else pa.array([], pa.string()))

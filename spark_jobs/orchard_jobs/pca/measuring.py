@@ -1,37 +1,38 @@
 """The statistics of the rows that count: of the run before, updated, or measured again from all features."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce as fold
 
-import pyarrow as pa
-from pyspark.sql import DataFrame
+import numpy as np
+from pyspark import SparkContext
 
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.pca.earlier import FeatureRows
-from orchard_jobs.pca.matrices import to_matrix
-from orchard_jobs.pca.statistics import Statistics
+from orchard_jobs.pca.earlier import FeaturePart, FeatureRows
+from orchard_jobs.pca.statistics import Matrix32, Statistics
+from orchard_jobs.spark_tasks import raising_errors_of_workers
 from orchard_jobs.storage import read_bytes
+from orchard_jobs.tables.matrices import to_matrix
 
-SCHEMA = "statistics binary"
 PARTS = 32  # of 10 MB each on the way to the driver
+ROWS_AT_ONCE = 8192  # 42 MB; measuring costs as much as 1,000 rows by itself
+BYTES_PER_TASK = 2**28  # of features: ten seconds of a core
 
 
-def update_statistics(rows: FeatureRows, before: Statistics) -> Statistics:
+def update_statistics(context: SparkContext, rows: FeatureRows, before: Statistics) -> Statistics:
     """Return the statistics of the rows that count, from those of the rows that counted before."""
-    added, leaving = measure(rows.new), rows.find_leaving()
-    removed = None if leaving is None else measure(leaving)
+    added, removed = measure(context, rows.new), measure(context, rows.find_leaving())
     total = before + added if added else before
     return total - removed if removed else total
 
 
-def measure_all(rows: FeatureRows) -> Statistics:
+def measure_all(context: SparkContext, rows: FeatureRows) -> Statistics:
     """Return the statistics of the rows that count: what ``update_statistics`` returns, to the last bit.
 
     Raises:
         OrchardError: where there is no such row.
     """
-    measured = measure(rows.find_counting())
+    measured = measure(context, rows.find_counting())
     if measured is None:
         raise OrchardError(
             "no image with features",
@@ -51,32 +52,61 @@ def read_statistics(uris: tuple[str, ...]) -> Statistics | None:
     return fold(Statistics.__add__, found) if found else None
 
 
-def measure(rows: DataFrame) -> Statistics | None:
-    """Return the statistics of good rows, or None where there is none: nobody knows their length then.
+def measure(context: SparkContext, parts: Sequence[FeaturePart]) -> Statistics | None:
+    """Return the statistics of the rows of ``parts``, or None where there is none: nobody knows their length.
 
-    Every core measures. On many, what they measured is added up on the executors first.
+    Every core measures. What many tasks measured is added up on the executors first.
     """
-    cores = rows.sparkSession.sparkContext.defaultParallelism
-    parts = rows.select("features").coalesce(max(cores, PARTS)).mapInArrow(_measure_batches, SCHEMA)
-    if cores > PARTS:
-        parts = parts.repartition(PARTS).mapInArrow(_add_batches, SCHEMA)
-    found = [Statistics.from_bytes(bytes(part["statistics"])) for part in parts.collect()]
-    return fold(Statistics.__add__, found) if found else None
+    if not parts:
+        return None
+    tasks = count_tasks(parts, context.defaultParallelism)
+    with raising_errors_of_workers():
+        measured = context.parallelize(parts, tasks).mapPartitions(_measure_parts)
+        if tasks > PARTS:
+            measured = measured.repartition(PARTS).mapPartitions(_sum_bytes)
+        found = measured.collect()
+    return fold(Statistics.__add__, map(Statistics.from_bytes, found)) if found else None
 
 
-def _measure_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    yield from _sum(Statistics.of(to_matrix(batch["features"])) for batch in batches if len(batch))
+def count_tasks(parts: Sequence[FeaturePart], cores: int) -> int:
+    """Return how many tasks measure: as many as there are cores, or more that are not too long."""
+    wanted = max(cores, sum(part.part.size for part in parts) // BYTES_PER_TASK)
+    return min(wanted, len(parts))
 
 
-def _add_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    parts = (part for batch in batches for part in batch["statistics"])
-    yield from _sum(Statistics.from_bytes(part.as_py()) for part in parts)
+def _measure_parts(parts: Iterable[FeaturePart]) -> Iterator[bytes]:
+    yield from _sum(Statistics.of(rows) for rows in _matrices(parts))
 
 
-def _sum(parts: Iterable[Statistics]) -> Iterator[pa.RecordBatch]:
-    """Yield one row, or none where there is no part. One part after the other: each has 10 MB."""
+def _matrices(parts: Iterable[FeaturePart]) -> Iterator[Matrix32]:
+    """Yield the features of the rows of all parts, about ROWS_AT_ONCE at a time."""
+    held: list[Matrix32] = []
+    for part in parts:
+        for batch in part.read().to_batches():
+            if len(batch):
+                held.append(to_matrix(batch["features"]))
+        if sum(map(len, held)) >= ROWS_AT_ONCE:
+            yield from _join(held)
+            held = []
+    yield from _join(held)
+
+
+def _join(held: list[Matrix32]) -> Iterator[Matrix32]:
+    """Yield them as one matrix; or each alone where they differ, so that what adds them up says how."""
+    if len({matrix.shape[1] for matrix in held}) == 1:
+        yield np.concatenate(held)
+    else:
+        yield from held
+
+
+def _sum_bytes(parts: Iterable[bytes]) -> Iterator[bytes]:
+    yield from _sum(map(Statistics.from_bytes, parts))
+
+
+def _sum(parts: Iterable[Statistics]) -> Iterator[bytes]:
+    """Yield the sum, or nothing where there is no part. One part after the other: each has 10 MB."""
     total: Statistics | None = None
     for part in parts:
         total = total + part if total else part
     if total:
-        yield pa.RecordBatch.from_pydict({"statistics": pa.array([total.to_bytes()], pa.binary())})
+        yield total.to_bytes()

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from orchard_jobs.errors import OrchardError
 
 Matrix = npt.NDArray[np.float64]
+Matrix32 = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
 FRACTION_BITS = 24

@@ -48,7 +48,7 @@ def test_two_worker_processes_compute_what_one_process_computes(
         _submit(job, master, code, tmp_path)
     for job in _jobs(images, model_uri, alone):
         with JobMetrics(job.NAME, RunFolder(f"file://{alone}").metrics(job.NAME)) as metrics:
-            JOBS[job.NAME][1](spark, job, metrics)
+            JOBS[job.NAME][1](spark.sparkContext, job, metrics)
     results = ("csv/features.csv", "csv/rejects.csv", "outcomes.parquet")
     names = (*results, "basis/basis.npz", "basis/basis.json", "statistics/statistics.npz")
     ours, theirs = ({name: (run / name).read_bytes() for name in names} for run in (on_cluster, alone))

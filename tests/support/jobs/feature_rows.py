@@ -1,4 +1,4 @@
-"""Feature rows by hand: what featurize would have written, and reduce run on it."""
+"""Feature rows by hand, as Spark wrote them for earlier versions: unsorted. And reduce run on them."""
 
 from pathlib import Path
 
@@ -7,9 +7,14 @@ from pyspark.sql import SparkSession
 
 from orchard_jobs import reduce
 from orchard_jobs.contract import COMPONENT_COLUMNS, ReduceJob, Status, label_of
-from orchard_jobs.featurize import FEATURES_SCHEMA
 from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.run_folder import RunFolder
+
+FEATURES_SCHEMA = (
+    "path string, label string, etag string, width int, height int, "
+    "status string, error string, features array<float>, thumbnail binary"
+)
+COMPONENTS_SCHEMA = "path string, label string, components array<double>, basis_id string"
 
 Rows = dict[str, np.ndarray | None]
 """Features by path; None where the image was rejected."""
@@ -50,7 +55,7 @@ def reduce_run(
 def reduce_job(spark: SparkSession, job: ReduceJob) -> tuple[Rows, dict[str, object]]:
     metrics = JobMetrics("reduce", RunFolder(job.output).metrics("reduce"))
     with metrics:
-        reduce.run(spark, job, metrics)
+        reduce.run(spark.sparkContext, job, metrics)
     written = spark.read.parquet(RunFolder(job.output).components)
     assert tuple(written.columns) == COMPONENT_COLUMNS
     rows = written.collect()

@@ -87,7 +87,7 @@ class Nights:
 def export_run(spark: SparkSession, folder: RunFolder, shards: int = 1) -> None:
     job = ExportJob((folder.components,), (folder.features,), folder.uri, shards)
     with JobMetrics("export", folder.metrics("export")) as metrics:
-        export.run(spark, job, metrics)
+        export.run(spark.sparkContext, job, metrics)
 
 
 def results(run: Path) -> dict[str, bytes]:

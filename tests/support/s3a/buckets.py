@@ -1,8 +1,6 @@
 """Objects in the buckets of the tests."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import boto3
 
@@ -34,12 +32,6 @@ def download(uri: str, folder: Path) -> None:
 def read(uri: str) -> bytes:
     bucket, key = bucket_and_key(uri)
     content: bytes = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-    return content
-
-
-def success_of(uri: str) -> dict[str, Any]:
-    """Return what the committer has to say of a folder of Parquet. Only S3A's own have anything to say."""
-    content: dict[str, Any] = json.loads(read(f"{uri}/_SUCCESS") or b'{"committer": "not of S3A"}')
     return content
 
 

@@ -13,8 +13,6 @@ def test_it_works_in_s3_and_nowhere_else(plain: Stack) -> None:
         "s3:DeleteObject",
         "s3:GetObject",
         "s3:ListBucket",
-        "s3:ListBucketMultipartUploads",
-        "s3:ListMultipartUploadParts",
         "s3:PutObject",
     }
 

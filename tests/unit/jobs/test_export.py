@@ -3,20 +3,21 @@
 import csv
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F  # noqa: N812
 
 from orchard_jobs import export
-from orchard_jobs.cli import _find_message
 from orchard_jobs.contract import OUTCOME_COLUMNS, REJECT_COLUMNS, ExportJob
 from orchard_jobs.csv_cells import escape_cell
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.featurize import FEATURES_SCHEMA
 from orchard_jobs.metrics import JobMetrics
-from orchard_jobs.reduce import COMPONENTS_SCHEMA
 from orchard_jobs.run_folder import RunFolder
+from orchard_jobs.storage import write_bytes
+from orchard_jobs.tables.parquet import Part, find_parts, to_parquet
+from orchard_jobs.tables.sorted_runs import EVERYTHING, PathRange, find_runs, merge_rows
+from tests.support.jobs.feature_rows import COMPONENTS_SCHEMA, FEATURES_SCHEMA
 
 NAMES = ["b/2.jpg", 'a/quote".jpg', "a/comma,.jpg", "a/new\nline.jpg", "a/ünï.jpg", "=cmd()/x.jpg", "a/1.jpg"]
 
@@ -37,7 +38,7 @@ def export_run(
         components=(folder.components,), features=(folder.features,), output=folder.uri, shards=shards
     )
     with JobMetrics("export", folder.metrics("export")) as metrics:
-        export.run(spark, job, metrics)
+        export.run(spark.sparkContext, job, metrics)
     return folder
 
 
@@ -97,10 +98,10 @@ def test_without_rejected_images_there_is_a_file_that_says_so_also_where_there_w
     spark: SparkSession, tmp_path: Path
 ) -> None:
     folder = export_run(spark, tmp_path)
-    none = spark.read.parquet(folder.features).where("status = 'never'")
-    columns = REJECT_COLUMNS
-    assert export.write_csv(none, folder.csv, ["rejects.csv"], columns, export.format_reject) == 0
-    assert read_csv(f"{folder.csv}/rejects.csv") == [list(columns)]
+    good = spark.read.parquet(folder.features).where("status = 'ok'")
+    good.write.parquet(f"{folder.uri}/good")
+    assert export.WriteOutcomes(folder, tuple(find_parts(f"{folder.uri}/good")))() == 0
+    assert read_csv(f"{folder.csv}/rejects.csv") == [list(REJECT_COLUMNS)]
 
 
 def test_rows_of_two_bases_never_share_a_csv(spark: SparkSession, tmp_path: Path) -> None:
@@ -111,26 +112,61 @@ def test_rows_of_two_bases_never_share_a_csv(spark: SparkSession, tmp_path: Path
 
 def test_two_rows_of_one_path_are_one_clear_error_and_no_file(spark: SparkSession, tmp_path: Path) -> None:
     twins = [("a.jpg", "", [1.0], "basis"), ("b.jpg", "", [1.0], "basis"), ("a.jpg", "", [2.0], "basis")]
-    rows = spark.createDataFrame(twins, COMPONENTS_SCHEMA).repartition(3)
-    with pytest.raises(Exception, match=r"two rows of 'a\.jpg': every image has one") as caught:
-        export.write_csv(rows, f"file://{tmp_path}", ["f.csv"], ["path"], export.format_components)
-    assert str(_find_message(str(caught.value))).startswith("two rows of 'a.jpg'")
-    assert not (tmp_path / "f.csv").exists()
+    spark.createDataFrame(twins, COMPONENTS_SCHEMA).repartition(3).write.parquet(f"file://{tmp_path}/rows")
+    runs = find_runs(find_parts(f"file://{tmp_path}/rows"))
+    with pytest.raises(OrchardError, match=r"two rows of 'a\.jpg': every image has one"):
+        export.WriteShard(f"file://{tmp_path}/csv/f.csv", ["path"], runs, PathRange())()
+    assert list((tmp_path / "csv").iterdir()) == []
 
 
-def test_rows_on_both_sides_of_a_piece_are_compared_too() -> None:
-    pieces = [[{"path": "a"}, {"path": "b"}], [{"path": "b"}]]
+def write_sorted(folder: Path, *files: list[str]) -> list[Part]:
+    """Files of paths, as the jobs write them."""
+    for place, paths in enumerate(files):
+        write_bytes(f"file://{folder}/part-{place}.parquet", to_parquet(pa.table({"path": paths})))
+    return find_parts(f"file://{folder}")
+
+
+def merged(parts: list[Part], where: PathRange = EVERYTHING) -> list[str]:
+    def to_rows(batch: pa.RecordBatch) -> list[tuple[str]]:
+        return [(path,) for path in batch["path"].to_pylist()]
+
+    return [path for (path,) in merge_rows(find_runs(parts), ["path"], to_rows, where)]
+
+
+def test_files_that_follow_each_other_and_files_that_do_not_are_merged_by_path(tmp_path: Path) -> None:
+    parts = write_sorted(tmp_path, ["a", "b"], ["c", "ü"], ["aa", "d"], ["苹", "\U0001f34e"])
+    assert merged(parts) == ["a", "aa", "b", "c", "d", "ü", "苹", "\U0001f34e"]
+
+
+def test_a_path_at_the_end_of_one_file_and_the_start_of_the_next_is_there_twice(tmp_path: Path) -> None:
     with pytest.raises(OrchardError, match="two rows of 'b'"):
-        list(export._refuse_twins(pieces))
+        merged(write_sorted(tmp_path, ["a", "b"], ["b", "c"]))
 
 
-def test_large_shards_are_cut_by_a_sample_of_paths_that_no_partition_changes(spark: SparkSession) -> None:
+def test_a_range_of_paths_has_those_from_its_first_up_to_its_end(tmp_path: Path) -> None:
+    parts = write_sorted(tmp_path, ["a", "b"], ["c", "d"], ["e"])
+    assert merged(parts, PathRange("b", "d")) == ["b", "c"]
+    assert merged(parts, PathRange(None, "c")) == ["a", "b"]
+    assert merged(parts, PathRange("c", "c")) == []
+
+
+def test_large_shards_are_cut_by_a_sample_of_paths_that_no_partition_changes(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    paths = sorted(f"p/{number * 7919 % 40_000}" for number in range(40_000))
     found = []
-    for partitions in (1, 5):
-        paths = spark.range(40_000).selectExpr("concat('p/', id * 7919 % 40000) as path")
-        shards = export.into_shards(paths.repartition(partitions), 4)
-        sizes = shards.groupBy(F.spark_partition_id().alias("shard")).agg(F.count("*"), F.min("path"))
-        found.append(sorted(tuple(row) for row in sizes.collect()))
+    for files in (1, 5):
+        parts = write_sorted(tmp_path / str(files), *(paths[place::files] for place in range(files)))
+        ranges = export.cut(spark.sparkContext, parts, 4)
+        shards = [merged(parts, a_range) for a_range in ranges]
+        assert [path for shard in shards for path in shard] == paths
+        found.append(shards)
     assert found[0] == found[1]
-    assert [shard for shard, *_ in found[0]] == [0, 1, 2, 3]
-    assert all(9_000 < size < 11_000 for _, size, _ in found[0])
+    assert all(9_000 < len(shard) < 11_000 for shard in found[0])
+
+
+def test_a_shard_that_nothing_falls_into_is_a_file_with_a_header(spark: SparkSession, tmp_path: Path) -> None:
+    folder = export_run(spark, tmp_path, shards=20)
+    rows = [read_csv(f"{folder.csv}/{name}") for name in export.shard_names(20)]
+    assert {row[0][0] for row in rows} == {"path"}
+    assert sum(len(row) - 1 for row in rows) == len(NAMES)

@@ -4,25 +4,28 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
 from orchard_jobs import featurize
-from orchard_jobs.contract import FEATURE_COLUMNS, FeaturizeJob, Status
+from orchard_jobs.contract import FEATURE_COLUMNS, THUMBNAILS, FeaturizeJob, Status, hash_path
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.images.decode import decode_image
-from orchard_jobs.images.manifest import list_images
+from orchard_jobs.images.manifest import Manifest, cut, write_listing
 from orchard_jobs.images.thumbnail import make_thumbnail
-from orchard_jobs.metrics import JobMetrics, Seconds
+from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.models.runtimes import load_model
 from orchard_jobs.run_folder import RunFolder
+from orchard_jobs.storage import write_bytes
+from orchard_jobs.tables.parquet import to_parquet
 from tests.support.bad_images import IGNORED, VANISHING, write_folder
 
 
 def run(spark: SparkSession, job: FeaturizeJob) -> list[dict[str, object]]:
     folder = RunFolder(job.output)
     with JobMetrics(job.NAME, folder.metrics(job.NAME)) as metrics:
-        featurize.run(spark, job, metrics)
+        featurize.run(spark.sparkContext, job, metrics)
     return [row.asDict() for row in spark.read.parquet(folder.features).orderBy("path").collect()]
 
 
@@ -42,7 +45,7 @@ def bad_rows(
     """Every bad image through the whole job, one of them removed between listing and reading."""
     root, _ = bad_folder
     output = f"file://{tmp_path_factory.mktemp('run')}"
-    list_images(spark, f"file://{root}").write.parquet(RunFolder(output).manifest)
+    write_listing(f"file://{root}", RunFolder(output).manifest)
     (root / VANISHING).unlink()
     job = FeaturizeJob(
         images=f"file://{root}",
@@ -152,31 +155,100 @@ def test_a_second_run_into_the_same_folder_replaces_the_first(
 
 
 @pytest.mark.parametrize(
-    ("images", "cores", "tasks"), [(1, 4, 1), (3, 4, 3), (300, 2, 2), (10332, 2, 12), (10**6, 16, 992)]
+    ("images", "tasks"), [(1, 1), (3, 3), (300, 8), (3000, 40), (10332, 40), (10**6, 1008)]
 )
-def test_tasks_follow_images_and_cores(images: int, cores: int, tasks: int) -> None:
-    assert featurize.count_partitions(images, cores) == tasks
+def test_the_manifest_is_cut_into_ranges_of_about_the_same_number_of_images(images: int, tasks: int) -> None:
+    bounds = cut(np.full(images, 5_000))
+    assert len(bounds) - 1 == tasks
+    assert (bounds[0], bounds[-1]) == (0, images)
+    assert np.ptp(np.diff(bounds)) <= 1
 
 
-def test_features_are_the_same_bits_however_the_manifest_is_partitioned(
+def test_a_photograph_counts_as_many_small_images_when_the_manifest_is_cut() -> None:
+    bounds = cut(np.array([5_000] * 900 + [5_000_000] * 100))
+    counts = np.diff(bounds)
+    assert counts[-1] < counts[0] / 5
+    assert bounds[-1] == 1000
+
+
+def test_where_the_manifest_is_cut_changes_no_row(
     spark: SparkSession, model_uri: str, bad_folder: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:
-    """So a task that is retried, or runs on an executor with other neighbours, changes nothing."""
+    """So it does not matter which images an executor reads one after the other."""
     images = f"file://{bad_folder[0]}"
-    manifest = list_images(spark, images).orderBy("path").limit(40).cache()
+    write_listing(images, f"file://{tmp_path}/manifest.parquet")
+    whole = Manifest.read(f"file://{tmp_path}/manifest.parquet")
     found = []
-    job, context = FeaturizeJob(images=images, model=model_uri, output=""), spark.sparkContext
-    for partitions in (1, 3, 7):
-        rows = featurize.featurize(
-            manifest.repartition(partitions),
-            job,
-            partitions=partitions,
-            done=context.accumulator(0),
-            seconds=Seconds.accumulator(context),
-        )
-        found.append({row["path"]: row.asDict() for row in rows.collect()})
-    assert len(found[0]) == 40
+    for bounds in ((0, whole.total), (0, 5, 6, whole.total), whole.bounds):
+        job = FeaturizeJob(images=images, model=model_uri, output=f"file://{tmp_path}/{len(bounds)}")
+        context = spark.sparkContext
+        featurize.featurize(context, job, Manifest(whole.part, bounds), context.accumulator(0))
+        rows = spark.read.parquet(RunFolder(job.output).features).orderBy("path").collect()
+        found.append([row.asDict() for row in rows])
+    assert len(found[0]) == whole.total
     assert found[0] == found[1] == found[2]
+
+
+def test_a_manifest_that_is_not_sorted_is_one_clear_error(tmp_path: Path) -> None:
+    uri = f"file://{tmp_path}/manifest.parquet"
+    write_bytes(uri, to_parquet(pa.table({"path": ["b", "a"], "size": [1, 1]})))
+    with pytest.raises(OrchardError, match="its rows are sorted by path"):
+        Manifest.read(uri)
+
+
+def test_a_late_attempt_at_a_range_changes_nothing_and_counts_what_is_there(
+    spark: SparkSession, model_uri: str, bad_folder: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    """An executor that was given up for lost writes after the one that took its place."""
+    images = tmp_path / "images" / "a"
+    images.mkdir(parents=True)
+    for name in ("1.jpg", "2.jpg"):
+        shutil.copy(bad_folder[0] / "odd" / "plain.jpg", images / name)
+    job = FeaturizeJob(images=f"file://{tmp_path}/images", model=model_uri, output=f"file://{tmp_path}/run")
+    before = run(spark, job)
+    files = {path: path.read_bytes() for path in (tmp_path / "run" / "features").iterdir()}
+    (images / "2.jpg").write_bytes(b"")  # the late one sees another image
+    context = spark.sparkContext
+    counts = featurize.featurize(
+        context, job, Manifest.read(RunFolder(job.output).manifest), context.accumulator(0)
+    )
+    assert counts.by_status["ok"] == len(before) == 2
+    assert {path: path.read_bytes() for path in (tmp_path / "run" / "features").iterdir()} == files
+
+
+def test_a_file_of_something_else_among_the_features_fails_the_job(
+    spark: SparkSession,
+    model_uri: str,
+    bad_folder: tuple[Path, dict[str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "images").mkdir()
+    shutil.copy(bad_folder[0] / "odd" / "plain.jpg", tmp_path / "images" / "1.jpg")
+    job = FeaturizeJob(images=f"file://{tmp_path}/images", model=model_uri, output=f"file://{tmp_path}/run")
+    run(spark, job)
+    foreign = tmp_path / "run" / "features" / "part-of-another-run.parquet"
+    shutil.copy(next((tmp_path / "run" / "features").iterdir()), foreign)
+    monkeypatch.setattr(featurize, "delete_folder", lambda uri: None)
+    with pytest.raises(OrchardError, match="2 files of features with 1 rows in"):
+        run(spark, job)
+
+
+def test_of_many_images_those_with_the_lowest_hashes_have_a_thumbnail(
+    spark: SparkSession, model_uri: str, bad_folder: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    images = tmp_path / "images" / "a"
+    images.mkdir(parents=True)
+    for number in range(40):
+        shutil.copy(bad_folder[0] / "odd" / "plain.jpg", images / f"{number}.jpg")
+    listed = 3 * THUMBNAILS
+    job = FeaturizeJob(
+        images=f"file://{tmp_path}/images", model=model_uri, output=f"file://{tmp_path}/run", listed=listed
+    )
+    rows = run(spark, job)
+    shown = {row["path"] for row in rows if row["thumbnail"]}
+    assert shown == {row["path"] for row in rows if hash_path(str(row["path"])) < 2**64 // 3}
+    assert 3 < len(shown) < 25
 
 
 def test_an_image_has_the_same_bits_at_any_place_of_any_batch(model_uri: str) -> None:

@@ -19,7 +19,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("orchard_jobs.contract", "orchard_jobs.run_folder", "orchard_jobs.csv_cells"),
     # The jobs, on nodes.
     ("orchard_jobs.storage", "orchard_jobs.kernels"),
-    ("orchard_jobs.parquet", "orchard_jobs.metrics", "orchard_jobs.event_log"),
+    ("orchard_jobs.metrics", "orchard_jobs.event_log", "orchard_jobs.spark_tasks"),
+    ("orchard_jobs.tables",),
     ("orchard_jobs.images", "orchard_jobs.models", "orchard_jobs.pca"),
     ("orchard_jobs.featurize", "orchard_jobs.reduce", "orchard_jobs.export"),
     ("orchard_jobs.cli",),

@@ -1,22 +1,22 @@
 """Which rows a report shows where it cannot show all. Pure.
 
 A row is chosen by the hash of its path, so that a report made again, or of the next run, shows the same
-images again, and neither order nor names of the rows matter.
+images again, and neither order nor names of the rows matter. Those with the lowest hashes have thumbnails.
 """
 
 from collections.abc import Sequence
-from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
+
+from orchard_jobs.contract import hash_path
 
 Counts = npt.NDArray[np.int64]
 
 
 def hash_paths(paths: Sequence[str]) -> npt.NDArray[np.uint64]:
     """Return 64 bits for each path."""
-    digests = (blake2b(path.encode(), digest_size=8).digest() for path in paths)
-    return np.frombuffer(b"".join(digests), dtype="<u8")
+    return np.fromiter(map(hash_path, paths), np.uint64, len(paths))
 
 
 def share_out(counts: Counts, limit: int) -> Counts:

@@ -14,7 +14,7 @@ import threading
 import traceback
 
 # All of it from there: it says with how many threads NumPy starts, before pyspark loads it.
-from orchard_jobs.cli import SparkSession, main
+from orchard_jobs.cli import SparkContext, main
 
 ONE_AT_A_TIME = threading.Lock()
 
@@ -32,7 +32,7 @@ class Step(socketserver.StreamRequestHandler):
             thread.start()
             while thread.is_alive():
                 if self._client_is_gone():
-                    SparkSession.builder.getOrCreate().sparkContext.cancelJobGroup(group)
+                    SparkContext.getOrCreate().cancelJobGroup(group)
                 thread.join(0.05)
         if not self._client_is_gone():
             self.wfile.write(
@@ -40,7 +40,7 @@ class Step(socketserver.StreamRequestHandler):
             )
 
     def _run(self, job: list[str], group: str) -> None:
-        SparkSession.builder.getOrCreate().sparkContext.setJobGroup(group, job[0], interruptOnCancel=True)
+        SparkContext.getOrCreate().setJobGroup(group, job[0], interruptOnCancel=True)
         self.output = io.StringIO()
         with contextlib.redirect_stdout(self.output), contextlib.redirect_stderr(self.output):
             try:
@@ -59,7 +59,7 @@ class Server(socketserver.ThreadingUnixStreamServer):
 
 
 if __name__ == "__main__":
-    SparkSession.builder.getOrCreate()
-    SparkSession.stop = lambda self: None  # a job ends its Spark: this one outlives it
+    SparkContext.getOrCreate()
+    SparkContext.stop = lambda self: None  # a job ends its Spark: this one outlives it
     with Server(sys.argv[1], Step) as server:
         server.serve_forever()

@@ -103,15 +103,6 @@ def test_the_whole_request() -> None:
                     "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1",
                     "spark.executor.cores": "4",
                     "spark.executor.instances": "5",
-                    "spark.hadoop.mapreduce.outputcommitter.factory.scheme.s3": (
-                        "org.apache.hadoop.fs.s3a.commit.S3ACommitterFactory"
-                    ),
-                    "spark.hadoop.mapreduce.outputcommitter.factory.scheme.s3a": (
-                        "org.apache.hadoop.fs.s3a.commit.S3ACommitterFactory"
-                    ),
-                    "spark.hadoop.fs.s3a.committer.name": "magicv2",
-                    "spark.hadoop.fs.s3a.committer.magic.enabled": "true",
-                    "spark.hadoop.fs.s3a.committer.magic.track.commits.in.memory.enabled": "true",
                     "spark.eventLog.enabled": "true",
                     "spark.eventLog.dir": "s3://lake/logs/spark-events",
                     "spark.eventLog.rolling.enabled": "true",

@@ -79,17 +79,18 @@ def test_of_fewer_labels_than_places_the_outermost_images_fill_up(lake: ReportLa
     assert values == sorted(values)
 
 
-def test_ends_are_of_all_images_and_candidates_that_are_passed_over_cost_nothing(
+def test_ends_are_those_of_the_sample_in_batches_of_any_size(
     lake: ReportLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With batches smaller than the candidates, and these fewer than the images."""
+    """An image that the map does not show has no thumbnail to show, either."""
     lake.publish("first", FIRST)
     whole = read_facts(lake.storage, lake.lake, "first").extremes
     monkeypatch.setattr(rows, "ROWS_AT_ONCE", 7)
     assert read_facts(lake.storage, lake.lake, "first").extremes == whole
-    monkeypatch.setattr(survey, "CANDIDATES", 5)
-    (first, *_) = read_facts(lake.storage, lake.lake, "first").extremes
-    assert first.high[0] == whole[0].high[0]
+    few = survey.survey(lake.storage, lake.lake.run("first").components, ends=6, limit=30)
+    lowest = sorted(few.sample.paths, key=lambda path: FIRST[path][0])
+    assert few.lows[0][0][0] == lowest[0]
+    assert {path for ends in (*few.lows, *few.highs) for path, _ in ends} <= set(few.sample.paths)
 
 
 def test_of_many_images_a_sample_is_looked_at_in_which_small_labels_are(lake: ReportLake) -> None:

@@ -1,0 +1,148 @@
+"""Parquet files and folders of them, read and written by pyarrow at any URI of ``storage``.
+
+A file appears whole or not at all, under a name that depends on nothing but what is in it: so a task that is
+retried, or is late, changes nothing. Readers may be Spark, pandas, DuckDB or Athena.
+
+Everything is read by the thread that asks. A thread of Arrow's own may be the last to let go of the Python
+object that it has read from, and aborts a process that ends: https://github.com/apache/arrow/issues/34314.
+"""
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from orchard_jobs.errors import OrchardError
+from orchard_jobs.storage import file_size, list_folder, open_file
+
+SUFFIX = ".parquet"
+ROWS_PER_GROUP = 10_000
+"""What is read at once at most."""
+
+
+@dataclass(frozen=True, order=True)
+class Part:
+    """One Parquet file: its URI, and its size in bytes."""
+
+    uri: str
+    size: int
+
+
+def find_parts(*uris: str) -> list[Part]:
+    """Return the Parquet files at URIs of files or folders: one URI after the other, by name in each.
+
+    Raises:
+        OrchardError: where there is none at one of them.
+    """
+    return [part for uri in uris for part in _find_parts(uri)]
+
+
+def _find_parts(uri: str) -> list[Part]:
+    size = file_size(uri)
+    if size is not None:
+        return [Part(uri, size)]
+    try:
+        found = sorted(
+            Part(f"{uri}/{file.path}", file.size) for file in list_folder(uri) if _is_data(file.path)
+        )
+    except OrchardError:
+        found = []
+    if not found:
+        raise OrchardError(
+            f"no Parquet at {uri}",
+            rule="it is what an earlier job, or the listing, wrote",
+            remedy="check the URI, and that the job before succeeded",
+        )
+    return found
+
+
+def _is_data(path: str) -> bool:
+    """Like Spark: what begins with a dot or an underscore is no data."""
+    return path.endswith(SUFFIX) and not any(name.startswith((".", "_")) for name in path.split("/"))
+
+
+def open_parquet(part: Part) -> pq.ParquetFile:
+    """Open one file.
+
+    Raises:
+        OrchardError: where it is no Parquet.
+        OSError: where it cannot be read.
+    """
+    try:
+        return pq.ParquetFile(open_file(part.uri, part.size), pre_buffer=False)
+    except pa.ArrowInvalid as error:
+        raise OrchardError(
+            f"{part.uri} ({str(error).splitlines()[0]})",
+            rule="it must be a whole Parquet file",
+            remedy="run the job that wrote it again",
+        ) from error
+
+
+def read_part(part: Part, columns: Sequence[str]) -> pa.Table:
+    """Read columns of one file.
+
+    Raises:
+        OrchardError: where it is no Parquet, or lacks one of them.
+    """
+    return _open_with(part, columns).read(list(columns), use_threads=False)
+
+
+def read_groups(
+    part: Part, columns: Sequence[str], is_wanted: Callable[[pq.RowGroupMetaData], bool] = lambda _: True
+) -> Iterator[pa.Table]:
+    """Yield columns of one file, a row group at a time, of those that ``is_wanted`` by their metadata."""
+    file = _open_with(part, columns)
+    for place in range(file.num_row_groups):
+        if is_wanted(file.metadata.row_group(place)):
+            yield file.read_row_group(place, list(columns), use_threads=False)
+
+
+def _open_with(part: Part, columns: Sequence[str]) -> pq.ParquetFile:
+    file = open_parquet(part)
+    missing = [name for name in columns if name not in file.schema_arrow.names]
+    if missing:
+        raise OrchardError(
+            f"{part.uri} without the columns {' and '.join(missing)}",
+            rule="it must be a file that the job before wrote",
+            remedy="check the URI",
+        )
+    return file
+
+
+def path_range(group: pq.RowGroupMetaData) -> tuple[str, str] | None:
+    """Return the first and the last ``path`` of a row group; None where its metadata do not tell."""
+    for place in range(group.num_columns):
+        column = group.column(place)
+        if column.path_in_schema == "path":
+            found = column.statistics
+            return (found.min, found.max) if found is not None and found.has_min_max else None
+    return None
+
+
+def to_parquet(table: pa.Table, plain: Sequence[str] = ()) -> bytes:
+    """Return one file of rows that are sorted by path, which it says of itself.
+
+    Args:
+        plain: Columns that never repeat: dictionaries and statistics would cost time and say nothing.
+    """
+    others = [name for name in table.column_names if name not in plain]
+    by_path = pq.SortingColumn(table.column_names.index("path"))
+    buffer = io.BytesIO()
+    pq.write_table(
+        table,
+        buffer,
+        compression="zstd",
+        use_dictionary=others,
+        write_statistics=others,
+        row_group_size=ROWS_PER_GROUP,
+        sorting_columns=[by_path],
+    )
+    return buffer.getvalue()
+
+
+def sort_by_path(table: pa.Table) -> pa.Table:
+    """Return the rows by path: by its bytes in UTF-8, as S3 lists and as Python compares."""
+    return table.take(pc.sort_indices(table["path"]))
