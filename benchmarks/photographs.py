@@ -183,13 +183,13 @@ def _work(share: Share, begin: Any, results: Any) -> None:
     """As a worker of featurize does: decode some images, then infer them one by one."""
     model = load_model(share.model, Runtime.OPENVINO, Precision.FLOAT32, 1)
     size = model.card.image_size
-    model.features(np.zeros((1, size, size, 3), np.uint8))
+    model.features([np.zeros((size, size, 3), np.uint8)])
     begin.wait(timeout=PATIENCE)
     started = time.perf_counter()
     decoded = [decode_image(path.read_bytes(), size, share.decoding) for path in share.photographs]
     between = time.perf_counter()
     pixels = [image.pixels for image in decoded if isinstance(image, Decoded)]
-    features = np.concatenate([model.features(one[np.newaxis]) for one in pixels])
+    features = model.features(pixels)
     ended, count = time.perf_counter(), len(pixels)
     results.put(Work(count / (ended - started), (between - started) / count, _peak_memory(), features))
 

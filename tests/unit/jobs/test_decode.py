@@ -202,9 +202,9 @@ def decoded_scaled(data: bytes) -> Decoded:
 
 @pytest.mark.parametrize(
     ("size", "read"),
-    [((1792, 1792), (896, 896)), ((4000, 3000), (2000, 1500)), ((6000, 4000), (1500, 1000))],
+    [((2688, 2688), (1344, 1344)), ((4000, 3000), (2000, 1500)), ((6000, 4000), (3000, 2000))],
 )
-def test_a_scaled_photograph_keeps_four_times_the_models_size_at_least(
+def test_a_scaled_photograph_keeps_six_times_the_models_size_at_least(
     monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], read: tuple[int, int]
 ) -> None:
     loaded: list[tuple[int, int]] = []
@@ -250,17 +250,17 @@ def test_an_odd_image_has_its_colours_scaled_too(monkeypatch: pytest.MonkeyPatch
 def test_a_scaled_photograph_is_turned_upright(orientation: int) -> None:
     exif = Image.Exif()
     exif[make.ORIENTATION] = orientation
-    data = photograph((2400, 1800), exif=exif)
+    data = photograph((3600, 2700), exif=exif)
 
     scaled = decoded_scaled(data)
 
     assert np.abs(scaled.pixels.astype(int) - decoded(data).pixels).mean() < 0.5
-    assert (scaled.width, scaled.height) == (2400, 1800)
+    assert (scaled.width, scaled.height) == (3600, 2700)
 
 
 @pytest.mark.parametrize("decoding", Decoding)
 def test_a_photograph_that_is_cut_off_is_corrupt_scaled_or_not(decoding: Decoding) -> None:
-    whole = photograph((2400, 1800))
+    whole = photograph((3600, 2700))
 
     outcome = decode_image(whole[: len(whole) // 2], decoding=decoding)
 
@@ -269,11 +269,11 @@ def test_a_photograph_that_is_cut_off_is_corrupt_scaled_or_not(decoding: Decodin
 
 
 def test_scaling_raises_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decode, "MAX_PIXELS", 2400 * 1800 - 1)
+    monkeypatch.setattr(decode, "MAX_PIXELS", 3600 * 2700 - 1)
 
-    outcome = decode_image(photograph((2400, 1800)), decoding=Decoding.SCALED)
+    outcome = decode_image(photograph((3600, 2700)), decoding=Decoding.SCALED)
 
-    assert outcome == Rejected(Status.TOO_LARGE, "2400 x 1800 takes 4320000 pixels; the limit is 4319999")
+    assert outcome == Rejected(Status.TOO_LARGE, "3600 x 2700 takes 9720000 pixels; the limit is 9719999")
 
 
 def test_twelve_bits_in_a_tiff_are_scaled_from_twelve() -> None:
