@@ -66,20 +66,19 @@ def make_archive(environ: Mapping[str, str], folder: Path = FOLDER) -> bool:
     staged = path.with_suffix(f".{os.getpid()}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        is_made = _run_application(environ, f"{TOLERANT} {_quoted('-XX:ArchiveClassesAtExit', staged)}")
-        if not is_made:
+        if not _run_application(environ, f"{TOLERANT} {_quoted('-XX:ArchiveClassesAtExit', staged)}"):
             staged.unlink(missing_ok=True)
         staged.touch()
         staged.replace(path)
         for other in folder.iterdir():  # archives of other versions, and what killed runs left
             if other != path:
                 other.unlink(missing_ok=True)
-    except OSError:  # a full disk, a folder of somebody else's: no driver needs an archive
-        return bool(driver_options(environ, folder))
+    except OSError:
+        pass  # a full disk, a folder of somebody else's
     finally:
         with suppress(OSError):
             staged.unlink(missing_ok=True)
-    return is_made
+    return bool(driver_options(environ, folder))
 
 
 def _run_application(environ: Mapping[str, str], options: str) -> bool:
