@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from local_spark.class_archive import driver_options
 from local_spark.node import CODE, NODE_ENV, ROOT
 
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "JAVA_HOME", "SSL_CERT_FILE")
@@ -78,6 +79,11 @@ class AirflowEnv:
             "ORCHARD_LOG_TIMEOUT": "10",
             "ORCHARD_DRIVER_MEMORY": "2g",
         }
+
+
+def emr_options() -> list[str]:
+    """Return the options of the local EMR on which Airflow's steps run."""
+    return [f"--driver-java-options={driver_options(os.environ)}"]
 
 
 def serving_at(port: int) -> dict[str, str]:

@@ -9,10 +9,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bootstrap import package
-from local_airflow.airflow_env import AirflowEnv
+from local_airflow.airflow_env import AirflowEnv, emr_options
 from local_airflow.summary import ClusterSeen, summarize
 from local_airflow.watch import Watch, read_json
 from local_emr.launcher import EmrDidNotStartError, running_emr
@@ -87,7 +86,7 @@ def run_demo(request: Request) -> bool:
 def _running_emr(home: Path, port: int) -> Iterator[str]:
     log = home / "emr.log"
     try:
-        with running_emr(NODE_PYTHON, home / "emr", port=port, log_file=log) as emr_url:
+        with running_emr(NODE_PYTHON, home / "emr", port, log, emr_options()) as emr_url:
             yield emr_url
     except EmrDidNotStartError as error:
         raise OrchardError(
@@ -97,28 +96,27 @@ def _running_emr(home: Path, port: int) -> Iterator[str]:
 
 def run_dag(environment: dict[str, str], log: Path, watch: Watch) -> bool:
     """Run the DAG in a process of its own, watching it; say whether it succeeded."""
-    airflow = [sys.executable, "-m", "airflow"]
-    with log.open("wb") as output:
-        io: dict[str, Any] = {
-            "env": environment,
-            "stdin": subprocess.DEVNULL,
-            "stdout": output,
-            "stderr": output,
-        }
-        if subprocess.run([*airflow, "db", "migrate"], check=False, **io).returncode:
-            return False
-        command = [*airflow, "dags", "test", DAG_ID]
-        with subprocess.Popen(command, start_new_session=True, **io) as process:
-            try:
-                while process.poll() is None:
-                    watch.look()
-                    _wait(process, LOOK_INTERVAL)
-            except BaseException:
-                signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not stop the cleaning up
-                stop_session(process)
-                raise
-            watch.look()
-            return process.returncode == 0
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            [sys.executable, "-m", "local_airflow.dag_run", DAG_ID],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            while process.poll() is None:
+                watch.look()
+                _wait(process, LOOK_INTERVAL)
+        except BaseException:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not stop the cleaning up
+            stop_session(process)
+            raise
+        watch.look()
+        return process.returncode == 0
 
 
 def report_outcome(lake: Path, watch: Watch, model: Model, *, succeeded: bool, log: Path) -> bool:

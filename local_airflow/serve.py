@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from local_airflow.airflow_env import AirflowEnv, serving_at
+from local_airflow.airflow_env import AirflowEnv, emr_options, serving_at
 from local_emr.launcher import running_emr
 from local_spark.node import NODE_PYTHON
 from local_spark.processes import stop_session
@@ -78,7 +78,8 @@ def main(argument: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     with ExitStack() as running:
-        emr = running_emr(NODE_PYTHON, home / "emr", port=serving.emr_port, log_file=home / "emr.log")
+        log = home / "emr.log"
+        emr = running_emr(NODE_PYTHON, home / "emr", serving.emr_port, log, emr_options())
         environment = serving.environment(running.enter_context(emr))
         subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=environment, check=True)
         started = [running.enter_context(_component(name, home, environment)) for name in COMPONENTS]

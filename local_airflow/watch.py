@@ -6,11 +6,11 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 STEPS = ("featurize", "reduce", "export")
@@ -35,7 +35,12 @@ class Watch:
 
     def __post_init__(self) -> None:
         self._before = self._folders()
-        self._emr = boto3.client(
+
+    @cached_property
+    def _emr(self) -> Any:
+        import boto3  # noqa: PLC0415 - takes half a second, in which Airflow starts
+
+        return boto3.client(
             "emr",
             endpoint_url=self.emr_url,
             region_name="us-east-1",

@@ -81,6 +81,7 @@ def _settings(options: argparse.Namespace, work_dir: Path) -> Settings:
         host_names=(*Settings.host_names, *options.answer_to),
         spark_master=options.spark_master,
         spark_defaults=options.spark_defaults,
+        driver_java_options=options.driver_java_options,
         cores=options.cores or os.cpu_count() or 1,
         provisioning_seconds=options.provisioning_seconds,
         stop_grace_seconds=options.stop_grace_seconds,
@@ -145,6 +146,12 @@ def _add_node_options(add: Callable[..., object]) -> None:
         type=Path,
         metavar="FILE",
         help="a spark-defaults.conf of the node's own; a cluster's properties count before it",
+    )
+    add(
+        "--driver-java-options",
+        default="",
+        metavar="OPTIONS",
+        help="of every driver that spark-submit starts, beside a cluster's own: an archive of classes, say",
     )
     add(
         "--pass-env",

@@ -37,6 +37,8 @@ class Settings:
     """Items in one page of a List… action."""
     spark_defaults: Path | None = None
     """Spark properties that the node has of its own, as EMR's release has; a cluster's count before them."""
+    driver_java_options: str = ""
+    """Java options of every driver that spark-submit starts, beside a cluster's own."""
     container_logs: tuple[Path, ...] = ()
     """Folders in which YARN's NodeManagers keep the logs of containers."""
     pass_env: tuple[str, ...] = ()

@@ -6,10 +6,9 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Self
 
-from local_spark.class_archive import ClassArchive
+from local_spark.class_archive import driver_options
 from local_spark.node import CODE, NODE_ENV
 from local_spark.processes import find_error, stop_session
 from orchard.lake.event_logs import event_log_conf
@@ -41,15 +40,6 @@ class Spark:
         memory = spark_sizes(settings.fleet, settings.spark).driver_memory
         return cls(master, memory, event_log_conf(settings.places.logs))
 
-    @cached_property
-    def classes(self) -> ClassArchive:
-        """What its driver starts with."""
-        return ClassArchive.of_environment(self._environment())
-
-    def keep_classes(self) -> None:
-        """Keep the classes that a driver has loaded, for those to come."""
-        self.classes.make(lambda options: self._command([], "classes", options), self._environment())
-
     def submit(self, jobs: Sequence[Job], slug: str, look: Callable[[], str]) -> None:
         """Run jobs of the run ``slug`` as one application, to its end. What ends this ends the application.
 
@@ -59,9 +49,9 @@ class Spark:
         Raises:
             OrchardError: the last word of the job that failed.
         """
-        with tempfile.TemporaryFile() as output, self.classes.for_driver() as driver_options:
+        with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
-                self._command(jobs, slug, driver_options),
+                self._command(jobs, slug),
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -80,11 +70,11 @@ class Spark:
                 output.seek(0)
                 raise _failure(at_work, output.read().decode(errors="replace"))
 
-    def _command(self, jobs: Sequence[Job], slug: str, driver_options: str) -> list[str]:
+    def _command(self, jobs: Sequence[Job], slug: str) -> list[str]:
         return [
             *(str(NODE_ENV / "bin" / "spark-submit"), "--master", self.master),
             *("--driver-memory", self.driver_memory, "--conf", "spark.ui.enabled=false"),
-            *("--conf", f"spark.driver.extraJavaOptions={JAVA_OPTIONS} {driver_options}"),
+            *("--conf", f"spark.driver.extraJavaOptions={JAVA_OPTIONS}"),
             *("--conf", f"spark.executor.extraJavaOptions={JAVA_OPTIONS}"),
             *(part for key, value in self.conf.items() for part in ("--conf", f"{key}={value}")),
             *("--name", f"orchard {slug}", "--py-files", str(CODE / "orchard_jobs.zip")),
@@ -95,7 +85,13 @@ class Spark:
         """Return the caller's own, credentials and all, but for the path of Airflow's side."""
         kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         loopback = {"SPARK_LOCAL_IP": "127.0.0.1"} if self.master.startswith("local") else {}
-        return {**kept, **loopback, "PYSPARK_PYTHON": str(NODE_ENV / "bin" / "python")}
+        options = f"{os.environ.get('SPARK_SUBMIT_OPTS', '')} {driver_options(os.environ)}".strip()
+        return {
+            **kept,
+            **loopback,
+            "PYSPARK_PYTHON": str(NODE_ENV / "bin" / "python"),
+            "SPARK_SUBMIT_OPTS": options,
+        }
 
 
 def _failure(job: str, output: str) -> OrchardError:

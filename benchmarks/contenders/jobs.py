@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import Cost, run_watched
-from local_spark.class_archive import ClassArchive
+from local_spark.class_archive import driver_options
 from orchard_jobs.contract import JAVA_OPTIONS, ExportJob, FeaturizeJob, Job, Precision, ReduceJob
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,15 +65,10 @@ def run_three_jobs(place: Place, images: Path, model: Path, precision: Precision
 def run_application(place: Place, images: Path, model: Path, precision: Precision) -> dict[str, JobRun]:
     """Images to CSV, as ``orchard run`` has the three jobs in one application; return what it did.
 
-    Every run of it but the first one of a machine has an archive of Spark's classes, and so has this one.
+    It starts with the archive of Spark's classes that `make setup` has made.
     """
-    jobs, classes = _three_jobs(place, images, model, precision), ClassArchive.of_environment(os.environ)
-    if not classes.path.exists():
-        with classes.for_driver() as options:
-            _submit_jobs(place, "first-application", jobs, {}, options)
-        classes.make(lambda options: _command(place, _of_jobs([], options)), _environment())
-    with classes.for_driver() as options:
-        cost = _submit_jobs(place, "application", jobs, {}, options)
+    jobs = _three_jobs(place, images, model, precision)
+    cost = _submit_jobs(place, "application", jobs, {}, driver_options(os.environ))
     reports = [_read_report(place, job) for job in jobs]
     phases = {name: seconds for report in reports for name, seconds in report["phases"].items()}
     return {"application": JobRun(cost, {"seconds": sum(r["seconds"] for r in reports), "phases": phases})}

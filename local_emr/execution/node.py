@@ -24,6 +24,7 @@ from local_emr.execution.spark_conf import (
     read_properties,
     render_properties,
 )
+from local_emr.execution.spark_submit import names_properties
 from local_emr.settings import Settings
 
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -54,12 +55,14 @@ class Node:
         self.folder = cluster.folder
         self.temporary = self.folder / "tmp"
         self.conf_dir = self.folder / "conf"
+        self.spark_defaults = self.conf_dir / "spark-defaults.conf"
         self.marker = _build_marker(cluster.cluster_id)
         self.capabilities = Capabilities(
             own_python=bool(cluster.request.get("BootstrapActions")), yarn=cluster.settings.has_yarn
         )
         self.notes: list[str] = []
         """What was changed in the cluster's spark-defaults."""
+        self._spark_home: Path | None = None
 
     def prepare(self) -> None:
         """Make the folders and write spark-defaults.conf."""
@@ -72,7 +75,7 @@ class Node:
         # Of a key that is there twice, the last counts.
         content = f"{own.read_text(encoding='utf-8')}\n" if own else ""
         content += render_properties(defaults)
-        (self.conf_dir / "spark-defaults.conf").write_text(content, encoding="utf-8")
+        self.spark_defaults.write_text(content, encoding="utf-8")
 
     def remove(self) -> None:
         """Nothing of the cluster stays on the disk; its logs are under LogUri."""
@@ -96,8 +99,23 @@ class Node:
         for name in PYTHON_VARIABLES:
             if name in exports and not self.capabilities.own_python and shutil.which(exports[name]) is None:
                 del exports[name]  # a path of EMR's nodes: the node's own Python stands in
-        spark_home = find_spark_home(self._settings.node_python)
-        return environment | ({"SPARK_HOME": str(spark_home)} if spark_home else {}) | exports
+        if options := self._settings.driver_java_options:
+            environment["SPARK_SUBMIT_OPTS"] = options
+        # Once found it stays; before that, a bootstrap action or a step may install it.
+        self._spark_home = self._spark_home or find_spark_home(self._settings.node_python)
+        return environment | ({"SPARK_HOME": str(self._spark_home)} if self._spark_home else {}) | exports
+
+    def spark_submit(self, program: str, arguments: list[str]) -> tuple[list[str], dict[str, str]]:
+        """The command of a spark-submit step, and its environment: the defaults as a file, not in a folder.
+
+        Spark puts its configuration folder on the class path, and Java takes no archive of classes beside a
+        folder with a file in it. A folder that does not exist is left out of what Java compares.
+        """
+        environment = self.step_environment()
+        if names_properties(arguments) or environment["SPARK_CONF_DIR"] != str(self.conf_dir):
+            return [program, *arguments], environment
+        command = [program, "--properties-file", str(self.spark_defaults), *arguments]
+        return command, environment | {"SPARK_CONF_DIR": str(self.folder / "no-conf")}
 
     def missing_pythons(self) -> list[str]:
         """Settings, as `name=path`, that name a Python which no bootstrap action has made."""

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from local_emr.execution.spark_conf import NO_CAPABILITIES, Adapted, Capabilities, adapt_property
 
-_FLAGS = frozenset({"--verbose", "-v", "--supervise", "--help", "-h", "--version", "--usage-error"})
+_FLAGS = frozenset(
+    {"--verbose", "-v", "--supervise", "--help", "-h", "--version", "--usage-error", "--load-spark-defaults"}
+)
 _PROPERTY_OF_OPTION = {
     "--master": "spark.master",
     "--deploy-mode": "spark.submit.deployMode",
@@ -31,6 +33,12 @@ def adapt_arguments(
         adapted += kept
         notes += [note] if note else []
     return adapted + list(arguments[end:]), notes
+
+
+def names_properties(arguments: Sequence[str]) -> bool:
+    """Whether an option says which properties count, so that the cluster's defaults alone do not."""
+    names = {option[0].partition("=")[0] for option in _options(arguments)}
+    return not names.isdisjoint(("--properties-file", "--load-spark-defaults"))
 
 
 def _options(arguments: Sequence[str]) -> Iterator[tuple[str, ...]]:

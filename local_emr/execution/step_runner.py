@@ -51,7 +51,7 @@ def _run_logged(cluster: Cluster, node: Node, step: Step) -> tuple[int, Failure 
 
 
 def _run_command_runner(cluster: Cluster, node: Node, step: Step, log: LogFolder) -> int:
-    command = _resolve_command(node, step, log)
+    command, environment = _resolve_command(node, step, log)
     folder = node.folder / "steps" / step.step_id
     folder.mkdir(parents=True, exist_ok=True)
     log.note(f"startExec {shlex.join(command)}")
@@ -65,9 +65,7 @@ def _run_command_runner(cluster: Cluster, node: Node, step: Step, log: LogFolder
 
     marker = Marker("LOCAL_EMR_STEP", step.step_id)
     # Swept as YARN would: the containers of an application do not outlive it.
-    code = run_command(
-        Command(command, folder, node.step_environment(), log.output, marker), stop, sweep=True
-    )
+    code = run_command(Command(command, folder, environment, log.output, marker), stop, sweep=True)
     took = time.monotonic() - started
     log.note(
         f"Step {'succeeded' if code == 0 else 'failed'} with exitCode {code} and took {took:.1f} seconds"
@@ -75,8 +73,8 @@ def _run_command_runner(cluster: Cluster, node: Node, step: Step, log: LogFolder
     return code
 
 
-def _resolve_command(node: Node, step: Step, log: LogFolder) -> list[str]:
-    """The program and its arguments. Never a shell's business: an argument is an argument."""
+def _resolve_command(node: Node, step: Step, log: LogFolder) -> tuple[list[str], dict[str, str]]:
+    """The command and its environment. Never a shell's business: an argument is an argument."""
     jar_step = step.config["HadoopJarStep"]
     arguments = jar_step.get("Args", [])
     if jar_step["Jar"] != "command-runner.jar":
@@ -89,7 +87,7 @@ def _resolve_command(node: Node, step: Step, log: LogFolder) -> list[str]:
             f"Cannot run program {arguments[0]!r}: not in the node's Python environment nor in PATH"
         )
     if arguments[0] != "spark-submit":
-        return [program, *arguments[1:]]
+        return [program, *arguments[1:]], node.step_environment()
     if missing := node.missing_pythons():
         raise CannotRunError(
             f"{', '.join(missing)}: there is no such program on the node. The cluster's bootstrap actions "
@@ -98,4 +96,4 @@ def _resolve_command(node: Node, step: Step, log: LogFolder) -> list[str]:
     adapted, notes = adapt_arguments(arguments[1:], node.capabilities)
     for note in (*node.notes, *notes):
         log.note(note)
-    return [program, *adapted]
+    return node.spark_submit(program, adapted)

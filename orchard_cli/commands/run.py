@@ -66,6 +66,3 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
         published = open_lake(lake)
         summary = published.read(published.find(LATEST))
     print_runs([summary], as_json=as_json)
-    if terminal.is_terminal and spark.classes.can_be_made:
-        with terminal.status("keeping Spark's classes once, so that runs start sooner; Ctrl-C does no harm"):
-            spark.keep_classes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from local_emr.execution.node import find_spark_home
+from local_emr.settings import Settings
 from tests.support.local_emr_client import bash_step, node_python, wait_for_step
 from tests.support.polling import wait_for
 
@@ -34,14 +36,22 @@ def work(rows):
 
 total = sum(spark.range(10).repartition(2).rdd.mapPartitions(work).collect())
 conf = spark.sparkContext.getConf()
+property = spark._jvm.java.lang.System.getProperty
 (out / "result.json").write_text(json.dumps({
     "total": total,
     "master": spark.sparkContext.master,
     "asked": conf.get("spark.orchard.asked"),
     "python": sys.executable,
     "local_dir": conf.get("spark.local.dir"),
+    "option": property("local.emr.option"),
+    "folders": [path for path in property("java.class.path").split(":") if Path(path).is_dir()],
 }))
 """
+
+
+@pytest.fixture(scope="module")
+def local_emr_settings(local_emr_settings: Settings) -> Settings:
+    return replace(local_emr_settings, driver_java_options='"-Dlocal.emr.option=a b"')
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -78,7 +88,23 @@ def test_spark_submit_runs_in_local_mode_on_the_nodes_python(
         "asked": "a b",
         "python": str(node_python()),
         "local_dir": str(work_dir / cluster_id / "tmp"),
+        "option": "a b",
+        "folders": [],  # beside one with a file in it Java takes no archive of classes
     }
+
+
+def test_a_step_that_brings_its_own_properties_gets_none_of_the_clusters(
+    emr: Any, run: Run, job: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.conf"
+    own.write_text("spark.master local[2]\nspark.ui.enabled false\n")
+    step = spark_step(job, str(tmp_path), "fast")
+    step["HadoopJarStep"]["Args"][1:1] = ["--properties-file", str(own)]
+    cluster_id = run(Steps=[step])
+    step_id = emr.list_steps(ClusterId=cluster_id)["Steps"][0]["Id"]
+    wait_for_step(emr, cluster_id, step_id, "COMPLETED")
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert (result["master"], result["local_dir"], result["option"]) == ("local[2]", None, "a b")
 
 
 def test_cancelling_a_spark_step_ends_the_python_workers_inside_a_udf(

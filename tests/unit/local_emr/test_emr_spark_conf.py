@@ -20,7 +20,7 @@ from local_emr.execution.spark_conf import (
     read_properties,
     render_properties,
 )
-from local_emr.execution.spark_submit import adapt_arguments
+from local_emr.execution.spark_submit import adapt_arguments, names_properties
 
 MACHINE = f"{psutil.virtual_memory().total >> 20}m"
 
@@ -116,6 +116,22 @@ def test_where_there_is_yarn_what_needs_it_is_kept() -> None:
 @given(st.lists(st.text()))
 def test_arguments_of_an_application_are_never_touched(arguments: list[str]) -> None:
     assert adapt_arguments(["run.py", *arguments]) == (["run.py", *arguments], [])
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--properties-file", "own.conf"], True),
+        (["--verbose", "--properties-file=own.conf"], True),
+        (["--load-spark-defaults", "--name", "x"], True),
+        (["--name", "--properties-file"], False),
+        ([], False),
+    ],
+)
+def test_the_properties_that_a_step_names_are_seen_among_its_options_alone(
+    options: list[str], expected: bool
+) -> None:
+    assert names_properties([*options, "run.py", "--properties-file", "the application's"]) is expected
 
 
 def test_classifications_are_found_and_later_ones_win() -> None:
