@@ -111,7 +111,7 @@ def run_notebook(place: Place, **arguments: object) -> tuple[Cost, Mapping[str, 
     Raises:
         CommandError: when it fails.
     """
-    script = str(ROOT / "benchmarks" / "notebook_pipeline.py")
+    script = str(ROOT / "benchmarks" / "contenders" / "notebook_pipeline.py")
     given = [f"--{name}={value}" for name, value in arguments.items()]
     cost = _submit(place, "notebook", [script, *given, f"--output={place.folder}"], {})
     return cost, json.loads((place.folder / "timings.json").read_bytes())
