@@ -131,7 +131,7 @@ def run(request: Request) -> None:
     for number in range(1, request.rounds + 1):
         print(f"round {number} of {request.rounds}", flush=True)
         started = time.perf_counter()
-        measured.append(_measure(request, bench, Bench.ROUND))
+        measured.append(measure_node() | _measure(request, bench, Bench.ROUND))
         seconds.append(round(time.perf_counter() - started, 1))
         print(f"  the round took {seconds[-1]:.0f} s; it has {MOST_SECONDS}", flush=True)
         _write(request, bench, measured, seconds)
@@ -195,7 +195,7 @@ def _local(uri: str) -> Path:
 
 def _measure(request: Request, bench: Bench, parts: Sequence[str]) -> Round:
     """Run those of ``parts`` that were asked for, in their order."""
-    measured = measure_node()
+    measured: dict[str, float] = {}
     for part in parts:
         if part in request.parts:
             measured |= bench.run(part)
