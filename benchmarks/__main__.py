@@ -131,7 +131,7 @@ def run(request: Request) -> None:
     for number in range(1, request.rounds + 1):
         print(f"round {number} of {request.rounds}", flush=True)
         started = time.perf_counter()
-        measured.append(measure_node() | _measure(request, bench, Bench.ROUND))
+        measured.append({**measure_node(), **_measure(request, bench, Bench.ROUND)})
         seconds.append(round(time.perf_counter() - started, 1))
         print(f"  the round took {seconds[-1]:.0f} s; it has {MOST_SECONDS}", flush=True)
         _write(request, bench, measured, seconds)

@@ -87,11 +87,11 @@ class Bench:
     busy: dict[str, float] = field(default_factory=dict)
 
     ROUND: ClassVar[tuple[str, ...]] = (
-        "pipelines", "features", "components", "further", "rows", "stores", "demo",
+        "pipelines", "features", "components", "further", "stores", "demo",
     )  # fmt: skip
     """Parts of every round."""
 
-    ONCE: ClassVar[tuple[str, ...]] = ("refit", "sizing")
+    ONCE: ClassVar[tuple[str, ...]] = ("rows", "refit", "sizing")
     """Parts that are measured once, after the rounds: they are too long for a round."""
 
     def run(self, part: str) -> Measured:
@@ -188,7 +188,8 @@ class Bench:
 
     def compare_rows(self) -> Measured:
         """On ROWS drawn rows: reduce and ``ml.PCA``."""
-        features, place = self._drawn_rows(), self._place("reduce-rows")
+        features = draw_rows(self._features_of_many(), ROWS, self._place("rows").folder)
+        place = self._place("reduce-rows")
         with self._say(f"reduce, {ROWS:,} rows"):
             reduced = run_job(place, ReduceJob((f"file://{features}",), place.uri, components=COMPONENTS))
         with self._say(f"ml.PCA, {ROWS:,} rows"):
@@ -269,13 +270,6 @@ class Bench:
         if not (place.folder / "reports" / "featurize.json").exists():
             self._featurize(self._place("many"), self.images.many)
         return place.folder / "features"
-
-    def _drawn_rows(self) -> Path:
-        """The same in every round: drawn in the first one."""
-        folder = self.folder / "rows"
-        if not folder.exists():
-            return draw_rows(self._features_of_many(), ROWS, self._place("rows").folder)
-        return folder / "features"
 
     def _featurize(self, place: Place, images: Path) -> JobRun:
         with self._say(f"featurize, {images.name} images"):
