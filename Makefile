@@ -19,7 +19,7 @@ BUILD := build
 export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS MODEL N MANY ROUNDS PARTS RESULTS
 export BUCKET REVISION REGION DRY_RUN RUN IMAGE ALL CONFIRM
 
-.PHONY: help demo up down model test test-all test-jobs test-units test-one-run test-integration test-local-emr test-cluster test-system test-faults test-s3a s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-peers bench-photographs bench-sizing lint format lock package setup clean preflight-%
+.PHONY: help demo up down model test test-all test-jobs test-units test-one-run test-integration test-local-emr test-cluster test-system test-faults test-s3a s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-photographs bench-sizing bench-docs lint format lock package setup clean preflight-%
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-17s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,25 +102,29 @@ bench-listing: setup ## Time and memory of the search for new images, without a 
 		$(AIRFLOW_ENV)/bin/python -m benchmarks.listing
 
 BENCH := PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks $${IMAGES:+"--images=$$IMAGES"} $${WEIGHTS:+"--weights=$$WEIGHTS"} \
-	$${MODEL:+"--model=$$MODEL"} $${N:+"--count=$$N"} $${MANY:+"--many=$$MANY"} $${ROUNDS:+"--rounds=$$ROUNDS"}
+	$${MODEL:+"--model=$$MODEL"} $${N:+"--count=$$N"} $${MANY:+"--many=$$MANY"} $${ROUNDS:+"--rounds=$$ROUNDS"} $${PARTS:+"--parts=$$PARTS"} \
+	$(if $(filter 0,$(PEERS)),--no-peers)
+WITH_PEERS := $(if $(filter 0,$(PEERS)),,$(PEERS_ENV)/.ready)
 
-bench: setup ## Orchard, the notebook pipeline and the bare runtime, interleaved [N=3000] [MANY=10000] [ROUNDS=3] [IMAGES=dir] [WEIGHTS=file|MODEL=dir]
-	@$(BENCH) $${RESULTS:+"--results=$$RESULTS"} $${PARTS:+"--parts=$$PARTS"}
+bench: setup $(WITH_PEERS) ## Orchard, the notebook pipeline, Daft, Ray Data, the bare runtime [PEERS=0] [N=3000] [MANY=10000] [ROUNDS=3] [IMAGES=dir] [WEIGHTS=file|MODEL=dir]
+	@$(BENCH) $${RESULTS:+"--results=$$RESULTS"}
 
-bench-check: setup ## Measure again, and say which ratio moved by more than 15 % [as for bench]
+bench-check: setup $(WITH_PEERS) ## Measure again, and say which ratio moved by more than 15 % [as for bench]
 	@mkdir -p .orchard/benchmarks
-	@$(BENCH) --results=.orchard/benchmarks/results.json $${PARTS:+"--parts=$$PARTS"}
+	@$(BENCH) --results=.orchard/benchmarks/results.json
 	@PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks.check benchmarks/results.json .orchard/benchmarks/results.json
 
-bench-peers: setup $(PEERS_ENV)/.ready ## featurize, Daft and Ray Data, interleaved [as for bench]
-	@$(BENCH) "--results=$${RESULTS:-benchmarks/results-peers.json}" --parts=peers
+BENCH_TABLES := PYTHONPATH=dags:spark_jobs $(NODE_ENV)/bin/python -m benchmarks.tables benchmarks/results.json
 
 bench-photographs: setup ## Photographs of 1 to 24 megapixels, decoded exactly and scaled [N=12] [ROUNDS=3] [IMAGES=dir] [WEIGHTS=file|MODEL=dir]
 	@PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks.photographs $${IMAGES:+"--images=$$IMAGES"} \
 		$${WEIGHTS:+"--weights=$$WEIGHTS"} $${MODEL:+"--model=$$MODEL"} $${N:+"--count=$$N"} $${ROUNDS:+"--rounds=$$ROUNDS"}
 
 bench-sizing: setup ## Hours and dollars on clusters, estimated from benchmarks/results.json
-	@PYTHONPATH=dags:spark_jobs $(NODE_ENV)/bin/python -m benchmarks.sizing benchmarks/results.json
+	@$(BENCH_TABLES)
+
+bench-docs: setup ## Write the tables of docs/performance.md from benchmarks/results.json
+	@$(BENCH_TABLES) docs/performance.md
 
 lint: setup-tests ## Ruff and mypy
 	$(AIRFLOW_ENV)/bin/ruff check .

@@ -1,11 +1,13 @@
-"""``make bench``: Orchard, the notebook pipeline and the bare runtime, interleaved; a table and results.json.
+"""``make bench``: Orchard, the notebook pipeline, the peers and the bare runtime; a table and results.json.
 
 Everything is a ratio of two sides of the same round. Absolute seconds are in ``measures``, to see where the
 time goes; on a shared machine they say nothing from one day to the next.
 """
 
 import json
+import shutil
 import sys
+import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,18 +15,21 @@ from pathlib import Path
 from typing import Any, Self
 
 from benchmarks.agreement import DisagreementError
-from benchmarks.contenders.bare_runtime import Limit
-from benchmarks.figures import Round, medians, summarize, to_table
-from benchmarks.machine import describe_machine, has_fast_bfloat16, load_average, measure_node
+from benchmarks.contenders.bare_runtime import BareRuntime
+from benchmarks.contenders.jobs import PEERS_PYTHON
+from benchmarks.figures import Round, find_further_image, find_numbers, medians, summarize, to_table
+from benchmarks.machine import describe_machine, has_fast_bfloat16, measure_node
 from benchmarks.pictures import (
     NotEnoughImagesError,
+    choose,
     copy_images,
     draw_images,
+    find_images,
     load_pixels,
     usable_cores,
 )
 from benchmarks.processes import CommandError
-from benchmarks.sides import Bench
+from benchmarks.sides import Bench, Folders
 from local_spark.model import provide_model
 from orchard_jobs.contract import Precision
 from orchard_jobs.errors import OrchardError
@@ -33,12 +38,15 @@ from orchard_jobs.models.model_card import read_card
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".orchard" / "benchmarks"
 COMMITTED = ROOT / "benchmarks" / "results.json"
-PIXELS = 128  # prepared for the limit
-LIMIT_IMAGES = 2000
+PEERS = ("daft", "ray")
+PIXELS = 128  # prepared for the bare runtime
+BARE_IMAGES = 2000
 FEW = 2000
-PARTS = "pipelines limit reduce refit stores sizing"  # the peers need an environment of their own
+DEMO_IMAGES = 300
+MOST_SECONDS = 600  # of a round
 QUICK = 1000  # below it, MANY is N, and QUICK_PARTS are all: a look at whether everything works
-QUICK_PARTS = "pipelines limit"
+QUICK_PARTS = ("pipelines", "features")
+ALL_PARTS = (*Bench.ROUND, *Bench.ONCE)
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,7 @@ class Request:
     many: int
     rounds: int
     parts: tuple[str, ...]
+    has_peers: bool
     results: Path
 
     @classmethod
@@ -68,7 +77,8 @@ class Request:
         parser.add_argument("--count", default="3000", help="images of the small night")
         parser.add_argument("--many", help="images of the large one")
         parser.add_argument("--rounds", default="3")
-        parser.add_argument("--parts", help=f"some of: {' '.join(Bench.PARTS)}")
+        parser.add_argument("--parts", help=f"some of: {' '.join(ALL_PARTS)}")
+        parser.add_argument("--no-peers", action="store_true", help="without Daft and Ray Data")
         parser.add_argument("--results", type=_to_path, default=COMMITTED, help="file to write")
         given = parser.parse_args(arguments)
         count = _to_count("--count", given.count)
@@ -79,7 +89,8 @@ class Request:
             count=count,
             many=_to_count("--many", given.many or str(10_000 if count >= QUICK else count)),
             rounds=_to_count("--rounds", given.rounds),
-            parts=_to_parts(given.parts or (PARTS if count >= QUICK else QUICK_PARTS)),
+            parts=_to_parts(given.parts) if given.parts else (ALL_PARTS if count >= QUICK else QUICK_PARTS),
+            has_peers=not given.no_peers,
             results=given.results,
         )
 
@@ -92,8 +103,8 @@ def _to_count(option: str, given: str) -> int:
 
 def _to_parts(given: str) -> tuple[str, ...]:
     parts = tuple(given.split())
-    if not parts or not set(parts) <= set(Bench.PARTS):
-        rule = f"the parts are {' '.join(Bench.PARTS)}"
+    if not parts or not set(parts) <= set(ALL_PARTS):
+        rule = f"the parts are {' '.join(ALL_PARTS)}"
         raise OrchardError(f"--parts={given}", rule=rule, remedy="name some of them")
     return parts
 
@@ -115,58 +126,93 @@ def main() -> int:
 def run(request: Request) -> None:
     """Measure round after round, and write the results after each: an end before time loses one round."""
     bench = _prepare(request)
-    rounds: list[Round] = []
+    measured: list[Round] = []
+    seconds: list[float] = []
     for number in range(1, request.rounds + 1):
-        print(f"round {number} of {request.rounds}, load {load_average()}", flush=True)
-        measured: dict[str, float] = measure_node()
-        for part in request.parts:
-            measured |= bench.run(part)
-        rounds.append(measured)
-        _write(request, bench, rounds)
-    print(f"\n{to_table(summarize(rounds))}\n\nresults: {request.results}")
+        print(f"round {number} of {request.rounds}", flush=True)
+        started = time.perf_counter()
+        measured.append({**measure_node(), **_measure(request, bench, Bench.ROUND)})
+        seconds.append(round(time.perf_counter() - started, 1))
+        print(f"  the round took {seconds[-1]:.0f} s; it has {MOST_SECONDS}", flush=True)
+        _write(request, bench, measured, seconds)
+    if set(request.parts) & set(Bench.ONCE):
+        print("once", flush=True)
+        measured.append(_measure(request, bench, Bench.ONCE))
+        _write(request, bench, measured, seconds)
+    print(f"\n{_table_of(request.results)}\n\nresults: {request.results}")
+
+
+def _table_of(results: Path) -> str:
+    content = json.loads(results.read_bytes())
+    return to_table(content["figures"], find_numbers(content))
 
 
 def _prepare(request: Request) -> Bench:
-    cores, most = usable_cores(), max(request.count, request.many)
+    """Make all that no side is to be charged for."""
+    if request.has_peers and "features" in request.parts and not PEERS_PYTHON.exists():
+        raise OrchardError(
+            "no environment of Daft and Ray Data",
+            rule="`make bench` makes it in .venv-peers",
+            remedy="run make, or leave the peers out: PEERS=0",
+        )
+    cores = usable_cores()
     model = request.model or _local(provide_model(request.weights, STATE).uri)
     read_card(f"file://{model}")  # before anything is measured with it
-    source = request.images or draw_images(STATE / "drawn", most)
+    source = request.images or draw_images(STATE / "drawn", max(request.count, request.many, DEMO_IMAGES))
     print(f"{cores} cores; {request.count} and {request.many} images", flush=True)
-    images = copy_images(source, request.count, STATE / "images")
-    pixels = load_pixels(images, PIXELS)
-    precisions = [Precision.FLOAT32, *([Precision.BFLOAT16] if has_fast_bfloat16() else [])]
-    limits = {
-        precision: Limit(model, precision, pixels, cores, min(LIMIT_IMAGES, request.many))
-        for precision in precisions
-    }
-    for precision, limit in limits.items():
-        print(f"the limit, {precision}: {limit.batch_size} images per inference are fastest", flush=True)
-    return Bench(
-        folder=STATE / "round",
+    folder = STATE / "round"
+    shutil.rmtree(folder, ignore_errors=True)
+    many = copy_images(source, request.many, STATE / "many")
+    files = find_images(many)
+    bench = Bench(
+        folder=folder,
         cores=cores,
         model=model,
-        images=images,
-        many=copy_images(source, request.many, STATE / "many"),
-        few=copy_images(source, FEW, STATE / "few") if request.many >= 2 * FEW else None,
-        limits=limits,
+        weights=request.weights,
+        images=Folders(
+            images=copy_images(source, request.count, STATE / "images"),
+            many=many,
+            few=copy_images(source, FEW, STATE / "few") if request.many >= 2 * FEW else None,
+            demo=copy_images(source, DEMO_IMAGES, STATE / "demo") if "demo" in request.parts else None,
+        ),
+        bare=BareRuntime(
+            model, load_pixels(many, PIXELS), choose(files, min(BARE_IMAGES, len(files))), cores
+        ),
+        peers=PEERS if request.has_peers else (),
+        precisions=[Precision.FLOAT32, *([Precision.BFLOAT16] if has_fast_bfloat16() else [])],
     )
+    if "features" in request.parts:
+        print(f"bare runtime: {bench.bare.batch_size} images per inference are fastest", flush=True)
+    if "demo" in request.parts:
+        print("make demo, once beforehand: the first one on a machine makes what it keeps", flush=True)
+        bench.measure_demo()
+    return bench
 
 
 def _local(uri: str) -> Path:
     return Path(uri.removeprefix("file://"))
 
 
-def _write(request: Request, bench: Bench, rounds: list[Round]) -> None:
+def _measure(request: Request, bench: Bench, parts: Sequence[str]) -> Round:
+    """Run those of ``parts`` that were asked for, in their order."""
+    measured: dict[str, float] = {}
+    for part in parts:
+        if part in request.parts:
+            measured |= bench.run(part)
+    return measured | find_further_image(measured, request.count, request.many)
+
+
+def _write(request: Request, bench: Bench, measured: Sequence[Round], seconds: Sequence[float]) -> None:
     content: dict[str, Any] = {
         "machine": describe_machine(bench.cores),
         "images": request.count,
         "many": request.many,
-        "few": FEW if bench.few else request.count,
-        "rounds": len(rounds),
-        "load": load_average(),
-        "batch sizes of the limit": {name: limit.batch_size for name, limit in bench.limits.items()},
-        "figures": summarize(rounds),
-        "measures": medians(rounds),
+        "few": FEW if bench.images.few else request.count,
+        "rounds": len(seconds),
+        "seconds of the rounds": seconds,
+        "cores busy before a side, at most": bench.busy,
+        "figures": summarize(measured),
+        "measures": medians(measured),
     }
     request.results.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 

@@ -1,7 +1,4 @@
-"""Two runs for reduce alone: one whose rows are known, and one with new rows that has the list of them.
-
-Both are in folders beside each other, as in a lake, so that a refit works as it does night after night.
-"""
+"""Feature rows without images, drawn: for ``ml.PCA`` and reduce, and for a refit, where 10,000 are few."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,15 +8,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchard_jobs.contract import EARLIER_COLUMNS, Status
-from orchard_jobs.tables.matrices import to_lists, to_matrix
 
 KNOWN_SHARE = 0.99  # of the rows, for the refit
 NOISE = 0.05  # beside features of 0 to 6: no row twice
 ROWS_PER_GROUP = 2048
 
 
+def draw_rows(features: Path, count: int, folder: Path) -> Path:
+    """Write ``count`` rows as a feature folder in ``folder``, and return it."""
+    _write_rows(_draw(pq.read_table(features), 0, count), folder / "features")
+    return folder / "features"
+
+
 def draw_runs(features: Path, count: int, known: Path, new: Path) -> None:
     """Write ``count`` rows as those of two runs: the first KNOWN_SHARE of them, and the rest.
+
+    They are in folders beside each other, as in a lake, and the second one has the list of the rows of the
+    first, so that a refit works as it does night after night.
 
     Args:
         features: A feature folder. Its rows are drawn from over and over, with noise.
@@ -37,14 +42,16 @@ def draw_runs(features: Path, count: int, known: Path, new: Path) -> None:
 
 def _draw(rows: pa.Table, first: int, end: int) -> Iterator[pa.Table]:
     """Yield the drawn rows ``first`` to ``end``, in tables of as many rows as ``rows`` has, or fewer."""
-    matrix = to_matrix(rows["features"].combine_chunks())
+    lists = rows["features"].combine_chunks()
+    matrix = lists.flatten().to_numpy().reshape(len(lists), -1)
     random = np.random.default_rng(first)
     path, features = (rows.schema.get_field_index(name) for name in ("path", "features"))
     for start in range(first, end, len(matrix)):
         count = min(len(matrix), end - start)
         drawn = matrix[:count] + random.uniform(0, NOISE, (count, matrix.shape[1])).astype(np.float32)
         paths = pa.array([f"{start + number:09d}.jpg" for number in range(count)])
-        part = rows.slice(0, count).set_column(features, "features", to_lists(drawn))
+        values = pa.FixedSizeListArray.from_arrays(pa.array(drawn.ravel()), matrix.shape[1])
+        part = rows.slice(0, count).set_column(features, "features", values.cast(lists.type))
         yield part.set_column(path, "path", paths)
 
 
@@ -53,6 +60,7 @@ def _write_rows(tables: Iterator[pa.Table], folder: Path) -> pa.ChunkedArray:
     folder.mkdir()
     paths = []
     for number, table in enumerate(tables):
-        pq.write_table(table, folder / f"part-{number:05d}.parquet", row_group_size=ROWS_PER_GROUP)
+        file = folder / f"part-{number:05d}.parquet"
+        pq.write_table(table, file, row_group_size=ROWS_PER_GROUP, use_dictionary=False)
         paths.append(table["path"].combine_chunks())
     return pa.chunked_array(paths)

@@ -69,14 +69,15 @@ class Results:
 
 def orchard_lines(results: Results) -> list[Line]:
     """Every phase of the three jobs, float32, their start-up, and what they do between phases."""
+    of_one_core = [phase for phase in OF_ONE_CORE if f"many: {phase}" in results.seconds]
     lines = [
         results.line(f"orchard float32: {phase}", f"many: {phase}", spread=phase in SPREAD)
-        for phase in (*SPREAD, *OF_ONE_CORE)
+        for phase in (*SPREAD, *of_one_core)
     ]
     both = ((f"orchard float32: {phase}", f"many: {phase}") for phase in SAME_FOR_ANY)
     fixed = [mean(results.seconds[name] for name in names) for names in both]
     of_phases = sum(
-        results.seconds[f"orchard float32: {phase}"] for phase in (*SPREAD, *OF_ONE_CORE, *SAME_FOR_ANY)
+        results.seconds[f"orchard float32: {phase}"] for phase in (*SPREAD, *of_one_core, *SAME_FOR_ANY)
     )
     between = results.seconds["orchard float32 with start-up"] - of_phases
     return lines + [Line(seconds, 0.0, spread=False) for seconds in (*fixed, between)]

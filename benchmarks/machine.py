@@ -4,12 +4,17 @@ import importlib.metadata
 import os
 import platform
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16")
 PACKAGES = ("numpy", "obstore", "openvino", "pandas", "pillow", "pyarrow", "pyspark", "tensorflow")
+QUIET = 0.5  # busy cores: with no more, a side may begin
+LOUD = 0.7  # with more, what is measured is not only the side
+PATIENCE = 30.0  # seconds: a machine that is never quiet is measured all the same, and the results say so
+LOOK_SECONDS = 0.5
 BOOTSTRAP = Path(__file__).resolve().parent.parent / "bootstrap"
 
 
@@ -38,8 +43,38 @@ def has_fast_bfloat16() -> bool:
     return bool({"amx_bf16", "avx512_bf16", "bf16"} & set(find_cpu_flags()))
 
 
-def load_average() -> float | None:
-    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+def wait_until_quiet(most: float = QUIET, patience: float = PATIENCE) -> float | None:
+    """Wait until others keep no more than ``most`` cores busy, at most ``patience`` seconds; say how many.
+
+    Not by the load average, which still speaks of the side before: it takes minutes to fall. Cores that the
+    host gives to other machines count as busy. None where Linux does not tell.
+    """
+    ends = time.monotonic() + patience
+    while True:
+        busy = count_busy_cores()
+        if busy is None or busy <= most or time.monotonic() >= ends:
+            return busy
+        time.sleep(1.0)
+
+
+def count_busy_cores() -> float | None:
+    """How many cores were busy within LOOK_SECONDS from now."""
+    before = _read_ticks()
+    if before is None:
+        return None
+    time.sleep(LOOK_SECONDS)
+    after = _read_ticks() or before
+    return round((after - before) / os.sysconf("SC_CLK_TCK") / LOOK_SECONDS, 2)
+
+
+def _read_ticks() -> int | None:
+    """Ticks of all cores since the start that were neither idle nor waiting for a disk: proc(5)."""
+    try:
+        line = Path("/proc/stat").read_text().partition("\n")[0]
+    except OSError:
+        return None
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, line.split()[1:9])
+    return user + nice + system + irq + softirq + steal
 
 
 @contextmanager

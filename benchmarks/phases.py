@@ -6,28 +6,37 @@ SPREAD = ("featurize", "statistics", "project")
 """All cores share in these."""
 
 OF_ONE_CORE = ("csv", "rejects", "outcomes")
+"""Of export, where it has them."""
 
 SAME_FOR_ANY = ("list", "fit", "start-up of featurize", "start-up of reduce", "start-up of export")
 """Of one core, whatever the number of images. ``list``, too: a night's images are listed before there is a
 cluster."""
 
-OF_WORKERS = {"loading the model": "compile the model", "decoding": "decode", "inference": "infer"}
-"""Seconds of a core within featurize, by the job's own report, and what the table calls them."""
+OVERLAPPING = "reading"
+"""What a worker's threads wait for while it works: no seconds of a core."""
 
 
-def to_table(measures: Mapping[str, float], images: int, few: int, cores: int) -> str:
+def to_table(measures: Mapping[str, float], images: int, cores: int) -> str:
     """Return the phases of the three jobs on ``images``, float32, as a Markdown table.
 
-    The JVM says of none of its work what it was for. But its start falls out between ``few`` images and
-    ``images``, and what is left is the way of the rows from the workers to Parquet.
+    Within featurize, seconds of a core: what the workers say of themselves, and the JVM, with its start.
     """
-    jvm_few = measures["CPU ms per image of the jvm, few"] * few / 1000
-    jvm = measures["CPU ms per image of the jvm, float32"] * images / 1000
-    within = {name: measures[f"many: {part}, workers"] for part, name in OF_WORKERS.items()}
-    within["rows to Parquet"] = (jvm - jvm_few) / (images - few) * images
+    workers = {
+        name.removeprefix("many: ").removesuffix(", workers"): seconds
+        for name, seconds in measures.items()
+        if name.startswith("many: ") and name.endswith(", workers")
+    }
+    workers.pop(OVERLAPPING, None)
+    workers["the JVM"] = measures["CPU ms per image of the jvm, float32"] * images / 1000
     lines = ["| phase | seconds | on | images/s per core |", "|---|---|---|---|"]
-    lines += [_line(f"featurize: {name}", s, "cores in all", images / s) for name, s in within.items()]
+    lines += [
+        _line(f"featurize: {name}", seconds, "cores in all", images / seconds)
+        for name, seconds in workers.items()
+        if seconds
+    ]
     for phase in (*SPREAD, *OF_ONE_CORE, *SAME_FOR_ANY):
+        if phase in OF_ONE_CORE and f"many: {phase}" not in measures:
+            continue
         seconds = measures[f"many: {phase}"]
         working = cores if phase in SPREAD else 1
         rate = None if phase.startswith("start-up") else images / seconds / working

@@ -1,36 +1,39 @@
-"""One round: every side once, one after the other, on the same images and cores. Each says what it does."""
+"""One round: every side once, one after the other, on the same images and cores. Each says what it does.
+
+What stands in a ratio together is measured in the same part, or in parts that follow each other.
+"""
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
 from benchmarks.agreement import require_agreement
 from benchmarks.contenders import slow_store
-from benchmarks.contenders.bare_runtime import Limit
+from benchmarks.contenders.bare_runtime import BareRuntime
 from benchmarks.contenders.jobs import (
     COMPONENTS,
     JobRun,
     Place,
     run_application,
+    run_demo,
     run_job,
     run_notebook,
     run_peer,
     run_three_jobs,
 )
-from benchmarks.feature_rows import draw_runs
-from benchmarks.machine import load_average, on_cores
-from benchmarks.pictures import find_images, write_manifest
+from benchmarks.feature_rows import draw_rows, draw_runs
+from benchmarks.machine import LOUD, on_cores, wait_until_quiet
+from benchmarks.pictures import write_manifest
 from orchard_jobs.contract import ExportJob, FeaturizeJob, Precision, ReduceJob
 from orchard_jobs.run_folder import RunFolder
 
 DELAY = 0.03  # seconds, of every GET
-ROWS = 400_000  # of the refit: with few, both of its sides are the first queries of a session
-PEERS = ("daft", "ray")
-WAYS = {"orchard in one application": run_application, "orchard": run_three_jobs}
+ROWS = 100_000  # of ml.PCA and reduce, where 10,000 are mostly the first queries of a session
+REFIT_ROWS = 400_000  # likewise
 STORE_ENVIRONMENT = {
     "AWS_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "none",  # the store on loopback asks for no credentials, its client does
@@ -41,6 +44,23 @@ Measured = dict[str, float]
 
 
 @dataclass(frozen=True)
+class Folders:
+    """The images, each number of them in a folder of its own.
+
+    Args:
+        images: N, from images to CSV.
+        many: MANY, for features and reduce.
+        few: FEW, for the cost per image; None where the many are too few to tell.
+        demo: Those of ``make demo``; None where it is not asked for.
+    """
+
+    images: Path
+    many: Path
+    few: Path | None
+    demo: Path | None
+
+
+@dataclass(frozen=True)
 class Bench:
     """What is run on what.
 
@@ -48,109 +68,165 @@ class Bench:
         folder: For results and logs.
         cores: That every side uses.
         model: Folder of the model artefact.
-        images: Folder of the images of the comparison from images to CSV.
-        many: Folder of more images: for featurize alone, and reduce.
-        few: Folder of fewer, for the cost per image; None where ``many`` are too few to tell.
-        limits: The bare runtime, by precision; Orchard runs in these precisions.
+        weights: That it was made of, for ``make demo``; None: what that takes without any.
+        images: What every side works on.
+        bare: The bare runtime with the model.
+        peers: Those of ``daft`` and ``ray`` that are measured.
+        precisions: Of one application.
+        busy: How many cores others kept busy when a side began, by side.
     """
 
     folder: Path
     cores: int
     model: Path
-    images: Path
-    many: Path
-    few: Path | None
-    limits: Mapping[Precision, Limit]
+    weights: Path | None
+    images: Folders
+    bare: BareRuntime
+    peers: Sequence[str]
+    precisions: Sequence[Precision]
+    busy: dict[str, float] = field(default_factory=dict)
 
-    PARTS: ClassVar[tuple[str, ...]] = ("pipelines", "limit", "reduce", "refit", "stores", "sizing", "peers")
+    ROUND: ClassVar[tuple[str, ...]] = (
+        "pipelines", "features", "components", "further", "stores", "demo",
+    )  # fmt: skip
+    """Parts of every round."""
+
+    ONCE: ClassVar[tuple[str, ...]] = ("rows", "refit", "sizing")
+    """Parts that are measured once, after the rounds: they are too long for a round."""
 
     def run(self, part: str) -> Measured:
-        """Run one of PARTS; return what it measured, by name."""
-        compare: dict[str, Callable[[], Measured]] = {
+        """Run a part; return what it measured, by name."""
+        parts: dict[str, Callable[[], Measured]] = {
             "pipelines": self.compare_pipelines,
-            "limit": self.compare_with_limit,
-            "reduce": self.compare_reduce,
-            "refit": self.compare_refit,
+            "further": self.compare_further_images,
+            "components": self.compare_components,
+            "features": self.compare_features,
+            "rows": self.compare_rows,
             "stores": self.compare_stores,
-            "sizing": self.compare_for_sizing,
-            "peers": self.compare_peers,
+            "demo": self.measure_demo,
+            "refit": self.compare_refit,
+            "sizing": self.compare_cores,
         }
-        return compare[part]()
+        return parts[part]()
 
     def compare_pipelines(self) -> Measured:
-        """Images to CSV: the notebook pipeline; Orchard in each precision, as one application and as three.
+        """N images to CSV: Orchard in three steps, the notebook pipeline, Orchard in one application.
 
         Raises:
             DisagreementError: where they computed different features.
         """
-        place = self._place("notebook")
-        with _say("the notebook pipeline"):
-            cost, parts = run_notebook(place, images=self.images, model=self.model)
-        measured = {f"notebook {part}": seconds for part, seconds in parts.items()}
-        measured["notebook"] = sum(parts.values()) - parts["session"]
-        measured["notebook with start-up"] = cost.seconds
-        for precision in self.limits:
-            for way, run_jobs in WAYS.items():
-                name = f"{way} {precision}"
-                with _say(name):
-                    ours = self._place(name.replace(" ", "-"))
-                    runs = run_jobs(ours, self.images, self.model, precision)
-                require_agreement(place.folder / "features", ours.folder / "features", self.images, precision)
-                measured[name] = sum(run.seconds for run in runs.values())
-                measured[f"{name} with start-up"] = sum(run.cost.seconds for run in runs.values())
-                measured |= _phases(name, runs)
+        steps, notebook = self._place("three-steps"), self._place("notebook")
+        with self._say("three steps"):
+            runs = run_three_jobs(steps, self.images.images, self.model, Precision.FLOAT32)
+        measured = _sum("orchard float32", runs)
+        with self._say("the notebook pipeline"):
+            cost, parts = run_notebook(notebook, images=self.images.images, model=self.model)
+        measured |= {f"notebook {part}": seconds for part, seconds in parts.items()}
+        measured |= {
+            "notebook": parts["features"] + parts["components"],
+            "notebook with start-up": cost.seconds,
+        }
+        self._agree(notebook, steps, self.images.images)
+        for precision in self.precisions:
+            name = f"orchard in one application {precision}"
+            place = self._place(name.replace(" ", "-"))
+            with self._say(f"one application, {precision}"):
+                runs = run_application(place, self.images.images, self.model, precision)
+            self._agree(notebook, place, self.images.images, precision)
+            measured |= _sum(name, runs)
         return measured
 
-    def compare_with_limit(self) -> Measured:
-        """Featurize many images and few, and the bare runtime before and after."""
-        measured: Measured = {}
-        for precision, limit in self.limits.items():
-            with _say(f"the limit, {precision}"):
-                before = limit.measure()
-            run, count = self._featurize(self._place(f"many-{precision}"), self.many, precision)
-            with _say(f"the limit, {precision}"):
-                after = limit.measure()
-            measured[f"limit {precision}"] = (before + after) / 2
-            measured[f"featurize {precision}"] = count / run.phase("featurize")
-            for role in run.cost.memory:
-                measured[f"peak MB of a {role}, {precision}"] = run.cost.memory[role]
-                measured[f"CPU ms per image of the {role}, {precision}"] = 1000 * run.cost.cpu[role] / count
-            if precision is Precision.FLOAT32:
-                measured["seconds per image, many"] = run.phase("featurize") / count
-                measured |= _phases("many", {"featurize": run})
-        if self.few:
-            run, count = self._featurize(self._place("few"), self.few, Precision.FLOAT32)
-            measured["seconds per image, few"] = run.phase("featurize") / count
-            measured["CPU ms per image of the jvm, few"] = 1000 * run.cost.cpu.get("jvm", 0.0) / count
-        return measured
+    def compare_features(self) -> Measured:
+        """MANY images to Parquet of features: featurize and the peers, between two runs of the bare runtime.
 
-    def compare_reduce(self) -> Measured:
-        """On the features of the many: ``ml.PCA``, reduce and export."""
-        features = self._features_of_many()
-        with _say("ml.PCA"):
+        Raises:
+            DisagreementError: where they computed different features.
+        """
+        before, place = self._measure_bare(), self._place("many")
+        run = self._featurize(place, self.images.many)
+        measured = {"featurize float32": run.images / run.phase("featurize")}
+        for peer in self.peers:
+            peers_place = self._place(peer)
+            with self._say(f"{peer}, {run.images} images"):
+                measured[peer] = run.images / run_peer(peers_place, peer, self.images.many, self.model)
+            self._agree(peers_place, place, self.images.many)
+        after = self._measure_bare()
+        measured |= {name: (before[name] + after[name]) / 2 for name in before}
+        measured |= {f"peak MB of a {role}, float32": memory for role, memory in run.cost.memory.items()}
+        measured |= {
+            f"CPU ms per image of the {role}, float32": 1000 * seconds / run.images
+            for role, seconds in run.cost.cpu.items()
+        }
+        measured["seconds per image, many"] = run.phase("featurize") / run.images
+        if self.images.few:
+            few = self._featurize(self._place("few"), self.images.few)
+            measured["seconds per image, few"] = few.phase("featurize") / few.images
+        return measured | _phases("many", {"featurize": run})
+
+    def compare_components(self) -> Measured:
+        """On the features of the many: reduce, ``ml.PCA`` and export."""
+        features, place = self._features_of_many(), self._place("reduce")
+        with self._say("reduce"):
+            reduced = run_job(place, ReduceJob((f"file://{features}",), place.uri, components=COMPONENTS))
+        with self._say("ml.PCA"):
             _, parts = run_notebook(self._place("ml-pca"), features=features)
-        place = self._place("reduce")
-        with _say("reduce"):
-            first = run_job(place, ReduceJob((f"file://{features}",), place.uri, components=COMPONENTS))
-        with _say("export"):
-            exported = run_job(
-                place, ExportJob((f"{place.uri}/components",), (f"file://{features}",), place.uri)
-            )
+        with self._say("export"):
+            job = ExportJob((f"{place.uri}/components",), (f"file://{features}",), place.uri)
+            exported = run_job(place, job)
         return {
             "ml.PCA": parts["components"],
-            "reduce": first.seconds,
-            "peak MB of a driver, reduce": first.cost.memory.get("driver", 0.0),
-            **_phases("many", {"reduce": first, "export": exported}),
+            "reduce": reduced.seconds,
+            "peak MB of a driver, reduce": reduced.cost.memory.get("driver", 0.0),
+            **_phases("many", {"reduce": reduced, "export": exported}),
         }
 
+    def compare_further_images(self) -> Measured:
+        """The notebook pipeline on MANY images; what Orchard takes for them is known by then."""
+        with self._say("the notebook pipeline, many images"):
+            _, parts = run_notebook(self._place("notebook"), images=self.images.many, model=self.model)
+        return {f"notebook {part}, many": parts[part] for part in ("features", "components")}
+
+    def compare_rows(self) -> Measured:
+        """On ROWS drawn rows: reduce and ``ml.PCA``."""
+        features = draw_rows(self._features_of_many(), ROWS, self._place("rows").folder)
+        place = self._place("reduce-rows")
+        with self._say(f"reduce, {ROWS:,} rows"):
+            reduced = run_job(place, ReduceJob((f"file://{features}",), place.uri, components=COMPONENTS))
+        with self._say(f"ml.PCA, {ROWS:,} rows"):
+            _, parts = run_notebook(self._place("ml-pca-rows"), features=features)
+        return {"ml.PCA, rows": parts["components"], "reduce, rows": reduced.seconds}
+
+    def compare_stores(self) -> Measured:
+        """Featurize N images from a store on loopback, without and with a delay of every GET."""
+        measured: Measured = {}
+        for name, delay in (("store", 0.0), ("slow store", DELAY)):
+            place = self._place(name.replace(" ", "-"))
+            manifest = write_manifest(self.images.images, place.folder / "manifest.parquet")
+            job = FeaturizeJob(
+                f"s3://{slow_store.BUCKET}", f"file://{self.model}", place.uri, f"file://{manifest}"
+            )
+            serving = slow_store.serve(self.images.images, delay)
+            with serving as endpoint, self._say(f"featurize from a {name}"):
+                run = run_job(place, job, **STORE_ENVIRONMENT, AWS_ENDPOINT_URL_S3=endpoint)
+            measured[name] = run.images / run.phase("featurize")
+        return measured
+
+    def measure_demo(self) -> Measured:
+        """``make demo``: seconds of the whole command, and of the work of its three jobs."""
+        if self.images.demo is None:
+            raise ValueError("make demo has no images")
+        with self._say("make demo"):
+            cost, of_jobs = run_demo(self._place("demo"), self.images.demo, self.weights)
+        return {"demo": cost.seconds, "demo: jobs": of_jobs}
+
     def compare_refit(self) -> Measured:
-        """The statistics and the fit of ROWS drawn rows: of 99 % of them, and then with the rest as new."""
+        """The statistics and the fit of REFIT_ROWS rows: of 99 % of them, and then with the rest as new."""
         features, known, new = self._features_of_many(), self._place("known"), self._place("new")
-        draw_runs(features, ROWS, known.folder, new.folder)
+        draw_runs(features, REFIT_ROWS, known.folder, new.folder)
         before, after = RunFolder(known.uri), RunFolder(new.uri)
-        with _say("reduce, 99 % of the rows"):
+        with self._say("reduce, 99 % of the rows"):
             first = run_job(known, ReduceJob((before.features,), known.uri, components=COMPONENTS))
-        with _say("reduce, with 1 % as new"):
+        with self._say("reduce, with 1 % as new"):
             refit = run_job(
                 new,
                 ReduceJob(
@@ -166,62 +242,43 @@ class Bench:
             "refit": refit.phase("statistics") + refit.phase("fit"),
         }
 
-    def compare_for_sizing(self) -> Measured:
-        """What estimates for clusters need besides: the notebook on many; Orchard on one core and on all."""
-        with _say("the notebook pipeline, many"):
-            _, parts = run_notebook(self._place("notebook-many"), images=self.many, model=self.model)
-        measured = {f"notebook {part}, many": parts[part] for part in ("features", "components")}
+    def compare_cores(self) -> Measured:
+        """Few images to CSV on one core and on all: what estimates for clusters are held against."""
+        measured: Measured = {}
         for cores in sorted({1, self.cores}):
             place = self._place(f"cores-{cores}", cores)
-            with on_cores(cores), _say(f"Orchard on {cores} of {self.cores} cores"):
-                runs = run_three_jobs(place, self.few or self.images, self.model, Precision.FLOAT32)
+            with on_cores(cores), self._say(f"three steps on {cores} of {self.cores} cores"):
+                images = self.images.few or self.images.images
+                runs = run_three_jobs(place, images, self.model, Precision.FLOAT32)
             measured[f"cores, {cores}"] = sum(run.cost.seconds for run in runs.values())
         return measured
 
-    def compare_stores(self) -> Measured:
-        """Featurize from a store on loopback, without and with a delay of every GET."""
-        measured: Measured = {}
-        for name, delay in (("store", 0.0), ("slow store", DELAY)):
-            place = self._place(name.replace(" ", "-"))
-            manifest = write_manifest(self.images, place.folder / "manifest.parquet")
-            job = FeaturizeJob(
-                f"s3://{slow_store.BUCKET}", f"file://{self.model}", place.uri, f"file://{manifest}"
+    def _measure_bare(self) -> Measured:
+        with self._say("the bare runtime on tensors"):
+            best = self.bare.batch_size
+            measured = {"bare, batch size": best, "bare, tensors": self.bare.measure_tensors(best)}
+            measured["bare, tensors one by one"] = (
+                measured["bare, tensors"] if best == 1 else self.bare.measure_tensors(1)
             )
-            with slow_store.serve(self.images, delay) as endpoint, _say(f"featurize from a {name}"):
-                run = run_job(place, job, **STORE_ENVIRONMENT, AWS_ENDPOINT_URL_S3=endpoint)
-            measured[name] = int(run.report["total"]) / run.phase("featurize")
-        return measured
-
-    def compare_peers(self) -> Measured:
-        """Many images to Parquet of their features: featurize, and each of the peers.
-
-        Raises:
-            DisagreementError: where they computed different features.
-        """
-        ours, precision = self._place("many-float32"), Precision.FLOAT32
-        run, count = self._featurize(ours, self.many, precision)
-        measured = {"featurize beside peers": count / run.phase("featurize")}
-        for peer in PEERS:
-            place = self._place(peer)
-            with _say(peer):
-                measured[peer] = count / run_peer(place, peer, self.many, self.model)
-            require_agreement(
-                place.folder / "features", ours.folder / "features", self.many, Precision.FLOAT32
-            )
+        with self._say("the bare runtime with decode"):
+            measured["bare, decode"] = self.bare.measure_with_decode()
         return measured
 
     def _features_of_many(self) -> Path:
         """As the part before left them, or made now."""
-        folder = self.folder / f"many-{Precision.FLOAT32}"
-        if not (folder / "features" / "_SUCCESS").exists():
-            self._featurize(self._place(folder.name), self.many, Precision.FLOAT32)
-        return folder / "features"
+        place = Place(self.folder / "many", self.cores)
+        if not (place.folder / "reports" / "featurize.json").exists():
+            self._featurize(self._place("many"), self.images.many)
+        return place.folder / "features"
 
-    def _featurize(self, place: Place, images: Path, precision: Precision) -> tuple[JobRun, int]:
-        job = FeaturizeJob(f"file://{images}", f"file://{self.model}", place.uri, precision=precision)
-        with _say(f"featurize, {len(find_images(images))} images, {precision}"):
-            run = run_job(place, job)
-        return run, int(run.report["total"])
+    def _featurize(self, place: Place, images: Path) -> JobRun:
+        with self._say(f"featurize, {images.name} images"):
+            return run_job(place, FeaturizeJob(f"file://{images}", f"file://{self.model}", place.uri))
+
+    def _agree(
+        self, theirs: Place, ours: Place, images: Path, precision: Precision = Precision.FLOAT32
+    ) -> None:
+        require_agreement(theirs.folder / "features", ours.folder / "features", images, precision)
 
     def _place(self, name: str, cores: int | None = None) -> Place:
         """An empty folder: no side finds what a round before has left."""
@@ -230,22 +287,39 @@ class Bench:
         folder.mkdir(parents=True)
         return Place(folder, cores or self.cores)
 
+    @contextmanager
+    def _say(self, side: str) -> Iterator[None]:
+        """Wait for a quiet machine; say what is measured, how long it took, and how busy others were."""
+        print(f"  {side:<44}", end="", flush=True)
+        busy = wait_until_quiet()
+        started = time.perf_counter()
+        yield
+        print(f"{time.perf_counter() - started:7.1f} s", end="")
+        if busy is None:
+            print(flush=True)
+            return
+        self.busy[side] = max(busy, self.busy.get(side, 0.0))
+        print(
+            f"   {busy:.2f} cores busy before{'   WARNING: others are at work' * (busy > LOUD)}", flush=True
+        )
+
+
+def _sum(name: str, runs: Mapping[str, JobRun]) -> Measured:
+    """Seconds of all jobs, the start of their sessions apart and with it, and their phases."""
+    return {
+        name: sum(run.seconds for run in runs.values()),
+        f"{name} with start-up": sum(run.cost.seconds for run in runs.values()),
+        **_phases(name, runs),
+    }
+
 
 def _phases(name: str, runs: Mapping[str, JobRun]) -> Measured:
-    """Wall-clock seconds of each job's phases, its start-up, and the seconds of all workers together."""
+    """Of each job: its seconds, their phases, its start-up, and the seconds of all workers together."""
     measured: Measured = {}
     for job, run in runs.items():
+        measured[f"{name}: all of {job}"] = run.seconds
         measured[f"{name}: start-up of {job}"] = run.cost.seconds - run.seconds
         measured |= {f"{name}: {phase}": seconds for phase, seconds in run.report["phases"].items()}
         workers = run.report.get("worker_seconds", {})
         measured |= {f"{name}: {part}, workers": seconds for part, seconds in workers.items()}
     return measured
-
-
-@contextmanager
-def _say(what: str) -> Iterator[None]:
-    """Say what is measured, how long it took, and how busy the machine was."""
-    print(f"  {what:<44}", end="", flush=True)
-    started = time.perf_counter()
-    yield
-    print(f"{time.perf_counter() - started:7.1f} s   load {load_average()}", flush=True)

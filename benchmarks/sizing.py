@@ -1,19 +1,14 @@
 """How long, and for how much, on a cluster of so many cores: an estimate from what ``make bench`` measured.
 
-    python -m benchmarks.sizing benchmarks/results.json
-
 Not in it: that cores of a cluster are not those of this machine, S3 beyond what overlaps with inference,
-Spot, lost nodes. Prints the phases that it is made of, the estimate, what it says of runs on one core and
-on all cores that were measured too, and images per dollar by family of instances.
+Spot, lost nodes.
 """
 
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from benchmarks import phases
 from benchmarks.lines import Line, Results, notebook_lines, orchard_lines
 from orchard.emr.prices import hourly_price
+from orchard_jobs.contract import Precision
 
 IMAGES = (10**5, 10**6, 10**7, 10**8)
 CORES = (4, 16, 64, 256)
@@ -55,18 +50,6 @@ def to_table(results: Results) -> str:
     return "\n".join(lines)
 
 
-def to_further_image(results: Results) -> str:
-    """Return what one more image takes here, where it is one of many."""
-    notebook, orchard = (
-        1000 * sum(line.per_image / (results.cores if line.spread else 1) for line in lines)
-        for lines in (notebook_lines(results), orchard_lines(results))
-    )
-    return (
-        f"Each further image takes {notebook:.1f} ms by the notebook pipeline and "
-        f"{orchard:.1f} ms by Orchard, on {results.cores} cores: {notebook / orchard:.2f} times as long."
-    )
-
-
 def to_check(results: Results) -> str:
     """Return what the lines say of the measured runs by cores, and what these took."""
     lines = [f"| cores, {results.few:,} images | measured | by the lines | |", "|---|---|---|---|"]
@@ -81,43 +64,28 @@ def to_advice(results: Results) -> str:
     """Return images per dollar of featurize by family, as if each core were one of this machine."""
     lines = ["| xlarge of | $/h | float32 | bfloat16 |", "|---|---|---|---|"]
     for family in (*AMX, *OTHERS):
-        precisions = ("float32", "bfloat16" if family in AMX else None)
+        precisions = (Precision.FLOAT32, Precision.BFLOAT16 if family in AMX else None)
         cells = (_per_dollar(results, precision, family) for precision in precisions)
         lines.append(f"| {family} | {price(family):.3f} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _per_dollar(results: Results, precision: str | None, family: str) -> str:
+def find_rate(results: Results, precision: Precision) -> float | None:
+    """Return images/s of featurize with many images; None where the precision was not measured.
+
+    bfloat16 only runs on N images. What it saves of an image there, it saves of each of the many.
+    """
+    float32 = results.seconds["featurize float32"]
+    if precision is Precision.FLOAT32:
+        return float32
+    of_both = [f"orchard in one application {each}: featurize" for each in (Precision.FLOAT32, precision)]
+    if not all(name in results.seconds for name in of_both):
+        return None
+    slow, fast = (results.seconds[name] / results.images for name in of_both)
+    return 1 / (1 / float32 - (slow - fast))
+
+
+def _per_dollar(results: Results, precision: Precision | None, family: str) -> str:
     """Empty where the precision is none of the family's, or was not measured here."""
-    rate = results.seconds.get(f"featurize {precision}")
+    rate = precision and find_rate(results, precision)
     return f"{rate / results.cores * CORES_PER_NODE * 3600 / price(family):,.0f}" if rate else ""
-
-
-def tell(results: Results) -> str:
-    return "\n\n".join(
-        (
-            phases.to_table(results.seconds, results.many, results.few, results.cores),
-            to_table(results),
-            to_further_image(results),
-            to_check(results),
-            f"Images per dollar, featurize alone, {REGION}, with EMR's fee:",
-            to_advice(results),
-        )
-    )
-
-
-def main(tokens: list[str]) -> int:
-    results = Results.from_json(Path(tokens[0]).read_bytes())
-    if results.many <= results.images:
-        print("orchard: results of one number of images; a line needs two: MANY above N", file=sys.stderr)
-        return 2
-    try:
-        print(tell(results))
-    except KeyError as missing:
-        print(f"orchard: {tokens[0]} has no {missing}: measure all parts, make bench", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""Runs Orchard's jobs, as they are, and the notebook pipeline: each in processes of its own."""
+"""Runs Orchard's jobs and ``make demo``, as they are, and the others: each in processes of its own."""
 
 import json
 import os
@@ -43,6 +43,11 @@ class JobRun:
     def seconds(self) -> float:
         """Without the start of the session, up to which nobody writes a report."""
         return float(self.report["seconds"])
+
+    @property
+    def images(self) -> int:
+        """Of featurize: the rows of its manifest."""
+        return sum(self.report["counts"].values())
 
     def phase(self, name: str) -> float:
         return float(self.report["phases"][name])
@@ -103,13 +108,35 @@ def _read_report(place: Place, job: Job) -> Mapping[str, Any]:
 def run_notebook(place: Place, **arguments: object) -> tuple[Cost, Mapping[str, float]]:
     """Run the notebook pipeline; return its cost and the seconds of its parts.
 
+    Args:
+        place: Where to.
+        arguments: Of ``notebook_pipeline.py``.
+
     Raises:
         CommandError: when it fails.
     """
-    script = str(ROOT / "benchmarks" / "notebook_pipeline.py")
+    script = str(ROOT / "benchmarks" / "contenders" / "notebook_pipeline.py")
     given = [f"--{name}={value}" for name, value in arguments.items()]
     cost = _submit(place, "notebook", [script, *given, f"--output={place.folder}"], {})
     return cost, json.loads((place.folder / "timings.json").read_bytes())
+
+
+def run_demo(place: Place, images: Path, weights: Path | None) -> tuple[Cost, float]:
+    """Run ``make demo`` into an empty lake; return its cost, and the seconds that its three jobs work.
+
+    Raises:
+        CommandError: when it fails.
+    """
+    lake = place.folder / "lake"
+    environment = {name: value for name, value in _inherited().items() if not name.startswith("MAKE")}
+    # PYTHONPATH: the command `orchard` of an environment that several checkouts share is that of this one.
+    environment |= {"IMAGES": str(images), "WEIGHTS": str(weights or ""), "LAKE": str(lake)}
+    environment |= {"PYTHONPATH": str(ROOT)}
+    cost = run_watched(
+        ["make", f"--directory={ROOT}", "demo"], environment, place.folder / "logs" / "demo.log"
+    )
+    reports = list(lake.glob("runs/*/reports/*.json"))
+    return cost, sum(float(json.loads(report.read_bytes())["seconds"]) for report in reports)
 
 
 def run_peer(place: Place, peer: str, images: Path, model: Path) -> float:

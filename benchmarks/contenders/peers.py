@@ -5,6 +5,7 @@
 In an environment of their own (``requirements-peers.txt``). Both keep the model in one long-lived process
 per core and read, decode and infer there, in batches, as their documentation advises for inference:
 https://docs.daft.ai/en/stable/custom-code/cls/ and https://docs.ray.io/en/latest/data/batch_inference.html
+What a process does with a group of files is what the bare runtime does: ``Featurizer``, without thumbnails.
 The seconds are without the import of the engine and, for Ray, without the start of its processes.
 """
 
@@ -24,28 +25,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.contenders.featurizer import GROUP, Featurizer
 from benchmarks.pictures import find_images
-from orchard_jobs.contract import FeaturizeJob, Precision, Runtime
-from orchard_jobs.images.decode import Decoded, decode_image
-from orchard_jobs.models.runtimes import load_model
-
-ROWS_AT_ONCE = 64  # handed to a process at once, as featurize hands on
-BATCH_SIZE: int = FeaturizeJob.batch_size
-
-
-class Featurizer:
-    """Paths of images → their features (n, 1280); the model is loaded once per process."""
-
-    def __init__(self, model: str) -> None:
-        self._model = load_model(f"file://{model}", Runtime.OPENVINO, Precision.FLOAT32, BATCH_SIZE)
-
-    def features(self, paths: list[str]) -> npt.NDArray[np.float32]:
-        outcomes = [decode_image(Path(path).read_bytes()) for path in paths]
-        pixels = [outcome.pixels for outcome in outcomes if isinstance(outcome, Decoded)]
-        if len(pixels) < len(paths):
-            raise ValueError("an image that cannot be decoded: the peers are compared on good ones")
-        batches = [pixels[start : start + BATCH_SIZE] for start in range(0, len(pixels), BATCH_SIZE)]
-        return np.concatenate([self._model.features(np.stack(batch)) for batch in batches])
 
 
 def run_daft(paths: list[str], asked: argparse.Namespace) -> float:
@@ -61,14 +42,14 @@ def run_daft(paths: list[str], asked: argparse.Namespace) -> float:
             self._featurizer = Featurizer(model)
 
         @daft.method.batch(  # type: ignore[untyped-decorator]
-            return_dtype=DataType.list(DataType.float32()), batch_size=ROWS_AT_ONCE
+            return_dtype=DataType.list(DataType.float32()), batch_size=GROUP
         )
         def features(self, paths: Series) -> list[npt.NDArray[np.float32]]:
             return list(self._featurizer.features(paths.to_pylist()))
 
     started = time.perf_counter()
     worker = Worker(asked.model)
-    rows = daft.from_pydict({"path": paths}).into_batches(ROWS_AT_ONCE)
+    rows = daft.from_pydict({"path": paths}).into_batches(GROUP)
     rows.with_column("features", worker.features(rows["path"])).write_parquet(f"{asked.output}/features")
     return time.perf_counter() - started
 
@@ -87,7 +68,7 @@ def run_ray(paths: list[str], asked: argparse.Namespace) -> float:
     rows.map_batches(
         Worker,
         fn_constructor_args=(asked.model,),
-        batch_size=ROWS_AT_ONCE,
+        batch_size=GROUP,
         compute=ray.data.ActorPoolStrategy(size=asked.cores),
     ).write_parquet(f"{asked.output}/features")
     return time.perf_counter() - started

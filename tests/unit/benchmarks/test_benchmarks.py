@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,11 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import check
-from benchmarks.__main__ import Request
+from benchmarks.__main__ import ALL_PARTS, QUICK_PARTS, Request
 from benchmarks.agreement import DisagreementError, require_agreement
 from benchmarks.contenders import slow_store
-from benchmarks.feature_rows import draw_runs
-from benchmarks.figures import FIGURES, Figure, find_moved, medians, summarize, to_table
+from benchmarks.feature_rows import draw_rows, draw_runs
+from benchmarks.figures import FIGURES, Figure, find_further_image, find_moved, medians, summarize, to_table
+from benchmarks.machine import count_busy_cores, wait_until_quiet
 from benchmarks.pictures import NotEnoughImagesError, choose, copy_images, write_manifest
 from benchmarks.processes import CommandError, run_watched
 from orchard_jobs.contract import EARLIER_COLUMNS, MANIFEST_COLUMNS, Precision
@@ -47,10 +49,33 @@ def test_every_figure_has_a_name_of_its_own() -> None:
     assert len({figure.name for figure in FIGURES}) == len(FIGURES)
 
 
-def test_the_table_says_what_was_reached() -> None:
-    assert to_table(summarize([{"theirs": 80.0, "ours": 10.0}], [SPEED])).splitlines()[-1] == (
-        "| theirs / ours | 8 | 8 | ≥ 7 | reached |"
-    )
+def test_the_table_says_what_was_reached_and_of_how_many_images() -> None:
+    figures = [Figure("theirs / ours, MANY images", "theirs", "ours", "≥", 7), Figure("seconds", "theirs")]
+    table = to_table(summarize([{"theirs": 1184.0, "ours": 148.0}], figures), {"N": 3000, "MANY": 10_000})
+    assert table.splitlines()[2:] == [
+        "| theirs / ours, 10,000 images | 8 | 8 | ≥ 7 | reached |",
+        "| seconds | 1184 | 1184 |  |  |",
+    ]
+
+
+def test_a_figure_without_an_aim_never_becomes_worse() -> None:
+    before, now = (summarize([{"theirs": seconds}], [Figure("s", "theirs")]) for seconds in (10.0, 20.0))
+    assert find_moved(now, before) == ([], [])
+
+
+def test_one_more_image_is_the_slope_between_the_two_numbers_of_images() -> None:
+    """Whatever takes the same for any number, the start of a session least of all, is not in it."""
+    jobs = ("featurize", "reduce", "export")
+    measured = {f"orchard float32: all of {job}": 10.0 for job in jobs}
+    measured |= {f"many: all of {job}": 12.0 for job in jobs}
+    measured |= {"notebook features": 60.0, "notebook components": 10.0}
+    assert find_further_image(measured, 3000, 5000) == {}
+    measured |= {"notebook features, many": 82.0, "notebook components, many": 12.0}
+    assert find_further_image(measured, 3000, 5000) == {
+        "notebook, one more image": 12.0,
+        "orchard, one more image": 3.0,
+    }
+    assert find_further_image(measured, 3000, 3000) == {}
 
 
 @pytest.mark.parametrize(
@@ -166,6 +191,27 @@ def test_all_known_rows_are_in_the_list_of_the_new_run_and_stay(
     assert earlier.to_pylist() == [{"path": path} | always for path in drawn_runs[0]["path"].to_pylist()]
 
 
+def test_rows_are_drawn_from_features_of_any_kind_of_list(tmp_path: Path) -> None:
+    for kind in (pa.list_(pa.float32()), pa.list_(pa.float32(), 2)):
+        folder = tmp_path / f"{kind}"
+        folder.mkdir()
+        features = pa.array([[1.0, 2.0], [3.0, 4.0]], kind)
+        pq.write_table(pa.table({"path": ["a", "b"], "features": features}), folder / "part.parquet")
+        (folder / "drawn").mkdir()
+        drawn = pq.read_table(draw_rows(folder / "part.parquet", 5, folder / "drawn"))
+        assert (drawn.num_rows, drawn.schema.field("features").type) == (5, kind)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="busy cores are read from /proc")
+def test_a_side_waits_for_a_quiet_machine_but_not_for_ever() -> None:
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        try:
+            assert (wait_until_quiet(most=0.0, patience=0.0) or 0.0) > 0.0
+        finally:
+            busy.kill()
+    assert (count_busy_cores() or 0.0) >= 0.0
+
+
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="CPU and memory are read from /proc")
 def test_the_cost_of_a_command_has_the_cpu_and_memory_of_what_it_started(tmp_path: Path) -> None:
     inner = "import time; kept = bytearray(80_000_000)\nwhile time.process_time() < 1.0: pass"
@@ -203,9 +249,13 @@ def test_the_slow_store_answers_late_and_only_with_what_is_in_its_folder(
 
 def test_a_quick_bench_is_of_few_images_and_parts() -> None:
     quick, whole = Request.parse(["--count=300", "--rounds=1"]), Request.parse([])
-    assert (quick.count, quick.many, quick.rounds, quick.parts) == (300, 300, 1, ("pipelines", "limit"))
-    assert (whole.count, whole.many, whole.rounds) == (3000, 10_000, 3)
-    assert whole.parts == ("pipelines", "limit", "reduce", "refit", "stores", "sizing")
+    assert (quick.count, quick.many, quick.rounds, quick.parts) == (300, 300, 1, QUICK_PARTS)
+    assert (whole.count, whole.many, whole.rounds, whole.parts) == (3000, 10_000, 3, ALL_PARTS)
+
+
+def test_the_peers_are_in_every_round_unless_they_are_left_out() -> None:
+    assert Request.parse([]).has_peers
+    assert not Request.parse(["--no-peers"]).has_peers
 
 
 @pytest.mark.parametrize(
@@ -214,9 +264,8 @@ def test_a_quick_bench_is_of_few_images_and_parts() -> None:
         ("--count=many", "--count=many: it takes a whole number from 1. Correct it."),
         ("--rounds=0", "--rounds=0: it takes a whole number from 1. Correct it."),
         (
-            "--parts=limit all",
-            "--parts=limit all: the parts are pipelines limit reduce refit stores sizing peers. "
-            "Name some of them.",
+            "--parts=features all",
+            f"--parts=features all: the parts are {' '.join(ALL_PARTS)}. Name some of them.",
         ),
     ],
 )
