@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from benchmarks.machine import load_average, on_cores
+from benchmarks.machine import on_cores, wait_until_quiet
 from benchmarks.pictures import NotEnoughImagesError, choose, draw_images, find_images
 from local_spark.model import provide_model
 from orchard_jobs.contract import Decoding, Precision, Runtime
@@ -77,7 +77,8 @@ def main() -> int:
     try:
         model = given.model.as_uri() if given.model else provide_model(given.weights, STATE).uri
         images = find_images(given.images or draw_images(STATE / "drawn", 1000))
-        print(f"{given.count} photographs of each size, {given.rounds} rounds, load {load_average()}\n")
+        print(f"{given.count} photographs of each size, {given.rounds} rounds\n")
+        wait_until_quiet()
         print(TABLE, flush=True)
         for megapixels in MEGAPIXELS:
             photographs = make_photographs(images, megapixels, given.count, STATE / "photographs")

@@ -37,4 +37,4 @@ class Featurizer:
         pixels = [outcome.pixels for outcome in outcomes if isinstance(outcome, Decoded)]
         if len(pixels) < len(paths):
             raise ValueError("an image that cannot be decoded: the sides are compared on good ones")
-        return np.concatenate([self._model.features(image[np.newaxis]) for image in pixels])
+        return self._model.features(pixels)
