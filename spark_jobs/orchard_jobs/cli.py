@@ -24,6 +24,7 @@ from orchard_jobs.errors import OrchardError
 from orchard_jobs.event_log import prepare_event_log
 from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.run_folder import RunFolder
+from orchard_jobs.spark_tasks import stop
 
 JOBS: dict[str, tuple[type[Job], Callable[[SparkContext, Any, JobMetrics], None]]] = {
     FeaturizeJob.NAME: (FeaturizeJob, featurize.run),
@@ -52,7 +53,7 @@ def _run(tokens: Sequence[str]) -> None:
                 metrics.describe(listing=job.listing)
                 JOBS[job.NAME][1](context, job, metrics)
     finally:
-        context.stop()
+        stop(context)
 
 
 def to_jobs(tokens: Sequence[str]) -> list[Job]:

@@ -10,7 +10,7 @@ from pyspark import SparkContext
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.pca.earlier import FeaturePart, FeatureRows
 from orchard_jobs.pca.statistics import Matrix32, Statistics
-from orchard_jobs.spark_tasks import raising_errors_of_workers
+from orchard_jobs.spark_tasks import map_items, raising_errors_of_workers
 from orchard_jobs.storage import read_bytes
 from orchard_jobs.tables.matrices import to_matrix
 
@@ -61,7 +61,7 @@ def measure(context: SparkContext, parts: Sequence[FeaturePart]) -> Statistics |
         return None
     tasks = count_tasks(parts, context.defaultParallelism)
     with raising_errors_of_workers():
-        measured = context.parallelize(parts, tasks).mapPartitions(_measure_parts)
+        measured = map_items(context, parts, tasks, _measure_parts)
         if tasks > PARTS:
             measured = measured.repartition(PARTS).mapPartitions(_sum_bytes)
         found = measured.collect()

@@ -1,6 +1,5 @@
 """The three jobs of a first run by hand; and that run on a folder, to compare the one in S3 with."""
 
-import json
 import os
 import subprocess
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from tests.support.checkout import NODE_PYTHON, ROOT
 from tests.support.s3a.buckets import download
 from tests.support.spark_cluster import QUICK_JVM
 
-RUN = "import json, sys; from orchard_jobs.cli import main; sys.exit(any(map(main, json.loads(sys.argv[1]))))"
+RUN = "import sys; from orchard_jobs.cli import main; sys.exit(main(sys.argv[1:]))"
 OPTIONS = [
     *("--master", "local[2]", "--conf", "spark.ui.enabled=false"),
     *("--conf", "spark.driver.bindAddress=127.0.0.1", "--conf", "spark.driver.host=127.0.0.1"),
@@ -61,9 +60,9 @@ def start_on_files(images: Path, model: Path, output: Path) -> RunOnFiles:
         "SPARK_LOCAL_IP": "127.0.0.1",
         "JAVA_TOOL_OPTIONS": QUICK_JVM,
     }
-    arguments = json.dumps([job.command for job in jobs])
+    arguments = [token for job in jobs for token in job.command]
     process = subprocess.Popen(
-        [NODE_PYTHON, "-c", RUN, arguments],
+        [NODE_PYTHON, "-c", RUN, *arguments],
         cwd=output,
         env=environment,
         stdout=subprocess.PIPE,

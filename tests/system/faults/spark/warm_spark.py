@@ -14,6 +14,7 @@ import threading
 import traceback
 
 # All of it from there: it says with how many threads NumPy starts, before pyspark loads it.
+from orchard_jobs import cli
 from orchard_jobs.cli import SparkContext, main
 
 ONE_AT_A_TIME = threading.Lock()
@@ -60,6 +61,6 @@ class Server(socketserver.ThreadingUnixStreamServer):
 
 if __name__ == "__main__":
     SparkContext.getOrCreate()
-    SparkContext.stop = lambda self: None  # a job ends its Spark: this one outlives it
+    cli.stop = lambda context: None  # a job ends its Spark: this one outlives it
     with Server(sys.argv[1], Step) as server:
         server.serve_forever()
