@@ -142,6 +142,7 @@ setup: $(AIRFLOW_ENV)/.ready $(AIRFLOW_ENV)/.orchard-ready $(NODE_ENV)/.ready cl
 # Spark starts sooner with it. Each time, because another Java takes another; nothing fails where it cannot be made.
 .PHONY: class-archive
 class-archive: $(NODE_ENV)/.ready
+	@$(NODE_ENV)/bin/python local_spark/byte_code.py
 	@PYTHONPATH=spark_jobs $(AIRFLOW_ENV)/bin/python -m local_spark.class_archive
 
 .PHONY: setup-tests

@@ -1,0 +1,65 @@
+"""Byte code beside the sources in the zip of Spark's Python package.
+
+Spark's Python processes import Spark from that zip, two for each job, and cannot keep what they compile of
+it. ``python local_spark/byte_code.py``, a part of ``make setup``, is run by the node's Python, whose byte
+code it is.
+"""
+
+import os
+import py_compile
+import sys
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+
+def find_zip() -> Path:
+    """Return the zip of the pyspark that is installed here."""
+    found = find_spec("pyspark")
+    folder = Path(found.origin if found and found.origin else "pyspark").parent
+    return folder / "python" / "lib" / "pyspark.zip"
+
+
+def add_byte_code(path: Path) -> bool:
+    """Put the byte code of every module into the zip; return False where it is there already.
+
+    Other processes see the old zip or the new one. It is not changed in place: an installer may share the
+    file with other environments.
+    """
+    with zipfile.ZipFile(path) as sources:
+        names = [name for name in sources.namelist() if name.endswith(".py")]
+        if f"{names[0]}c" in sources.namelist():
+            return False
+        staged = path.with_suffix(f".{os.getpid()}")
+        try:
+            # Without compression: it would be undone by each process.
+            with TemporaryDirectory() as folder, zipfile.ZipFile(staged, "w") as compiled:
+                for name in sources.namelist():
+                    compiled.writestr(name, sources.read(name))
+                for name in names:
+                    compiled.write(_compile(Path(sources.extract(name, folder)), name), f"{name}c")
+            staged.replace(path)
+        finally:
+            staged.unlink(missing_ok=True)
+    return True
+
+
+def _compile(source: Path, name: str) -> str:
+    """Return the file with the byte code of a module. Nobody compares it with its source: neither changes."""
+    unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    compiled = py_compile.compile(str(source), dfile=name, invalidation_mode=unchecked, doraise=True)
+    return str(compiled)
+
+
+def main() -> int:
+    """Add it, where that can be done: nothing needs it."""
+    try:
+        add_byte_code(find_zip())
+    except (OSError, py_compile.PyCompileError) as error:
+        print(f"Spark's Python package stays without byte code ({error}).")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
