@@ -43,9 +43,9 @@ def run(context: SparkContext, job: ExportJob, metrics: JobMetrics) -> None:
         components, features = find_parts(*job.components), find_parts(*job.features)
         header = ["path", "label", *(f"pc{i}" for i in range(1, count_components(components) + 1))]
         names = shard_names(job.shards)
-        ranges = cut(context, components, job.shards)
+        ranges, runs = cut(context, components, job.shards), tuple(find_runs(components))
         tasks: list[Task] = [
-            WriteShard(f"{folder.csv}/{name}", header, tuple(find_runs(components)), a_range)
+            WriteShard(f"{folder.csv}/{name}", header, runs, a_range)
             for name, a_range in zip(names, ranges, strict=True)
         ]
         tasks.append(WriteOutcomes(folder, tuple(features)))

@@ -9,6 +9,7 @@ object that it has read from, and aborts a process that ends: https://github.com
 
 import io
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -68,16 +69,21 @@ def open_parquet(part: Part) -> pq.ParquetFile:
     """Open one file.
 
     Raises:
-        OrchardError: where it is no Parquet.
-        OSError: where it cannot be read.
+        OrchardError: where it cannot be read, or is no Parquet.
     """
-    try:
+    with _reading(part):
         return pq.ParquetFile(open_file(part.uri, part.size), pre_buffer=False)
-    except pa.ArrowInvalid as error:
+
+
+@contextmanager
+def _reading(part: Part) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowInvalid, OSError) as error:
         raise OrchardError(
-            f"{part.uri} ({str(error).splitlines()[0]})",
-            rule="it must be a whole Parquet file",
-            remedy="run the job that wrote it again",
+            f"cannot read {part.uri} ({str(error).splitlines()[0]})",
+            rule="it must be there, a whole Parquet file",
+            remedy="allow reading it, or run the job that wrote it again",
         ) from error
 
 
@@ -85,9 +91,10 @@ def read_part(part: Part, columns: Sequence[str]) -> pa.Table:
     """Read columns of one file.
 
     Raises:
-        OrchardError: where it is no Parquet, or lacks one of them.
+        OrchardError: where it cannot be read, is no Parquet, or lacks one of them.
     """
-    return _open_with(part, columns).read(list(columns), use_threads=False)
+    with _reading(part):
+        return _open_with(part, columns).read(list(columns), use_threads=False)
 
 
 def read_groups(
@@ -97,7 +104,9 @@ def read_groups(
     file = _open_with(part, columns)
     for place in range(file.num_row_groups):
         if is_wanted(file.metadata.row_group(place)):
-            yield file.read_row_group(place, list(columns), use_threads=False)
+            with _reading(part):
+                group = file.read_row_group(place, list(columns), use_threads=False)
+            yield group
 
 
 def _open_with(part: Part, columns: Sequence[str]) -> pq.ParquetFile:

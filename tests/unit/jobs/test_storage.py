@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.storage import list_folder, open_folder, open_writer, read_bytes, write_bytes
+from orchard_jobs.storage import (
+    create_file,
+    delete_folder,
+    list_folder,
+    open_folder,
+    open_writer,
+    read_bytes,
+    write_bytes,
+)
 
 NAMES = ["plain", "sp ace", "ha#sh", "per%20cent", "pl+us", 'quo"te', "ünï苹果", "new\nline", "=x"]
 
@@ -56,3 +64,26 @@ def test_an_overwritten_file_has_another_etag(tmp_path: Path) -> None:
 def test_a_uri_of_another_kind_is_one_clear_error(uri: str) -> None:
     with pytest.raises(OrchardError, match=r"URIs are s3://bucket/key or file:///path"):
         open_folder(uri)
+
+
+def test_of_several_that_make_the_same_file_the_first_ones_bytes_stay(tmp_path: Path) -> None:
+    uri = f"file://{tmp_path}/features/part.parquet"
+    assert create_file(uri, b"first")
+    assert not create_file(uri, b"second")
+    assert read_bytes(uri) == b"first"
+    assert [path.name for path in (tmp_path / "features").iterdir()] == ["part.parquet"]
+
+
+def test_a_folder_that_is_deleted_is_gone_and_so_is_none(tmp_path: Path) -> None:
+    write_bytes(f"file://{tmp_path}/a/b/c", b"1")
+    delete_folder(f"file://{tmp_path}/a")
+    delete_folder(f"file://{tmp_path}/a")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_a_link_is_not_followed_to_be_deleted(tmp_path: Path) -> None:
+    write_bytes(f"file://{tmp_path}/others/c", b"1")
+    (tmp_path / "features").symlink_to(tmp_path / "others")
+    with pytest.raises(OSError, match="symbolic link"):
+        delete_folder(f"file://{tmp_path}/features")
+    assert read_bytes(f"file://{tmp_path}/others/c") == b"1"
