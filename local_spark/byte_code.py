@@ -1,4 +1,4 @@
-"""Byte code beside the sources in the zip of Spark's Python package.
+"""Byte code instead of the sources in the zip of Spark's Python package.
 
 Spark's Python processes import Spark from that zip, two for each job, and cannot keep what they compile of
 it. ``python local_spark/byte_code.py``, a part of ``make setup``, is run by the node's Python, whose byte
@@ -21,24 +21,25 @@ def find_zip() -> Path:
     return folder / "python" / "lib" / "pyspark.zip"
 
 
-def add_byte_code(path: Path) -> bool:
-    """Put the byte code of every module into the zip; return False where it is there already.
+def compile_modules(path: Path) -> bool:
+    """Put byte code in the place of every module in the zip; return False where that has been done.
 
+    Without the sources, because Python reads a zip's directory slowly. They are installed beside it, too.
     Other processes see the old zip or the new one. It is not changed in place: an installer may share the
     file with other environments.
     """
     with zipfile.ZipFile(path) as sources:
-        names = [name for name in sources.namelist() if name.endswith(".py")]
-        if f"{names[0]}c" in sources.namelist():
+        if not any(name.endswith(".py") for name in sources.namelist()):
             return False
         staged = path.with_suffix(f".{os.getpid()}")
         try:
             # Without compression: it would be undone by each process.
             with TemporaryDirectory() as folder, zipfile.ZipFile(staged, "w") as compiled:
                 for name in sources.namelist():
-                    compiled.writestr(name, sources.read(name))
-                for name in names:
-                    compiled.write(_compile(Path(sources.extract(name, folder)), name), f"{name}c")
+                    if name.endswith(".py"):
+                        compiled.write(_compile(Path(sources.extract(name, folder)), name), f"{name}c")
+                    else:
+                        compiled.writestr(name, sources.read(name))
             staged.replace(path)
         finally:
             staged.unlink(missing_ok=True)
@@ -53,11 +54,11 @@ def _compile(source: Path, name: str) -> str:
 
 
 def main() -> int:
-    """Add it, where that can be done: nothing needs it."""
+    """Compile, where that can be done: nothing needs it."""
     try:
-        add_byte_code(find_zip())
+        compile_modules(find_zip())
     except (OSError, py_compile.PyCompileError) as error:
-        print(f"Spark's Python package stays without byte code ({error}).")
+        print(f"Spark's Python package stays as it is, not compiled ({error}).")
     return 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local_spark.byte_code import add_byte_code
+from local_spark.byte_code import compile_modules
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def run_with(package: Path, program: str) -> str:
 
 
 def test_modules_are_imported_from_byte_code_and_all_else_stays(package: Path) -> None:
-    assert add_byte_code(package)
+    assert compile_modules(package)
     said = run_with(
         package,
         "import fruit, pkgutil; print(fruit.__cached__, fruit.RED, pkgutil.get_data('fruit', 'data.json'))",
@@ -41,16 +41,16 @@ def test_modules_are_imported_from_byte_code_and_all_else_stays(package: Path) -
     assert list(package.parent.iterdir()) == [package]
 
 
-def test_a_traceback_shows_the_source(package: Path) -> None:
-    add_byte_code(package)
+def test_a_traceback_names_the_module_and_the_line(package: Path) -> None:
+    compile_modules(package)
     said = run_with(package, "import fruit.apple; fruit.apple.fail()")
-    assert "line 5, in fail" in said
+    assert 'File "fruit/apple.py", line 5, in fail' in said
 
 
-def test_a_package_that_has_its_byte_code_is_left_alone(package: Path) -> None:
-    add_byte_code(package)
+def test_a_package_that_is_compiled_is_left_alone(package: Path) -> None:
+    compile_modules(package)
     before = package.stat().st_ino
-    assert not add_byte_code(package)
+    assert not compile_modules(package)
     assert package.stat().st_ino == before
 
 
@@ -58,5 +58,5 @@ def test_a_package_that_others_share_is_not_changed_for_them(package: Path, tmp_
     shared = tmp_path / "shared.zip"
     shared.hardlink_to(package)
     before = shared.read_bytes()
-    add_byte_code(package)
+    compile_modules(package)
     assert shared.read_bytes() == before
