@@ -54,7 +54,7 @@ class JobRun:
 
 
 def run_job(place: Place, job: Job, **environment: str) -> JobRun:
-    """Run one job as a step of a cluster does.
+    """Run one job as a step of the local EMR does: with the archive of Spark's classes.
 
     Raises:
         CommandError: when it fails.
@@ -68,12 +68,9 @@ def run_three_jobs(place: Place, images: Path, model: Path, precision: Precision
 
 
 def run_application(place: Place, images: Path, model: Path, precision: Precision) -> dict[str, JobRun]:
-    """Images to CSV, as ``orchard run`` has the three jobs in one application; return what it did.
-
-    It starts with the archive of Spark's classes that `make setup` has made.
-    """
+    """Images to CSV, as ``orchard run`` has the three jobs in one application; return what it did."""
     jobs = _three_jobs(place, images, model, precision)
-    cost = _submit_jobs(place, "application", jobs, {}, driver_options(os.environ))
+    cost = _submit_jobs(place, "application", jobs, {})
     reports = [_read_report(place, job) for job in jobs]
     phases = {name: seconds for report in reports for name, seconds in report["phases"].items()}
     return {"application": JobRun(cost, {"seconds": sum(r["seconds"] for r in reports), "phases": phases})}
@@ -88,16 +85,11 @@ def _three_jobs(place: Place, images: Path, model: Path, precision: Precision) -
     )
 
 
-def _submit_jobs(
-    place: Place, name: str, jobs: Sequence[Job], environment: Mapping[str, str], driver_options: str = ""
-) -> Cost:
-    return _submit(place, name, _of_jobs(jobs, driver_options), environment)
-
-
-def _of_jobs(jobs: Sequence[Job], driver_options: str) -> list[str]:
-    options = f"--conf=spark.driver.extraJavaOptions={JAVA_OPTIONS} {driver_options}"
+def _submit_jobs(place: Place, name: str, jobs: Sequence[Job], environment: Mapping[str, str]) -> Cost:
+    options = f"--conf=spark.driver.extraJavaOptions={JAVA_OPTIONS} {driver_options(os.environ)}"
     tokens = (token for job in jobs for token in job.command)
-    return [options, f"--py-files={BUILD}/orchard_jobs.zip", f"{BUILD}/run.py", *tokens]
+    program = [options, f"--py-files={BUILD}/orchard_jobs.zip", f"{BUILD}/run.py", *tokens]
+    return _submit(place, name, program, environment)
 
 
 def _read_report(place: Place, job: Job) -> Mapping[str, Any]:
