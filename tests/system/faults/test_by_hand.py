@@ -12,10 +12,11 @@ Start = Callable[[Scenario, Trigger], ScheduledRun]
 
 
 def start_until_the_driver_works(scenario: Scenario, scheduled: Trigger) -> ScheduledRun:
-    """Trigger a run; return it when featurize waits, without a process of Airflow, for a real driver."""
+    """Trigger a run; return it when featurize waits, without a process of Airflow, for a driver that hangs."""
     scenario.spark("featurize", how="real")
     run = scheduled()
-    scenario.wait_for_driver("featurize")
+    driver = scenario.wait_for_driver("featurize")
+    driver.suspend()  # a few images take it less time than Airflow takes to do what it is asked
     run.wait_for_task("featurize", "deferred")
     return run
 
@@ -25,7 +26,7 @@ def start_until_the_step_is_not_known(scenario: Scenario, scheduled: Trigger) ->
     scenario.spark("featurize", how="real")
     scenario.fault("AddJobFlowSteps", "timeout", when="after", seconds=60, times=1)
     run = scheduled()
-    scenario.wait_for_driver("featurize")
+    scenario.wait_for_driver("featurize").suspend()
     return run
 
 

@@ -87,8 +87,8 @@ def test_a_killed_driver_fails_its_step(scenario: Scenario, capfd: pytest.Captur
 def test_a_driver_without_memory_fails_its_step(
     scenario: Scenario, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    # Spark does not start below 450 MiB, of which no job of a few images needs the half.
-    room = ["--driver-memory", "48m", "--conf", "spark.testing.memory=2147483648"]
+    # Spark does not start below 450 MiB, of which no job of a few images needs a tenth.
+    room = ["--driver-memory", "28m", "--conf", "spark.testing.memory=2147483648"]
     scenario.spark("featurize", how="real", options=room)
     assert str(scenario.run().state) == "failed"
     assert "java.lang.OutOfMemoryError: Java heap space" in capfd.readouterr().out

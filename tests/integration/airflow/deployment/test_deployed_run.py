@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from local_emr.launcher import running_emr
+from orchard.settings.feature_spec import FeatureSpec
 from orchard.settings.settings import Settings
 from orchard.workflow.tasks import RunTasks
 from orchard.workflow.trigger_form import params
@@ -130,6 +131,7 @@ def test_a_run_that_has_begun_keeps_its_code(settings: Settings) -> None:
         "code": "s3://b/code/old",
         "images": "s3://in",
         "model": "s3://m",
+        "feature_spec": FeatureSpec("m").to_json(),
         "listing": "l",
         "listed": 1,
         "new": 1,
