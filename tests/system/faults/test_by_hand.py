@@ -12,7 +12,7 @@ Start = Callable[[Scenario, Trigger], ScheduledRun]
 
 
 def start_until_the_driver_works(scenario: Scenario, scheduled: Trigger) -> ScheduledRun:
-    """Trigger a run; return it when featurize waits, without a process of Airflow, for a driver that hangs."""
+    """Trigger a run; return it when featurize waits, without a process of Airflow, for a hanging driver."""
     scenario.spark("featurize", how="real")
     run = scheduled()
     driver = scenario.wait_for_driver("featurize")
