@@ -28,3 +28,8 @@ class OrchardError(Exception):
         Exception.__init__(error, line)
         error.message, error.hint = line, ""
         return error
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its name where it says nothing."""
+    return str(error).partition("\n")[0].strip() or type(error).__name__

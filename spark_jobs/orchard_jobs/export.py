@@ -23,7 +23,14 @@ from orchard_jobs.run_folder import RunFolder
 from orchard_jobs.spark_tasks import run_tasks
 from orchard_jobs.storage import open_writer, refusing, write_bytes
 from orchard_jobs.tables.matrices import to_matrix
-from orchard_jobs.tables.parquet import ROWS_PER_GROUP, Part, find_parts, open_parquet, read_part
+from orchard_jobs.tables.parquet import (
+    ROWS_PER_GROUP,
+    Part,
+    find_parts,
+    map_parts,
+    open_parquet,
+    read_part,
+)
 from orchard_jobs.tables.sorted_runs import PathRange, Row, SortedRun, find_runs, merge_rows
 
 LINES_AT_ONCE = 1000
@@ -66,7 +73,7 @@ def count_components(parts: Sequence[Part]) -> int:
     Raises:
         OrchardError: where the rows do not agree on it, or on their basis.
     """
-    found = {basis for part in parts for basis in _find_bases(part)}
+    found = set().union(*map_parts(_find_bases, parts))
     if len(found) != 1:
         raise OrchardError(
             f"components of {len(found)} bases",
@@ -78,10 +85,11 @@ def count_components(parts: Sequence[Part]) -> int:
 
 def _find_bases(part: Part) -> set[tuple[str, int]]:
     """Return id and number of components of the bases of a file's rows: by its footer, if that tells."""
-    metadata = open_parquet(part).metadata
+    metadata = open_parquet(part, ["path", "label", "components", "basis_id"]).metadata
     found = set()
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        columns = {group.column(i).path_in_schema.partition(".")[0]: group.column(i) for i in range(4)}
+        cells = map(group.column, range(group.num_columns))
+        columns = {cell.path_in_schema.partition(".")[0]: cell for cell in cells}
         ids = columns["basis_id"].statistics
         if ids is None or not ids.has_min_max or ids.min != ids.max:
             rows = read_part(part, ["basis_id", "components"])
@@ -96,7 +104,7 @@ def cut(context: SparkContext, parts: Sequence[Part], shards: int) -> list[PathR
     """Return as many ranges of paths, of about as many rows each; they depend on the paths alone."""
     if shards == 1:
         return [PathRange()]
-    rows = sum(open_parquet(part).metadata.num_rows for part in parts)
+    rows = sum(map_parts(lambda part: open_parquet(part, ["path"]).metadata.num_rows, parts))
     step = max(1, rows // (SAMPLED_PER_SHARD * shards))
     sample = sorted(run_tasks(context, parts, partial(_sample_paths, step=step)))
     firsts = [sample[len(sample) * place // shards] if sample else "" for place in range(1, shards)]

@@ -18,7 +18,7 @@ from pyspark.accumulators import Accumulator
 
 from orchard_jobs.contract import THUMBNAILS, Decoding, FeaturizeJob, Status, hash_path
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.images.decode import Decoded, Rejected, decode_image
+from orchard_jobs.images.decode import MAX_ENCODED_BYTES, Decoded, Rejected, decode_image
 from orchard_jobs.images.manifest import Manifest, write_listing
 from orchard_jobs.images.reading import ReadImage, read_groups
 from orchard_jobs.images.thumbnail import make_thumbnail
@@ -28,7 +28,7 @@ from orchard_jobs.models.runtimes import FeatureModel, load_model
 from orchard_jobs.run_folder import RunFolder
 from orchard_jobs.spark_tasks import run_tasks
 from orchard_jobs.storage import create_file, delete_folder, open_folder, refusing
-from orchard_jobs.tables.parquet import find_parts, read_part, to_parquet
+from orchard_jobs.tables.parquet import find_parts, read_part, refuse_other_files, to_parquet
 
 SCHEMA = pa.schema(
     {
@@ -43,6 +43,7 @@ SCHEMA = pa.schema(
         "thumbnail": pa.binary(),
     }
 )
+IDENTITY = ["path", "etag"]
 NEVER_REPEATED = ("features", "thumbnail")
 REJECTED_EXAMPLES = 20
 
@@ -158,21 +159,32 @@ def _name(start: int, stop: int) -> str:
 
 
 def _write(features: pa.Table, uri: str, spent: "_Stopwatch") -> Counts:
-    """Write a file, unless there is one: another attempt at this range was first, and its rows count."""
+    """Write a file, unless there is one: another attempt at this range was first, and its rows count.
+
+    Raises:
+        OrchardError: where it cannot be written, or the one that is there is of other images.
+    """
     with (
         spent.on("writing"),
         refusing(uri, rule="features are written by the nodes", remedy="allow writing there, or make room"),
     ):
         if not create_file(uri, to_parquet(features, NEVER_REPEATED)):
             (part,) = find_parts(uri)
-            features = read_part(part, ["path", "status", "error"])
+            there = read_part(part, [*IDENTITY, "status", "error"])
+            if not there.select(IDENTITY).equals(features.select(IDENTITY)):
+                raise OrchardError(
+                    f"{uri} has features of other images",
+                    rule="a run is written by one job at a time",
+                    remedy="let the other one end, and run this job again",
+                )
+            features = there
     return Counts.of(features, spent.take())
 
 
 def _featurize(
     rows: pa.Table, job: FeaturizeJob, listed: int, model: FeatureModel, spent: "_Stopwatch"
 ) -> pa.Table:
-    paths, sizes = rows["path"].to_pylist(), rows["size"].fill_null(0).to_pylist()
+    paths, sizes = rows["path"].to_pylist(), rows["size"].fill_null(MAX_ENCODED_BYTES).to_pylist()
     sampled = 2**64 * THUMBNAILS // listed
     groups, start = [], 0
     for images in read_groups(zip(paths, sizes, strict=True), open_folder(job.images), job.concurrent_reads):
@@ -257,14 +269,14 @@ class _Stopwatch:
 
 
 def _refuse_lost(uri: str, manifest: Manifest, counts: Counts) -> None:
-    """What was counted is what is there, and all of it: or something else writes into this folder."""
-    names = [part.uri.rpartition("/")[2] for part in find_parts(uri)]
+    """What was counted is what is there, and all of it."""
+    refuse_other_files(uri, [_name(*a_range) for a_range in manifest.ranges])
     counted = sum(counts.statuses.values())
-    if names != [_name(*a_range) for a_range in manifest.ranges] or counted != manifest.total:
+    if counted != manifest.total:
         raise OrchardError(
-            f"{len(names)} files of features with {counted} rows in {uri}",
-            rule=f"they are of the manifest: {len(manifest.ranges)} files with {manifest.total} rows",
-            remedy="let nothing else write there, and run this job again",
+            f"features of {counted} images in {uri}",
+            rule=f"they are of the {manifest.total} images of the manifest, which must not change",
+            remedy="run this job again",
         )
 
 

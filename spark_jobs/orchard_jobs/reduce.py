@@ -24,7 +24,15 @@ from orchard_jobs.run_folder import RunFolder
 from orchard_jobs.spark_tasks import run_tasks
 from orchard_jobs.storage import delete_folder, refusing, write_bytes
 from orchard_jobs.tables.matrices import to_lists, to_matrix
-from orchard_jobs.tables.parquet import SUFFIX, Part, find_parts, read_part, sort_by_path, to_parquet
+from orchard_jobs.tables.parquet import (
+    SUFFIX,
+    Part,
+    find_parts,
+    read_part,
+    refuse_other_files,
+    sort_by_path,
+    to_parquet,
+)
 
 SCHEMA = pa.schema(
     {
@@ -144,20 +152,26 @@ def project(rows: pa.Table, basis: Basis) -> pa.Table:
 
 
 def write_components(context: SparkContext, sources: Sequence[Source], basis: Basis, uri: str) -> int:
-    """Write a file of components for each source, sorted by path; return the number of rows."""
-    known = context.broadcast(basis)
+    """Write a file of components for each source, sorted by path; return the number of rows.
 
-    def write(numbered: Iterable[tuple[int, Source]]) -> Iterator[int]:
-        for number, source in numbered:
-            rows = sort_by_path(source.components(known.value))
-            file = f"{uri}/part-{number:05d}{SUFFIX}"
+    Raises:
+        OrchardError: where one cannot be written, or something else writes there.
+    """
+    known = context.broadcast(basis)
+    names = [f"part-{number:05d}{SUFFIX}" for number in range(len(sources))]
+
+    def write(named: Iterable[tuple[str, Source]]) -> Iterator[int]:
+        for name, source in named:
+            rows, file = sort_by_path(source.components(known.value)), f"{uri}/{name}"
             with refusing(
                 file, rule="components are written by the nodes", remedy="allow writing there, or make room"
             ):
                 write_bytes(file, to_parquet(rows, NEVER_REPEATED))
             yield len(rows)
 
-    return sum(run_tasks(context, list(enumerate(sources)), write))
+    written = run_tasks(context, list(zip(names, sources, strict=True)), write)
+    refuse_other_files(uri, names)
+    return sum(written)
 
 
 def _find_sources(job: ReduceJob, rows: FeatureRows) -> list[Source]:

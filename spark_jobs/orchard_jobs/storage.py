@@ -35,7 +35,7 @@ from obstore.exceptions import (
 from obstore.store import ObjectStore, S3Store
 from pyarrow.fs import resolve_s3_region
 
-from orchard_jobs.errors import OrchardError
+from orchard_jobs.errors import OrchardError, first_line
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,8 @@ def file_size(uri: str) -> int | None:
         path = local_path(uri)
         return path.stat().st_size if path.is_file() else None
     store, key = _s3_store(uri)
+    if not key:
+        return None
     try:
         with _as_os_error(key):
             return int(store.head(key)["size"])
@@ -142,7 +144,7 @@ def refusing(uri: str, rule: str, remedy: str) -> Iterator[None]:
         yield
     except (OSError, BaseError) as error:
         raise OrchardError(
-            f"cannot write {uri} ({str(error).splitlines()[0]})", rule=rule, remedy=remedy
+            f"cannot write {uri} ({first_line(error)})", rule=rule, remedy=remedy
         ) from error
 
 
@@ -210,7 +212,7 @@ def _raise_unlistable(error: OSError) -> None:
 
 def _unlistable(place: str, error: Exception) -> OrchardError:
     return OrchardError(
-        f"cannot list {place} ({str(error).splitlines()[0]})",
+        f"cannot list {place} ({first_line(error)})",
         rule="every folder of the images is listed, or images would vanish unnoticed",
         remedy="mend it, or list by other means and pass --manifest",
     )
@@ -237,13 +239,19 @@ def _scheme(uri: str) -> str:
 def _s3_store(uri: str) -> tuple[ObjectStore, str]:
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    if endpoint:
-        http = endpoint.startswith("http://")
-        return S3Store(bucket, endpoint=endpoint, client_options={"allow_http": http}), key.rstrip("/")
-    return S3Store(bucket, region=_find_region(bucket)), key.rstrip("/")
+    return _open_bucket(bucket, endpoint), key.rstrip("/")
 
 
 @functools.cache
+def _open_bucket(bucket: str, endpoint: str | None) -> ObjectStore:
+    """Once in a process: its connections stay open, and its credentials are renewed by itself."""
+    if endpoint:
+        return S3Store(
+            bucket, endpoint=endpoint, client_options={"allow_http": endpoint.startswith("http://")}
+        )
+    return S3Store(bucket, region=_find_region(bucket))
+
+
 def _find_region(bucket: str) -> str:
     """EMR tells its nodes no region, and obstore would take us-east-1 for granted."""
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
@@ -278,7 +286,7 @@ def _as_os_error(key: str) -> Iterator[None]:
         raise PermissionError(f"access denied to {key!r}") from error
     except (BaseError, ValueError) as error:
         # ValueError: a key that obstore cannot address (an empty segment, '..', a control character).
-        raise OSError(f"cannot read {key!r}: {str(error).splitlines()[0]}") from error
+        raise OSError(f"cannot read {key!r}: {first_line(error)}") from error
 
 
 def _replace_file(path: Path, data: bytes) -> None:

@@ -17,9 +17,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from orchard_jobs.contract import is_hidden, label_of
-from orchard_jobs.errors import OrchardError
+from orchard_jobs.errors import OrchardError, first_line
 from orchard_jobs.storage import list_folder, write_bytes
-from orchard_jobs.tables.parquet import Part, find_parts, open_parquet, sort_by_path, to_parquet
+from orchard_jobs.tables.parquet import (
+    Part,
+    find_parts,
+    open_parquet,
+    read_groups,
+    sort_by_path,
+    to_parquet,
+)
 
 SCHEMA = pa.schema(
     {
@@ -30,7 +37,7 @@ SCHEMA = pa.schema(
         "modified": pa.timestamp("us", "UTC"),
     }
 )
-WORK_COLUMNS = ("path", "label", "etag", "size")
+WORK_COLUMNS = ["path", "label", "etag", "size"]
 
 MOST_IMAGES = (
     1024  # of a range: six seconds of a core, which is what a lost executor costs, and a file of 4 MB
@@ -74,16 +81,20 @@ class Manifest:
         return list(itertools.pairwise(self.bounds))
 
     def read_range(self, start: int, stop: int) -> pa.Table:
-        """Return WORK_COLUMNS of a range."""
-        file = open_parquet(self.part)
+        """Return WORK_COLUMNS of a range.
+
+        Raises:
+            OrchardError: where it has no column of these, or a row has no path, label or ETag.
+        """
+        file = open_parquet(self.part, WORK_COLUMNS)
         found, first = [], 0
         for place in range(file.num_row_groups):
             rows = file.metadata.row_group(place).num_rows
             if first < stop and start < first + rows:
-                group = file.read_row_group(place, list(WORK_COLUMNS), use_threads=False)
+                group = file.read_row_group(place, WORK_COLUMNS, use_threads=False)
                 found.append(group.slice(max(0, start - first), stop - max(start, first)))
             first += rows
-        return pa.concat_tables(found)
+        return _complete(pa.concat_tables(found), self.part)
 
 
 def write_listing(images: str, uri: str) -> None:
@@ -123,11 +134,30 @@ def _find_file(uri: str) -> Part:
     return found[0]
 
 
+def _complete(rows: pa.Table, part: Part) -> pa.Table:
+    """Return the rows with the types of SCHEMA; only a size may be unknown."""
+    try:
+        rows = rows.cast(pa.schema([SCHEMA.field(name) for name in rows.column_names]))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise OrchardError(
+            f"the manifest {part.uri} ({first_line(error)})",
+            rule="paths, labels and ETags are strings, and sizes are whole numbers",
+            remedy="correct it, or leave --manifest out",
+        ) from error
+    lacking = [name for name in rows.column_names if name != "size" and rows[name].null_count]
+    if lacking:
+        raise OrchardError(
+            f"the manifest {part.uri} has rows without {' and '.join(lacking)}",
+            rule="every image has a path, a label and an ETag",
+            remedy="fill them in, or leave --manifest out",
+        )
+    return rows
+
+
 def _read_sizes(part: Part) -> npt.NDArray[np.int64]:
-    file, last = open_parquet(part), ""
-    sizes = [np.zeros(0, np.int64)]
-    for place in range(file.num_row_groups):
-        rows = file.read_row_group(place, ["path", "size"], use_threads=False).combine_chunks()
+    last, sizes = "", [np.zeros(0, np.int64)]
+    for group in read_groups(part, ["path", "size"]):
+        rows = _complete(group, part).combine_chunks()
         paths = rows["path"]
         if len(paths) and (paths[0].as_py() < last or pc.any(pc.less(paths[1:], paths[:-1])).as_py()):
             raise OrchardError(
@@ -154,9 +184,10 @@ def _no_images(place: str) -> OrchardError:
 def _listing_rows(images: str) -> Iterator[dict[str, object]]:
     for item in list_folder(images):
         if not is_hidden(item.path):
+            path = os.fsencode(item.path).decode(errors="backslashreplace")
             yield {
-                "path": os.fsencode(item.path).decode(errors="backslashreplace"),
-                "label": label_of(item.path),
+                "path": path,
+                "label": label_of(path),
                 "etag": item.etag,
                 "size": item.size,
                 "modified": item.modified,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from orchard_jobs.argv import from_argv
-from orchard_jobs.errors import OrchardError
+from orchard_jobs.errors import OrchardError, first_line
 from orchard_jobs.models.model_card import CARD, ModelCard
 from orchard_jobs.storage import write_bytes
 
@@ -102,9 +102,8 @@ def _download_imagenet() -> Any:
     try:
         return _mobilenet("imagenet")
     except Exception as error:  # Keras wraps whatever its download raised in a bare Exception
-        reason = str(error).splitlines()[0]
         raise OrchardError(
-            f"--weights=imagenet ({reason})", rule="Keras downloads these", remedy=WAYS_OUT
+            f"--weights=imagenet ({first_line(error)})", rule="Keras downloads these", remedy=WAYS_OUT
         ) from error
 
 

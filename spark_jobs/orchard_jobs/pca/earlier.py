@@ -16,6 +16,8 @@ from orchard_jobs.contract import ReduceJob, Status
 from orchard_jobs.run_folder import RunFolder
 from orchard_jobs.tables.parquet import Part, find_parts, path_range, read_groups, read_part
 
+SCHEMA = pa.schema({"path": pa.string(), "label": pa.string(), "features": pa.list_(pa.float32())})
+
 
 class Selection(Protocol):
     """Says which rows of a file count, by their paths."""
@@ -80,12 +82,17 @@ class FeaturePart:
     selection: Selection | None = None
 
     def read(self) -> pa.Table:
-        """Return ``path``, ``label`` and ``features`` of the rows that count, in the file's order."""
-        rows = read_part(self.part, ["path", "label", "status", "features"])
-        rows = rows.filter(pc.equal(rows["status"], Status.OK.value)).drop_columns("status")
-        if self.selection is None or not len(rows):
-            return rows
-        return rows.filter(self.selection(rows["path"]))
+        """Return ``path``, ``label`` and ``features`` of the rows that count, in the file's order.
+
+        Features are nearly all of a file, and are not read where none of its rows counts.
+        """
+        rows = read_part(self.part, ["path", "label", "status"])
+        counts = pc.equal(rows["status"], Status.OK.value)
+        if self.selection is not None and len(rows):
+            counts = pc.and_(counts, self.selection(rows["path"]))
+        if not pc.any(counts).as_py():
+            return SCHEMA.empty_table()
+        return read_part(self.part, SCHEMA.names).filter(counts)
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,24 @@
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from orchard_jobs.errors import OrchardError
 
 
 def to_matrix(lists: pa.ListArray) -> npt.NDArray[np.float32]:
-    """View a column of n lists of d numbers as a matrix (n, d)."""
+    """View a column of n lists of d numbers as a matrix (n, d).
+
+    Raises:
+        OrchardError: where the lists are not equally long.
+    """
+    lengths = pc.min_max(pc.fill_null(pc.list_value_length(lists), -1))
+    if lengths["min"] != lengths["max"]:
+        raise OrchardError(
+            f"rows of {max(lengths['min'].as_py(), 0)} numbers beside rows of {lengths['max']}",
+            rule="rows of one model, or of one basis, have equally many",
+            remedy="run the job that wrote them again",
+        )
     matrix: npt.NDArray[np.float32] = lists.flatten().to_numpy(zero_copy_only=False).reshape(len(lists), -1)
     return matrix
 

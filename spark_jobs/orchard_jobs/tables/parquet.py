@@ -9,19 +9,24 @@ object that it has read from, and aborts a process that ends: https://github.com
 
 import io
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from orchard_jobs.errors import OrchardError
+from orchard_jobs.errors import OrchardError, first_line
 from orchard_jobs.storage import file_size, list_folder, open_file
 
 SUFFIX = ".parquet"
 ROWS_PER_GROUP = 10_000
 """What is read at once at most."""
+READS = 16  # of footers at once
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, order=True)
@@ -42,12 +47,12 @@ def find_parts(*uris: str) -> list[Part]:
 
 
 def _find_parts(uri: str) -> list[Part]:
-    size = file_size(uri)
+    size, folder = file_size(uri), uri.rstrip("/")
     if size is not None:
         return [Part(uri, size)]
     try:
         found = sorted(
-            Part(f"{uri}/{file.path}", file.size) for file in list_folder(uri) if _is_data(file.path)
+            Part(f"{folder}/{file.path}", file.size) for file in list_folder(uri) if _is_data(file.path)
         )
     except OrchardError:
         found = []
@@ -60,19 +65,48 @@ def _find_parts(uri: str) -> list[Part]:
     return found
 
 
+def refuse_other_files(uri: str, names: Sequence[str]) -> None:
+    """Check that the Parquet files in a folder are those that a job has just written.
+
+    Raises:
+        OrchardError: where there are others, or fewer.
+    """
+    found = [part.uri.rpartition("/")[2] for part in find_parts(uri)]
+    if found != sorted(names):
+        raise OrchardError(
+            f"{len(found)} files in {uri}, of which {len(set(found) & set(names))} are this job's",
+            rule=f"one job at a time writes there, and this one wrote {len(names)}",
+            remedy="let nothing else write there, and run this job again",
+        )
+
+
 def _is_data(path: str) -> bool:
     """Like Spark: what begins with a dot or an underscore is no data."""
     return path.endswith(SUFFIX) and not any(name.startswith((".", "_")) for name in path.split("/"))
 
 
-def open_parquet(part: Part) -> pq.ParquetFile:
-    """Open one file.
+def open_parquet(part: Part, columns: Sequence[str] = ()) -> pq.ParquetFile:
+    """Open one file, to read these columns.
 
     Raises:
-        OrchardError: where it cannot be read, or is no Parquet.
+        OrchardError: where it cannot be read, is no Parquet, or lacks one of them.
     """
     with _reading(part):
-        return pq.ParquetFile(open_file(part.uri, part.size), pre_buffer=False)
+        file = pq.ParquetFile(open_file(part.uri, part.size), pre_buffer=False)
+    missing = [name for name in columns if name not in file.schema_arrow.names]
+    if missing:
+        raise OrchardError(
+            f"{part.uri} has no {' and no '.join(missing)}",
+            rule="these are columns of what the job before wrote",
+            remedy="check the URI",
+        )
+    return file
+
+
+def map_parts(work: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
+    """Return what ``work`` returns of each file, in their order. It reads a footer: a GET or two."""
+    with ThreadPoolExecutor(READS) as pool:
+        return list(pool.map(work, parts))
 
 
 @contextmanager
@@ -81,7 +115,7 @@ def _reading(part: Part) -> Iterator[None]:
         yield
     except (pa.ArrowInvalid, OSError) as error:
         raise OrchardError(
-            f"cannot read {part.uri} ({str(error).splitlines()[0]})",
+            f"cannot read {part.uri} ({first_line(error)})",
             rule="it must be there, a whole Parquet file",
             remedy="allow reading it, or run the job that wrote it again",
         ) from error
@@ -94,31 +128,19 @@ def read_part(part: Part, columns: Sequence[str]) -> pa.Table:
         OrchardError: where it cannot be read, is no Parquet, or lacks one of them.
     """
     with _reading(part):
-        return _open_with(part, columns).read(list(columns), use_threads=False)
+        return open_parquet(part, columns).read(list(columns), use_threads=False)
 
 
 def read_groups(
     part: Part, columns: Sequence[str], is_wanted: Callable[[pq.RowGroupMetaData], bool] = lambda _: True
 ) -> Iterator[pa.Table]:
     """Yield columns of one file, a row group at a time, of those that ``is_wanted`` by their metadata."""
-    file = _open_with(part, columns)
+    file = open_parquet(part, columns)
     for place in range(file.num_row_groups):
         if is_wanted(file.metadata.row_group(place)):
             with _reading(part):
                 group = file.read_row_group(place, list(columns), use_threads=False)
             yield group
-
-
-def _open_with(part: Part, columns: Sequence[str]) -> pq.ParquetFile:
-    file = open_parquet(part)
-    missing = [name for name in columns if name not in file.schema_arrow.names]
-    if missing:
-        raise OrchardError(
-            f"{part.uri} without the columns {' and '.join(missing)}",
-            rule="it must be a file that the job before wrote",
-            remedy="check the URI",
-        )
-    return file
 
 
 def path_range(group: pq.RowGroupMetaData) -> tuple[str, str] | None:

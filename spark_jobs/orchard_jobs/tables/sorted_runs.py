@@ -7,7 +7,6 @@ of each chain is open. What is not sorted, as Spark wrote it for earlier version
 import heapq
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -17,9 +16,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.tables.parquet import Part, open_parquet, path_range, read_groups, read_part, sort_by_path
+from orchard_jobs.tables.parquet import (
+    Part,
+    map_parts,
+    open_parquet,
+    path_range,
+    read_groups,
+    read_part,
+    sort_by_path,
+)
 
-READS = 16  # of footers at once: each is a GET or two
 ROWS_AT_ONCE = 1024  # as Python objects; up to 1280 numbers each
 
 Row = tuple[Any, ...]
@@ -93,12 +99,11 @@ def merge_rows(
 
 def find_runs(parts: Sequence[Part]) -> list[SortedRun]:
     """Read the footers; files without a row are left out."""
-    with ThreadPoolExecutor(READS) as pool:
-        return [run for run in pool.map(_find_run, parts) if run]
+    return [run for run in map_parts(_find_run, parts) if run]
 
 
 def _find_run(part: Part) -> SortedRun | None:
-    metadata = open_parquet(part).metadata
+    metadata = open_parquet(part, ["path"]).metadata
     if not metadata.num_rows:
         return None
     groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]

@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -108,6 +109,13 @@ def test_rows_of_two_bases_never_share_a_csv(spark: SparkSession, tmp_path: Path
     with pytest.raises(OrchardError, match="components of 2 bases"):
         export_run(spark, tmp_path, bases=("one", "other"))
     assert not (tmp_path / "csv").exists()
+
+
+@pytest.mark.parametrize("columns", [{"path": ["a"]}, {"path": ["a"], "label": ["b"], "features": [[1.0]]}])
+def test_what_is_no_file_of_components_is_one_clear_error(columns: dict[str, Any], tmp_path: Path) -> None:
+    write_bytes(f"file://{tmp_path}/rows.parquet", to_parquet(pa.table(columns)))
+    with pytest.raises(OrchardError, match=r"has no .*components and no basis_id: these are columns"):
+        export.count_components(find_parts(f"file://{tmp_path}"))
 
 
 def test_two_rows_of_one_path_are_one_clear_error_and_no_file(spark: SparkSession, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Images to feature rows, on Spark, with the real model and files as bad as they come."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -196,6 +197,43 @@ def test_a_manifest_that_is_not_sorted_is_one_clear_error(tmp_path: Path) -> Non
         Manifest.read(uri)
 
 
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"path": ["a"]}, "has no size: "),
+        ({"path": ["a", None], "size": [1, 1]}, "has rows without path"),
+        ({"path": ["a"], "size": ["large"]}, "sizes are whole numbers"),
+    ],
+)
+def test_a_manifest_that_nothing_can_be_read_by_is_one_clear_error(
+    columns: dict[str, list[object]], message: str, tmp_path: Path
+) -> None:
+    uri = f"file://{tmp_path}/manifest.parquet"
+    write_bytes(uri, to_parquet(pa.table(columns)))
+    with pytest.raises(OrchardError, match=message):
+        Manifest.read(uri)
+
+
+def test_a_manifest_of_any_strings_and_unknown_sizes_is_read(tmp_path: Path) -> None:
+    uri = f"file://{tmp_path}/manifest.parquet"
+    paths = pa.array(["a", "b"], pa.large_string())
+    columns = {"path": paths, "label": paths.dictionary_encode(), "etag": paths, "size": [None, 7]}
+    write_bytes(uri, to_parquet(pa.table(columns)))
+    rows = Manifest.read(uri).read_range(0, 2)
+    names = ["a", "b"]
+    assert rows.to_pydict() == {"path": names, "label": names, "etag": names, "size": [None, 7]}
+
+
+def test_a_label_that_is_not_utf_8_is_listed_with_its_bytes_escaped(tmp_path: Path) -> None:
+    folder = tmp_path / "images" / os.fsdecode(b"\xff")
+    folder.mkdir(parents=True)
+    (folder / "1.jpg").touch()
+    uri = f"file://{tmp_path}/manifest.parquet"
+    write_listing(f"file://{tmp_path}/images", uri)
+    rows = Manifest.read(uri).read_range(0, 1)
+    assert rows.select(["path", "label"]).to_pylist() == [{"path": "\\xff/1.jpg", "label": "\\xff"}]
+
+
 def test_a_late_attempt_at_a_range_changes_nothing_and_counts_what_is_there(
     spark: SparkSession, model_uri: str, bad_folder: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:
@@ -216,6 +254,26 @@ def test_a_late_attempt_at_a_range_changes_nothing_and_counts_what_is_there(
     assert {path: path.read_bytes() for path in (tmp_path / "run" / "features").iterdir()} == files
 
 
+def test_features_of_other_images_in_the_place_of_a_range_fail_the_job(
+    spark: SparkSession,
+    model_uri: str,
+    bad_folder: tuple[Path, dict[str, str]],
+    tmp_path: Path,
+) -> None:
+    """A job that was given up for lost, with another manifest of as many images."""
+    (tmp_path / "images").mkdir()
+    shutil.copy(bad_folder[0] / "odd" / "plain.jpg", tmp_path / "images" / "1.jpg")
+    job = FeaturizeJob(images=f"file://{tmp_path}/images", model=model_uri, output=f"file://{tmp_path}/run")
+    run(spark, job)
+    (tmp_path / "images" / "1.jpg").rename(tmp_path / "images" / "2.jpg")
+    write_listing(job.images, RunFolder(job.output).manifest)
+    context = spark.sparkContext
+    with pytest.raises(OrchardError, match="has features of other images"):
+        featurize.featurize(
+            context, job, Manifest.read(RunFolder(job.output).manifest), context.accumulator(0)
+        )
+
+
 def test_a_file_of_something_else_among_the_features_fails_the_job(
     spark: SparkSession,
     model_uri: str,
@@ -230,7 +288,7 @@ def test_a_file_of_something_else_among_the_features_fails_the_job(
     foreign = tmp_path / "run" / "features" / "part-of-another-run.parquet"
     shutil.copy(next((tmp_path / "run" / "features").iterdir()), foreign)
     monkeypatch.setattr(featurize, "delete_folder", lambda uri: None)
-    with pytest.raises(OrchardError, match="2 files of features with 1 rows in"):
+    with pytest.raises(OrchardError, match=r"2 files in .*, of which 1 are this job's"):
         run(spark, job)
 
 

@@ -33,6 +33,11 @@ def test_a_uri_of_one_file_is_that_file(tmp_path: Path) -> None:
     assert part.size == (tmp_path / "one.parquet").stat().st_size
 
 
+def test_a_slash_at_the_end_of_a_folder_changes_nothing(tmp_path: Path) -> None:
+    write(tmp_path, "one.parquet", "a")
+    assert find_parts(f"file://{tmp_path}/") == find_parts(f"file://{tmp_path}")
+
+
 @pytest.mark.parametrize("folder", ["nowhere", "empty"])
 def test_where_there_is_none_is_one_clear_error(folder: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
@@ -64,5 +69,5 @@ def test_a_file_that_cannot_be_read_is_one_clear_error(damage: str, tmp_path: Pa
 def test_a_column_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
     write(tmp_path, "one.parquet", "a")
     (part,) = find_parts(f"file://{tmp_path}")
-    with pytest.raises(OrchardError, match=r"one\.parquet without the columns status and features"):
+    with pytest.raises(OrchardError, match=r"one\.parquet has no status and no features"):
         read_part(part, ["path", "status", "features"])

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from pyspark.ml.feature import PCA as SparkPCA  # noqa: N811
 from pyspark.ml.functions import array_to_vector
@@ -10,10 +12,14 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 from sklearn.decomposition import PCA
 
+from orchard_jobs import reduce
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.pca import measuring
+from orchard_jobs.pca.earlier import FeaturePart
 from orchard_jobs.pca.statistics import Statistics
 from orchard_jobs.run_folder import RunFolder
+from orchard_jobs.storage import write_bytes
+from orchard_jobs.tables.parquet import find_parts, to_parquet
 from tests.support.jobs.feature_rows import FEATURES_SCHEMA, Rows, make_rows, reduce_run, write_features
 
 
@@ -140,6 +146,36 @@ def test_features_that_an_earlier_job_did_not_write_are_one_clear_error(
     write_features(spark, tmp_path / "2", make_rows("abc"))
     with pytest.raises(OrchardError, match=r"no Parquet at file:.*/1/features: it is what an earlier job"):
         reduce_run(spark, tmp_path / "2", tmp_path / "1", components=2)
+
+
+def test_features_of_a_file_are_not_read_where_none_of_its_rows_counts(tmp_path: Path) -> None:
+    """Of a lake of many nights, most that an old file holds may have been replaced since."""
+    rows = pa.table({"path": ["a", "b"], "label": ["", ""], "status": ["ok", "corrupt"]})
+    write_bytes(f"file://{tmp_path}/rows.parquet", to_parquet(rows))
+    (part,) = find_parts(f"file://{tmp_path}")
+    nothing = FeaturePart(part, lambda paths: pc.equal(paths, "b"))
+    assert nothing.read().num_rows == 0
+    with pytest.raises(OrchardError, match="has no features"):
+        FeaturePart(part, lambda paths: pc.equal(paths, "a")).read()
+
+
+def test_features_of_different_lengths_in_one_file_are_one_clear_error(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    rows = make_rows("ab", features=3) | make_rows("c", features=6)
+    write_features(spark, tmp_path, rows)
+    with pytest.raises(OrchardError, match="rows of 3 numbers beside rows of 6: rows of one model"):
+        reduce_run(spark, tmp_path, components=2)
+
+
+def test_a_file_of_something_else_among_the_components_fails_the_job(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_features(spark, tmp_path, make_rows("abc"))
+    write_bytes(f"file://{tmp_path}/components/part-of-another-run.parquet", b"")
+    monkeypatch.setattr(reduce, "delete_folder", lambda uri: None)
+    with pytest.raises(OrchardError, match=r"2 files in .*, of which 1 are this job's"):
+        reduce_run(spark, tmp_path, components=2)
 
 
 def test_a_basis_of_other_features_is_one_clear_error(spark: SparkSession, tmp_path: Path) -> None:

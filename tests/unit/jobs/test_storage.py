@@ -14,6 +14,7 @@ from orchard_jobs.storage import (
     open_folder,
     open_writer,
     read_bytes,
+    refusing,
     write_bytes,
 )
 
@@ -79,6 +80,14 @@ def test_a_folder_that_is_deleted_is_gone_and_so_is_none(tmp_path: Path) -> None
     delete_folder(f"file://{tmp_path}/a")
     delete_folder(f"file://{tmp_path}/a")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_that_says_nothing_is_told_by_its_name() -> None:
+    with (
+        pytest.raises(OrchardError, match=r"cannot write s3://bucket/key \(OSError\): rule\. Remedy\."),
+        refusing("s3://bucket/key", rule="rule", remedy="remedy"),
+    ):
+        raise OSError
 
 
 def test_a_folder_that_is_a_link_is_not_followed_to_be_deleted(tmp_path: Path) -> None:

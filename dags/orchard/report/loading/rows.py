@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from orchard.lake.objects import Storage
 from orchard.lake.parquet import open_parquet
 from orchard.report.numbers.neighbours import Matrix
-from orchard_jobs.errors import OrchardError
+from orchard_jobs.errors import OrchardError, first_line
 
 ROWS_AT_ONCE = 4096
 READ_AT_ONCE = 4 * 2**20  # bytes of a column, with one request to S3
@@ -48,7 +48,7 @@ def read_file(storage: Storage, uri: str, columns: Sequence[str]) -> Iterator[pa
                 )
     except pa.ArrowInvalid as error:
         raise OrchardError(
-            f"{uri} cannot be read ({str(error).splitlines()[0]})",
+            f"{uri} cannot be read ({first_line(error)})",
             rule="a file of a published run is Parquet, and never changes",
             remedy="restore it",
         ) from error
