@@ -143,9 +143,7 @@ def refusing(uri: str, rule: str, remedy: str) -> Iterator[None]:
     try:
         yield
     except (OSError, BaseError) as error:
-        raise OrchardError(
-            f"cannot write {uri} ({first_line(error)})", rule=rule, remedy=remedy
-        ) from error
+        raise OrchardError(f"cannot write {uri} ({first_line(error)})", rule=rule, remedy=remedy) from error
 
 
 @contextmanager
