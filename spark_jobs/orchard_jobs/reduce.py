@@ -7,7 +7,6 @@ grouped into files of components depends on the files of features alone, so anot
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import pyarrow as pa
 from pyspark import SparkContext
@@ -21,7 +20,7 @@ from orchard_jobs.pca.earlier import FeaturePart, FeatureRows, KnownRows, find_r
 from orchard_jobs.pca.measuring import measure_all, read_statistics, update_statistics
 from orchard_jobs.pca.statistics import Statistics
 from orchard_jobs.run_folder import RunFolder
-from orchard_jobs.spark_tasks import run_tasks
+from orchard_jobs.spark_tasks import run_tasks, split_evenly
 from orchard_jobs.storage import delete_folder, refusing, write_bytes
 from orchard_jobs.tables.matrices import to_lists, to_matrix
 from orchard_jobs.tables.parquet import (
@@ -177,19 +176,16 @@ def write_components(context: SparkContext, sources: Sequence[Source], basis: Ba
 def _find_sources(job: ReduceJob, rows: FeatureRows) -> list[Source]:
     """Return what components are made of: projected here, or in an earlier run."""
     if not job.projected or not job.earlier:
-        return list(group_parts(rows.find_counting()))
+        return list[Source](group_parts(rows.find_counting()))
     staying = KnownRows(tuple(find_parts(job.earlier)), None, stays=True)
     return [*(Projected(part, staying) for part in find_parts(job.projected)), *group_parts(rows.new)]
 
 
-def group_parts(parts: Sequence[FeaturePart]) -> Iterator[ToProject]:
-    """Cut ``parts`` into groups of about the same number, each for one file of components."""
-    size = sum(part.part.size for part in parts)
-    count = min(MULTIPLE * math.ceil(size / (MULTIPLE * BYTES_PER_FILE)), len(parts))
-    left = iter(parts)
-    for place in range(count):
-        length = len(parts) * (place + 1) // count - len(parts) * place // count
-        yield ToProject(tuple(islice(left, length)))
+def group_parts(parts: Sequence[FeaturePart]) -> list[ToProject]:
+    """Cut ``parts`` into groups of about the same size, each for one file of components."""
+    sizes = [part.part.size for part in parts]
+    count = MULTIPLE * math.ceil(sum(sizes) / (MULTIPLE * BYTES_PER_FILE))
+    return [ToProject(tuple(group)) for group in split_evenly(parts, sizes, count)]
 
 
 def _refuse_drift(rows: int, total: Statistics) -> None:

@@ -5,7 +5,6 @@ alone: so another attempt, on other nodes, cuts the same ranges and writes the s
 """
 
 import itertools
-import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,12 +38,9 @@ SCHEMA = pa.schema(
 )
 WORK_COLUMNS = ["path", "label", "etag", "size"]
 
-MOST_IMAGES = (
-    1024  # of a range: six seconds of a core, which is what a lost executor costs, and a file of 4 MB
-)
-FEWEST_IMAGES = 64
-RANGES = 40  # where images are few: enough for many cores, and so that none waits long for the last one
-MULTIPLE = 8  # of ranges: 2, 4 and 8 cores end together
+SHARE = 16  # a range is so much of what is left: no core waits long for the last one, of few or of many
+MOST_IMAGES = 1024  # of a range: seconds of a core, which is what a lost executor costs; a file of 4 MB
+FEWEST_IMAGES = 32
 BYTES_LIKE_ONE_IMAGE = 200_000
 """What takes as long to decode as an image takes to infer: see docs/performance.md, *Large photographs*."""
 
@@ -112,17 +108,21 @@ def write_listing(images: str, uri: str) -> None:
 
 
 def cut(sizes: npt.NDArray[np.int64]) -> tuple[int, ...]:
-    """Return the bounds of ranges of about the same work.
+    """Return the bounds of ranges with ever less work, so that all cores end together.
+
+    This is guided self-scheduling: large ranges cost little to schedule, and small ones at the end fill the
+    gaps. https://doi.org/10.1109/TC.1987.5009495
 
     Args:
         sizes: Of the files, in bytes.
     """
     work = np.cumsum(BYTES_LIKE_ONE_IMAGE + sizes)
-    images = int(work[-1]) / BYTES_LIKE_ONE_IMAGE
-    a_range = min(max(images / RANGES, FEWEST_IMAGES), MOST_IMAGES)
-    count = min(MULTIPLE * math.ceil(images / (MULTIPLE * a_range)), len(sizes))
-    ends = [int(work[-1]) * place // count for place in range(1, count)]
-    return tuple(np.unique([0, *np.searchsorted(work, ends, side="right"), len(sizes)]).tolist())
+    least, most = FEWEST_IMAGES * BYTES_LIKE_ONE_IMAGE, MOST_IMAGES * BYTES_LIKE_ONE_IMAGE
+    total, end, ends = int(work[-1]), 0, []
+    while end < total:
+        end += min(max((total - end) // SHARE, least), most)
+        ends.append(end)
+    return tuple(np.unique([0, *np.searchsorted(work, ends, side="right")]).tolist())
 
 
 def _find_file(uri: str) -> Part:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce as fold
+from itertools import chain
 
 import numpy as np
 from pyspark import SparkContext
@@ -10,7 +11,7 @@ from pyspark import SparkContext
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.pca.earlier import FeaturePart, FeatureRows
 from orchard_jobs.pca.statistics import Matrix32, Statistics
-from orchard_jobs.spark_tasks import map_items, raising_errors_of_workers
+from orchard_jobs.spark_tasks import map_items, raising_errors_of_workers, split_evenly
 from orchard_jobs.storage import read_bytes
 from orchard_jobs.tables.matrices import to_matrix
 
@@ -55,26 +56,23 @@ def read_statistics(uris: tuple[str, ...]) -> Statistics | None:
 def measure(context: SparkContext, parts: Sequence[FeaturePart]) -> Statistics | None:
     """Return the statistics of the rows of ``parts``, or None where there is none: nobody knows their length.
 
-    Every core measures. What many tasks measured is added up on the executors first.
+    There is a task for every core, or there are more that are not too long. What many of them measured is
+    added up on the executors first.
     """
     if not parts:
         return None
-    tasks = count_tasks(parts, context.defaultParallelism)
+    sizes = [part.part.size for part in parts]
+    tasks = split_evenly(parts, sizes, max(context.defaultParallelism, sum(sizes) // BYTES_PER_TASK))
     with raising_errors_of_workers():
-        measured = map_items(context, parts, tasks, _measure_parts)
-        if tasks > PARTS:
+        measured = map_items(context, tasks, len(tasks), _measure_parts)
+        if len(tasks) > PARTS:
             measured = measured.repartition(PARTS).mapPartitions(_sum_bytes)
         found = measured.collect()
     return fold(Statistics.__add__, map(Statistics.from_bytes, found)) if found else None
 
 
-def count_tasks(parts: Sequence[FeaturePart], cores: int) -> int:
-    """Return how many tasks measure: as many as there are cores, or more that are not too long."""
-    wanted = max(cores, sum(part.part.size for part in parts) // BYTES_PER_TASK)
-    return min(wanted, len(parts))
-
-
-def _measure_parts(parts: Iterable[FeaturePart]) -> Iterator[bytes]:
+def _measure_parts(tasks: Iterable[Sequence[FeaturePart]]) -> Iterator[bytes]:
+    parts = chain.from_iterable(tasks)
     yield from _sum(Statistics.of(rows) for rows in _matrices(parts))
 
 
