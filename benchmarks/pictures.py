@@ -5,13 +5,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from orchard_jobs.images.decode import Decoded, decode_image
 
@@ -71,22 +68,6 @@ def load_pixels(folder: Path, count: int) -> npt.NDArray[np.uint8]:
     found = find_images(folder)
     outcomes = [decode_image(path.read_bytes()) for path in choose(found, min(count, len(found)))]
     return np.stack([outcome.pixels for outcome in outcomes if isinstance(outcome, Decoded)])
-
-
-def write_manifest(folder: Path, target: Path) -> Path:
-    """Write the manifest of ``folder`` as Airflow does for a run."""
-    rows = [
-        {
-            "path": path.relative_to(folder).as_posix(),
-            "label": path.parent.name,
-            "etag": "",
-            "size": path.stat().st_size,
-            "modified": datetime.fromtimestamp(path.stat().st_mtime, UTC),
-        }
-        for path in find_images(folder)
-    ]
-    pq.write_table(pa.Table.from_pylist(rows), target)
-    return target
 
 
 def usable_cores() -> int:

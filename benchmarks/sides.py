@@ -27,8 +27,8 @@ from benchmarks.contenders.jobs import (
 )
 from benchmarks.feature_rows import draw_rows, draw_runs
 from benchmarks.machine import LOUD, on_cores, wait_until_quiet
-from benchmarks.pictures import write_manifest
 from orchard_jobs.contract import ExportJob, FeaturizeJob, Precision, ReduceJob
+from orchard_jobs.images.manifest import write_listing
 from orchard_jobs.run_folder import RunFolder
 
 DELAY = 0.03  # seconds, of every GET
@@ -201,10 +201,9 @@ class Bench:
         measured: Measured = {}
         for name, delay in (("store", 0.0), ("slow store", DELAY)):
             place = self._place(name.replace(" ", "-"))
-            manifest = write_manifest(self.images.images, place.folder / "manifest.parquet")
-            job = FeaturizeJob(
-                f"s3://{slow_store.BUCKET}", f"file://{self.model}", place.uri, f"file://{manifest}"
-            )
+            manifest = f"{place.uri}/manifest.parquet"
+            write_listing(f"file://{self.images.images}", manifest)  # the store answers GET and nothing else
+            job = FeaturizeJob(f"s3://{slow_store.BUCKET}", f"file://{self.model}", place.uri, manifest)
             serving = slow_store.serve(self.images.images, delay)
             with serving as endpoint, self._say(f"featurize from a {name}"):
                 run = run_job(place, job, **STORE_ENVIRONMENT, AWS_ENDPOINT_URL_S3=endpoint)

@@ -18,9 +18,9 @@ from benchmarks.contenders import slow_store
 from benchmarks.feature_rows import draw_rows, draw_runs
 from benchmarks.figures import FIGURES, Figure, find_further_image, find_moved, medians, summarize, to_table
 from benchmarks.machine import count_busy_cores, wait_until_quiet
-from benchmarks.pictures import NotEnoughImagesError, choose, copy_images, write_manifest
+from benchmarks.pictures import NotEnoughImagesError, choose, copy_images
 from benchmarks.processes import CommandError, run_watched
-from orchard_jobs.contract import EARLIER_COLUMNS, MANIFEST_COLUMNS, Precision
+from orchard_jobs.contract import EARLIER_COLUMNS, Precision
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.storage import open_folder
 
@@ -158,9 +158,6 @@ def test_a_copy_of_images_has_nothing_of_the_copy_before(tmp_path: Path) -> None
     for count in (3, 1):
         copy = copy_images(tmp_path / "source", count, tmp_path / "copy")
     assert [path.name for path in copy.rglob("*.jpg")] == ["1.jpg"]
-    table = pq.read_table(write_manifest(copy, tmp_path / "manifest.parquet"))
-    assert tuple(table.column_names) == MANIFEST_COLUMNS
-    assert table.drop(["etag", "modified"]).to_pylist() == [{"path": "a/1.jpg", "label": "a", "size": 5}]
 
 
 @pytest.fixture
