@@ -45,6 +45,13 @@ def jpeg(**options: Any) -> bytes:
     return encode(picture(), "JPEG", quality=92, **options)
 
 
+def jpeg_with_scans(scans: int) -> bytes:
+    """A progressive JPEG whose last scan is there again and again."""
+    data = jpeg(progressive=True)
+    last, end = data.rindex(b"\xff\xda"), data.rindex(b"\xff\xd9")
+    return data[:last] + data[last:end] * scans + data[end:]
+
+
 def grey_jpeg() -> bytes:
     return encode(picture().convert("L"), "JPEG", quality=92)
 
@@ -178,6 +185,10 @@ def all_red(kind: str, width: int, height: int) -> bytes:
 def png_with_text_bomb() -> bytes:
     """A compressed comment of a few kilobytes that becomes 8 MiB."""
     return _png_with_chunk(_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(8 * 2**20))))
+
+
+def png_with_chunks(chunks: int) -> bytes:
+    return _png_with_chunk(_chunk(b"teXt", b"") * chunks)
 
 
 def png_with_profile_bomb() -> bytes:

@@ -19,7 +19,12 @@ those for the model. docs/performance.md says how much faster that is, and how f
 """
 
 import io
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +39,15 @@ MAX_PIXELS takes a third of it. featurize refuses larger ones unread."""
 MAX_PIXELS = 2**26
 """Largest width x height: above any camera in a field. Pillow takes four bytes a pixel, 256 MiB here, and
 converting as much again; an animated WebP of that size was seen to take 1 GiB."""
+
+MAX_SCANS = 100
+"""Of a JPEG: each makes the decoder go over all pixels again, 11 ms for MAX_PIXELS. Encoders make a dozen."""
+
+MAX_CHUNKS = 2**16
+"""Of a PNG: Pillow looks at each in Python."""
+
+MAX_SECONDS = 60
+"""CPU time of one image. The largest takes a few seconds."""
 
 SCALED_SIZES = 6
 """How many times the model's width and height an image that is decoded with SCALED keeps at least. libjpeg
@@ -57,6 +71,8 @@ _SIGNATURES = (
 _BMP_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)  # "BM" alone begins too many texts
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 """All that is ever opened: no format that runs a program (EPS) or fetches another file."""
+
+_PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -102,11 +118,75 @@ def decode_image(data: bytes, size: int = 224, decoding: Decoding = Decoding.EXA
     kind = _sniff_format(data)
     if kind is None or len(data) > MAX_ENCODED_BYTES:
         return _reject_unopened(data)
+    # In the data of a JPEG, 0xFF is never followed by 0xDA; in its metadata there may be a small picture.
+    scans = data.count(b"\xff\xda") if kind == "JPEG" else 0
+    if scans > MAX_SCANS:
+        return Rejected(Status.TOO_LARGE, f"this JPEG has {scans} scans; the limit is {MAX_SCANS}")
+    if kind == "PNG" and _count_chunks(data) > MAX_CHUNKS:
+        return Rejected(Status.TOO_LARGE, f"this PNG has more than {MAX_CHUNKS} chunks")
+    outcome = _decode_within_limits(data, kind, size, decoding)
+    if kind == "PNG" and isinstance(outcome, Rejected) and outcome.status is Status.CORRUPT:
+        pixels = _without_metadata(data)
+        return _decode_within_limits(pixels, kind, size, decoding) if pixels != data else outcome
+    return outcome
+
+
+def _decode_within_limits(data: bytes, kind: str, size: int, decoding: Decoding) -> Decoded | Rejected:
     try:
-        with Image.open(io.BytesIO(data), formats=(kind,)) as image:
+        with _cpu_limit(), Image.open(io.BytesIO(data), formats=(kind,)) as image:
             return _decode_opened(image, size, decoding)
+    except _TooSlowError:
+        return Rejected(Status.TOO_LARGE, f"this {kind} takes more than {MAX_SECONDS} s to decode")
     except Exception as error:  # Pillow's plugins raise nearly everything for damaged files
         return _reject_damaged(error, kind)
+
+
+class _TooSlowError(BaseException):
+    """No Exception: neither Pillow nor we are to take it for something that is wrong with metadata."""
+
+
+@contextmanager
+def _cpu_limit() -> Iterator[None]:
+    """End what takes more CPU time than MAX_SECONDS: it is not the clock that counts, which others hold up.
+
+    Signals reach the main thread alone, in which Spark's workers work.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGPROF, _raise_too_slow)
+    signal.setitimer(signal.ITIMER_PROF, MAX_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
+def _raise_too_slow(*_: object) -> NoReturn:
+    raise _TooSlowError
+
+
+def _without_metadata(data: bytes) -> bytes:
+    """Return a PNG with the chunks alone that its pixels are made of, and as it is where there are no others.
+
+    Metadata must not cost a good picture, and Pillow refuses a whole PNG for one text of a megabyte.
+    """
+    kept, place = [data[:8]], 8
+    while place < len(data):
+        end = place + 12 + int.from_bytes(data[place : place + 4], "big")
+        if data[place + 4 : place + 8] in _PIXEL_CHUNKS:
+            kept.append(data[place:end])
+        place = end
+    return b"".join(kept)
+
+
+def _count_chunks(data: bytes) -> int:
+    """Return how many chunks a PNG has; no more than one above the limit are looked at."""
+    count, place = 0, 8
+    while place < len(data) and count <= MAX_CHUNKS:
+        count, place = count + 1, place + 12 + int.from_bytes(data[place : place + 4], "big")
+    return count
 
 
 def _sniff_format(data: bytes) -> str | None:

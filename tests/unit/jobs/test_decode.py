@@ -169,6 +169,18 @@ def test_too_many_pixels_are_refused_before_any_is_decoded(monkeypatch: pytest.M
     assert outcome == Rejected(Status.TOO_LARGE, "8200 x 8192 takes 67174400 pixels; the limit is 67108864")
 
 
+def test_an_image_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "MAX_SECONDS", 0.02)
+    outcome = decode_image(make.all_red("PNG", 6000, 6000))
+    assert outcome == Rejected(Status.TOO_LARGE, "this PNG takes more than 0.02 s to decode")
+    monkeypatch.undo()
+    assert isinstance(decode_image(make.jpeg()), Decoded)
+
+
+def test_as_many_scans_as_encoders_make_are_decoded() -> None:
+    assert isinstance(decode_image(make.jpeg_with_scans(20)), Decoded)
+
+
 def test_an_image_for_which_there_was_no_memory_is_one_to_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
     def run_out(_: object) -> None:
         raise MemoryError
