@@ -118,8 +118,7 @@ def decode_image(data: bytes, size: int = 224, decoding: Decoding = Decoding.EXA
     kind = _sniff_format(data)
     if kind is None or len(data) > MAX_ENCODED_BYTES:
         return _reject_unopened(data)
-    # In the data of a JPEG, 0xFF is never followed by 0xDA; in its metadata there may be a small picture.
-    scans = data.count(b"\xff\xda") if kind == "JPEG" else 0
+    scans = _count_scans(data) if kind == "JPEG" else 0
     if scans > MAX_SCANS:
         return Rejected(Status.TOO_LARGE, f"this JPEG has {scans} scans; the limit is {MAX_SCANS}")
     if kind == "PNG" and _count_chunks(data) > MAX_CHUNKS:
@@ -179,6 +178,18 @@ def _without_metadata(data: bytes) -> bytes:
             kept.append(data[place:end])
         place = end
     return b"".join(kept)
+
+
+def _count_scans(data: bytes) -> int:
+    """Return how often a JPEG begins to tell its pixels, of which each byte 0xFF has another one behind it.
+
+    Small pictures in its metadata, and what follows its end, as a film does in some photographs, do not count.
+    """
+    place = 2
+    while data[place : place + 1] == b"\xff" and data[place + 1 : place + 2] != b"\xda":
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    end = data.find(b"\xff\xd9", place)
+    return data.count(b"\xff\xda", place, end if end >= 0 else len(data))
 
 
 def _count_chunks(data: bytes) -> int:

@@ -181,6 +181,11 @@ def test_as_many_scans_as_encoders_make_are_decoded() -> None:
     assert isinstance(decode_image(make.jpeg_with_scans(20)), Decoded)
 
 
+def test_what_follows_the_end_of_a_photograph_counts_for_nothing() -> None:
+    """Some telephones put a film there."""
+    assert isinstance(decode_image(make.jpeg() + b"\xff\xda film" * 1000), Decoded)
+
+
 def test_an_image_for_which_there_was_no_memory_is_one_to_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
     def run_out(_: object) -> None:
         raise MemoryError
