@@ -183,7 +183,8 @@ def _without_metadata(data: bytes) -> bytes:
 def _count_scans(data: bytes) -> int:
     """Return how often a JPEG begins to tell its pixels, of which each byte 0xFF has another one behind it.
 
-    Small pictures in its metadata, and what follows its end, as a film does in some photographs, do not count.
+    Small pictures in its metadata do not count, nor does what follows its end, as a film does in some
+    photographs.
     """
     place = 2
     while data[place : place + 1] == b"\xff" and data[place + 1 : place + 2] != b"\xda":
