@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchard.lake.parquet import from_parquet, open_parquet
-from orchard_jobs.csv_cells import escape_cell
+from orchard_jobs.csv_cells import unescape_cell
 
 
 def without(name: str, data: bytes, path: str) -> bytes | None:
@@ -53,14 +53,16 @@ def _without_row(data: bytes, path: str) -> bytes | None:
 
 
 def _without_line(data: bytes, path: str) -> bytes | None:
-    """Line by line, as RFC 4180 has it: a cell may hold line breaks."""
-    rows = list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
-    left = [row for row in rows if row[:1] != [escape_cell(path)]]
-    if len(left) == len(rows):
-        return None
-    buffer = io.StringIO()
-    csv.writer(buffer).writerows(left)
-    return buffer.getvalue().encode()
+    """Row by row, as RFC 4180 has it: a cell may hold line breaks. The other rows keep their bytes."""
+    lines = list(io.StringIO(data.decode(), newline=""))
+    reader = csv.reader(lines, strict=True)
+    left, start = [], 0
+    for row in reader:
+        is_header = start == 0
+        if is_header or [unescape_cell(cell) for cell in row[:1]] != [path]:
+            left += lines[start : reader.line_num]
+        start = reader.line_num
+    return None if len(left) == len(lines) else "".join(left).encode()
 
 
 def _without_mention(data: bytes, path: str) -> bytes | None:

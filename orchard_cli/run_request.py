@@ -9,7 +9,7 @@ from bootstrap import package
 from local_spark.model import provide_model
 from local_spark.node import CODE
 from orchard.lake.objects import local_path
-from orchard.settings.run_params import RunParams
+from orchard.settings.run_params import RunParams, parse_images
 from orchard.settings.settings import Settings
 from orchard_jobs.contract import BasisMode, Precision
 from orchard_jobs.errors import OrchardError
@@ -35,6 +35,7 @@ class RunRequest:
         Raises:
             OrchardError: where they contradict each other, or the weights are not what they should be.
         """
+        parse_images(self.images, self.lake)  # before anything is written into the lake
         package.main(CODE)
         environ = {
             "ORCHARD_DRIVER_MEMORY": "2g",  # a laptop, not a node

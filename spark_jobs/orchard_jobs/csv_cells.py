@@ -1,16 +1,26 @@
-"""Cells of the CSVs: what a spreadsheet would run as a formula has a ' in front. Standard library only.
+"""Text cells of the CSVs: what a spreadsheet would run as a formula has a ' in front. Standard library only.
+
+A formula begins a cell with one of STARTS. A spreadsheet that takes ``;`` for the separator, or a tab, sees
+cells where we have none: so what follows one of these within a text counts as a beginning, too. A text in
+which there is a ' already gets one more, so that every cell is one text's alone. Cells are always quoted.
 
 https://owasp.org/www-community/attacks/CSV_Injection
 """
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+import re
+
+STARTS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"  # the last four are full-width = + - @
+_BEGINNING = r"(?:^|(?<=[;\t\r\n]))"
+_FORMULA = rf"(?='*[{re.escape(STARTS)}])"
+_TO_ESCAPE = re.compile(_BEGINNING + _FORMULA)
+_ESCAPED = re.compile(f"{_BEGINNING}'{_FORMULA}")
 
 
 def escape_cell(text: str) -> str:
     """Return the cell of a text."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    return _TO_ESCAPE.sub("'", text)
 
 
 def unescape_cell(cell: str) -> str:
-    """Return what a cell was made of. A text that itself begins with ' and one of these loses the '."""
-    return cell[1:] if cell[:1] == "'" and cell[1:].startswith(FORMULA_STARTS) else cell
+    """Return the text that a cell was made of."""
+    return _ESCAPED.sub("", cell)

@@ -1,6 +1,5 @@
 """Spark job 3: what readers get: the CSV, the rejected rows, and what became of each image of the run."""
 
-import csv
 import io
 import itertools
 import zlib
@@ -8,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
-from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -134,7 +132,7 @@ class WriteShard:
         rows = merge_rows(self.runs, ["path", "label", "components"], _component_rows, self.where)
         written = 0
         with _writing(self.uri), open_writer(self.uri) as sink:
-            sink.write(to_csv([self.header]))
+            sink.write(format_header(self.header))
             for some in _in_batches(rows, LINES_AT_ONCE):
                 sink.write(to_lines(some))
                 written += len(some)
@@ -152,13 +150,13 @@ class WriteOutcomes:
         rows = merge_rows(find_runs(self.parts), [*OUTCOME_COLUMNS, "label", "error"], _outcome_rows)
         outcomes, uri, rejected = io.BytesIO(), f"{self.folder.csv}/rejects.csv", 0
         with _writing(uri), open_writer(uri) as sink:
-            sink.write(to_csv([REJECT_COLUMNS]))
+            sink.write(format_header(REJECT_COLUMNS))
             with pq.ParquetWriter(outcomes, OUTCOMES_SCHEMA, compression="zstd") as table:
                 for some in _in_batches(rows, ROWS_PER_GROUP):
                     paths, etags, statuses, _, _ = zip(*some, strict=True)
                     table.write_table(pa.table([paths, etags, statuses], OUTCOMES_SCHEMA))
                     bad = [row for row in some if row[2] != Status.OK]
-                    sink.write(to_csv(map(format_reject, bad)))
+                    sink.write(to_csv(map(_reject_cells, bad)))
                     rejected += len(bad)
         with _writing(self.folder.outcomes):
             write_bytes(self.folder.outcomes, outcomes.getvalue())
@@ -194,21 +192,23 @@ def _outcome_rows(batch: pa.RecordBatch) -> Iterable[Row]:
 
 def to_lines(rows: Iterable[Row]) -> bytes:
     """Return lines of path, label and numbers, which no reader needs quoted."""
-    lines: list[str] = []
-    writer = csv.writer(SimpleNamespace(write=lines.append))
-    for path, label, numbers in rows:
-        writer.writerow([escape_cell(path), escape_cell(label)])
-        lines[-1] = f"{lines[-1].removesuffix(END)},{numbers}{END}"
-    return "".join(lines).encode()
+    return "".join(f"{_quote(path)},{_quote(label)},{numbers}{END}" for path, label, numbers in rows).encode()
 
 
-def format_reject(row: Row) -> list[str]:
+def to_csv(rows: Iterable[Iterable[str]]) -> bytes:
+    """Return lines of texts."""
+    return "".join(f"{','.join(map(_quote, row))}{END}" for row in rows).encode()
+
+
+def format_header(names: Iterable[str]) -> bytes:
+    return f"{','.join(names)}{END}".encode()
+
+
+def _reject_cells(row: Row) -> Iterable[str]:
     path, _, status, label, error = row
-    return [escape_cell(cell or "") for cell in (path, label, status, error)]
+    return (cell or "" for cell in (path, label, status, error))
 
 
-def to_csv(rows: Iterable[Sequence[str]]) -> bytes:
-    """Return RFC 4180 lines in UTF-8."""
-    buffer = io.StringIO()
-    csv.writer(buffer).writerows(rows)
-    return buffer.getvalue().encode()
+def _quote(text: str) -> str:
+    """Return a text as a cell of RFC 4180, inert in a spreadsheet."""
+    return '"' + escape_cell(text).replace('"', '""') + '"'

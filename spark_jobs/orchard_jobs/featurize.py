@@ -20,14 +20,14 @@ from orchard_jobs.contract import THUMBNAILS, Decoding, FeaturizeJob, Status, ha
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.images.decode import MAX_ENCODED_BYTES, Decoded, Rejected, decode_image
 from orchard_jobs.images.manifest import Manifest, write_listing
-from orchard_jobs.images.reading import ReadImage, read_groups
+from orchard_jobs.images.reading import ReadImage, open_images, read_groups
 from orchard_jobs.images.thumbnail import make_thumbnail
 from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.models.model_card import read_card
 from orchard_jobs.models.runtimes import FeatureModel, load_model
 from orchard_jobs.run_folder import RunFolder
 from orchard_jobs.spark_tasks import run_tasks
-from orchard_jobs.storage import create_file, delete_folder, open_folder, refusing
+from orchard_jobs.storage import create_file, delete_folder, refusing
 from orchard_jobs.tables.parquet import find_parts, read_part, refuse_other_files, to_parquet
 
 SCHEMA = pa.schema(
@@ -187,7 +187,7 @@ def _featurize(
     paths, sizes = rows["path"].to_pylist(), rows["size"].fill_null(MAX_ENCODED_BYTES).to_pylist()
     sampled = 2**64 * THUMBNAILS // listed
     groups, start = [], 0
-    for images in read_groups(zip(paths, sizes, strict=True), open_folder(job.images), job.concurrent_reads):
+    for images in read_groups(zip(paths, sizes, strict=True), open_images(job.images), job.concurrent_reads):
         spent.add("reading", sum(image.seconds for image in images))
         with spent.on("decoding"):
             outcomes = _decode(images, model.card.image_size, job.decoding)

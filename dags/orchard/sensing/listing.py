@@ -26,6 +26,7 @@ from orchard.sensing.listing_s3 import bucket_and_prefix, list_bucket
 from orchard.settings.aws import Access
 from orchard_jobs.contract import MANIFEST_COLUMNS, is_hidden, label_of
 from orchard_jobs.errors import OrchardError
+from orchard_jobs.file_names import to_line, to_path
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ def _scan(folder: str, *, is_root: bool) -> list[os.DirEntry[str]]:
         return []  # removed since its parent was listed
     except OSError as error:
         raise OrchardError(
-            f"cannot list {_readable(folder)}: {error.strerror}",
+            f"cannot list {to_line(folder)}: {error.strerror}",
             rule="every folder below that of the images is listed, or images would vanish unnoticed",
             remedy="make it readable to Airflow's user, or move it elsewhere",
         ) from error
@@ -122,9 +123,9 @@ def _from_entry(entry: os.DirEntry[str], above: str) -> Image | None:
         status = entry.stat(follow_symlinks=False)  # a broken link
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
         if entry.is_symlink():
-            log.warning("not following the link %s", _readable(entry.path))
+            log.warning("not following the link %s", to_line(entry.path))
         return None
-    path = _readable(entry.path.removeprefix(above))
+    path = to_path(entry.path.removeprefix(above))
     modified = datetime.fromtimestamp(status.st_mtime, UTC)
     return Image(path, label_of(path), f"{status.st_mtime_ns:x}-{status.st_size:x}", status.st_size, modified)
 
@@ -142,11 +143,6 @@ def _without_garbage_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-def _readable(path: str) -> str:
-    """Return ``path`` as text. A name that is not UTF-8 is escaped, so that its row is rejected by name."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _to_batches(images: Iterable[Image]) -> Iterator[pa.RecordBatch]:

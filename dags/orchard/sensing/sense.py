@@ -37,8 +37,9 @@ def sense(slug: str, params: RunParams, settings: Settings) -> Sensed:
     check_regions(settings.access, settings.places.lake, params.images)
     lake = Lake(settings.places.lake)
     storage = storage_for(lake.uri, settings.access)
-    model_id = read_model_id(settings.places.model, settings.access)
-    spec = FeatureSpec.of_run(model_id, params, settings)
+    card = read_model_card(settings.places.model, settings.access)
+    refuse_too_many_components(params.components, card.get("features"))
+    spec = FeatureSpec.of_run(card["id"], params, settings)
     index = RunIndex.load(storage, lake)
     builds_on = index.builds_on(params.images, spec)
     listing = list_images(params.images, settings.access)
@@ -78,18 +79,28 @@ def prepare(storage: Storage, folder: RunFolder, found: Difference, spec: Featur
     return hashlib.sha256(manifest + earlier + to_json(spec.to_json())).hexdigest()[:12]
 
 
-def read_model_id(uri: str, access: Access) -> str:
-    """Return the id on the card of the model artefact at ``uri``.
+def refuse_too_many_components(components: int | None, features: int | None) -> None:
+    """Raise OrchardError for more components than the model has features, before there is a cluster."""
+    if components is not None and features is not None and components > features:
+        raise OrchardError(
+            f"components={components}",
+            rule=f"the model has {features} features, and a basis at most as many components",
+            remedy="trigger the run again with fewer",
+        )
+
+
+def read_model_card(uri: str, access: Access) -> dict[str, Any]:
+    """Return the card of the model artefact at ``uri``.
 
     Raises:
         OrchardError: if there is no artefact; better here than on a cluster that costs money.
     """
     try:
         card: dict[str, Any] = json.loads(storage_for(uri, access).read(f"{uri}/card.json").data)
-    except (FileNotFoundError, ValueError):
+        return {**card, "id": str(card["id"])}
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         raise OrchardError(
             f"no model artefact at {uri}",
             rule="ORCHARD_MODEL names a folder with a card.json",
             remedy="export one with `orchard model --weights FILE --models URI`",
         ) from None
-    return str(card["id"])

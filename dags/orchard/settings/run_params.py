@@ -46,7 +46,7 @@ class RunParams:
         if components is None and variance is None:
             components = settings.nightly.components
         return cls(
-            images=_usable_images(params["images"], settings.places.lake),
+            images=parse_images(params["images"], settings.places.lake),
             components=components,
             variance=variance,
             basis=basis,
@@ -88,7 +88,12 @@ def _whole(params: Mapping[str, Any], name: str) -> int | None:
     return int(value)
 
 
-def _usable_images(uri: str, lake: str) -> str:
+def parse_images(uri: str, lake: str) -> str:
+    """Return the URI of the folder of images, without a slash at its end.
+
+    Raises:
+        OrchardError: where the lake is in it.
+    """
     images = re.sub("/+$", "", uri)
     if is_inside(lake, images):
         raise OrchardError(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -211,5 +212,9 @@ def _is_time_zone(name: str) -> bool:
 
 
 def is_inside(uri: str, folder: str) -> bool:
-    """Whether ``uri`` is ``folder`` or below it."""
-    return f"{uri}/".startswith(f"{folder}/")
+    """Whether ``uri`` is ``folder`` or below it; on a disk, whatever links and ``..`` lead there."""
+    return f"{_resolve(uri)}/".startswith(f"{_resolve(folder)}/")
+
+
+def _resolve(uri: str) -> str:
+    return f"file://{Path(uri.removeprefix('file://')).resolve()}" if uri.startswith("file://") else uri

@@ -5,7 +5,6 @@ alone: so another attempt, on other nodes, cuts the same ranges and writes the s
 """
 
 import itertools
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
@@ -17,6 +16,7 @@ import pyarrow.compute as pc
 
 from orchard_jobs.contract import is_hidden, label_of
 from orchard_jobs.errors import OrchardError, first_line
+from orchard_jobs.file_names import to_path
 from orchard_jobs.storage import list_folder, write_bytes
 from orchard_jobs.tables.parquet import (
     Part,
@@ -184,7 +184,7 @@ def _no_images(place: str) -> OrchardError:
 def _listing_rows(images: str) -> Iterator[dict[str, object]]:
     for item in list_folder(images):
         if not is_hidden(item.path):
-            path = os.fsencode(item.path).decode(errors="backslashreplace")
+            path = to_path(item.path) if images.startswith("file://") else item.path
             yield {
                 "path": path,
                 "label": label_of(path),

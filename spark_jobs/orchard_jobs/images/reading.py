@@ -13,8 +13,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from orchard_jobs.contract import Status
+from orchard_jobs.file_names import to_name
 from orchard_jobs.images.decode import MAX_ENCODED_BYTES, Rejected
-from orchard_jobs.storage import FileTooLargeError, Reader
+from orchard_jobs.storage import FileTooLargeError, Reader, open_folder
 
 GROUP = 64
 """Images. Larger groups are no faster."""
@@ -40,6 +41,14 @@ class ReadImage:
 
     data: bytes | Rejected
     seconds: float
+
+
+def open_images(uri: str) -> Reader:
+    """Return a function that reads images by their paths in the folder ``uri``."""
+    read = open_folder(uri)
+    if not uri.startswith("file://"):
+        return read
+    return lambda path, max_bytes=None: read(to_name(path), max_bytes)
 
 
 def read_groups(

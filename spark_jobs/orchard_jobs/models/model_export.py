@@ -57,9 +57,10 @@ def export_model(arguments: ExportModel) -> str:
     """Write the artefact and return its URI.
 
     Raises:
-        OrchardError: when the weights cannot be had or are not those of this network.
+        OrchardError: when the weights cannot be had, are not those of this network, or tell no images apart.
     """
     model = build_model(arguments.weights)
+    _refuse_useless(model, arguments.weights)
     with tempfile.TemporaryDirectory() as folder:
         files = _write_files(model, Path(folder))
     card = ModelCard(
@@ -144,6 +145,26 @@ def _load_keras(path: Path) -> Any:
     if tuple(model.input_shape[1:]) != (IMAGE_SIZE, IMAGE_SIZE, 3) or len(model.output_shape) != 2:
         raise _foreign(path, f"shapes {model.input_shape} -> {model.output_shape}")
     return model
+
+
+def _refuse_useless(model: Any, weights: str) -> None:
+    """Infer two images that have nothing in common: noise, and black."""
+    import numpy as np
+
+    noise = np.random.default_rng(0).uniform(-1, 1, (IMAGE_SIZE, IMAGE_SIZE, 3))
+    images = np.stack([noise, np.full_like(noise, -1)]).astype(np.float32)
+    features = np.asarray(model(images, training=False))
+    if not np.isfinite(features).all():
+        problem = "features that are not finite"
+    elif np.array_equal(features[0], features[1]):
+        problem = "the same features for noise and for black"
+    else:
+        return
+    raise OrchardError(
+        f"--weights={weights} give {problem}",
+        rule="a model tells images apart by finite numbers",
+        remedy="train it again, or " + WAYS_OUT,
+    )
 
 
 def _foreign(path: Path, reason: object) -> OrchardError:

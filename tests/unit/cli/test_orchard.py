@@ -103,6 +103,20 @@ def test_images_that_are_not_there_are_one_line(tmp_path: Path, said: Said) -> N
     assert error.count("\n") <= 2
 
 
+@pytest.mark.parametrize("lake", ["images/lake", "images/../images/lake", "link/lake"])
+def test_a_lake_among_the_images_is_refused_before_anything_is_written_there(
+    lake: str, tmp_path: Path, said: Said
+) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "images")
+    code, out, error = said.by("run", str(tmp_path / "images"), "--lake", str(tmp_path / lake))
+    assert (code, out) == (2, "")
+    assert "is outside the folder of images, or its files would be taken for images" in " ".join(
+        error.split()
+    )
+    assert list((tmp_path / "images").iterdir()) == []
+
+
 def test_a_lake_on_s3_needs_a_model(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ORCHARD_MODEL", raising=False)
     code, _, error = said.by("run", "s3://in", "--lake", "s3://lake")

@@ -242,6 +242,19 @@ def test_a_label_that_is_not_utf_8_is_listed_with_its_bytes_escaped(tmp_path: Pa
     assert rows.select(["path", "label"]).to_pylist() == [{"path": "\\xff/1.jpg", "label": "\\xff"}]
 
 
+def test_two_files_whose_names_look_the_same_are_two_images(
+    spark: SparkSession, model_uri: str, bad_folder: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    """One uploader must not be able to keep everybody's results from being published."""
+    images = tmp_path / "images" / "a"
+    images.mkdir(parents=True)
+    for name in (b"\xff.jpg", rb"\xff.jpg"):
+        shutil.copy(bad_folder[0] / "odd" / "plain.jpg", images / os.fsdecode(name))
+    job = FeaturizeJob(images=f"file://{tmp_path}/images", model=model_uri, output=f"file://{tmp_path}/run")
+    rows = run(spark, job)
+    assert [(row["path"], row["status"]) for row in rows] == [(r"a/\x5cxff.jpg", "ok"), (r"a/\xff.jpg", "ok")]
+
+
 def test_a_late_attempt_at_a_range_changes_nothing_and_counts_what_is_there(
     spark: SparkSession, model_uri: str, bad_folder: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:

@@ -109,6 +109,24 @@ def test_weights_that_are_none_of_this_network_are_refused_with_the_ways_out(
     assert not (tmp_path / "models").exists()
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(float("nan"), "features that are not finite"), (0.0, "the same features for noise")],
+)
+def test_weights_that_tell_no_images_apart_are_refused_and_nothing_is_written(
+    value: float, message: str, tmp_path: Path
+) -> None:
+    model = model_export.build_model("untrained")
+    for weight in model.weights:
+        weight.assign(np.full(weight.shape, value, np.float32))
+    model.save(tmp_path / "useless.keras")
+    with pytest.raises(OrchardError, match=message):
+        model_export.export_model(
+            model_export.ExportModel(f"file://{tmp_path}/models", f"{tmp_path}/useless.keras")
+        )
+    assert not (tmp_path / "models").exists()
+
+
 def test_a_keras_model_file_gives_the_same_artefact_as_the_weights_it_came_from(
     model_uri: str, tmp_path: Path
 ) -> None:

@@ -96,10 +96,21 @@ def test_links_to_files_are_listed_links_to_folders_are_not_and_loops_end(
     assert caplog.messages == [f"not following the link {root}/loop"]
 
 
-def test_a_name_that_is_not_utf8_is_escaped(tmp_path: Path) -> None:
-    with open(os.fsencode(tmp_path) + b"/\xff.jpg", "wb") as file:  # noqa: PTH123
-        file.write(b"bytes")
-    assert paths(f"file://{tmp_path}") == ["\\xff.jpg"]
+def test_a_name_that_is_not_utf8_is_escaped_and_meets_no_other(tmp_path: Path) -> None:
+    for name in (b"\xff.jpg", rb"\xff.jpg"):
+        with open(os.fsencode(tmp_path) + b"/" + name, "wb") as file:  # noqa: PTH123
+            file.write(b"bytes")
+    assert sorted(paths(f"file://{tmp_path}")) == [r"\x5cxff.jpg", r"\xff.jpg"]
+
+
+def test_the_name_of_a_link_forges_no_line_of_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "a\nb\x1b[2J").symlink_to(tmp_path / "real")
+    with caplog.at_level(logging.WARNING):
+        assert paths(f"file://{tmp_path}") == []
+    assert caplog.messages == [rf"not following the link {tmp_path}/a\nb\x1b[2J"]
 
 
 def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
