@@ -1,13 +1,17 @@
 """Erasing one image: every row that any run has of it, in every version that the lake still holds.
 
-What is left are sums over many images, in which none can be told: bases, and the statistics of runs that
-did not count it. Statistics of a run that did go, since their difference to others' would be the image's
-features; a run that continues such a run measures them again from the features, to the same bits.
+And everything that it could be computed back from. A basis has the mean of all its rows, so mean times
+count, less the rows that are left, is the row that is not. Components of other rows give their basis away,
+as the solution of a linear system. So of a run that counted the image, or whose basis did, all results go:
+components, CSVs, basis, statistics and page. Features of other images stay; later runs need them.
 """
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
+from typing import Any
 
 from erasure.holdings import Held, Holdings
 from erasure.plan import Plan
@@ -18,7 +22,11 @@ from orchard.lake.objects import Storage
 from orchard.lake.retention import MAY_WORK, is_idle
 from orchard.lake.run_index import RunIndex
 from orchard.settings.settings import Places
+from orchard_jobs.contract import BasisMode
 from orchard_jobs.errors import OrchardError
+
+RESULTS = ("components", "csv", "basis", "statistics")
+SUMS = ("basis", "statistics")
 
 
 def plan_image(path: str, places: Places, storage: Storage, holdings: Holdings, images: Holdings) -> Plan:
@@ -43,26 +51,52 @@ def plan_image(path: str, places: Places, storage: Storage, holdings: Holdings, 
     return Plan(
         f"The image {path} of {places.images}, in {places.lake}",
         places.lake,
-        (*found.own, *found.deleted),
+        (*found.own, *found.sums, *found.deleted),
         lambda: erasure.carry_out(found),
         found.rewritten,
-        notes=(
-            "Not searched: logs of EMR, Spark and Airflow, and what readers have copied.",
-            "Counts in run.json stay what they were; bases are sums over many images.",
-        ),
+        notes=_notes(found),
+        searched=found.searched,
+        unsearched=found.unsearched,
+    )
+
+
+def _notes(found: "Traces") -> tuple[str, ...]:
+    results = (
+        f"Results go of the runs whose components or basis counted it: {', '.join(found.counting)}. "
+        "Their features of other images stay.",
+    )
+    return (
+        *(results if found.counting else ()),
+        "Not searched: logs of EMR, Spark and Airflow, and what readers have copied.",
+        "Counts in run.json stay what they were.",
     )
 
 
 @dataclass(frozen=True)
 class Traces:
-    """Where an image is: objects to take its row from, versions to delete, and its own old versions."""
+    """Where an image is, and what was searched for it.
+
+    Args:
+        rewritten: Objects from which only its row is taken.
+        sums: Versions of bases and statistics that counted it: they go first, so that what is interrupted
+            is found again by the rows.
+        deleted: Other versions to delete.
+        own: Its own old versions.
+        counting: Runs whose results counted it.
+        searched: Number of versions that were searched, by folder.
+        unsearched: What could not be, and why.
+    """
 
     rewritten: tuple[str, ...]
+    sums: tuple[Held, ...]
     deleted: tuple[Held, ...]
     own: tuple[Held, ...]
+    counting: tuple[str, ...]
+    searched: Mapping[str, int]
+    unsearched: tuple[str, ...]
 
     def __bool__(self) -> bool:
-        return bool(self.rewritten or self.deleted or self.own)
+        return bool(self.rewritten or self.sums or self.deleted or self.own)
 
 
 @dataclass(frozen=True)
@@ -81,7 +115,7 @@ class Erasure:
         return f"{self.places.images}/{self.path}"
 
     def refuse_present(self) -> None:
-        """Raise OrchardError if the next run would find the image again, or the newest one still shows it."""
+        """Raise OrchardError if the next run would find the image again, or a newest one still shows it."""
         if any(not _is_gone(held) for held in self.images.of(self.image)):
             raise OrchardError(
                 f"{self.image} is still there",
@@ -89,50 +123,72 @@ class Erasure:
                 remedy="delete it, let a run be published, and erase it then",
             )
         index = RunIndex.load(self.storage, self.lake)
-        newest = {run.images: run.run for run in index.runs}.get(self.places.images)
-        if newest and self.path in read_ledger(self.storage, self.lake, newest)["path"].to_pylist():
-            raise OrchardError(
-                f"{self.path} is in the newest run of these images, {newest}",
-                rule="what readers read is never rewritten; the next run leaves out what was deleted",
-                remedy="let a run be published, for which there must be a new image, and "
-                "ORCHARD_DELETED_IMAGES=remove; erase the image then",
-            )
+        for slug, name in self._newest(index).items():
+            if name in read_ledger(self.storage, self.lake, slug)["path"].to_pylist():
+                raise OrchardError(
+                    f"{name} is in the newest run of these images, {slug}",
+                    rule="what readers read is never rewritten; the next run leaves out what was deleted",
+                    remedy="let a run be published, for which there must be a new image, and "
+                    "ORCHARD_DELETED_IMAGES=remove; erase the image then",
+                )
 
     def find(self) -> Traces:
-        """Search all runs of these images, those that were not published, and old versions of others.
+        """Search all runs in which the image may be, those that were not published, and old versions.
 
         Raises:
-            OrchardError: if a run that may be at work has the image, or a file cannot be searched.
+            OrchardError: if a run that may be at work has the image, or the newest one's basis counted it.
         """
         index = RunIndex.load(self.storage, self.lake)
-        elsewhere = {run.run for run in index.runs if run.images != self.places.images}
+        names = self._names(index)
+        elsewhere = {run.run for run in index.runs} - names.keys()
         held = [
             one
             for folder in (self.lake.ledger, self.lake.runs)
             for one in self.holdings.below(folder)
             if self._run_of(one) not in elsewhere
         ]
-        showing = [one for one in held if self._shows(one)]
-        rewritten = [one for one in showing if one.is_current and not _is_page(one)]
-        self._refuse_working({self._run_of(one) for one in rewritten}, index)
+        known = {self.path, *names.values()}  # of a run that was not published nobody knows its folder
+        search = _Search(self.holdings)
+        showing = [
+            one
+            for one in held
+            if search.shows(one, {names[run]} if (run := self._run_of(one)) in names else known)
+        ]
         traced = {self._run_of(one) for one in showing}
-        counting = {self._run_of(one) for one in showing if self._is_in(one, "components")}
+        counting = {self._run_of(one) for one in showing if self._is_in(one, "components", "csv/features")}
+        records = index.records([*names, *counting])
+        bases = _find_tainted(counting, records)
+        counting |= {slug for slug, record in records.items() if record.get("basis_id") in bases}
+        self._refuse_counting_newest(counting & self._newest(index).keys())
+        results = [one for one in held if self._run_of(one) in counting and self._is_result(one)]
         pages = [one for one in held if _is_page(one) and self._run_of(one) in traced]
-        sums = [one for one in held if self._is_in(one, "statistics") and self._run_of(one) in counting]
-        deleted = dict.fromkeys([*pages, *sums, *(one for one in showing if one not in rewritten)])
-        own = [one for one in self.images.of(self.image) if _is_gone(one)]
-        return Traces(tuple(one.uri for one in rewritten), tuple(deleted), tuple(own))
+        sums = [one for one in results if self._is_in(one, *SUMS)]
+        sums += [one for basis_id in sorted(bases) for one in self.holdings.below(self.lake.basis(basis_id))]
+        going = dict.fromkeys([*results, *pages])
+        rewritten = [one for one in showing if one.is_current and one not in going]
+        self._refuse_working({self._run_of(one) for one in [*rewritten, *going]}, index)
+        deleted = dict.fromkeys([*going, *(one for one in showing if one not in rewritten)])
+        return Traces(
+            tuple(one.uri for one in rewritten),
+            tuple(sums),
+            tuple(one for one in deleted if one not in sums),
+            tuple(one for one in self.images.of(self.image) if _is_gone(one)),
+            tuple(sorted(counting)),
+            Counter(self._folder_of(one) for one in held if not one.is_marker),
+            tuple(search.failures),
+        )
 
     def carry_out(self, traces: Traces) -> None:
-        """Rewrite what is current, then delete old versions, among them those that this has just made.
+        """Delete sums, rewrite what is current, then delete old versions, those that this made among them.
 
         Raises:
             OrchardError: if something changes meanwhile, or is left.
         """
+        self.holdings.erase(traces.sums)
         for uri in traces.rewritten:
             self._rewrite(uri)
         made = [one for uri in traces.rewritten for one in self.holdings.of(uri) if not one.is_current]
-        self.holdings.erase([*traces.deleted, *(one for one in made if self._shows(one))])
+        self.holdings.erase(dict.fromkeys([*traces.deleted, *made]))
         self.images.erase(traces.own)
         if left := self.find():
             raise OrchardError(
@@ -141,11 +197,34 @@ class Erasure:
                 remedy="see that no run is at work, and erase it again",
             )
 
+    def _names(self, index: RunIndex) -> dict[str, str]:
+        """Return the image's path in the folder of each published run that it is in, by run."""
+        folders = {run.run: f"{run.images}/" for run in index.runs}
+        return {
+            slug: self.image.removeprefix(folder)
+            for slug, folder in folders.items()
+            if self.image.startswith(folder)
+        }
+
+    def _newest(self, index: RunIndex) -> dict[str, str]:
+        """Return, of the newest run of each such folder, the image's path in it."""
+        names = self._names(index)
+        newest = {run.images: run.run for run in index.runs if run.run in names}
+        return {slug: names[slug] for slug in newest.values()}
+
+    def _refuse_counting_newest(self, newest: Iterable[str]) -> None:
+        for slug in sorted(newest):
+            raise OrchardError(
+                f"the basis of {slug}, the newest run of these images, counted {self.path}",
+                rule="what readers read is never deleted; a refit leaves out what was deleted",
+                remedy="let a run be published with the basis 'refit'; erase the image then",
+            )
+
     def _rewrite(self, uri: str) -> None:
         found = self.storage.read(uri)
-        data = without(uri, found.data, self.path)
-        if data is None:
-            return
+        data = found.data
+        for name in {self.path, *self._names(RunIndex.load(self.storage, self.lake)).values()}:
+            data = without(uri, data, name) or data
         folder, _, name = uri.rpartition("/")
         if not uri.startswith("s3://"):
             self.storage.delete(f"{folder}/.{name}.crc")  # Hadoop's checksum of the bytes that go
@@ -158,24 +237,16 @@ class Erasure:
                 remedy="see that no run is at work, and erase the image again",
             ) from None
 
-    def _shows(self, held: Held) -> bool:
-        """Whether a version has the image, by name."""
-        if held.is_marker or not (_is_page(held) or held.uri.endswith((".parquet", ".csv", ".json"))):
-            return False
-        data = self.holdings.read(held)
-        if _is_page(held):
-            return self.path.encode() in data or escape(self.path).encode() in data
-        try:
-            return without(held.uri, data, self.path) is not None
-        except UNREADABLE as error:
-            raise OrchardError(
-                f"cannot search {held.uri}: {error}",
-                rule="every file of a run is searched for the image",
-                remedy=f"purge the whole run, if it is not needed: RUN={self._run_of(held)}",
-            ) from error
+    def _is_in(self, held: Held, *folders: str) -> bool:
+        run = self.lake.run(self._run_of(held)).uri
+        return any(held.uri.startswith(f"{run}/{folder}") for folder in folders)
 
-    def _is_in(self, held: Held, folder: str) -> bool:
-        return held.uri.startswith(f"{self.lake.run(self._run_of(held)).uri}/{folder}/")
+    def _is_result(self, held: Held) -> bool:
+        return _is_page(held) or self._is_in(held, *RESULTS)
+
+    def _folder_of(self, held: Held) -> str:
+        parts = held.uri.removeprefix(f"{self.lake.uri}/").split("/")
+        return "/".join(parts[: 2 if parts[0] == "runs" else 1])
 
     def _run_of(self, held: Held) -> str:
         """Return the run that an object in ``runs/`` or ``ledger/`` belongs to."""
@@ -193,6 +264,43 @@ class Erasure:
                     rule="a run that may be at work is not touched",
                     remedy="wait until it is published, or until it has written nothing for two days",
                 )
+
+
+@dataclass(frozen=True)
+class _Search:
+    """Looks for an image by its names, and keeps what it could not look into."""
+
+    holdings: Holdings
+    failures: list[str] = field(default_factory=list)
+
+    def shows(self, held: Held, names: Iterable[str]) -> bool:
+        """Whether a version has the image, by any of its names."""
+        if held.is_marker or not (_is_page(held) or held.uri.endswith((".parquet", ".csv", ".json"))):
+            return False
+        data = self.holdings.read(held)
+        if _is_page(held):
+            return any(name.encode() in data or escape(name).encode() in data for name in names)
+        try:
+            return any(without(held.uri, data, name) is not None for name in names)
+        except UNREADABLE as error:
+            self.failures.append(f"{held.uri}{f' ({held.version})' if held.version else ''}: {error}")
+            return False
+
+
+def _find_tainted(counting: Iterable[str], records: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Return the ids of the bases that were fitted on the image.
+
+    A run that reuses a basis may have got it from one that did not count the image; where that one is no
+    longer known, nobody can tell, so its basis goes, too.
+    """
+    fitted = {
+        slug: str(record.get("basis_id"))
+        for slug, record in records.items()
+        if record.get("basis") != BasisMode.REUSE.value
+    }
+    clean = {basis_id for slug, basis_id in fitted.items() if slug not in set(counting)}
+    found = {str(records[slug].get("basis_id")) for slug in counting if slug in records}
+    return {basis_id for basis_id in found if is_slug(basis_id)} - clean
 
 
 def _is_gone(held: Held) -> bool:

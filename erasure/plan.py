@@ -1,8 +1,8 @@
 """What a purge would do, in figures, and how to do it."""
 
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from erasure.holdings import Held
@@ -18,6 +18,8 @@ class Plan:
         deleted: What is deleted.
         rewritten: URIs of objects from which only a row is taken.
         notes: What else is worth knowing.
+        searched: Number of versions of objects that were searched, by folder.
+        unsearched: What could not be searched, and why: where there is some, nobody can say *done*.
         confirmation: What has to be given to have it done.
         carry_out: Does it.
     """
@@ -28,6 +30,8 @@ class Plan:
     carry_out: Callable[[], None]
     rewritten: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    searched: Mapping[str, int] = field(default_factory=dict)
+    unsearched: tuple[str, ...] = ()
     confirmation: str = "1"
 
     def describe(self) -> str:
@@ -40,7 +44,9 @@ class Plan:
         for uri in self.rewritten:
             rewritten[self._place(uri)] += 1
         rows += [f"  {place:<40} rewritten: {count}" for place, count in sorted(rewritten.items())]
-        return "\n".join([f"{self.what}:", *(rows or ["  nothing"]), *self.notes])
+        searched = [f"  {place:<40} searched: {count}" for place, count in sorted(self.searched.items())]
+        unsearched = [f"  NOT SEARCHED {one}" for one in self.unsearched]
+        return "\n".join([f"{self.what}:", *(rows or ["  nothing"]), *searched, *unsearched, *self.notes])
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan for programs: every object with its version, '' where there are none."""
@@ -53,6 +59,8 @@ class Plan:
             "lake": self.lake,
             "deleted": deleted,
             "rewritten": list(self.rewritten),
+            "searched": dict(self.searched),
+            "unsearched": list(self.unsearched),
             "notes": list(self.notes),
             "confirmation": self.confirmation,
         }

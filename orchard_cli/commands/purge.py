@@ -40,11 +40,13 @@ def purge(  # noqa: PLR0913, PLR0917 - the options of a command are its argument
     if is_confirmed:
         plan.carry_out()
     if as_json:
-        print_json({**plan.to_json(), "is_done": is_confirmed})
+        print_json({**plan.to_json(), "is_done": is_confirmed and not plan.unsearched})
+    elif is_confirmed and plan.unsearched:
+        print("\nNot done: what was found is gone, and what is listed as NOT SEARCHED may hold more of it.")
     elif is_confirmed:
         print("\nDone.")
     else:
         how = f"--confirm={plan.confirmation} (with make: CONFIRM={plan.confirmation})"
         print(f"\nNothing has been deleted yet. To do it, add {how}")
-    if confirm and not is_confirmed:
+    if confirm and (not is_confirmed or plan.unsearched):
         raise typer.Exit(REFUSED)
