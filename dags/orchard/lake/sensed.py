@@ -38,5 +38,5 @@ class Sensed(TypedDict):
 
 
 def digest_rows(manifest: bytes, earlier: bytes) -> str:
-    """Return the SHA-256 of a run's manifest and earlier rows, by which to see that nobody has changed them."""
+    """Return the SHA-256 of a run's manifest and earlier rows: by it others see that nobody changed them."""
     return hashlib.sha256(hashlib.sha256(manifest).digest() + hashlib.sha256(earlier).digest()).hexdigest()

@@ -12,7 +12,6 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -25,7 +24,6 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # a pipe would be waited for
 
 
-@dataclass(frozen=True)
 class FileStorage:
     """Files. A write goes to a hidden file beside its target, then takes its name.
 
@@ -33,7 +31,8 @@ class FileStorage:
         root: Below it no link is followed; what is above is the machine's owner's.
     """
 
-    root: Path
+    def __init__(self, root: Path) -> None:
+        self.root = root
 
     def read(self, uri: str, at_most: int | None = None) -> Versioned:
         with self.open(uri) as file:
@@ -105,7 +104,11 @@ class FileStorage:
         return sorted(name for name in files if not name.startswith("."))
 
     def _entries(self, uri: str) -> list[os.DirEntry[str]]:
-        with suppress(FileNotFoundError), self._folder(local_path(uri)) as folder, os.scandir(folder) as found:
+        with (
+            suppress(FileNotFoundError),
+            self._folder(local_path(uri)) as folder,
+            os.scandir(folder) as found,
+        ):
             return list(found)
         return []
 

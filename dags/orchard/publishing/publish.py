@@ -1,8 +1,8 @@
 """Make a run exist for readers: its basis, run.json, its ledger entry and, last, latest.json.
 
 All that nodes wrote is checked before anything is written. Each is one write, and the last makes all others
-count: a crash before it, or another run that was first, leaves readers on the previous run. Publishing again writes the same things again; publishing a published
-run writes nothing.
+count: a crash before it, or another run that was first, leaves readers on the previous run. Publishing again
+writes the same things again; publishing a published run writes nothing.
 """
 
 from collections.abc import Mapping

@@ -156,9 +156,7 @@ def _is_csv_of(folder: RunFolder, uri: str) -> bool:
     return place == folder.csv and name.endswith(".csv") and name.isascii() and name.isprintable()
 
 
-def _read(
-    storage: Storage, folder: RunFolder, job: str, listing: str | None, kind: type[Report]
-) -> Report:
+def _read(storage: Storage, folder: RunFolder, job: str, listing: str | None, kind: type[Report]) -> Report:
     uri = folder.metrics(job)
     content = _read_object(storage, uri, job)
     if content.get("state") != "succeeded":

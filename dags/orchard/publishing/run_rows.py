@@ -1,4 +1,4 @@
-"""The rows of a run that its ledger entry is made of: what ``sense`` wrote, unchanged, and what became of it."""
+"""The rows that a run's ledger entry is made of: what ``sense`` wrote, unchanged, and what became of it."""
 
 import pyarrow as pa
 import pyarrow.compute as pc

@@ -1,7 +1,7 @@
 """Stands in for spark-submit: takes a job's arguments as the real one does, and writes what the job would.
 
 What is to go wrong comes from a file ``behaviour.json`` beside this script, so that a test can say it
-after the cluster has started: ``{"featurize": "fail" | "killed" | "hang", "reduce": "lose the basis"}``.
+after the cluster has started: ``{"featurize": "fail" | "killed" | "hang", "reduce": "lose the components"}``.
 """
 
 import io
@@ -70,7 +70,8 @@ def reduce(tokens: list[str]) -> None:
     rows = len(good)
     write(f"{folder.basis}/basis.json", json.dumps({**facts, "fitted_rows": rows, "model_id": "m"}).encode())
     write(f"{folder.basis}/basis.npz", basis())
-    write_table(f"{folder.components}/part-0.parquet", components(good))
+    if behaviour("reduce") != "lose the components":
+        write_table(f"{folder.components}/part-0.parquet", components(good))
     report(job, **facts, basis="refit", rows=rows, fitted_rows=rows, counted_rows=rows)
 
 

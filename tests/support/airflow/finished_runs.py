@@ -1,9 +1,9 @@
 """Runs whose three jobs have ended, to be published, and what is published of them."""
 
-from pathlib import Path
 import io
 import json
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,9 @@ OUTCOMES = [
     {"path": "c", "etag": "2", "status": "corrupt"},
     {"path": "b", "etag": "1", "status": "ok"},
 ]
-LISTED = to_parquet(pa.Table.from_pylist([{**row, "label": "", "size": 1} for row in OUTCOMES]).drop("status"))
+LISTED = to_parquet(
+    pa.Table.from_pylist([{**row, "label": "", "size": 1} for row in OUTCOMES]).drop("status")
+)
 EARLIER_FILE = to_parquet(pa.Table.from_pylist(EARLIER, EARLIER_SCHEMA))
 
 

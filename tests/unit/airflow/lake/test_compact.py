@@ -65,6 +65,7 @@ def test_what_no_run_has_published_is_left_alone(lake: Lake, tmp_path: Path) -> 
 
 class CrashingStorage(FileStorage):
     def __init__(self, deletions: int) -> None:
+        super().__init__(Path("/"))
         self.left = deletions
 
     def delete(self, uri: str) -> None:

@@ -45,7 +45,8 @@ def write_run(
     rows = [{"path": path, "etag": "e", "status": "ok", "run": run} for path, run in needs.items()]
     storage.write(lake.ledger_entry(slug), to_parquet(pa.Table.from_pylist(rows, LEDGER_SCHEMA)))
     history = RunIndex.load(storage, lake)
-    runs = history.with_run(PublishedRun(slug, images, FeatureSpec("m")))
+    published = PublishedRun(slug, images, FeatureSpec("m"), published_at, f"b-{slug}")
+    runs = history.with_run(published)
     storage.replace(lake.latest, to_json({"run": slug, "runs": runs}), history.version)
     set_age(lake, f"runs/{slug}", age)
     set_age(lake, f"basis/b-{slug}", age)
@@ -79,6 +80,29 @@ def test_what_is_older_goes_but_for_features_that_the_newest_run_needs(lake: Lak
     assert FileStorage(Path("/")).names(lake.ledger) == ["r3.parquet", "r4.parquet"]
     assert FileStorage(Path("/")).folders(lake.bases) == ["b-r3", "b-r4"]
     assert retain(FileStorage(Path("/")), lake, 30, NOW) == []
+
+
+def test_what_nodes_can_write_says_nothing_of_the_age_of_a_run_or_of_its_basis(lake: Lake) -> None:
+    write_run(lake, "r1", 3, {"a": "r1"})
+    write_run(lake, "r2", 2, {"a": "r1"})
+    for slug in ("r1", "r2"):
+        lie = {"published_at": "2001-01-01T00:00:00+00:00", "basis_id": "b-none"}
+        FileStorage(Path("/")).write(lake.run(slug).run_json, to_json(lie))
+    set_age(lake, "basis", 400)
+    assert retain(FileStorage(Path("/")), lake, 30, NOW) == []
+    assert FileStorage(Path("/")).folders(lake.bases) == ["b-r1", "b-r2"]
+
+
+def test_runs_of_which_latest_json_says_too_little_stay_until_they_are_purged(lake: Lake) -> None:
+    """An earlier version of Orchard published them."""
+    write_run(lake, "r1", 400, {"a": "r1"})
+    write_run(lake, "r2", 300, {"a": "r2"})
+    latest = json.loads(local_path(lake.latest).read_text())
+    for run in latest["runs"]:
+        del run["published_at"], run["basis_id"]
+    local_path(lake.latest).write_text(json.dumps(latest))
+    assert retain(FileStorage(Path("/")), lake, 30, NOW) == []
+    assert FileStorage(Path("/")).folders(lake.bases) == ["b-r1", "b-r2"]
 
 
 def test_features_go_once_no_run_needs_them_any_more(lake: Lake) -> None:
@@ -162,7 +186,7 @@ def test_of_a_publication_and_retention_at_once_the_publication_wins(lake: Lake)
     with pytest.raises(
         OrchardError, match=r"latest\.json has changed .* Try again: nothing has been deleted"
     ):
-        retain(OvertakenStorage(), lake, 1, NOW)
+        retain(OvertakenStorage(Path("/")), lake, 1, NOW)
     assert runs_of(lake) == ["r1", "r2", "r3"]
     assert left_of(lake, "r1") == STATE
 
@@ -171,6 +195,7 @@ class CrashingStorage(FileStorage):
     """Crashes before the deletion with the given number."""
 
     def __init__(self, deletions: int) -> None:
+        super().__init__(Path("/"))
         self.left = deletions
 
     def count(self) -> None:

@@ -23,12 +23,12 @@ class CrashingStorage(FileStorage):
 
     def __init__(self, writes: int) -> None:
         super().__init__(Path("/"))
-        object.__setattr__(self, "left", [None] * writes)
+        self.left = writes
 
     def write(self, uri: str, data: bytes) -> None:
-        if not self.left:
+        if self.left == 0:
             raise OSError("crash")
-        self.left.pop()
+        self.left -= 1
         super().write(uri, data)
 
 
