@@ -63,7 +63,7 @@ class FileHoldings:
         self._root = root
 
     def below(self, folder: str) -> list[Held]:
-        found = FileStorage().objects(folder)
+        found = FileStorage(self._root).objects(folder)
         return [Held(f"{folder}/{one.name}", "", one.size, is_current=True) for one in found]
 
     def of(self, uri: str) -> list[Held]:

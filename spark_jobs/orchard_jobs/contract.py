@@ -6,7 +6,7 @@ Standard library only: these two modules are what both sides import.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from typing import ClassVar, Self
 
 from orchard_jobs import argv
@@ -92,6 +92,11 @@ run's, that has its features; ``stays`` is false where it has been changed, is t
 def label_of(path: str) -> str:
     """Return the label of an image: its parent folder's name, '' for an image at the root."""
     return path.rpartition("/")[0].rpartition("/")[2]
+
+
+def digest_basis(mean: bytes, components: bytes) -> str:
+    """Name a basis by what a projection depends on: its numbers as little-endian float64, row by row."""
+    return sha256(mean + components).hexdigest()[:12]
 
 
 THUMBNAILS = 6000

@@ -34,7 +34,8 @@ class Stored(NamedTuple):
 class Storage(Protocol):
     """Reads raise FileNotFoundError; writes are seen whole or not at all."""
 
-    def read(self, uri: str) -> Versioned: ...
+    def read(self, uri: str, at_most: int | None = None) -> Versioned:
+        """Return an object whole; raise OrchardError for one of more than ``at_most`` bytes, unread."""
 
     def open(self, uri: str) -> BinaryIO:
         """Return an object to read parts of, without the rest of it."""
@@ -74,6 +75,16 @@ def bucket_and_key(uri: str) -> tuple[str, str]:
     """Split an ``s3://`` URI; the key is '' for a bare bucket."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
+
+
+def refuse_large(uri: str, size: int, at_most: int | None) -> None:
+    """Raise OrchardError for an object of more than ``at_most`` bytes."""
+    if at_most is not None and size > at_most:
+        raise OrchardError(
+            f"{uri} has {size} bytes",
+            rule=f"at most {at_most} are read of it: nodes may write there",
+            remedy="see who has written it",
+        )
 
 
 def changed(uri: str) -> OrchardError:

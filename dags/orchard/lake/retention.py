@@ -2,6 +2,9 @@
 
 The newest run of each folder of images stays whole, however old: readers read it, and the next run
 continues it. Features stay as long as a run that stays needs them.
+
+When a run was published, and its basis, is what latest.json says, which nodes cannot write. Runs that an
+earlier version of Orchard published have neither there, so they stay until they are purged by hand.
 """
 
 import logging
@@ -36,8 +39,9 @@ def retain(storage: Storage, lake: Lake, days: int, now: datetime | None = None)
     if index.latest is None:
         return []  # latest.json may have been lost: then no run is known for what it is
     cutoff = now - timedelta(days=days)
-    records = index.records(run.run for run in index.runs)
-    published_at = {slug: datetime.fromisoformat(one["published_at"]) for slug, one in records.items()}
+    published_at = {
+        run.run: datetime.fromisoformat(run.published_at) for run in index.runs if run.published_at
+    }
     expired = expired_runs(index, published_at, cutoff)
     staying = [run.run for run in index.runs if run.run not in expired]
     needed = find_needs(storage, lake, staying, index.newest())
@@ -51,7 +55,7 @@ def retain(storage: Storage, lake: Lake, days: int, now: datetime | None = None)
         delete_results(storage, lake, slug)
     idle = min(cutoff, now - MAY_WORK)
     unfinished = _delete_unfinished(storage, lake, {run.run for run in index.runs}, idle)
-    _delete_bases(storage, lake, {records[slug]["basis_id"] for slug in staying if slug in records}, idle)
+    _delete_bases(storage, lake, {run.basis_id for run in index.runs if run.run in staying}, idle)
     log.info("older than %d days: %s gone, results of %s, unfinished %s", days, whole, stripped, unfinished)
     return [*whole, *stripped, *unfinished]
 
@@ -99,8 +103,13 @@ def _delete_unfinished(storage: Storage, lake: Lake, published: set[str], since:
     return old
 
 
-def _delete_bases(storage: Storage, lake: Lake, used: set[str], since: datetime) -> None:
-    """Delete the bases of no run that stays; a run that is being published has just written its own."""
+def _delete_bases(storage: Storage, lake: Lake, used: set[str | None], since: datetime) -> None:
+    """Delete the bases of no run that stays; a run that is being published has just written its own.
+
+    None goes as long as a run stays of which nobody knows its basis.
+    """
+    if None in used:
+        return
     for basis_id in storage.folders(lake.bases):
         if basis_id not in used and is_idle(storage, lake.basis(basis_id), since):
             storage.delete_folder(lake.basis(basis_id))

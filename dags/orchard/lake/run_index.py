@@ -31,11 +31,15 @@ class PublishedRun:
         run: Its slug.
         images: URI of the images it is of.
         spec: How its features were computed.
+        published_at: ISO 8601, UTC; None where an earlier version of Orchard published it.
+        basis_id: Its basis; None likewise.
     """
 
     run: str
     images: str
     spec: FeatureSpec
+    published_at: str | None = None
+    basis_id: str | None = None
 
     @classmethod
     def from_json(cls, facts: Mapping[str, str]) -> Self:
@@ -45,10 +49,14 @@ class PublishedRun:
             KeyError: without a name or images, and what ``FeatureSpec.from_json`` raises.
         """
         spec = dict(facts)
-        return cls(spec.pop("run"), spec.pop("images"), FeatureSpec.from_json(spec))
+        run, images = spec.pop("run"), spec.pop("images")
+        published_at, basis_id = spec.pop("published_at", None), spec.pop("basis_id", None)
+        return cls(run, images, FeatureSpec.from_json(spec), published_at, basis_id)
 
     def to_json(self) -> dict[str, str]:
-        return {"run": self.run, "images": self.images, **self.spec.to_json()}
+        since = {"published_at": self.published_at, "basis_id": self.basis_id}
+        known = {name: value for name, value in since.items() if value is not None}
+        return {"run": self.run, "images": self.images, **self.spec.to_json(), **known}
 
     def is_of(self, images: str, spec: FeatureSpec) -> bool:
         return (self.images, self.spec) == (images, spec)

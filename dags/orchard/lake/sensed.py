@@ -1,5 +1,6 @@
 """What the task ``sense`` found: its XCom, and all that later tasks need to know of it."""
 
+import hashlib
 from typing import Any, NotRequired, TypedDict
 
 
@@ -8,6 +9,8 @@ class Sensed(TypedDict):
 
     listing: str | None
     """Id of what was found, see ``sensing.sense.prepare``; None where nothing is new."""
+    digest: str | None
+    """See ``digest_rows``; None where nothing is new."""
     images: str
     """URI of the images."""
     model: str
@@ -32,3 +35,8 @@ class Sensed(TypedDict):
     """The newest published run, whatever it is of."""
     estimate: NotRequired[dict[str, Any]]
     """What the run is going to cost, see ``emr.cost_estimate``; only where something is new."""
+
+
+def digest_rows(manifest: bytes, earlier: bytes) -> str:
+    """Return the SHA-256 of a run's manifest and earlier rows: by it others see that nobody changed them."""
+    return hashlib.sha256(hashlib.sha256(manifest).digest() + hashlib.sha256(earlier).digest()).hexdigest()

@@ -1,11 +1,11 @@
 """The storage of a URI: whole small objects, as Airflow's side reads and writes them."""
 
-from orchard.lake.objects import Storage
+from orchard.lake.objects import Storage, local_path
 from orchard.lake.storage_files import FileStorage
 from orchard.lake.storage_s3 import S3Storage
 from orchard.settings.aws import Access
 
 
 def storage_for(uri: str, access: Access) -> Storage:
-    """Return the storage of ``uri``'s scheme, ``file://`` or ``s3://``."""
-    return S3Storage.of(access) if uri.startswith("s3://") else FileStorage()
+    """Return the storage of what is below ``uri``, which is ``file://`` or ``s3://``."""
+    return S3Storage.of(access) if uri.startswith("s3://") else FileStorage(local_path(uri))

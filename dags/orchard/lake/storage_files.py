@@ -1,88 +1,174 @@
-"""Files as objects of the lake."""
+"""Files as objects of the lake.
 
+Nodes write below ``runs/`` and ``logs/``, and a link that they leave there must lead nowhere: below the root
+of a storage no link is followed, to no file and through no folder.
+"""
+
+import errno
 import fcntl
 import hashlib
 import os
 import shutil
-import tempfile
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
+from uuid import uuid4
 
-from orchard.lake.objects import ABSENT, Stored, Versioned, changed, local_path
+from orchard.lake.objects import ABSENT, Stored, Versioned, changed, local_path, refuse_large
+from orchard_jobs.errors import OrchardError
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY
+FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # a pipe would be waited for
 
 
 class FileStorage:
-    """Files. A write goes to a hidden file beside its target, then takes its name."""
+    """Files. A write goes to a hidden file beside its target, then takes its name.
 
-    def read(self, uri: str) -> Versioned:
-        data = local_path(uri).read_bytes()
+    Args:
+        root: Below it no link is followed; what is above is the machine's owner's.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def read(self, uri: str, at_most: int | None = None) -> Versioned:
+        with self.open(uri) as file:
+            refuse_large(uri, os.fstat(file.fileno()).st_size, at_most)
+            data = file.read()
         return Versioned(data, hashlib.sha256(data).hexdigest())
 
     def open(self, uri: str) -> BinaryIO:
-        return local_path(uri).open("rb")
+        path = local_path(uri)
+        with self._folder(path.parent) as folder, _refusing_links(uri):
+            descriptor = os.open(path.name, FILE, dir_fd=folder)
+        file = os.fdopen(descriptor, "rb")
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            file.close()
+            raise _no_plain_file(uri)
+        return file
 
     def write(self, uri: str, data: bytes) -> None:
         path = local_path(uri)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, staged = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            # mkstemp gives 0600; the jobs may run as another user than Airflow.
-            Path(staged).chmod(0o644)
-            Path(staged).replace(path)
-        except BaseException:
-            Path(staged).unlink(missing_ok=True)
-            raise
+        staged = f".{path.name}.{uuid4().hex}"
+        with self._folder(path.parent, create=True) as folder:
+            # Not 0600: the jobs may run as another user than Airflow.
+            descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=folder)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(staged, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+            except BaseException:
+                with suppress(FileNotFoundError):
+                    os.unlink(staged, dir_fd=folder)
+                raise
 
     def replace(self, uri: str, data: bytes, version: str) -> None:
-        path = local_path(uri)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(path.parent):
-            if (self.read(uri).version if path.exists() else ABSENT) != version:
+        with self._folder(local_path(uri).parent, create=True) as folder:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            if self._version(uri) != version:
                 raise changed(uri)
             self.write(uri, data)
 
     def delete(self, uri: str) -> None:
-        local_path(uri).unlink(missing_ok=True)
+        path = local_path(uri)
+        with suppress(FileNotFoundError), self._folder(path.parent) as folder:
+            os.unlink(path.name, dir_fd=folder)
 
     def delete_folder(self, uri: str) -> None:
-        if local_path(uri).exists():
-            shutil.rmtree(local_path(uri))
+        path = local_path(uri)
+        with suppress(FileNotFoundError), self._folder(path.parent) as folder:
+            if _is_link(path.name, folder):
+                os.unlink(path.name, dir_fd=folder)
+            else:
+                shutil.rmtree(path.name, dir_fd=folder)
 
     def objects(self, uri: str) -> list[Stored]:
-        root = local_path(uri)
-        files = (Path(folder) / name for folder, _, names in os.walk(root) for name in names)
-        return sorted(_describe(path, root) for path in files)
+        with suppress(FileNotFoundError), self._folder(local_path(uri)) as root:
+            return sorted(
+                _describe(f"{folder}/{name}".removeprefix("./"), name, descriptor)
+                for folder, _, names, descriptor in os.fwalk(".", dir_fd=root)
+                for name in names
+            )
+        return []
 
     def folders(self, uri: str) -> list[str]:
-        folder = local_path(uri)
-        return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+        return sorted(entry.name for entry in self._entries(uri) if entry.is_dir(follow_symlinks=False))
 
     def names(self, uri: str) -> list[str]:
-        folder = local_path(uri)
-        if not folder.is_dir():
-            return []
-        return sorted(p.name for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+        files = (entry.name for entry in self._entries(uri) if entry.is_file(follow_symlinks=False))
+        return sorted(name for name in files if not name.startswith("."))
 
+    def _entries(self, uri: str) -> list[os.DirEntry[str]]:
+        with (
+            suppress(FileNotFoundError),
+            self._folder(local_path(uri)) as folder,
+            os.scandir(folder) as found,
+        ):
+            return list(found)
+        return []
 
-def _describe(path: Path, root: Path) -> Stored:
-    found = path.lstat()
-    return Stored(
-        path.relative_to(root).as_posix(), found.st_size, datetime.fromtimestamp(found.st_mtime, UTC)
-    )
+    def _version(self, uri: str) -> str:
+        try:
+            return self.read(uri).version
+        except FileNotFoundError:
+            return ABSENT
+
+    @contextmanager
+    def _folder(self, path: Path, *, create: bool = False) -> Iterator[int]:
+        """Open a folder, from the root on one by one.
+
+        Raises:
+            FileNotFoundError: where there is none.
+            OrchardError: where it is not below the root, or a link leads to it.
+        """
+        if not path.is_relative_to(self.root) or ".." in path.parts:
+            raise OrchardError(
+                f"file://{path}", rule=f"it must be below {self.root}", remedy="see who has written this URI"
+            )
+        if create:
+            self.root.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.root, FOLDER)
+        try:
+            for name in path.relative_to(self.root).parts:
+                if create:
+                    with suppress(FileExistsError):
+                        os.mkdir(name, dir_fd=descriptor)
+                with _refusing_links(f"file://{path}"):
+                    inner = os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=descriptor)
+                os.close(descriptor)
+                descriptor = inner
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _refusing_links(uri: str) -> Iterator[None]:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise _no_plain_file(uri) from error
+        raise
+
+
+def _no_plain_file(uri: str) -> OrchardError:
+    return OrchardError(
+        f"{uri} is a link, or no plain file in plain folders",
+        rule="in a lake nothing is followed to another place: nodes write there",
+        remedy="see who has put it there, and delete it",
+    )
+
+
+def _describe(path: str, name: str, folder: int) -> Stored:
+    found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    return Stored(path, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+
+
+def _is_link(name: str, folder: int) -> bool:
+    return stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Self, cast
 
 from botocore.exceptions import ClientError
 
-from orchard.lake.objects import ABSENT, Stored, Versioned, bucket_and_key, changed
+from orchard.lake.objects import ABSENT, Stored, Versioned, bucket_and_key, changed, refuse_large
 from orchard.settings.aws import Access
 from orchard.settings.hooks import s3_hook
 
@@ -24,10 +24,11 @@ class S3Storage:
     def of(cls, access: Access) -> Self:
         return cls(s3_hook(access).conn)
 
-    def read(self, uri: str) -> Versioned:
+    def read(self, uri: str, at_most: int | None = None) -> Versioned:
         bucket, key = bucket_and_key(uri)
         with _telling_what_is_missing(uri):
             response = self._client.get_object(Bucket=bucket, Key=key)
+        refuse_large(uri, response["ContentLength"], at_most)
         return Versioned(response["Body"].read(), response["ETag"])
 
     def open(self, uri: str) -> BinaryIO:

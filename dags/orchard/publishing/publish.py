@@ -1,8 +1,8 @@
 """Make a run exist for readers: its basis, run.json, its ledger entry and, last, latest.json.
 
-Each is one write, and the last makes all others count: a crash before it, or another run that was first,
-leaves readers on the previous run. Publishing again writes the same things again; publishing a published
-run writes nothing.
+All that nodes wrote is checked before anything is written. Each is one write, and the last makes all others
+count: a crash before it, or another run that was first, leaves readers on the previous run. Publishing again
+writes the same things again; publishing a published run writes nothing.
 """
 
 from collections.abc import Mapping
@@ -11,14 +11,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchard.lake.layout import Lake
-from orchard.lake.ledger import EARLIER_SCHEMA, OUTCOME_SCHEMA, next_ledger
+from orchard.lake.ledger import next_ledger
 from orchard.lake.objects import Storage, to_json
-from orchard.lake.parquet import from_parquet, to_parquet
+from orchard.lake.parquet import to_parquet
 from orchard.lake.run_index import PublishedRun, RunIndex
 from orchard.lake.run_record import RunRecord
 from orchard.lake.sensed import Sensed
 from orchard.publishing.reconciliation import reconcile
+from orchard.publishing.run_basis import publish_basis, read_basis_files
 from orchard.publishing.run_metrics import RunMetrics
+from orchard.publishing.run_rows import read_rows
 from orchard.settings.feature_spec import FeatureSpec
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.run_folder import RunFolder
@@ -47,28 +49,34 @@ class Publication:
         """How its features were to be computed: what ``sense`` decided, whatever nodes say."""
         return FeatureSpec.from_json(self.sensed["feature_spec"])
 
-    @property
-    def published_run(self) -> PublishedRun:
-        return PublishedRun(self.slug, self.sensed["images"], self.spec)
+    def published_run(self, record: RunRecord) -> PublishedRun:
+        """Return what latest.json says of it."""
+        return PublishedRun(
+            self.slug, self.sensed["images"], self.spec, record["published_at"], record["basis_id"]
+        )
 
 
 def publish(storage: Storage, lake: Lake, publication: Publication) -> RunRecord:
     """Publish a run, unless it is published; return what run.json says of it.
 
     Raises:
-        OrchardError: if the counts do not add up, a job did not succeed, or another run has been
-            published since this one looked at the ledger. Nothing is published then.
+        OrchardError: if the counts do not add up, a job did not succeed, what nodes wrote cannot be, or
+            another run has been published since this one looked at the ledger. Nothing is published then.
     """
     folder = lake.run(publication.slug)
     index = RunIndex.load(storage, lake)
     if publication.slug in index:
         return index.read(publication.slug)
-    record = build_record(publication, RunMetrics.load(storage, folder, publication.sensed), folder)
+    metrics = RunMetrics.load(storage, folder, publication.sensed)
+    record = build_record(publication, metrics, folder)
+    rows = read_rows(storage, folder, publication.sensed, metrics)
+    basis = read_basis_files(storage, folder, metrics.reduce)
     _refuse_other_predecessor(index, publication, lake)
-    _copy_basis(storage, folder, lake.basis(record["basis_id"]))
+    publish_basis(storage, lake, basis, record["basis_id"])
     storage.write(folder.run_json, to_json(record))
-    storage.write(lake.ledger_entry(publication.slug), _ledger_entry(storage, folder, publication.slug))
-    runs = index.with_run(publication.published_run)
+    ledger = next_ledger(*rows, publication.slug)
+    storage.write(lake.ledger_entry(publication.slug), to_parquet(ledger))
+    runs = index.with_run(publication.published_run(record))
     storage.replace(lake.latest, to_json(_latest_of(record, runs, folder)), index.version)
     return record
 
@@ -86,27 +94,27 @@ def build_record(publication: Publication, metrics: RunMetrics, folder: RunFolde
         "images": publication.sensed["images"],
         "code": publication.sensed["code"],
         "builds_on": publication.sensed["builds_on"],
-        "basis": reduce["basis"],
-        "basis_id": reduce["basis_id"],
-        "components": reduce["k"],
-        "variance_kept": reduce["variance_kept"],
-        "fitted_rows": reduce.get("fitted_rows"),
-        "rows": export["rows"],
-        "weights": featurize["model"].get("weights"),
-        "model": featurize["model"],
-        "runtime": featurize.get("runtime"),
+        "basis": str(reduce.basis),
+        "basis_id": reduce.basis_id,
+        "components": reduce.k,
+        "variance_kept": reduce.variance_kept,
+        "fitted_rows": reduce.fitted_rows,
+        "rows": export.rows,
+        "weights": featurize.model.weights,
+        "model": featurize.model.model_dump(exclude_unset=True),
+        "runtime": featurize.runtime,
         "precision": str(spec.precision),
         "decoding": str(spec.decoding),
         "instruction_set": spec.instruction_set and str(spec.instruction_set),
-        "images_per_second": featurize.get("images_per_second"),
-        "seconds": {name: one.get("seconds") for name, one in vars(metrics).items()},
-        "phases": {name: one.get("phases", {}) for name, one in vars(metrics).items()},
-        "versions": featurize.get("versions", {}),
+        "images_per_second": featurize.images_per_second,
+        "seconds": {name: one.seconds for name, one in metrics.by_job.items()},
+        "phases": {name: one.phases for name, one in metrics.by_job.items()},
+        "versions": featurize.versions,
         "cluster": dict(publication.cluster),
         "estimate": publication.sensed.get("estimate"),
         "cost": publication.cost,
         "csv": f"{folder.csv}/features.csv",
-        "files": export.get("files", []),
+        "files": export.files,
     }
 
 
@@ -123,12 +131,6 @@ def _latest_of(record: RunRecord, runs: list[dict[str, str]], folder: RunFolder)
     }
 
 
-def _ledger_entry(storage: Storage, folder: RunFolder, slug: str) -> bytes:
-    earlier = from_parquet(storage.read(folder.earlier).data, EARLIER_SCHEMA)
-    outcomes = from_parquet(storage.read(folder.outcomes).data, OUTCOME_SCHEMA)
-    return to_parquet(next_ledger(earlier, outcomes, slug))
-
-
 def _refuse_other_predecessor(index: RunIndex, publication: Publication, lake: Lake) -> None:
     if index.latest != publication.sensed["predecessor"]:
         raise OrchardError(
@@ -136,8 +138,3 @@ def _refuse_other_predecessor(index: RunIndex, publication: Publication, lake: L
             rule="a run is published on top of the newest that it has seen",
             remedy="clear this run's task 'sense', so that it starts from what is published now",
         )
-
-
-def _copy_basis(storage: Storage, folder: RunFolder, target: str) -> None:
-    for name in storage.names(folder.basis):
-        storage.write(f"{target}/{name}", storage.read(f"{folder.basis}/{name}").data)

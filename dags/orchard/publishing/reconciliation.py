@@ -26,9 +26,9 @@ def reconcile(sensed: Sensed, metrics: RunMetrics) -> RunCounts:
     if counts["listed"] != counts["featurized"] + counts["rejected"] + counts["known"]:
         raise _unreconciled(counts, "listed = featurized + rejected + known")
     rows = {
-        "exported": metrics.export["rows"],
-        "reduced": metrics.reduce["rows"],
-        "counted": metrics.reduce["counted_rows"],
+        "exported": metrics.export.rows,
+        "reduced": metrics.reduce.rows,
+        "counted": metrics.reduce.counted_rows,
         "kept+featurized": sensed["kept"] + metrics.featurized,
     }
     if len(set(rows.values())) != 1:

@@ -10,7 +10,7 @@ from orchard.lake.ledger import read_ledger
 from orchard.lake.objects import Storage, to_json
 from orchard.lake.parquet import to_parquet
 from orchard.lake.run_index import RunIndex
-from orchard.lake.sensed import Sensed
+from orchard.lake.sensed import Sensed, digest_rows
 from orchard.lake.storage import storage_for
 from orchard.sensing.diff import Difference, difference
 from orchard.sensing.listing import list_images
@@ -54,8 +54,10 @@ def sense(slug: str, params: RunParams, settings: Settings) -> Sensed:
     found = difference(listing, ledger, keep_deleted=keep_deleted)
     counts = (found.listed, found.known, found.new.num_rows, found.retried, found.deleted)
     log.info("%d images listed, %d known, %d to compute, of them %d once more; %d deleted", *counts)
+    listing, digest = prepare(storage, lake.run(slug), found, spec) if found.new.num_rows else (None, None)
     return Sensed(
-        listing=prepare(storage, lake.run(slug), found, spec) if found.new.num_rows else None,
+        listing=listing,
+        digest=digest,
         images=params.images,
         model=settings.places.model,
         feature_spec=spec.to_json(),
@@ -71,12 +73,17 @@ def sense(slug: str, params: RunParams, settings: Settings) -> Sensed:
     )
 
 
-def prepare(storage: Storage, folder: RunFolder, found: Difference, spec: FeatureSpec) -> str:
-    """Write the manifest and the earlier rows; return an id that changes with them, and with the spec."""
+def prepare(storage: Storage, folder: RunFolder, found: Difference, spec: FeatureSpec) -> tuple[str, str]:
+    """Write the manifest and the earlier rows.
+
+    Returns:
+        An id that changes with them, and with the spec; and their digest.
+    """
     manifest, earlier = to_parquet(found.new, ROW_GROUP), to_parquet(found.earlier, ROW_GROUP)
     storage.write(folder.manifest, manifest)
     storage.write(folder.earlier, earlier)
-    return hashlib.sha256(manifest + earlier + to_json(spec.to_json())).hexdigest()[:12]
+    listing = hashlib.sha256(manifest + earlier + to_json(spec.to_json())).hexdigest()[:12]
+    return listing, digest_rows(manifest, earlier)
 
 
 def refuse_too_many_components(components: int | None, features: int | None) -> None:

@@ -1,6 +1,5 @@
 """Principal components from additive statistics: exact, mean-centred, with stable signs."""
 
-import hashlib
 import io
 import json
 import zipfile
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from orchard_jobs.contract import digest_basis
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.kernels import require_pinned_blas
 from orchard_jobs.pca.statistics import Matrix, Statistics
@@ -43,11 +43,11 @@ class Basis:
 
     @property
     def id(self) -> str:
-        """First 12 hex digits of the SHA-256 over what a projection depends on."""
-        digest = hashlib.sha256()
-        for array in (self.mean, self.components):
-            digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
-        return digest.hexdigest()[:12]
+        """The digest of what a projection depends on."""
+        mean, components = (
+            np.ascontiguousarray(array, dtype="<f8").tobytes() for array in (self.mean, self.components)
+        )
+        return digest_basis(mean, components)
 
     @property
     def k(self) -> int:

@@ -132,4 +132,6 @@ def lines(rows: Iterable[list[str]]) -> bytes:
 
 def folder_place(tmp_path: Path) -> Place:
     lake = Lake(f"file://{tmp_path}/lake")
-    return Place(lake, f"file://{tmp_path}/images", FileStorage(), FileHoldings(local_path(lake.uri)))
+    return Place(
+        lake, f"file://{tmp_path}/images", FileStorage(Path("/")), FileHoldings(local_path(lake.uri))
+    )

@@ -1,7 +1,7 @@
 """Stands in for spark-submit: takes a job's arguments as the real one does, and writes what the job would.
 
 What is to go wrong comes from a file ``behaviour.json`` beside this script, so that a test can say it
-after the cluster has started: ``{"featurize": "fail" | "killed" | "hang", "reduce": "lose the basis"}``.
+after the cluster has started: ``{"featurize": "fail" | "killed" | "hang", "reduce": "lose the components"}``.
 """
 
 import io
@@ -18,10 +18,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchard_jobs.contract import ExportJob, FeaturizeJob, ReduceJob
+from orchard_jobs.contract import ExportJob, FeaturizeJob, ReduceJob, digest_basis
 from orchard_jobs.run_folder import RunFolder
 
-BASIS = np.eye(2, 4)
+BASIS, MEAN = np.eye(2, 4), np.zeros(4)
+BASIS_ID = digest_basis(MEAN.tobytes(), BASIS.tobytes())
 
 
 def main(arguments: list[str]) -> None:
@@ -60,18 +61,18 @@ def featurize(tokens: list[str]) -> None:
 def reduce(tokens: list[str]) -> None:
     job = ReduceJob.from_argv(tokens)
     folder = RunFolder(job.output)
-    write(f"{folder.basis}/basis.json", b"{}")
-    if behaviour("reduce") != "lose the basis":
-        write(f"{folder.basis}/basis.npz", basis())
+    facts = {"k": len(BASIS), "variance_kept": 0.75, "basis_id": BASIS_ID}
     features = pq.read_table(local(job.features[0])).to_pylist()
     good = [row["path"] for row in features if row["status"] == "ok"]
     if job.earlier:
         earlier = pq.read_table(local(job.earlier)).to_pylist()
         good += [row["path"] for row in earlier if row["stays"]]
     rows = len(good)
-    write_table(f"{folder.components}/part-0.parquet", components(good))
-    facts = {"k": job.components or len(BASIS), "variance_kept": 0.5, "basis_id": "basis-1", "basis": "refit"}
-    report(job, **facts, rows=rows, fitted_rows=rows, counted_rows=rows)
+    write(f"{folder.basis}/basis.json", json.dumps({**facts, "fitted_rows": rows, "model_id": "m"}).encode())
+    write(f"{folder.basis}/basis.npz", basis())
+    if behaviour("reduce") != "lose the components":
+        write_table(f"{folder.components}/part-0.parquet", components(good))
+    report(job, **facts, basis="refit", rows=rows, fitted_rows=rows, counted_rows=rows)
 
 
 def export(tokens: list[str]) -> None:
@@ -81,19 +82,19 @@ def export(tokens: list[str]) -> None:
     write_table(RunFolder(job.output).outcomes, outcomes)
     write(f"{RunFolder(job.output).csv}/features.csv", b"path,label\n")
     rows = json.loads(local(RunFolder(job.output).metrics("reduce")).read_text())["rows"]
-    report(job, rows=rows, rejected=0, files=["features.csv"])
+    report(job, rows=rows, rejected=0, files=[f"{RunFolder(job.output).csv}/features.csv"])
 
 
 def components(paths: list[str]) -> pa.Table:
     columns = {"path": sorted(paths), "label": [path.rpartition("/")[0] for path in sorted(paths)]}
     values = [[float(place), 1.0] for place in range(len(paths))]
-    return pa.table({**columns, "components": values, "basis_id": ["basis-1"] * len(paths)})
+    return pa.table({**columns, "components": values, "basis_id": [BASIS_ID] * len(paths)})
 
 
 def basis() -> bytes:
     buffer, ratio = io.BytesIO(), np.array([0.5, 0.25])
     arrays = {"explained_variance": ratio, "explained_variance_ratio": ratio}
-    np.savez(buffer, mean=np.zeros(4), components=BASIS, **arrays)
+    np.savez(buffer, mean=MEAN, components=BASIS, **arrays)
     return buffer.getvalue()
 
 

@@ -1,16 +1,23 @@
 """Runs whose three jobs have ended, to be published, and what is published of them."""
 
+import io
 import json
+import zlib
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from orchard.lake.layout import Lake
 from orchard.lake.ledger import EARLIER_SCHEMA, OUTCOME_SCHEMA
+from orchard.lake.objects import local_path
 from orchard.lake.parquet import to_parquet
 from orchard.lake.run_index import RunIndex
+from orchard.lake.sensed import digest_rows
 from orchard.lake.storage_files import FileStorage
 from orchard.publishing.publish import Publication
+from orchard_jobs.contract import digest_basis
 
 CLUSTER = {"id": "j-1"}
 EARLIER = [
@@ -21,14 +28,18 @@ OUTCOMES = [
     {"path": "c", "etag": "2", "status": "corrupt"},
     {"path": "b", "etag": "1", "status": "ok"},
 ]
+LISTED = to_parquet(
+    pa.Table.from_pylist([{**row, "label": "", "size": 1} for row in OUTCOMES]).drop("status")
+)
+EARLIER_FILE = to_parquet(pa.Table.from_pylist(EARLIER, EARLIER_SCHEMA))
 
 
 def finish_jobs(lake: Lake, slug: str, **counts: int) -> None:
-    """Write what the three jobs of a run leave behind."""
-    storage, folder = FileStorage(), lake.run(slug)
+    """Write what ``sense`` and the three jobs of a run leave behind."""
+    storage, folder = FileStorage(local_path(lake.uri)), lake.run(slug)
     facts: dict[str, dict[str, Any]] = {
         "featurize": {
-            "counts": counts or {"ok": 2, "corrupt": 1, "empty": 0},
+            "counts": counts or {"ok": 1, "corrupt": 1, "empty": 0},
             "model": {"id": "m", "weights": "imagenet"},
             "images_per_second": 90.5,
             "runtime": "openvino",
@@ -38,28 +49,62 @@ def finish_jobs(lake: Lake, slug: str, **counts: int) -> None:
             "k": 2,
             "variance_kept": 0.75,
             "basis": "refit",
-            "basis_id": f"basis-{slug}",
-            "fitted_rows": 5,
-            "counted_rows": 5,
-            "rows": 5,
+            "basis_id": basis_id_of(slug),
+            "fitted_rows": 2,
+            "counted_rows": 2,
+            "rows": 2,
         },
-        "export": {"rows": 5, "rejected": 1, "files": ["features.csv"]},
+        "export": {"rows": 2, "rejected": 1, "files": [f"{folder.csv}/features.csv"]},
     }
     for hour, (job, more) in enumerate(facts.items()):
         report = {
             "job": job,
             "state": "succeeded",
             "listing": "l1",
-            "started_at": f"2026-11-22T0{hour}:00:00",
-            "finished_at": f"2026-11-22T0{hour}:59:59",
+            "started_at": f"2026-11-22T0{hour}:00:00+00:00",
+            "finished_at": f"2026-11-22T0{hour}:59:59+00:00",
             "seconds": 2.5,
             "phases": {"a": 1.5},
             "versions": {"spark": "4"},
         }
         storage.write(folder.metrics(job), json.dumps(report | more).encode())
-    storage.write(f"{folder.basis}/basis.json", slug.encode())
-    storage.write(folder.earlier, to_parquet(pa.Table.from_pylist(EARLIER, EARLIER_SCHEMA)))
+    for name, data in basis_of(slug).items():
+        storage.write(f"{folder.basis}/{name}", data)
+    storage.write(folder.manifest, LISTED)
+    storage.write(folder.earlier, EARLIER_FILE)
     storage.write(folder.outcomes, to_parquet(pa.Table.from_pylist(OUTCOMES, OUTCOME_SCHEMA)))
+
+
+def basis_of(slug: str) -> dict[str, bytes]:
+    """The files of the basis that ``finish_jobs`` writes for a run."""
+    arrays = _arrays_of(slug)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    facts = {
+        "basis_id": basis_id_of(slug),
+        "k": 2,
+        "variance_kept": 0.75,
+        "fitted_rows": 2,
+        "model_id": "m",
+    }
+    text = json.dumps(facts, indent=2, sort_keys=True).encode() + b"\n"
+    return {"basis.npz": buffer.getvalue(), "basis.json": text}
+
+
+def basis_id_of(slug: str) -> str:
+    """A basis of its own for each run."""
+    arrays = _arrays_of(slug)
+    return digest_basis(arrays["mean"].tobytes(), arrays["components"].tobytes())
+
+
+def _arrays_of(slug: str) -> dict[str, Any]:
+    ratio = np.array([0.5, 0.25])
+    return {
+        "mean": np.full(3, float(zlib.crc32(slug.encode()))),
+        "components": np.eye(2, 3),
+        "explained_variance": ratio,
+        "explained_variance_ratio": ratio,
+    }
 
 
 def publication(
@@ -68,13 +113,14 @@ def publication(
     predecessor = builds_on[-1] if builds_on else None
     sensed = {
         "listing": "l1",
+        "digest": digest_rows(LISTED, EARLIER_FILE),
         "images": images,
         "feature_spec": {"model": model, **spec},
         "code": "s3://code",
-        "listed": 4,
+        "listed": 3,
         "known": 1,
         "deleted": 6,
-        "kept": 3,
+        "kept": 1,
         "builds_on": predecessor,
         "predecessor": predecessor,
         "estimate": {"dollars": 1.5},
@@ -83,8 +129,8 @@ def publication(
 
 
 def published_runs(lake: Lake) -> list[str]:
-    return [run.run for run in RunIndex.load(FileStorage(), lake).runs]
+    return [run.run for run in RunIndex.load(FileStorage(Path("/")), lake).runs]
 
 
 def latest_of(lake: Lake) -> Any:
-    return json.loads(FileStorage().read(lake.latest).data)
+    return json.loads(FileStorage(Path("/")).read(lake.latest).data)

@@ -5,6 +5,7 @@ import json
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class ReportLake:
     """A lake whose runs follow each other; ``rows`` are the components of what counts now, by path."""
 
     lake: Lake
-    storage: Storage = field(default_factory=FileStorage)
+    storage: Storage = field(default_factory=lambda: FileStorage(Path("/")))
     components: int = 4
     runs: list[dict[str, str]] = field(default_factory=list)
     rows: dict[str, np.ndarray] = field(default_factory=dict)

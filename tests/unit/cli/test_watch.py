@@ -23,7 +23,7 @@ def watch(tmp_path: Path, told: Told) -> Watch:
     """Of three jobs, none of which has begun."""
     folder = RunFolder(f"file://{tmp_path}")
     names = ["featurize", "reduce", "export"]
-    return Watch(FileStorage(), folder, names, lambda name, report: told.append((name, report)))
+    return Watch(FileStorage(Path("/")), folder, names, lambda name, report: told.append((name, report)))
 
 
 def write(folder: Path, job: str, text: str) -> None:

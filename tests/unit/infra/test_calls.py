@@ -233,9 +233,10 @@ def run_of(settings: Settings, run_id: str) -> RunTasks:
 def publish_runs(s3: Any, settings: Settings, count: int) -> None:
     """Leave behind what so many published runs would."""
     lake = Lake(settings.places.lake)
-    runs = [{"run": f"r{n}", "images": settings.places.images, "model": "m"} for n in range(count)]
-    ledger = to_parquet(LEDGER_SCHEMA.empty_table())
     published = {"published_at": "2020-02-02T02:02:02+00:00", "basis_id": "b"}
+    of = {"images": settings.places.images, "model": "m", **published}
+    runs = [{"run": f"r{n}", **of} for n in range(count)]
+    ledger = to_parquet(LEDGER_SCHEMA.empty_table())
     objects = {lake.latest: json.dumps({"run": runs[-1]["run"], "runs": runs}).encode()}
     for run in runs:
         folder = lake.run(run["run"])

@@ -43,6 +43,10 @@ def test_it_reads_code_models_images_and_runs(key: str, plain: Stack) -> None:
         "latest.json",
         "ledger/r.parquet",
         "basis/b/basis.npz",
+        "runs/r/run.json",
+        "runs/r/cost.json",
+        "runs/r/report.html",
+        "runs/r/earlier.parquet",
     ],
 )
 def test_it_changes_neither_what_it_runs_nor_what_is_published(action: str, key: str, plain: Stack) -> None:

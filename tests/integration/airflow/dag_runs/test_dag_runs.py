@@ -144,7 +144,7 @@ def test_a_night_without_new_images_is_skipped_and_creates_no_cluster(nights: Ni
 
 def test_other_dags_are_told_of_a_published_run_and_not_of_a_skipped_one(nights: Nights) -> None:
     latest = nights.first.latest
-    told = {"run": latest["run"], "csv": latest["csv"], "rows": 2, "basis_id": "basis-1"}
+    told = {"run": latest["run"], "csv": latest["csv"], "rows": 2, "basis_id": latest["basis_id"]}
     assert nights.first.told == nights.nothing_new.told == [told]
 
 

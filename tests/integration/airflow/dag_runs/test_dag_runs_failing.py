@@ -43,11 +43,11 @@ def test_a_report_that_cannot_be_made_fails_the_run_but_not_the_publication(
     run: Any, settings: Settings, node: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     add_images(tmp_path, "apple/1.jpg")
-    behave(node, reduce="lose the basis")
+    behave(node, reduce="lose the components")
     dag_run = run()
     assert states_of(dag_run) == {**dict.fromkeys(EVERY_TASK, "success"), "report": "failed"}
     assert str(dag_run.state) == "failed"
-    assert "basis.npz: a published run has one" in capfd.readouterr().out
+    assert "components: a published run has some there" in capfd.readouterr().out
     assert (local_path(settings.places.lake) / "latest.json").exists()
 
 

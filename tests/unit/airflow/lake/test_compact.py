@@ -22,13 +22,13 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def publish_runs(lake: Lake, *runs: PublishedRun) -> None:
-    storage = FileStorage()
+    storage = FileStorage(Path("/"))
     for run in runs:
         folder = lake.run(run.run)
         for uri in (folder.statistics, folder.earlier, f"{folder.features}/part.parquet"):
             storage.write(uri, b"x")
         storage.write(lake.ledger_entry(run.run), to_parquet(LEDGER_SCHEMA.empty_table()))
-    history = RunIndex(lake, FileStorage(), runs[:-1])
+    history = RunIndex(lake, FileStorage(Path("/")), runs[:-1])
     storage.write(lake.latest, to_json({"run": runs[-1].run, "runs": history.with_run(runs[-1])}))
 
 
@@ -36,13 +36,13 @@ def test_after_hundreds_of_runs_the_newest_keep_their_state_and_all_their_featur
     lake: Lake, tmp_path: Path
 ) -> None:
     publish_runs(lake, *(PublishedRun(f"r{n}", "s3://in", FeatureSpec("m")) for n in range(200)))
-    assert compact(FileStorage(), lake) == [f"r{n}" for n in range(192)]
+    assert compact(FileStorage(Path("/")), lake) == [f"r{n}" for n in range(192)]
     kept = {path.stem for path in (tmp_path / "ledger").iterdir()}
     assert kept == {f"r{n}" for n in range(192, 200)}
     assert {path.parts[-3] for path in tmp_path.glob("runs/*/statistics/*.npz")} == kept
     assert len(list(tmp_path.glob("runs/*/features/*.parquet"))) == 200
-    assert read_ledger(FileStorage(), lake, "r199") == LEDGER_SCHEMA.empty_table()
-    assert compact(FileStorage(), lake) == []
+    assert read_ledger(FileStorage(Path("/")), lake, "r199") == LEDGER_SCHEMA.empty_table()
+    assert compact(FileStorage(Path("/")), lake) == []
 
 
 def test_runs_on_other_images_or_with_another_spec_keep_a_state_of_their_own(lake: Lake) -> None:
@@ -53,18 +53,19 @@ def test_runs_on_other_images_or_with_another_spec_keep_a_state_of_their_own(lak
         PublishedRun("scaled", "s3://in", FeatureSpec("m", decoding=Decoding.SCALED)),
     ]
     publish_runs(lake, *others, *nightly)
-    assert compact(FileStorage(), lake) == ["r0", "r1"]
+    assert compact(FileStorage(Path("/")), lake) == ["r0", "r1"]
 
 
 def test_what_no_run_has_published_is_left_alone(lake: Lake, tmp_path: Path) -> None:
     publish_runs(lake, *(PublishedRun(f"r{n}", "s3://in", FeatureSpec("m")) for n in range(9)))
-    FileStorage().write(lake.ledger_entry("unfinished"), b"x")
-    compact(FileStorage(), lake)
+    FileStorage(Path("/")).write(lake.ledger_entry("unfinished"), b"x")
+    compact(FileStorage(Path("/")), lake)
     assert (tmp_path / "ledger" / "unfinished.parquet").exists()
 
 
 class CrashingStorage(FileStorage):
     def __init__(self, deletions: int) -> None:
+        super().__init__(Path("/"))
         self.left = deletions
 
     def delete(self, uri: str) -> None:
@@ -79,10 +80,10 @@ def test_what_was_interrupted_is_finished_the_next_time(lake: Lake, tmp_path: Pa
     publish_runs(lake, *(PublishedRun(f"r{n}", "s3://in", FeatureSpec("m")) for n in range(9)))
     with pytest.raises(OSError, match="crash"):
         compact(CrashingStorage(deletions), lake)
-    assert compact(FileStorage(), lake) == ["r0"]
+    assert compact(FileStorage(Path("/")), lake) == ["r0"]
     assert not list(tmp_path.glob("runs/r0/statistics/*"))
 
 
 def test_a_ledger_entry_that_someone_removed_is_an_error_with_a_remedy(lake: Lake) -> None:
     with pytest.raises(OrchardError, match=r"no ledger entry .*/ledger/r1.parquet: .* Restore it, or"):
-        read_ledger(FileStorage(), lake, "r1")
+        read_ledger(FileStorage(Path("/")), lake, "r1")

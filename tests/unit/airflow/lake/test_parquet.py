@@ -15,7 +15,7 @@ TABLE = pa.table({name: ["x", "y", "z"] for name in ("path", "label", "etag")})
 
 READERS = {
     "from_parquet": "from_parquet(Path(sys.argv[1]).read_bytes(), pa.schema([('path', pa.string())]))",
-    "read_file": "list(read_file(FileStorage(), sys.argv[1], ['path', 'label']))",
+    "read_file": "list(read_file(FileStorage(Path('/')), sys.argv[1], ['path', 'label']))",
     "without": "without('a.parquet', Path(sys.argv[1]).read_bytes(), 'x')",
 }
 

@@ -19,7 +19,7 @@ from orchard_jobs.errors import OrchardError
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Storage, str]]:
     """A storage and the URI of a folder in it, with characters that URIs would quote."""
     if request.param == "file":
-        yield FileStorage(), f"file://{tmp_path}/100% é #1?"
+        yield FileStorage(Path("/")), f"file://{tmp_path}/100% é #1?"
         return
     with mock_aws():
         client = boto3.client("s3")
@@ -109,7 +109,7 @@ def test_a_replacement_whose_answer_was_lost_is_a_success(code: str, monkeypatch
 def test_a_local_write_that_fails_leaves_the_old_bytes_and_no_other_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    storage, uri = FileStorage(), f"file://{tmp_path}/a"
+    storage, uri = FileStorage(Path("/")), f"file://{tmp_path}/a"
     storage.write(uri, b"old")
 
     def fail(descriptor: int) -> None:

@@ -44,7 +44,7 @@ def test_run_json_is_data_to_the_browser(visit: Visit, tmp_path: Path) -> None:
 def test_a_file_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "features.csv", b"x" * 2500)
     monkeypatch.setattr(files, "PART", 1000)
-    file = FileStorage().open(f"file://{tmp_path}/features.csv")
+    file = FileStorage(Path("/")).open(f"file://{tmp_path}/features.csv")
     assert [len(part) for part in files.parts(file)] == [1000, 1000, 500]
     assert file.closed
 

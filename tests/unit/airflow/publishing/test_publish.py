@@ -14,7 +14,15 @@ from orchard.publishing.publish import publish
 from orchard.settings.feature_spec import FeatureSpec
 from orchard_jobs.contract import Decoding, InstructionSet, Precision
 from orchard_jobs.errors import OrchardError
-from tests.support.airflow.finished_runs import CLUSTER, finish_jobs, latest_of, publication, published_runs
+from tests.support.airflow.finished_runs import (
+    CLUSTER,
+    basis_id_of,
+    basis_of,
+    finish_jobs,
+    latest_of,
+    publication,
+    published_runs,
+)
 
 
 @pytest.fixture
@@ -24,24 +32,24 @@ def lake(tmp_path: Path) -> Lake:
 
 def test_a_published_run_is_described_whole(lake: Lake) -> None:
     finish_jobs(lake, "r1")
-    summary = publish(FileStorage(), lake, publication("r1"))
-    assert summary == json.loads(FileStorage().read(lake.run("r1").run_json).data)
+    summary = publish(FileStorage(Path("/")), lake, publication("r1"))
+    assert summary == json.loads(FileStorage(Path("/")).read(lake.run("r1").run_json).data)
     published_at = summary["published_at"]
     assert summary == {
         "run": "r1",
         "run_id": "id of r1",
         "published_at": published_at,
-        "counts": {"listed": 4, "featurized": 2, "rejected": 1, "known": 1, "deleted": 6},
+        "counts": {"listed": 3, "featurized": 1, "rejected": 1, "known": 1, "deleted": 6},
         "rejected": {"corrupt": 1},
         "images": "s3://in",
         "code": "s3://code",
         "builds_on": None,
         "basis": "refit",
-        "basis_id": "basis-r1",
+        "basis_id": basis_id_of("r1"),
         "components": 2,
         "variance_kept": 0.75,
-        "fitted_rows": 5,
-        "rows": 5,
+        "fitted_rows": 2,
+        "rows": 2,
         "weights": "imagenet",
         "model": {"id": "m", "weights": "imagenet"},
         "runtime": "openvino",
@@ -56,37 +64,46 @@ def test_a_published_run_is_described_whole(lake: Lake) -> None:
         "estimate": {"dollars": 1.5},
         "cost": {"dollars": 1.25},
         "csv": f"{lake.uri}/runs/r1/csv/features.csv",
-        "files": ["features.csv"],
+        "files": [f"{lake.uri}/runs/r1/csv/features.csv"],
     }
-    assert read_ledger(FileStorage(), lake, "r1").to_pylist() == [
+    assert read_ledger(FileStorage(Path("/")), lake, "r1").to_pylist() == [
         {"path": "a", "etag": "1", "status": "ok", "run": "r0"},
         {"path": "b", "etag": "1", "status": "ok", "run": "r1"},
         {"path": "c", "etag": "2", "status": "corrupt", "run": "r1"},
     ]
-    assert FileStorage().read(f"{lake.uri}/basis/basis-r1/basis.json").data == b"r1"
+    for name, data in basis_of("r1").items():
+        assert FileStorage(Path("/")).read(f"{lake.basis(basis_id_of('r1'))}/{name}").data == data
     assert latest_of(lake) == {
         "run": "r1",
         "published_at": published_at,
         "images": "s3://in",
-        "basis_id": "basis-r1",
+        "basis_id": basis_id_of("r1"),
         "run_json": f"{lake.uri}/runs/r1/run.json",
         "csv": f"{lake.uri}/runs/r1/csv/features.csv",
-        "runs": [{"run": "r1", "images": "s3://in", "model": "m"}],
+        "runs": [
+            {
+                "run": "r1",
+                "images": "s3://in",
+                "model": "m",
+                "published_at": published_at,
+                "basis_id": basis_id_of("r1"),
+            }
+        ],
     }
 
 
 def test_runs_are_known_in_the_order_of_their_publication(lake: Lake) -> None:
     for slug, earlier in (("z", ()), ("a", ("z",))):
         finish_jobs(lake, slug)
-        publish(FileStorage(), lake, publication(slug, *earlier))
+        publish(FileStorage(Path("/")), lake, publication(slug, *earlier))
     assert published_runs(lake) == ["z", "a"]
 
 
-@pytest.mark.parametrize("counts", [{"ok": 2}, {"ok": 4}, {"corrupt": 2}])
+@pytest.mark.parametrize("counts", [{"ok": 1}, {"ok": 4}, {"corrupt": 3}])
 def test_counts_that_do_not_add_up_are_not_published(lake: Lake, counts: dict[str, int]) -> None:
     finish_jobs(lake, "r1", **counts)
     with pytest.raises(OrchardError, match="listed = featurized"):
-        publish(FileStorage(), lake, publication("r1"))
+        publish(FileStorage(Path("/")), lake, publication("r1"))
     assert published_runs(lake) == []
 
 
@@ -96,10 +113,10 @@ def test_counts_that_do_not_add_up_are_not_published(lake: Lake, counts: dict[st
 def test_a_row_that_is_lost_between_the_jobs_is_not_published(lake: Lake, job: str, fact: str) -> None:
     finish_jobs(lake, "r1")
     report = lake.run("r1").metrics(job)
-    content = json.loads(FileStorage().read(report).data)
-    FileStorage().write(report, json.dumps({**content, fact: 1}).encode())
-    with pytest.raises(OrchardError, match=r"exported=\d reduced=\d counted=\d kept\+featurized=5: exp"):
-        publish(FileStorage(), lake, publication("r1"))
+    content = json.loads(FileStorage(Path("/")).read(report).data)
+    FileStorage(Path("/")).write(report, json.dumps({**content, fact: 1 + content[fact]}).encode())
+    with pytest.raises(OrchardError, match=r"exported=\d reduced=\d counted=\d kept\+featurized=2: exp"):
+        publish(FileStorage(Path("/")), lake, publication("r1"))
     assert published_runs(lake) == []
 
 
@@ -109,17 +126,19 @@ def test_a_job_that_ran_again_after_the_next_one_is_not_published_without_that(
 ) -> None:
     finish_jobs(lake, "r1")
     report = lake.run("r1").metrics(again)
-    content = json.loads(FileStorage().read(report).data) | {"finished_at": "2026-11-22T09:00:00"}
-    FileStorage().write(report, json.dumps(content).encode())
+    content = json.loads(FileStorage(Path("/")).read(report).data) | {
+        "finished_at": "2026-11-22T09:00:00+00:00"
+    }
+    FileStorage(Path("/")).write(report, json.dumps(content).encode())
     with pytest.raises(OrchardError, match=f"'{again}' has run again since .* Clear .* '{stale}' with"):
-        publish(FileStorage(), lake, publication("r1"))
+        publish(FileStorage(Path("/")), lake, publication("r1"))
     assert published_runs(lake) == []
 
 
 def test_features_of_another_model_than_the_run_has_sensed_are_not_published(lake: Lake) -> None:
     finish_jobs(lake, "r1")
     with pytest.raises(OrchardError, match="features of the model m: the run is of m2"):
-        publish(FileStorage(), lake, publication("r1", model="m2"))
+        publish(FileStorage(Path("/")), lake, publication("r1", model="m2"))
     assert published_runs(lake) == []
 
 
@@ -140,7 +159,7 @@ def test_a_job_that_has_not_succeeded_is_not_published(
     finish_jobs(lake, "r1")
     spoil(tmp_path / "runs" / "r1" / "reports" / "reduce.json")
     with pytest.raises(OrchardError, match=message):
-        publish(FileStorage(), lake, publication("r1"))
+        publish(FileStorage(Path("/")), lake, publication("r1"))
     assert published_runs(lake) == []
 
 
@@ -148,9 +167,12 @@ def test_how_features_were_computed_is_what_sense_decided_and_not_what_a_node_sa
     finish_jobs(lake, "r1")
     report = lake.run("r1").metrics("featurize")
     lie = {"precision": "float64", "decoding": "none", "instruction_set": "mmx"}
-    FileStorage().write(report, json.dumps(json.loads(FileStorage().read(report).data) | lie).encode())
+    said = json.loads(FileStorage(Path("/")).read(report).data)
+    FileStorage(Path("/")).write(report, json.dumps(said | lie).encode())
 
-    record = publish(FileStorage(), lake, publication("r1", decoding="scaled", instruction_set="avx2"))
+    record = publish(
+        FileStorage(Path("/")), lake, publication("r1", decoding="scaled", instruction_set="avx2")
+    )
 
     assert (record["precision"], record["decoding"], record["instruction_set"]) == (
         "float32",
@@ -164,6 +186,8 @@ def test_how_features_were_computed_is_what_sense_decided_and_not_what_a_node_sa
             "model": "m",
             "decoding": "scaled",
             "instruction_set": "avx2",
+            "published_at": record["published_at"],
+            "basis_id": basis_id_of("r1"),
         }
     ]
 
@@ -178,10 +202,10 @@ def test_how_features_were_computed_is_what_sense_decided_and_not_what_a_node_sa
 )
 def test_a_run_with_features_of_another_spec_takes_none_over(lake: Lake, other: FeatureSpec) -> None:
     finish_jobs(lake, "r1")
-    publish(FileStorage(), lake, publication("r1"))
+    publish(FileStorage(Path("/")), lake, publication("r1"))
     finish_jobs(lake, "r2")
-    publish(FileStorage(), lake, publication("r2", "r1", **other.to_json()))
-    index = RunIndex.load(FileStorage(), lake)
+    publish(FileStorage(Path("/")), lake, publication("r2", "r1", **other.to_json()))
+    index = RunIndex.load(FileStorage(Path("/")), lake)
     assert index.builds_on("s3://in", other) == "r2"
     assert index.builds_on("s3://in", FeatureSpec("m")) == "r1"
     assert index.builds_on("s3://in", FeatureSpec("new model")) is None
@@ -189,8 +213,8 @@ def test_a_run_with_features_of_another_spec_takes_none_over(lake: Lake, other: 
 
 def test_runs_from_before_there_was_a_choice_count_as_exact_and_float32(lake: Lake) -> None:
     latest = {"run": "r1", "runs": [{"run": "r1", "images": "s3://in", "model": "m"}]}
-    FileStorage().write(lake.latest, json.dumps(latest).encode())
-    index = RunIndex.load(FileStorage(), lake)
+    FileStorage(Path("/")).write(lake.latest, json.dumps(latest).encode())
+    index = RunIndex.load(FileStorage(Path("/")), lake)
     assert index.builds_on("s3://in", FeatureSpec("m", Precision.FLOAT32, Decoding.EXACT)) == "r1"
     assert index.builds_on("s3://in", FeatureSpec("m", decoding=Decoding.SCALED)) is None
 
@@ -200,18 +224,18 @@ def test_a_lake_whose_features_this_version_cannot_tell_apart_is_refused(
     lake: Lake, fact: dict[str, str]
 ) -> None:
     latest = {"run": "r1", "runs": [{"run": "r1", "images": "s3://in", "model": "m", **fact}]}
-    FileStorage().write(lake.latest, json.dumps(latest).encode())
+    FileStorage(Path("/")).write(lake.latest, json.dumps(latest).encode())
     with pytest.raises(OrchardError, match="is not as a published run leaves it"):
-        RunIndex.load(FileStorage(), lake)
+        RunIndex.load(FileStorage(Path("/")), lake)
 
 
 def test_a_run_builds_on_runs_of_the_same_images_and_spec_only(lake: Lake) -> None:
     finish_jobs(lake, "r1")
-    publish(FileStorage(), lake, publication("r1"))
+    publish(FileStorage(Path("/")), lake, publication("r1"))
     finish_jobs(lake, "trial")
     trial = publication("trial", "r1", images="s3://others")
-    publish(FileStorage(), lake, trial)
-    history = RunIndex.load(FileStorage(), lake)
+    publish(FileStorage(Path("/")), lake, trial)
+    history = RunIndex.load(FileStorage(Path("/")), lake)
     assert history.latest == "trial"
     assert history.builds_on("s3://in", FeatureSpec("m")) == "r1"
     assert history.builds_on("s3://others", FeatureSpec("m")) == "trial"

@@ -22,6 +22,7 @@ class CrashingStorage(FileStorage):
     """Crashes before the write with the given number."""
 
     def __init__(self, writes: int) -> None:
+        super().__init__(Path("/"))
         self.left = writes
 
     def write(self, uri: str, data: bytes) -> None:
@@ -31,18 +32,18 @@ class CrashingStorage(FileStorage):
         super().write(uri, data)
 
 
-@pytest.mark.parametrize("writes", range(4))
+@pytest.mark.parametrize("writes", range(5))
 def test_a_crash_before_the_last_write_leaves_readers_on_the_previous_run_and_a_rerun_converges(
     lake: Lake, writes: int
 ) -> None:
     finish_jobs(lake, "r1")
-    publish(FileStorage(), lake, publication("r1"))
+    publish(FileStorage(Path("/")), lake, publication("r1"))
     finish_jobs(lake, "r2")
     with pytest.raises(OSError, match="crash"):
         publish(CrashingStorage(writes), lake, publication("r2", "r1"))
     assert latest_of(lake)["run"] == "r1"
     for _ in range(2):
-        publish(FileStorage(), lake, publication("r2", "r1"))
+        publish(FileStorage(Path("/")), lake, publication("r2", "r1"))
         assert [run["run"] for run in latest_of(lake)["runs"]] == ["r1", "r2"]
     assert published_runs(lake) == ["r1", "r2"]
 
@@ -50,9 +51,9 @@ def test_a_crash_before_the_last_write_leaves_readers_on_the_previous_run_and_a_
 def test_a_run_that_has_not_seen_another_is_not_published_on_top_of_it(lake: Lake) -> None:
     for slug in ("r1", "r2"):
         finish_jobs(lake, slug)
-    publish(FileStorage(), lake, publication("r1"))
+    publish(FileStorage(Path("/")), lake, publication("r1"))
     with pytest.raises(OrchardError, match="names a run that this one has not seen: r1"):
-        publish(FileStorage(), lake, publication("r2"))
+        publish(FileStorage(Path("/")), lake, publication("r2"))
     assert published_runs(lake) == ["r1"]
 
 
@@ -61,10 +62,10 @@ def test_a_run_whose_publication_stopped_before_latest_json_is_not_published_unt
 ) -> None:
     finish_jobs(lake, "r1")
     with pytest.raises(OSError, match="crash"):
-        publish(CrashingStorage(3), lake, publication("r1"))
-    assert read_ledger(FileStorage(), lake, "r1").num_rows == 3
-    assert RunIndex.load(FileStorage(), lake) == RunIndex(lake, FileStorage())
-    publish(FileStorage(), lake, publication("r1"))
+        publish(CrashingStorage(4), lake, publication("r1"))
+    assert read_ledger(FileStorage(Path("/")), lake, "r1").num_rows == 3
+    assert RunIndex.load(FileStorage(Path("/")), lake) == RunIndex(lake, FileStorage(Path("/")))
+    publish(FileStorage(Path("/")), lake, publication("r1"))
     assert published_runs(lake) == ["r1"]
 
 
@@ -72,7 +73,7 @@ class OvertakenStorage(FileStorage):
     """Another run is published between the look at latest.json and its replacement."""
 
     def replace(self, uri: str, data: bytes, version: str) -> None:
-        publish(FileStorage(), Lake(uri.removesuffix("/latest.json")), publication("winner"))
+        publish(FileStorage(Path("/")), Lake(uri.removesuffix("/latest.json")), publication("winner"))
         super().replace(uri, data, version)
 
 
@@ -80,15 +81,15 @@ def test_of_two_publications_at_once_the_loser_leaves_nothing_that_counts(lake: 
     for slug in ("winner", "loser"):
         finish_jobs(lake, slug)
     with pytest.raises(OrchardError, match=r"latest\.json has changed"):
-        publish(OvertakenStorage(), lake, publication("loser"))
+        publish(OvertakenStorage(Path("/")), lake, publication("loser"))
     assert published_runs(lake) == ["winner"]
 
 
 def test_publishing_a_published_run_writes_nothing_whatever_was_published_since(lake: Lake) -> None:
     finish_jobs(lake, "r1")
-    first = publish(FileStorage(), lake, publication("r1"))
+    first = publish(FileStorage(Path("/")), lake, publication("r1"))
     finish_jobs(lake, "r2")
-    publish(FileStorage(), lake, publication("r2", "r1"))
+    publish(FileStorage(Path("/")), lake, publication("r2", "r1"))
     before = latest_of(lake)
     assert publish(CrashingStorage(0), lake, publication("r1")) == first
     assert latest_of(lake) == before

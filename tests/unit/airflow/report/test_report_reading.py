@@ -206,7 +206,10 @@ def test_a_lake_in_s3_has_the_same_report(tmp_path: Path) -> None:
     with mock_aws():
         client = boto3.client("s3")
         client.create_bucket(Bucket="lake")
-        for storage, uri in ((FileStorage(), f"file://{tmp_path}"), (S3Storage(client), "s3://lake")):
+        for storage, uri in (
+            (FileStorage(Path("/")), f"file://{tmp_path}"),
+            (S3Storage(client), "s3://lake"),
+        ):
             lake = ReportLake(Lake(uri), storage)
             lake.publish("first", FIRST)
             write_report(storage, lake.lake, "first")

@@ -1,0 +1,136 @@
+"""The basis of a run: checked, and published under the digest of what is in it.
+
+A node wrote it. What is published is written again from the numbers alone, under the name that they have:
+no name, and no byte beside them, is taken over.
+"""
+
+import io
+import json
+import math
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from orchard.lake.layout import Lake
+from orchard.lake.objects import Storage
+from orchard.publishing.run_metrics import ReduceReport
+from orchard_jobs.contract import digest_basis
+from orchard_jobs.errors import OrchardError
+from orchard_jobs.run_folder import RunFolder
+
+MOST_BYTES = 2**27  # of basis.npz, packed and unpacked; 1,280 components of 1,280 features have 13 MB
+MOST_BYTES_OF_FACTS = 2**16
+ARRAYS = ("mean", "components", "explained_variance", "explained_variance_ratio", "spectrum")
+OPTIONAL = "spectrum"  # bases of earlier versions have none
+
+Arrays = Mapping[str, npt.NDArray[np.float64]]
+
+
+def publish_basis(storage: Storage, lake: Lake, files: Mapping[str, bytes], basis_id: str) -> None:
+    """Write a basis where readers find it, unless it is there.
+
+    Raises:
+        OrchardError: if another one is there under its id.
+    """
+    target = lake.basis(basis_id)
+    there = set(storage.names(target))
+    if "basis.npz" in there and _find_id(storage.read(f"{target}/basis.npz", MOST_BYTES).data) != basis_id:
+        raise OrchardError(
+            f"{target}/basis.npz is of another basis",
+            rule="a basis is named by its content, and never changes",
+            remedy="see who wrote there; nothing has been published",
+        )
+    for name, data in files.items():
+        if name not in there:
+            storage.write(f"{target}/{name}", data)
+
+
+def _find_id(data: bytes) -> str | None:
+    """Return the id of a basis by its numbers, whatever NumPy packed them; None where it is none."""
+    try:
+        arrays = _read_arrays(data)
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile):
+        return None
+    return digest_basis(arrays["mean"].tobytes(), arrays["components"].tobytes())
+
+
+def read_basis_files(storage: Storage, folder: RunFolder, report: ReduceReport) -> dict[str, bytes]:
+    """Return the files of a run's basis by name, made of its numbers.
+
+    Raises:
+        OrchardError: where it is none, or not the one that the job reports.
+    """
+    try:
+        arrays = _read_arrays(storage.read(f"{folder.basis}/basis.npz", MOST_BYTES).data)
+        facts = json.loads(storage.read(f"{folder.basis}/basis.json", MOST_BYTES_OF_FACTS).data)
+        facts = _check_facts(facts, arrays, report)
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError, zipfile.BadZipFile) as error:
+        raise OrchardError(
+            f"{folder.basis} has no basis that can be published ({type(error).__name__}: {_show(error)})",
+            rule="it is what 'reduce' fitted, and its id is the digest of its numbers",
+            remedy="clear this run's task 'reduce' with its downstream tasks",
+        ) from error
+    buffer = io.BytesIO()
+    np.savez(buffer, **dict[str, Any](arrays))
+    return {
+        "basis.npz": buffer.getvalue(),
+        "basis.json": json.dumps(facts, indent=2, sort_keys=True).encode() + b"\n",
+    }
+
+
+def _read_arrays(data: bytes) -> dict[str, npt.NDArray[np.float64]]:
+    """Return the arrays of basis.npz in the order in which the job writes them.
+
+    Raises:
+        ValueError: where they are not of a basis: other names or shapes, or numbers that are not finite.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        size = sum(member.file_size for member in packed.infolist())
+        names = {member.filename.removesuffix(".npy") for member in packed.infolist()}
+    if size > MOST_BYTES or not set(ARRAYS) - {OPTIONAL} <= names <= set(ARRAYS):
+        raise ValueError(f"{len(names)} arrays of {size} bytes")
+    with np.load(io.BytesIO(data), allow_pickle=False) as found:
+        arrays = {name: found[name] for name in ARRAYS if name in names}
+    features, k = len(arrays["mean"]), len(arrays["components"])
+    shapes = {
+        "mean": (features,),
+        "components": (k, features),
+        "explained_variance": (k,),
+        "explained_variance_ratio": (k,),
+        "spectrum": (features,),
+    }
+    for name, array in arrays.items():
+        if array.dtype != np.float64 or array.shape != shapes[name] or not np.isfinite(array).all():
+            raise ValueError(f"{name} of {array.dtype} {array.shape}")
+    return arrays
+
+
+def _check_facts(facts: Any, arrays: Arrays, report: ReduceReport) -> dict[str, Any]:
+    """Return what basis.json says, where that is true.
+
+    Raises:
+        ValueError: where it is not, or the job reports something else.
+    """
+    kept = float(arrays["explained_variance_ratio"].sum())
+    if not math.isclose(kept, facts["variance_kept"], abs_tol=1e-9):  # another CPU adds in another order
+        raise ValueError(f"it keeps {kept} of the variance")
+    expected = {
+        "basis_id": digest_basis(arrays["mean"].tobytes(), arrays["components"].tobytes()),
+        "k": len(arrays["components"]),
+        "variance_kept": facts["variance_kept"],
+        "fitted_rows": report.fitted_rows,
+        "model_id": facts["model_id"],
+    }
+    reported = (report.basis_id, report.k, report.variance_kept)
+    if facts != expected or reported != tuple(expected.values())[:3]:
+        raise ValueError(f"it is {expected['basis_id']} of {expected['k']} components")
+    if not isinstance(expected["model_id"], str | None):
+        raise ValueError("the id of its model is no text")
+    return expected
+
+
+def _show(error: Exception) -> str:
+    return str(error)[:200].encode("unicode_escape").decode()

@@ -1,0 +1,64 @@
+"""The rows that a run's ledger entry is made of: what ``sense`` wrote, unchanged, and what became of it."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from orchard.lake.ledger import EARLIER_SCHEMA, OUTCOME_SCHEMA
+from orchard.lake.objects import Storage
+from orchard.lake.parquet import from_parquet
+from orchard.lake.sensed import Sensed, digest_rows
+from orchard.publishing.run_metrics import RunMetrics
+from orchard_jobs.contract import Status
+from orchard_jobs.errors import OrchardError
+from orchard_jobs.run_folder import RunFolder
+
+BYTES_OF_MANY = 2**24  # an outcome may have 16 MiB, and
+BYTES_PER_ROW = 4096  # this for each row that it is of: a key of S3 has 1,024
+
+
+def read_rows(
+    storage: Storage, folder: RunFolder, sensed: Sensed, metrics: RunMetrics
+) -> tuple[pa.Table, pa.Table]:
+    """Return EARLIER_SCHEMA and OUTCOME_SCHEMA of a run.
+
+    Raises:
+        OrchardError: where the lists are not as ``sense`` wrote them, or the outcomes are not those of its
+            images.
+    """
+    manifest, earlier = (storage.read(uri).data for uri in (folder.manifest, folder.earlier))
+    if digest_rows(manifest, earlier) != sensed.get("digest"):
+        raise OrchardError(
+            f"{folder.manifest} or {folder.earlier} is not as 'sense' wrote it",
+            rule="nobody else writes them: they say which images the run is of",
+            remedy="clear this run's task 'sense', and see who writes there",
+        )
+    images = from_parquet(manifest, pa.schema([OUTCOME_SCHEMA.field(name) for name in ("path", "etag")]))
+    most = BYTES_OF_MANY + BYTES_PER_ROW * images.num_rows
+    try:
+        outcomes = from_parquet(storage.read(folder.outcomes, most).data, OUTCOME_SCHEMA)
+    except (pa.ArrowException, KeyError, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise _no_outcomes(folder, f"{type(error).__name__}") from error
+    _refuse_other_outcomes(folder, images, outcomes, metrics)
+    return from_parquet(earlier, EARLIER_SCHEMA), outcomes
+
+
+def _refuse_other_outcomes(
+    folder: RunFolder, images: pa.Table, outcomes: pa.Table, metrics: RunMetrics
+) -> None:
+    by_path = [("path", "ascending"), ("etag", "ascending")]
+    if not outcomes.select(["path", "etag"]).sort_by(by_path).equals(images.sort_by(by_path)):
+        raise _no_outcomes(folder, f"{outcomes.num_rows} rows for {images.num_rows} images")
+    counts = {row["values"]: row["counts"] for row in pc.value_counts(outcomes["status"]).to_pylist()}
+    reported = {status.value: count for status, count in metrics.featurize.counts.items() if count}
+    if counts != reported or not set(counts) <= set(Status):
+        raise _no_outcomes(folder, f"other counts than 'featurize' reports: {reported}")
+
+
+def _no_outcomes(folder: RunFolder, found: str) -> OrchardError:
+    return OrchardError(
+        f"{folder.outcomes} cannot be used ({found})",
+        rule="it has one row for each image of the manifest, with its ETag and a status",
+        remedy="clear this run's task 'export', or 'featurize' with its downstream tasks",
+    )
