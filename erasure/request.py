@@ -8,8 +8,8 @@ from orchard.lake.objects import to_uri
 from orchard.settings.aws import Access
 from orchard.settings.env import read
 from orchard.settings.settings import Places
-from orchard_jobs.csv_cells import unescape_cell
 from orchard_jobs.errors import OrchardError
+from orchard_jobs.escaping import unescape_cell
 
 
 @dataclass(frozen=True)

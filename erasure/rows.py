@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchard.lake.parquet import from_parquet, open_parquet
-from orchard_jobs.csv_cells import unescape_cell
+from orchard_jobs.escaping import unescape_cell
 
 
 def without(name: str, data: bytes, path: str) -> bytes | None:

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from pyspark import SparkContext
 
 from orchard_jobs.contract import OUTCOME_COLUMNS, REJECT_COLUMNS, ExportJob, Status
-from orchard_jobs.csv_cells import escape_cell
 from orchard_jobs.errors import OrchardError
+from orchard_jobs.escaping import escape_cell
 from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.run_folder import RunFolder
 from orchard_jobs.spark_tasks import run_tasks

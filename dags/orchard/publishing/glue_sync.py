@@ -17,7 +17,7 @@ from orchard.lake.run_index import RunIndex
 from orchard.lake.run_record import RunRecord
 from orchard.publishing.glue import LATEST, TABLES, Catalog, latest_of, partition_of, table_of
 from orchard_jobs.contract import REJECT_COLUMNS
-from orchard_jobs.csv_cells import unescape_cell
+from orchard_jobs.escaping import unescape_cell
 
 REJECTS_SCHEMA = pa.schema([(name, pa.string()) for name in REJECT_COLUMNS])
 

@@ -26,7 +26,7 @@ from orchard.sensing.listing_s3 import bucket_and_prefix, list_bucket
 from orchard.settings.aws import Access
 from orchard_jobs.contract import MANIFEST_COLUMNS, is_hidden, label_of
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.file_names import to_line, to_path
+from orchard_jobs.escaping import to_line, to_path
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from orchard_jobs.contract import is_hidden, label_of
 from orchard_jobs.errors import OrchardError, first_line
-from orchard_jobs.file_names import to_path
+from orchard_jobs.escaping import to_path
 from orchard_jobs.storage import list_folder, write_bytes
 from orchard_jobs.tables.parquet import (
     Part,

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from orchard_jobs.contract import Status
-from orchard_jobs.file_names import to_name
+from orchard_jobs.escaping import to_name
 from orchard_jobs.images.decode import MAX_ENCODED_BYTES, Rejected
 from orchard_jobs.storage import FileTooLargeError, Reader, open_folder
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from orchard_jobs.csv_cells import escape_cell, unescape_cell
+from orchard_jobs.escaping import escape_cell, unescape_cell
 from tests.support.checkout import ROOT
 from tests.support.jobs.feature_rows import make_rows
 from tests.support.jobs.nights import K, Nights, results, second_night, third_night

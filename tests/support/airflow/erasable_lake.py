@@ -24,7 +24,7 @@ from orchard.lake.run_index import PublishedRun, RunIndex
 from orchard.lake.storage_files import FileStorage
 from orchard.publishing.publish import to_json
 from orchard.settings.feature_spec import FeatureSpec
-from orchard_jobs.csv_cells import escape_cell
+from orchard_jobs.escaping import escape_cell
 
 OLD = datetime.now(UTC) - timedelta(days=3)
 

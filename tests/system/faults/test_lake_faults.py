@@ -55,7 +55,7 @@ def test_images_that_vanish_are_rejected(scenario: Scenario) -> None:
     scenario.spark("featurize", hold=True)
     with scenario.meanwhile(lambda: delete_images(scenario, images, 3)):
         assert str(scenario.run().state) == "success"
-    assert Reference.of(scenario).rejects.count(b",missing,") == 3
+    assert Reference.of(scenario).rejects.count(b',"missing",') == 3
     prove_clusters_ended(scenario)
     prove_no_process(scenario)
     prove_nothing_partial(scenario, runs=1)

@@ -10,7 +10,7 @@ import pytest
 from erasure.rows import without
 from orchard.lake.parquet import from_parquet, open_parquet
 from orchard.publishing.publish import to_json
-from orchard_jobs.csv_cells import escape_cell, unescape_cell
+from orchard_jobs.escaping import escape_cell, unescape_cell
 from tests.support.airflow.erasable_lake import lines, parquet
 
 NAMES = ["a", 'b,"c"', "line\nbreak", "é 🍎/1.jpg", "=1+1.jpg", "'quoted", "\tx", "a\r\nb", "ab"]

@@ -38,7 +38,7 @@ def test_the_jobs_import_no_airflow_no_boto_and_no_tensorflow() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("module", ["contract", "run_folder", "argv", "csv_cells", "errors"])
+@pytest.mark.parametrize("module", ["contract", "run_folder", "argv", "escaping", "errors"])
 def test_what_airflow_imports_of_the_jobs_needs_the_standard_library_only(module: str) -> None:
     third_party = {
         "numpy",

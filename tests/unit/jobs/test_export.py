@@ -11,8 +11,8 @@ from pyspark.sql import SparkSession
 
 from orchard_jobs import export
 from orchard_jobs.contract import OUTCOME_COLUMNS, REJECT_COLUMNS, ExportJob
-from orchard_jobs.csv_cells import escape_cell
 from orchard_jobs.errors import OrchardError
+from orchard_jobs.escaping import escape_cell
 from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.run_folder import RunFolder
 from orchard_jobs.storage import write_bytes

@@ -16,7 +16,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     # What Airflow's side and the nodes agree on.
     ("orchard_jobs.errors",),
     ("orchard_jobs.argv",),
-    ("orchard_jobs.contract", "orchard_jobs.run_folder", "orchard_jobs.csv_cells"),
+    ("orchard_jobs.contract", "orchard_jobs.run_folder", "orchard_jobs.escaping"),
     # The jobs, on nodes.
     ("orchard_jobs.storage", "orchard_jobs.kernels"),
     ("orchard_jobs.metrics", "orchard_jobs.event_log", "orchard_jobs.spark_tasks"),

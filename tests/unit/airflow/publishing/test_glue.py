@@ -22,8 +22,8 @@ from orchard.publishing.publish import to_json
 from orchard.settings.feature_spec import FeatureSpec
 from orchard.settings.settings import Settings
 from orchard.workflow.tasks import RunTasks
-from orchard_jobs.csv_cells import escape_cell
 from orchard_jobs.errors import OrchardError
+from orchard_jobs.escaping import escape_cell
 
 LAKE = Lake("s3://orchard/lake")
 

@@ -28,7 +28,7 @@ allowed = {allowed!r}
 ours = [name for name in sys.modules if name.split(".")[0] in ("orchard", "orchard_jobs", "local")]
 print([name for name in ours if not any(name == a or name.startswith(a + ".") for a in allowed)])
 """
-CONTRACT = [f"orchard_jobs.{name}" for name in ("contract", "run_folder", "argv", "csv_cells", "errors")]
+CONTRACT = [f"orchard_jobs.{name}" for name in ("contract", "run_folder", "argv", "escaping", "errors")]
 SPARK_SIDE = ["pyspark", "tensorflow", "openvino", "PIL", "obstore"]
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchard_jobs.file_names import to_line, to_name, to_path
+from orchard_jobs.escaping import to_line, to_name, to_path
 
 names = st.binary(min_size=1).map(os.fsdecode) | st.from_regex(r"[a\\x5cf0-9]{1,8}", fullmatch=True)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchard_jobs.csv_cells import escape_cell, unescape_cell
+from orchard_jobs.escaping import escape_cell, unescape_cell
 from orchard_jobs.export import to_csv
 
 STARTS = "=+-@\t\r\n＝＋－＠"
