@@ -10,7 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16")
-PACKAGES = ("numpy", "obstore", "openvino", "pandas", "pillow", "pyarrow", "pyspark", "tensorflow")
+PACKAGES = (
+    "numpy",
+    "obstore",
+    "openvino",
+    "pandas",
+    "pillow",
+    "pyarrow",
+    "pyspark",
+    "simplejpeg",
+    "tensorflow",
+)
 QUIET = 0.5  # busy cores: with no more, a side may begin
 LOUD = 0.7  # with more, what is measured is not only the side
 PATIENCE = 30.0  # seconds: a machine that is never quiet is measured all the same, and the results say so

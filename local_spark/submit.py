@@ -25,7 +25,7 @@ class Spark:
     """Where jobs run.
 
     Args:
-        master: ``local[*]``, ``spark://…``, ``yarn``.
+        master: ``local[*,4]``, ``spark://…``, ``yarn``.
         driver_memory: Heap of the driver.
         conf: Further settings of Spark.
     """

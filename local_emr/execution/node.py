@@ -27,6 +27,9 @@ from local_emr.execution.spark_conf import (
 from local_emr.execution.spark_submit import names_properties
 from local_emr.settings import Settings
 
+TASK_ATTEMPTS = 4
+"""At a task, as on a cluster. Spark in local mode makes one, unless its master says otherwise."""
+
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 # What a node has from its instance profile and region, and where AWS is; nothing else of the server's.
 _PASSED = (
@@ -69,7 +72,7 @@ class Node:
         for folder in (self.temporary, self.conf_dir):
             folder.mkdir(parents=True, exist_ok=True)
         asked = read_properties(self._configurations, "spark-defaults")
-        master = self._settings.spark_master or f"local[{self._settings.cores}]"
+        master = self._settings.spark_master or f"local[{self._settings.cores},{TASK_ATTEMPTS}]"
         defaults, self.notes = build_defaults(asked, master, self.temporary, self.capabilities)
         own = self._settings.spark_defaults
         # Of a key that is there twice, the last counts.

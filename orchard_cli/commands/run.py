@@ -32,7 +32,9 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
     max_failure_ratio: Annotated[
         float, typer.Option(help="Largest allowed share of rejected images.")
     ] = 0.05,
-    master: Annotated[str, typer.Option(help="Spark's master: local[N], spark://…, yarn.")] = "local[*]",
+    master: Annotated[
+        str, typer.Option(help="Spark's master: local[N,ATTEMPTS], spark://…, yarn.")
+    ] = "local[*,4]",
     as_json: AsJson = False,
 ) -> None:
     """Compute what is new in IMAGES and publish it. Airflow and EMR play no part; the lake is the same."""

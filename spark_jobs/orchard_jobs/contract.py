@@ -22,7 +22,8 @@ class Status(StrEnum):
     UNREADABLE = "unreadable"  # permission denied, reads that kept failing, or no memory for it
     NOT_AN_IMAGE = "not_an_image"  # no known image format
     CORRUPT = "corrupt"  # a known format, truncated or damaged
-    TOO_LARGE = "too_large"  # more bytes or pixels than the limits in decode.py
+    TOO_LARGE = "too_large"  # more bytes, pixels or work than the limits in decode.py and encoded.py
+    CRASHED_DECODER = "crashed_decoder"  # its decoder died, after tasks with it had died twice
 
 
 class Runtime(StrEnum):
@@ -51,6 +52,13 @@ class Decoding(StrEnum):
 
     EXACT = "exact"  # all of it, as Keras does
     SCALED = "scaled"  # a JPEG at a half, a quarter or an eighth of its size, by the rule in decode.py
+
+
+class DamagedImages(StrEnum):
+    """What becomes of an image that its decoder warns of, as of a JPEG cut in half."""
+
+    REJECT = "reject"
+    ACCEPT = "accept"  # with the grey, or the noise, that the decoder makes of what is not there
 
 
 class InstructionSet(StrEnum):
@@ -143,6 +151,7 @@ class FeaturizeJob(Job):
         output: URI of the run folder; writes ``features/`` and ``reports/featurize.json`` in it.
         manifest: URI of a Parquet file of MANIFEST_COLUMNS; None lists the folder.
         decoding: Of large JPEGs.
+        damaged_images: Of which the decoder warns; what it cannot decode is rejected in any case.
         instruction_set: Of the inference, on every CPU; None: all that each of them has.
         batch_size: Images per inference. On one thread small ones are faster: their activations stay in
             the cache.
@@ -160,6 +169,7 @@ class FeaturizeJob(Job):
     runtime: Runtime = Runtime.OPENVINO
     precision: Precision = Precision.FLOAT32
     decoding: Decoding = Decoding.EXACT
+    damaged_images: DamagedImages = DamagedImages.REJECT
     instruction_set: InstructionSet | None = None
     batch_size: int = 2
     concurrent_reads: int = 16

@@ -9,16 +9,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyspark import SparkContext
+from pyspark import SparkContext, TaskContext
 from pyspark.accumulators import Accumulator
 
-from orchard_jobs.contract import THUMBNAILS, Decoding, FeaturizeJob, Status, hash_path
+from orchard_jobs.contract import THUMBNAILS, FeaturizeJob, Status, hash_path
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.images.decode import MAX_ENCODED_BYTES, Decoded, Rejected, decode_image
+from orchard_jobs.images.isolation import Decode, IsolatedDecoder
 from orchard_jobs.images.manifest import Manifest, write_listing
 from orchard_jobs.images.reading import ReadImage, open_images, read_groups
 from orchard_jobs.images.thumbnail import make_thumbnail
@@ -46,6 +48,7 @@ SCHEMA = pa.schema(
 IDENTITY = ["path", "etag"]
 NEVER_REPEATED = ("features", "thumbnail")
 REJECTED_EXAMPLES = 20
+ATTEMPTS_UNTIL_ISOLATION = 2  # at a task, of the four that Spark makes
 
 
 def run(context: SparkContext, job: FeaturizeJob, metrics: JobMetrics) -> None:
@@ -71,6 +74,7 @@ def run(context: SparkContext, job: FeaturizeJob, metrics: JobMetrics) -> None:
         runtime=job.runtime,
         precision=job.precision,
         decoding=job.decoding,
+        damaged_images=job.damaged_images,
         instruction_set=job.instruction_set,
     )
     done = context.accumulator(0)
@@ -148,9 +152,48 @@ class _FeaturizeRange:
             model = load_model(job.model, job.runtime, job.precision, job.batch_size, job.instruction_set)
         for start, stop in ranges:
             rows = self.manifest.read_range(start, stop)
-            features = _featurize(rows, job, job.listed or self.manifest.total, model, spent)
+            with _choose_decoder(job, model.card.image_size) as decode:
+                features = self._compute(rows, model, decode, spent)
             yield _write(features, f"{RunFolder(job.output).features}/{_name(start, stop)}", spent)
             self.done.add(len(rows))
+
+    def _compute(self, rows: pa.Table, model: FeatureModel, decode: Decode, spent: "_Stopwatch") -> pa.Table:
+        job = self.job
+        paths, sizes = rows["path"].to_pylist(), rows["size"].fill_null(MAX_ENCODED_BYTES).to_pylist()
+        sampled = 2**64 * THUMBNAILS // (job.listed or self.manifest.total)
+        groups, start = [], 0
+        for images in read_groups(
+            zip(paths, sizes, strict=True), open_images(job.images), job.concurrent_reads
+        ):
+            spent.add("reading", sum(image.seconds for image in images))
+            with spent.on("decoding"):
+                outcomes = _decode(images, decode)
+                here = paths[start : start + len(outcomes)]
+                thumbnails = [
+                    make_thumbnail(outcome.pixels)
+                    if isinstance(outcome, Decoded) and hash_path(path) < sampled
+                    else None
+                    for path, outcome in zip(here, outcomes, strict=True)
+                ]
+            pixels = [outcome.pixels for outcome in outcomes if isinstance(outcome, Decoded)]
+            # Of a core, not by the clock. TensorFlow's own threads are not in it, OpenVINO has none.
+            with spent.on("inference"):
+                features = model.features(pixels)
+            groups.append(_to_arrow(rows.slice(start, len(outcomes)), outcomes, thumbnails, features))
+            start += len(outcomes)
+        return pa.concat_tables(groups)
+
+
+@contextmanager
+def _choose_decoder(job: FeaturizeJob, size: int) -> Iterator[Decode]:
+    """Give what decodes: where two attempts at this task have died, an image may be why, and is found out."""
+    decode = partial(decode_image, size=size, decoding=job.decoding, damaged_images=job.damaged_images)
+    context = TaskContext.get()
+    if context is None or context.attemptNumber() < ATTEMPTS_UNTIL_ISOLATION:
+        yield decode
+        return
+    with IsolatedDecoder(decode) as isolated:
+        yield isolated
 
 
 def _name(start: int, stop: int) -> str:
@@ -181,38 +224,9 @@ def _write(features: pa.Table, uri: str, spent: "_Stopwatch") -> Counts:
     return Counts.of(features, spent.take())
 
 
-def _featurize(
-    rows: pa.Table, job: FeaturizeJob, listed: int, model: FeatureModel, spent: "_Stopwatch"
-) -> pa.Table:
-    paths, sizes = rows["path"].to_pylist(), rows["size"].fill_null(MAX_ENCODED_BYTES).to_pylist()
-    sampled = 2**64 * THUMBNAILS // listed
-    groups, start = [], 0
-    for images in read_groups(zip(paths, sizes, strict=True), open_images(job.images), job.concurrent_reads):
-        spent.add("reading", sum(image.seconds for image in images))
-        with spent.on("decoding"):
-            outcomes = _decode(images, model.card.image_size, job.decoding)
-            here = paths[start : start + len(outcomes)]
-            thumbnails = [
-                make_thumbnail(outcome.pixels)
-                if isinstance(outcome, Decoded) and hash_path(path) < sampled
-                else None
-                for path, outcome in zip(here, outcomes, strict=True)
-            ]
-        pixels = [outcome.pixels for outcome in outcomes if isinstance(outcome, Decoded)]
-        # Of a core, not by the clock. TensorFlow's own threads are not in it, OpenVINO has none.
-        with spent.on("inference"):
-            features = model.features(pixels)
-        groups.append(_to_arrow(rows.slice(start, len(outcomes)), outcomes, thumbnails, features))
-        start += len(outcomes)
-    return pa.concat_tables(groups)
-
-
-def _decode(images: list[ReadImage], size: int, decoding: Decoding) -> list[Decoded | Rejected]:
+def _decode(images: list[ReadImage], decode: Decode) -> list[Decoded | Rejected]:
     """Decode and let go of what was read: the next group is on its way."""
-    outcomes = [
-        image.data if isinstance(image.data, Rejected) else decode_image(image.data, size, decoding)
-        for image in images
-    ]
+    outcomes = [image.data if isinstance(image.data, Rejected) else decode(image.data) for image in images]
     images.clear()
     return outcomes
 

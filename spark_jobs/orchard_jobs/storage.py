@@ -54,12 +54,17 @@ class Sink(Protocol):
     def write(self, data: bytes, /) -> int: ...
 
 
-Reader = Callable[..., bytes]
-"""``read(path, max_bytes=None)`` reads what a path relative to some folder names, or raises OSError.
+HEAD = 2**20
+"""Bytes. A larger file is read only where its beginning is wanted."""
 
-It raises FileTooLargeError, before it takes the memory, for a file of more than ``max_bytes``. Threads may
-share it.
+Reader = Callable[..., bytes]
+"""``read(path, max_bytes=None, wanted=None)`` reads what a path in a folder names, or raises OSError.
+
+It raises FileTooLargeError, before it takes the memory, for a file of more than ``max_bytes``. Of one that is
+larger than HEAD and of which ``wanted(beginning)`` is false, it returns the beginning. Threads may share it.
 """
+
+Wanted = Callable[[bytes], bool]
 
 
 class FileTooLargeError(OSError):
@@ -162,9 +167,10 @@ def open_folder(uri: str) -> Reader:
     """Return a function that reads files below the folder ``uri``."""
     if _scheme(uri) == "file":
         root = local_path(uri)
-        return lambda path, max_bytes=None: _read_file(root / path, max_bytes)
+        return lambda path, max_bytes=None, wanted=None: _read_file(root / path, max_bytes, wanted)
     store, prefix = _s3_store(uri)
-    return lambda path, max_bytes=None: _get(store, f"{prefix}/{path}" if prefix else path, max_bytes)
+    folder = f"{prefix}/" if prefix else ""
+    return lambda path, max_bytes=None, wanted=None: _get(store, folder + path, max_bytes, wanted)
 
 
 def list_folder(uri: str) -> Iterator[StoredFile]:
@@ -256,9 +262,13 @@ def _find_region(bucket: str) -> str:
     return region or str(resolve_s3_region(bucket))
 
 
-def _read_file(path: Path, max_bytes: int | None) -> bytes:
+def _read_file(path: Path, max_bytes: int | None, wanted: Wanted | None) -> bytes:
     with path.open("rb") as file:
-        _refuse_large(os.fstat(file.fileno()).st_size, max_bytes)
+        size = os.fstat(file.fileno()).st_size
+        _refuse_large(size, max_bytes)
+        if wanted and size > HEAD and not wanted(head := file.read(HEAD)):
+            return head
+        file.seek(0)
         return file.read()
 
 
@@ -267,10 +277,14 @@ def _refuse_large(size: int, max_bytes: int | None) -> None:
         raise FileTooLargeError(f"{size} bytes; the limit is {max_bytes}")
 
 
-def _get(store: ObjectStore, key: str, max_bytes: int | None) -> bytes:
+def _get(store: ObjectStore, key: str, max_bytes: int | None, wanted: Wanted | None) -> bytes:
     with _as_os_error(key):
         found = store.get(key)
         _refuse_large(found.meta["size"], max_bytes)
+        if wanted and found.meta["size"] > HEAD:
+            pieces = (bytes(piece) for piece in found.stream(HEAD))
+            head = next(pieces, b"")
+            return b"".join([head, *pieces]) if wanted(head) else head
         return bytes(found.bytes())
 
 

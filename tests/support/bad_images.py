@@ -115,6 +115,19 @@ ODD = [
 ]
 """Decodable, each with its own trap."""
 
+MENDED: dict[str, Callable[[Any], bytes]] = {
+    **{
+        f"{percent} % and an end.jpg": lambda make, share=percent / 100: (
+            make.cut(make.good(1), share) + make.END
+        )
+        for percent in (30, 60, 90)
+    },
+    "second half zeroed.jpg": lambda make: make.half_zeroed(make.good(1)),
+    "of another height.jpg": lambda make: make.jpeg_of_height(make.good(1), 150),
+    "of half the height.jpg": lambda make: make.jpeg_of_height(make.good(1), 50),
+}
+"""JPEGs of which libjpeg warns, and makes up what is not there."""
+
 BROKEN = [
     BadImage("broken/zero bytes.jpg", Status.EMPTY, lambda _: b""),
     BadImage("broken/truncated.jpg", Status.CORRUPT, lambda make: make.cut(make.good(1), 0.7)),
@@ -125,6 +138,17 @@ BROKEN = [
     BadImage("broken/truncated.tif", Status.CORRUPT, lambda make: make.cut(make.rgb("TIFF"), 0.7)),
     BadImage("broken/truncated.bmp", Status.CORRUPT, lambda make: make.cut(make.rgb("BMP"), 0.7)),
     BadImage("broken/signature only.png", Status.CORRUPT, lambda make: make.rgb("PNG")[:8] + b"garbage" * 9),
+    *(BadImage(f"broken/{name}", Status.CORRUPT, build) for name, build in MENDED.items()),
+    BadImage(
+        "broken/progressive to 80 % and an end.jpg",
+        Status.CORRUPT,
+        lambda make: make.cut(make.jpeg(progressive=True), 0.8) + make.END,
+    ),
+    BadImage("broken/bad checksum.png", Status.CORRUPT, lambda make: make.png_with_wrong_checksum()),
+    BadImage("broken/pixels end early.png", Status.CORRUPT, lambda make: make.png_of_height(HEIGHT + 1)),
+    BadImage("broken/pixels go on.png", Status.CORRUPT, lambda make: make.png_of_height(HEIGHT - 1)),
+    BadImage("broken/no end.png", Status.CORRUPT, lambda make: make.rgb("PNG")[:-12]),
+    BadImage("broken/more behind the pixels.png", Status.CORRUPT, lambda make: make.png_with_more_pixels()),
     BadImage("broken/text.jpg", Status.NOT_AN_IMAGE, lambda _: b"BMW, II* and other words\n"),
     BadImage("broken/error page.jpg", Status.NOT_AN_IMAGE, lambda _: b"<html>404</html>\n"),
     BadImage("broken/postscript.jpg", Status.NOT_AN_IMAGE, lambda _: b"%!PS-Adobe-3.0 EPSF-3.0\n"),

@@ -52,6 +52,22 @@ def jpeg_with_scans(scans: int) -> bytes:
     return data[:last] + data[last:end] * scans + data[end:]
 
 
+END = b"\xff\xd9"
+"""Of a JPEG."""
+
+
+def half_zeroed(data: bytes) -> bytes:
+    """A JPEG with nothing but zeros in its second half, up to its end."""
+    half = len(data) // 2
+    return data[:half] + bytes(len(data) - half - len(END)) + END
+
+
+def jpeg_of_height(data: bytes, height: int) -> bytes:
+    """A JPEG whose header claims another height."""
+    place = data.index(b"\xff\xc0") + 5
+    return data[:place] + struct.pack(">H", height) + data[place + 2 :]
+
+
 def grey_jpeg() -> bytes:
     return encode(picture().convert("L"), "JPEG", quality=92)
 
@@ -191,6 +207,37 @@ def png_with_chunks(chunks: int) -> bytes:
     return _png_with_chunk(_chunk(b"teXt", b"") * chunks)
 
 
+def png_with_wrong_checksum() -> bytes:
+    """With the checksum of its pixels' chunk off by one bit."""
+    data = bytearray(encode(picture(), "PNG"))
+    data[-13] ^= 1
+    return bytes(data)
+
+
+def png_of_height(height: int) -> bytes:
+    """As many pixels as ever, behind a header that claims another height."""
+    return _png(8, 2, _rows(), height=height)
+
+
+def png_with_more_pixels() -> bytes:
+    """A second stream of pixels behind the first."""
+    data = _png(8, 2, _rows())
+    return data[:-12] + _chunk(b"IDAT", zlib.compress(bytes(100))) + data[-12:]
+
+
+def interlaced_png(width: int, height: int) -> bytes:
+    """Adam7, of noise."""
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    passes = [pixels[0::8, 0::8], pixels[0::8, 4::8], pixels[4::8, 0::4], pixels[0::4, 2::4]]
+    passes += [pixels[2::4, 0::2], pixels[0::2, 1::2], pixels[1::2]]
+    rows = b"".join(b"\0" + row.tobytes() for one in passes if one.size for row in one)
+    return _png(8, 2, rows, width, height, interlaced=1)
+
+
+def _rows() -> bytes:
+    return b"".join(b"\0" + row.tobytes() for row in np.asarray(picture()))
+
+
 def png_with_profile_bomb() -> bytes:
     return _png_with_chunk(_chunk(b"iCCP", b"profile\0\0" + zlib.compress(bytes(8 * 2**20))))
 
@@ -237,8 +284,15 @@ def _tiff(values: dict[int, int], offset_tag: int, data: bytes) -> bytes:
     return b"II*\0" + struct.pack("<IH", 8, len(entries)) + directory + bytes(4) + data
 
 
-def _png(depth: int, colour_type: int, rows: bytes, width: int = WIDTH, height: int = HEIGHT) -> bytes:
-    header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
+def _png(
+    depth: int,
+    colour_type: int,
+    rows: bytes,
+    width: int = WIDTH,
+    height: int = HEIGHT,
+    interlaced: int = 0,
+) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, interlaced)
     data = _chunk(b"IDAT", zlib.compress(rows))
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + data + _chunk(b"IEND", b"")
 

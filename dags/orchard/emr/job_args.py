@@ -36,6 +36,7 @@ class RunJobs:
             manifest=self.folder.manifest,
             precision=spec.precision,
             decoding=spec.decoding,
+            damaged_images=spec.damaged_images,
             instruction_set=spec.instruction_set,
             batch_size=spark.batch_size,
             concurrent_reads=spark.concurrent_reads,

@@ -49,6 +49,7 @@ class RunRecord(TypedDict):
     runtime: str | None
     precision: str | None
     decoding: str
+    damaged_images: str
     instruction_set: str | None
     images_per_second: float | None
     seconds: dict[str, float | None]

@@ -105,6 +105,7 @@ def build_record(publication: Publication, metrics: RunMetrics, folder: RunFolde
         "runtime": featurize.runtime,
         "precision": str(spec.precision),
         "decoding": str(spec.decoding),
+        "damaged_images": str(spec.damaged_images),
         "instruction_set": spec.instruction_set and str(spec.instruction_set),
         "images_per_second": featurize.images_per_second,
         "seconds": {name: one.seconds for name, one in metrics.by_job.items()},

@@ -108,6 +108,7 @@ COMPARED: dict[str, Figure] = {
     "runtime": lambda run: str(run["runtime"]),
     "precision": lambda run: str(run["precision"]),
     "decoding": lambda run: str(run["decoding"]),
+    "damaged images": lambda run: str(run.get("damaged_images", "accept")),
     "instruction set": lambda run: str(run["instruction_set"] or NONE),
     "basis": lambda run: f"{run['basis_id']} ({run['basis']})",
     "builds on": lambda run: str(run["builds_on"] or "nothing"),

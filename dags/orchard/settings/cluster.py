@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from orchard.settings.env import require, setting
 from orchard.settings.instance_types import is_arm
-from orchard_jobs.contract import Decoding, InstructionSet
+from orchard_jobs.contract import DamagedImages, Decoding, InstructionSet
 
 XLARGE = ("m6i.xlarge", "m5.xlarge", "m7i.xlarge")
 MORE_XLARGE = ("m6a.xlarge", "m5a.xlarge")
@@ -97,6 +97,10 @@ class Spark:
     decoding: Decoding = setting(  # noqa: RUF009 - it makes a field
         "exact, or scaled: large JPEGs are decoded at a fraction of their size, for slightly other features",
         Decoding.EXACT,
+    )
+    damaged_images: DamagedImages = setting(  # noqa: RUF009 - it makes a field
+        "reject, or accept: images that their decoder warns of count, with the pixels that it makes up",
+        DamagedImages.REJECT,
     )
     instruction_set: InstructionSet | None = setting(  # noqa: RUF009 - it makes a field
         "avx2: features of the same bytes on every CPU, for float32; slower where there is AVX-512",

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings
-from orchard_jobs.contract import Decoding, InstructionSet, Precision
+from orchard_jobs.contract import DamagedImages, Decoding, InstructionSet, Precision
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,12 @@ class FeatureSpec:
     precision: Precision = Precision.FLOAT32
     decoding: Decoding = Decoding.EXACT
     instruction_set: InstructionSet | None = None
+    damaged_images: DamagedImages = DamagedImages.REJECT
 
     @classmethod
     def of_run(cls, model_id: str, params: RunParams, settings: Settings) -> Self:
-        return cls(model_id, params.precision, settings.spark.decoding, settings.spark.instruction_set)
+        spark = settings.spark
+        return cls(model_id, params.precision, spark.decoding, spark.instruction_set, spark.damaged_images)
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> Self:
@@ -40,6 +42,7 @@ class FeatureSpec:
             "precision": Precision,
             "decoding": Decoding,
             "instruction_set": InstructionSet,
+            "damaged_images": DamagedImages,
         }
         return cls(**{name: kinds.get(name, str)(value) for name, value in facts.items()})
 

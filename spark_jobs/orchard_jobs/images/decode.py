@@ -14,6 +14,9 @@ interpolation="bicubic")``. What Keras leaves to Pillow's defaults, or gets wron
 - of several frames, the first counts;
 - colour profiles are ignored, as Keras does.
 
+A file that is damaged is rejected, also where its decoder only warns, and makes up the pixels that are not
+there. ``DamagedImages.ACCEPT`` takes these.
+
 ``Decoding.SCALED`` lets libjpeg decode a large JPEG to fewer pixels, from which the same bicubic filter makes
 those for the model. docs/performance.md says how much faster that is, and how far the features move.
 """
@@ -28,9 +31,18 @@ from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageChops, TiffImagePlugin, UnidentifiedImageError
+import simplejpeg
+from PIL import ExifTags, Image, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
-from orchard_jobs.contract import Decoding, Status
+from orchard_jobs.contract import DamagedImages, Decoding, Status
+from orchard_jobs.images.encoded import (
+    FORMATS,
+    find_damaged_chunk,
+    find_damaged_pixels,
+    find_excess,
+    sniff_format,
+    strip_png_metadata,
+)
 
 MAX_ENCODED_BYTES = 64 * 2**20
 """Largest file, in bytes: many are held at once (``--concurrent-reads``), and a photograph of
@@ -39,12 +51,6 @@ MAX_PIXELS takes a third of it. featurize refuses larger ones unread."""
 MAX_PIXELS = 2**26
 """Largest width x height: above any camera in a field. Pillow takes four bytes a pixel, 256 MiB here, and
 converting as much again; an animated WebP of that size was seen to take 1 GiB."""
-
-MAX_SCANS = 100
-"""Of a JPEG: each makes the decoder go over all pixels again, 11 ms for MAX_PIXELS. Encoders make a dozen."""
-
-MAX_CHUNKS = 2**16
-"""Of a PNG: Pillow looks at each in Python."""
 
 MAX_SECONDS = 60
 """CPU time of one image. The largest takes a few seconds."""
@@ -57,22 +63,6 @@ ones; with six times, of none."""
 
 MAX_ERROR_LENGTH = 200
 """Longest message, in characters."""
-
-_SIGNATURES = (
-    (b"\xff\xd8\xff", "JPEG"),  # and MPO, which is a JPEG with more JPEGs behind it
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"GIF87a", "GIF"),
-    (b"GIF89a", "GIF"),
-    (b"II*\x00", "TIFF"),
-    (b"MM\x00*", "TIFF"),
-    (b"II+\x00", "TIFF"),
-    (b"MM\x00+", "TIFF"),
-)
-_BMP_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)  # "BM" alone begins too many texts
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
-"""All that is ever opened: no format that runs a program (EPS) or fetches another file."""
-
-_PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -113,30 +103,49 @@ class Rejected:
     error: str
 
 
-def decode_image(data: bytes, size: int = 224, decoding: Decoding = Decoding.EXACT) -> Decoded | Rejected:
+def decode_image(
+    data: bytes,
+    size: int = 224,
+    decoding: Decoding = Decoding.EXACT,
+    damaged_images: DamagedImages = DamagedImages.REJECT,
+) -> Decoded | Rejected:
     """Decode one image file and resize it to ``size`` x ``size``; raises for no bytes whatever."""
-    kind = _sniff_format(data)
+    kind = sniff_format(data)
     if kind is None or len(data) > MAX_ENCODED_BYTES:
         return _reject_unopened(data)
-    scans = _count_scans(data) if kind == "JPEG" else 0
-    if scans > MAX_SCANS:
-        return Rejected(Status.TOO_LARGE, f"this JPEG has {scans} scans; the limit is {MAX_SCANS}")
-    if kind == "PNG" and _count_chunks(data) > MAX_CHUNKS:
-        return Rejected(Status.TOO_LARGE, f"this PNG has more than {MAX_CHUNKS} chunks")
-    outcome = _decode_within_limits(data, kind, size, decoding)
+    excess = find_excess(data, kind)
+    if excess:
+        return Rejected(Status.TOO_LARGE, excess)
+    ways = _Ways(size, decoding, damaged_images)
+    damage = find_damaged_chunk(data) if kind == "PNG" and ways.strict else None
+    if damage:
+        return _reject_damaged(ValueError(damage), kind)
+    outcome = _decode_within_limits(data, kind, ways)
     if kind == "PNG" and isinstance(outcome, Rejected) and outcome.status is Status.CORRUPT:
-        pixels = _without_metadata(data)
-        return _decode_within_limits(pixels, kind, size, decoding) if pixels != data else outcome
+        # Metadata must not cost a good picture, and Pillow refuses a whole PNG for one text of a megabyte.
+        pixels = strip_png_metadata(data)
+        return _decode_within_limits(pixels, kind, ways) if pixels != data else outcome
     return outcome
 
 
-def _decode_within_limits(data: bytes, kind: str, size: int, decoding: Decoding) -> Decoded | Rejected:
+@dataclass(frozen=True)
+class _Ways:
+    size: int
+    decoding: Decoding
+    damaged_images: DamagedImages
+
+    @property
+    def strict(self) -> bool:
+        return self.damaged_images is DamagedImages.REJECT
+
+
+def _decode_within_limits(data: bytes, kind: str, ways: _Ways) -> Decoded | Rejected:
     try:
         with _cpu_limit(), Image.open(io.BytesIO(data), formats=(kind,)) as image:
-            return _decode_opened(image, size, decoding)
+            return _decode_opened(image, data, ways)
     except _TooSlowError:
         return Rejected(Status.TOO_LARGE, f"this {kind} takes more than {MAX_SECONDS} s to decode")
-    except Exception as error:  # Pillow's plugins raise nearly everything for damaged files
+    except Exception as error:  # decoders raise nearly everything for damaged files
         return _reject_damaged(error, kind)
 
 
@@ -166,53 +175,6 @@ def _raise_too_slow(*_: object) -> NoReturn:
     raise _TooSlowError
 
 
-def _without_metadata(data: bytes) -> bytes:
-    """Return a PNG with the chunks alone that its pixels are made of, and as it is where there are no others.
-
-    Metadata must not cost a good picture, and Pillow refuses a whole PNG for one text of a megabyte.
-    """
-    kept, place = [data[:8]], 8
-    while place < len(data):
-        end = place + 12 + int.from_bytes(data[place : place + 4], "big")
-        if data[place + 4 : place + 8] in _PIXEL_CHUNKS:
-            kept.append(data[place:end])
-        place = end
-    return b"".join(kept)
-
-
-def _count_scans(data: bytes) -> int:
-    """Return how often a JPEG begins to tell its pixels, of which each byte 0xFF has another one behind it.
-
-    Small pictures in its metadata do not count, nor does what follows its end, as a film does in some
-    photographs.
-    """
-    place = 2
-    while data[place : place + 1] == b"\xff" and data[place + 1 : place + 2] != b"\xda":
-        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    end = data.find(b"\xff\xd9", place)
-    return data.count(b"\xff\xda", place, end if end >= 0 else len(data))
-
-
-def _count_chunks(data: bytes) -> int:
-    """Return how many chunks a PNG has; no more than one above the limit are looked at."""
-    count, place = 0, 8
-    while place < len(data) and count <= MAX_CHUNKS:
-        count, place = count + 1, place + 12 + int.from_bytes(data[place : place + 4], "big")
-    return count
-
-
-def _sniff_format(data: bytes) -> str | None:
-    """The format that the content claims to be; names and extensions do not matter."""
-    for signature, kind in _SIGNATURES:
-        if data.startswith(signature):
-            return kind
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "WEBP"
-    if data.startswith(b"BM") and int.from_bytes(data[14:18], "little") in _BMP_HEADER_SIZES:
-        return "BMP"
-    return None
-
-
 def _reject_unopened(data: bytes) -> Rejected:
     if not data:
         return Rejected(Status.EMPTY, "the file has no bytes")
@@ -232,19 +194,49 @@ def _reject_damaged(error: Exception, kind: str) -> Rejected:
     return Rejected(Status.CORRUPT, _one_line(f"{kind}: {str(error) or type(error).__name__}"))
 
 
-def _decode_opened(image: Image.Image, size: int, decoding: Decoding) -> Decoded | Rejected:
+def _decode_opened(image: Image.Image, data: bytes, ways: _Ways) -> Decoded | Rejected:
     width, height = _stored_size(image)
     pixels = max(width * height, _tile_pixels(image))
     if pixels > MAX_PIXELS:
         return Rejected(
             Status.TOO_LARGE, f"{width} x {height} takes {pixels} pixels; the limit is {MAX_PIXELS}"
         )
-    if decoding is Decoding.SCALED:
-        image.draft(None, (SCALED_SIZES * size, SCALED_SIZES * size))  # does nothing but for JPEG
-    image.load()
-    upright = _apply_orientation(_to_rgb(image), image)
-    resized = upright.resize((size, size), Image.Resampling.BICUBIC)
+    upright = _apply_orientation(_to_rgb(_load(image, data, ways)), image)
+    resized = upright.resize((ways.size, ways.size), Image.Resampling.BICUBIC)
     return Decoded(np.asarray(resized), width, height)
+
+
+def _load(image: Image.Image, data: bytes, ways: _Ways) -> Image.Image:
+    """Return an image with its pixels.
+
+    Raises:
+        ValueError: for damage that is not to be passed over.
+    """
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        if ways.decoding is Decoding.SCALED:
+            image.draft(None, (SCALED_SIZES * ways.size, SCALED_SIZES * ways.size))
+        return _load_jpeg(image, data, ways.strict)
+    damage = find_damaged_pixels(data) if ways.strict and image.format == "PNG" else None
+    if damage:
+        raise ValueError(damage)
+    image.load()
+    return image
+
+
+def _load_jpeg(image: Image.Image, data: bytes, strict: bool) -> Image.Image:
+    """Decode by simplejpeg, which tells what libjpeg warns of; Pillow, with the same pixels, is silent.
+
+    Raises:
+        ValueError: for what libjpeg cannot decode, and where ``strict`` for what it warns of.
+    """
+    width, height = image.size
+    colours = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}[image.mode]
+    pixels = simplejpeg.decode_jpeg(
+        data, colours, fastdct=False, fastupsample=False, min_width=width, min_height=height, strict=strict
+    )
+    if colours == "CMYK" and "adobe" in image.info:
+        pixels = 255 - pixels
+    return Image.fromarray(pixels[..., 0] if colours == "GRAY" else pixels, image.mode)
 
 
 def _stored_size(image: Image.Image) -> tuple[int, int]:
@@ -278,8 +270,6 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         return _scale_16_bits(image).convert("RGB")
     if image.mode in ("I", "F"):
         return _stretch(image).convert("RGB")
-    if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
-        image = ImageChops.invert(image)  # Pillow inverts every CMYK JPEG
     if image.has_transparency_data:
         return _composite_on_white(image)
     return image if image.mode == "RGB" else image.convert("RGB")

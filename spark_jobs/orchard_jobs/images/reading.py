@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from orchard_jobs.contract import Status
 from orchard_jobs.escaping import to_name
 from orchard_jobs.images.decode import MAX_ENCODED_BYTES, Rejected
+from orchard_jobs.images.encoded import sniff_format
 from orchard_jobs.storage import FileTooLargeError, Reader, open_folder
 
 GROUP = 64
@@ -48,7 +49,7 @@ def open_images(uri: str) -> Reader:
     read = open_folder(uri)
     if not uri.startswith("file://"):
         return read
-    return lambda path, max_bytes=None: read(to_name(path), max_bytes)
+    return lambda path, max_bytes=None, wanted=None: read(to_name(path), max_bytes, wanted)
 
 
 def read_groups(
@@ -98,7 +99,7 @@ def _read(path: str, limit: int, read: Reader) -> ReadImage:
 
 def _read_or_reject(path: str, limit: int, read: Reader) -> bytes | Rejected:
     try:
-        return read(path, limit)
+        return read(path, limit, _is_image)
     except (FileNotFoundError, NotADirectoryError) as error:
         return Rejected(Status.MISSING, f"gone since it was listed: {_reason(error)}")
     except FileTooLargeError as error:
@@ -108,6 +109,10 @@ def _read_or_reject(path: str, limit: int, read: Reader) -> bytes | Rejected:
     # ValueError: a NUL in a local path. Memory may be there the next time: the image is tried again.
     except (OSError, ValueError, MemoryError) as error:
         return Rejected(Status.UNREADABLE, _reason(error))
+
+
+def _is_image(head: bytes) -> bool:
+    return sniff_format(head) is not None
 
 
 def _reason(error: Exception) -> str:

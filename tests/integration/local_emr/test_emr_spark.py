@@ -84,7 +84,7 @@ def test_spark_submit_runs_in_local_mode_on_the_nodes_python(
     wait_for_step(emr, cluster_id, step_id, "COMPLETED")
     assert json.loads((tmp_path / "result.json").read_text()) == {
         "total": 45,
-        "master": "local[1]",
+        "master": "local[1,4]",
         "asked": "a b",
         "python": str(node_python()),
         "local_dir": str(work_dir / cluster_id / "tmp"),

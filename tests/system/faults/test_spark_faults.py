@@ -58,7 +58,7 @@ def test_a_crashed_python_worker_fails_its_step(
         worker = wait_for(lambda: next(iter(python_workers(driver)), None), "a Python worker")
         worker.send_signal(signal.SIGSEGV)
 
-    scenario.spark("featurize", how="real")
+    scenario.spark("featurize", how="real", options=["--master", "local[2]"])
     with scenario.meanwhile(crash):
         assert str(scenario.run().state) == "failed"
     assert "Python worker exited unexpectedly" in capfd.readouterr().out

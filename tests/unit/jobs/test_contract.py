@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from orchard_jobs.contract import (
     GLOB_CHARACTERS,
+    DamagedImages,
     Decoding,
     ExportJob,
     FeaturizeJob,
@@ -34,6 +35,7 @@ jobs = st.one_of(
         runtime=st.just(Runtime.OPENVINO),
         precision=st.sampled_from(Precision),
         decoding=st.sampled_from(Decoding),
+        damaged_images=st.sampled_from(DamagedImages),
         batch_size=st.integers(1, 1024),
         concurrent_reads=st.integers(1, 256),
         max_failure_ratio=st.floats(0, 1),

@@ -14,11 +14,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile, ImageOps
 
-from orchard_jobs.contract import Decoding, Status
-from orchard_jobs.images import decode
+from orchard_jobs.contract import DamagedImages, Decoding, Status
+from orchard_jobs.images import decode, encoded
 from orchard_jobs.images.decode import Decoded, Rejected, decode_image
 from tests.support import image_encoders as make
-from tests.support.bad_images import BROKEN, CASES, IGNORED, ODD, RED, VANISHING, BadImage, write_folder
+from tests.support.bad_images import (
+    BROKEN,
+    CASES,
+    IGNORED,
+    MENDED,
+    ODD,
+    RED,
+    VANISHING,
+    BadImage,
+    write_folder,
+)
 from tests.support.checkout import ROOT
 
 REAL_IMAGES = ROOT.parent / "shared" / "data" / "fruits360-60.tar"
@@ -62,6 +72,52 @@ def test_a_broken_image_is_rejected_with_its_reason(case: BadImage) -> None:
     assert isinstance(outcome, Rejected)
     assert outcome.status == case.expected
     assert_readable(outcome)
+
+
+@pytest.mark.parametrize("name", MENDED)
+def test_what_a_decoder_makes_up_counts_only_where_it_is_asked_for(name: str) -> None:
+    data = MENDED[name](make)
+    assert isinstance(decode_image(data, damaged_images=DamagedImages.REJECT), Rejected)
+    assert isinstance(decode_image(data, damaged_images=DamagedImages.ACCEPT), Decoded)
+
+
+SUBSAMPLINGS = st.sampled_from([{"keep_rgb": True}, *({"subsampling": number} for number in range(3))])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    size=st.tuples(st.integers(1, 70), st.integers(1, 70)),
+    mode=st.sampled_from(["RGB", "L", "CMYK"]),
+    quality=st.integers(1, 100),
+    progressive=st.booleans(),
+    subsampling=SUBSAMPLINGS,
+    draft=st.sampled_from([None, (8, 8), (20, 20)]),
+)
+def test_a_sound_jpeg_has_the_pixels_that_pillow_decodes(
+    size: tuple[int, int],
+    mode: str,
+    quality: int,
+    progressive: bool,
+    subsampling: dict[str, Any],
+    draft: tuple[int, int] | None,
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (*size, Image.getmodebands(mode)), np.uint8)
+    image = Image.fromarray(noise.squeeze(2) if mode == "L" else noise, mode)
+    options = subsampling if mode == "RGB" else {}
+    data = make.encode(image, "JPEG", quality=quality, progressive=progressive, **options)
+    ours, pillows = (Image.open(io.BytesIO(data)) for _ in range(2))
+    for one in (ours, pillows):
+        one.draft(None, draft)
+
+    loaded = decode._load_jpeg(ours, data, strict=True)
+
+    np.testing.assert_array_equal(np.asarray(loaded), np.asarray(pillows))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (8, 8), (17, 9), (100, 100)])
+def test_an_interlaced_png_is_sound(size: tuple[int, int]) -> None:
+    data = make.interlaced_png(*size)
+    np.testing.assert_array_equal(decoded(data).pixels, load_as_keras_does(data))
 
 
 def assert_readable(rejected: Rejected) -> None:
@@ -178,7 +234,8 @@ def test_an_image_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_as_many_scans_as_encoders_make_are_decoded() -> None:
-    assert isinstance(decode_image(make.jpeg_with_scans(20)), Decoded)
+    data = make.jpeg_with_scans(20)
+    assert isinstance(decode_image(data, damaged_images=DamagedImages.ACCEPT), Decoded)
 
 
 def test_what_follows_the_end_of_a_photograph_counts_for_nothing() -> None:
@@ -363,7 +420,7 @@ def assert_decoded_or_rejected(data: bytes) -> None:
         assert min(outcome.width, outcome.height) >= 1
 
 
-SIGNATURES = [signature for signature, _ in decode._SIGNATURES] + [
+SIGNATURES = [signature for signature, _ in encoded._SIGNATURES] + [
     b"",
     b"RIFF\x40\0\0\0WEBPVP8X",
     b"BM" + bytes(12) + b"\x28\0\0\0",

@@ -20,7 +20,7 @@ class Store:
         self.sizes = sizes
         self.asked: list[str] = []
 
-    def read(self, path: str, max_bytes: int) -> bytes:
+    def read(self, path: str, max_bytes: int, wanted: object = None) -> bytes:
         self.asked.append(path)
         size = self.sizes[path]
         if size > max_bytes:
@@ -78,7 +78,7 @@ def test_a_file_that_is_larger_than_any_image_is_too_large() -> None:
     ],
 )
 def test_a_file_that_cannot_be_read_is_an_outcome_among_the_others(error: Exception, status: Status) -> None:
-    def read(path: str, max_bytes: int) -> bytes:
+    def read(path: str, *_: object) -> bytes:
         if path == "bad":
             raise error
         return b"good"
@@ -90,7 +90,7 @@ def test_a_file_that_cannot_be_read_is_an_outcome_among_the_others(error: Except
 
 
 def test_who_stops_reading_leaves_no_thread_behind() -> None:
-    groups = read_groups([(f"{place}", 1) for place in range(200)], lambda path, limit: b"", 4)
+    groups = read_groups([(f"{place}", 1) for place in range(200)], lambda *_: b"", 4)
     next(groups)
     groups.close()  # type: ignore[attr-defined]
     left = [thread for thread in threading.enumerate() if thread.name.startswith("read")]

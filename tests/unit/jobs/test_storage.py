@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.contenders import slow_store
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.storage import (
+    HEAD,
     create_file,
     delete_folder,
     list_folder,
@@ -26,6 +28,25 @@ def test_what_is_written_under_a_name_is_read_under_it(name: str, tmp_path: Path
     write_bytes(f"file://{tmp_path}/a b/{name}", name.encode())
     assert read_bytes(f"file://{tmp_path}/a b/{name}") == name.encode()
     assert [path.name for path in (tmp_path / "a b").iterdir()] == [name]
+
+
+@pytest.mark.parametrize("place", ["disk", "S3"])
+def test_a_large_file_is_read_only_where_its_beginning_is_wanted(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+    large = b"junk" + os.urandom(3 * HEAD)
+    (tmp_path / "large").write_bytes(large)
+    (tmp_path / "small").write_bytes(b"junk")
+    with slow_store.serve(tmp_path, delay=0) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
+        read = open_folder(f"file://{tmp_path}" if place == "disk" else f"s3://{slow_store.BUCKET}")
+        assert read("large", None, lambda head: head.startswith(b"junk")) == large
+        unwanted = read("large", None, lambda head: not head.startswith(b"junk"))
+        assert large.startswith(unwanted)
+        assert 4 <= len(unwanted) < len(large) // 2
+        assert read("small", None, lambda head: False) == b"junk"
 
 
 def test_a_streamed_object_appears_only_when_it_is_whole(tmp_path: Path) -> None:

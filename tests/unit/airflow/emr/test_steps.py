@@ -16,6 +16,7 @@ from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings
 from orchard_jobs.contract import (
     BasisMode,
+    DamagedImages,
     Decoding,
     ExportJob,
     FeaturizeJob,
@@ -125,13 +126,15 @@ def test_the_jobs_of_a_run() -> None:
 
 
 def test_features_are_computed_as_the_settings_say() -> None:
-    settings = Settings.from_env({**LEAST, "ORCHARD_INSTRUCTION_SET": "avx2", "ORCHARD_DECODING": "scaled"})
+    chosen = {"INSTRUCTION_SET": "avx2", "DECODING": "scaled", "DAMAGED_IMAGES": "accept"}
+    settings = Settings.from_env({**LEAST, **{f"ORCHARD_{name}": value for name, value in chosen.items()}})
     choices = replace(CHOICES, precision=Precision.FLOAT32)
     spec = FeatureSpec.of_run("m", choices, settings)
     jobs = RunJobs("new", choices, settings)
     featurize = jobs.featurize(SENSED | {"listed": 7, "feature_spec": spec.to_json()})
     assert featurize.precision is Precision.FLOAT32
     assert featurize.decoding is Decoding.SCALED
+    assert featurize.damaged_images is DamagedImages.ACCEPT
     assert featurize.instruction_set is InstructionSet.AVX2
 
 

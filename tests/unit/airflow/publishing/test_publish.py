@@ -55,6 +55,7 @@ def test_a_published_run_is_described_whole(lake: Lake) -> None:
         "runtime": "openvino",
         "precision": "float32",
         "decoding": "exact",
+        "damaged_images": "reject",
         "instruction_set": None,
         "images_per_second": 90.5,
         "seconds": {"featurize": 2.5, "reduce": 2.5, "export": 2.5},
