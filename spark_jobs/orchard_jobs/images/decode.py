@@ -31,7 +31,7 @@ from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
-import simplejpeg
+import simplejpeg  # type: ignore[import-untyped]
 from PIL import ExifTags, Image, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from orchard_jobs.contract import DamagedImages, Decoding, Status
