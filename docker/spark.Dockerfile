@@ -32,6 +32,6 @@ RUN python bootstrap/package.py build
 # Hadoop asks for the name of whoever runs it: the user must be one that the image knows.
 ARG UID=50000
 RUN useradd --uid ${UID} --gid 0 --create-home orchard \
- && install --directory --owner ${UID} --group 0 --mode 0770 /var/lib/orchard
+ && install --directory --owner ${UID} --group 0 --mode 0770 /var/lib/orchard /run/emr
 USER ${UID}:0
 ENV ORCHARD_STATE=/var/lib/orchard/state

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from local_emr.authentication import Endpoint
 from local_spark.class_archive import driver_options
 from local_spark.node import CODE, NODE_ENV, ROOT
 
@@ -21,7 +22,7 @@ class AirflowEnv:
         lake: The folder of the lake.
         images: The folder of ``<label>/<image>``.
         model: URI of the model artefact.
-        emr_url: Endpoint of the local EMR.
+        emr: The local EMR.
         extra: Further variables. The caller's own ORCHARD_* variables win over all of them.
     """
 
@@ -29,7 +30,7 @@ class AirflowEnv:
     lake: Path
     images: Path
     model: str
-    emr_url: str
+    emr: Endpoint
     extra: dict[str, str]
 
     def variables(self) -> dict[str, str]:
@@ -58,10 +59,7 @@ class AirflowEnv:
 
     def _aws(self) -> dict[str, str]:
         return {
-            "AWS_ENDPOINT_URL_EMR": self.emr_url,
-            # The local EMR asks for no credentials, but botocore does not sign without any.
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
+            **self.emr.variables(),
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_EC2_METADATA_DISABLED": "true",
         }

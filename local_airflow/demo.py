@@ -14,6 +14,7 @@ from bootstrap import package
 from local_airflow.airflow_env import AirflowEnv, emr_options
 from local_airflow.summary import ClusterSeen, summarize
 from local_airflow.watch import Watch, read_json
+from local_emr.authentication import Endpoint
 from local_emr.launcher import EmrDidNotStartError, running_emr
 from local_spark.model import Model, provide_model
 from local_spark.node import CODE, NODE_PYTHON, ROOT, STATE, run_node_python
@@ -75,19 +76,19 @@ def run_demo(request: Request) -> bool:
         print(f"WARNING  {model.advice}", flush=True)
     home = STATE / "demo"
     home.mkdir(parents=True, exist_ok=True)
-    with _running_emr(home, request.emr_port) as emr_url:
-        environment = AirflowEnv(home, request.lake, images, model.uri, emr_url, DEMO_SETTINGS).variables()
-        watch = Watch(emr_url, home / "emr.log", request.lake / "runs")
+    with _running_emr(home, request.emr_port) as emr:
+        environment = AirflowEnv(home, request.lake, images, model.uri, emr, DEMO_SETTINGS).variables()
+        watch = Watch(emr, home / "emr.log", request.lake / "runs")
         succeeded = run_dag(environment, home / "airflow.log", watch)
         return report_outcome(request.lake, watch, model, succeeded=succeeded, log=home / "airflow.log")
 
 
 @contextlib.contextmanager
-def _running_emr(home: Path, port: int) -> Iterator[str]:
+def _running_emr(home: Path, port: int) -> Iterator[Endpoint]:
     log = home / "emr.log"
     try:
-        with running_emr(NODE_PYTHON, home / "emr", port, log, emr_options()) as emr_url:
-            yield emr_url
+        with running_emr(NODE_PYTHON, home / "emr", port, log, emr_options()) as emr:
+            yield emr
     except EmrDidNotStartError as error:
         raise OrchardError(
             str(error), rule="the DAG's steps run on it", remedy=f"what it said is in {log}"

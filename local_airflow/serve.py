@@ -8,6 +8,7 @@ API server reads the logs from the disk.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from local_airflow.airflow_env import AirflowEnv, emr_options, serving_at
+from local_emr.authentication import Endpoint
 from local_emr.launcher import running_emr
 from local_spark.node import NODE_PYTHON
 from local_spark.processes import stop_session
@@ -54,14 +56,14 @@ class Serving:
         """Return it as the one argument of this module's process."""
         return json.dumps(asdict(self))
 
-    def environment(self, emr_url: str) -> dict[str, str]:
+    def environment(self, emr: Endpoint) -> dict[str, str]:
         """Return the environment of every component."""
         return AirflowEnv(
             home=Path(self.home),
             lake=Path(self.lake),
             images=Path(self.images),
             model=self.model,
-            emr_url=emr_url,
+            emr=emr,
             extra={
                 **serving_at(self.port),
                 "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
@@ -74,6 +76,7 @@ def main(argument: str) -> None:
     """Serve until SIGTERM or SIGINT, or until a component ends by itself."""
     serving = Serving(**json.loads(argument))
     home = Path(serving.home)
+    os.umask(0o077)  # what Airflow and the local EMR write is for nobody else: logs, settings, a database
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

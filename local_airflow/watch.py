@@ -13,6 +13,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local_emr.authentication import Endpoint
+
 STEPS = ("featurize", "reduce", "export")
 
 
@@ -21,12 +23,12 @@ class Watch:
     """What has been seen of one run, and a line on the terminal whenever that changes.
 
     Args:
-        emr_url: Endpoint of the EMR.
+        emr: Where it is.
         emr_log: The local EMR's log, which has the states that were too short to be seen.
         runs: The lake's folder of runs.
     """
 
-    emr_url: str
+    emr: Endpoint
     emr_log: Path
     runs: Path
     _cluster: str | None = None
@@ -37,16 +39,10 @@ class Watch:
         self._before = self._folders()
 
     @cached_property
-    def _emr(self) -> Any:
+    def _client(self) -> Any:
         import boto3  # noqa: PLC0415 - takes half a second, in which Airflow starts
 
-        return boto3.client(
-            "emr",
-            endpoint_url=self.emr_url,
-            region_name="us-east-1",
-            aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106  (the local EMR asks for none)
-        )
+        return boto3.client("emr", **self.emr.client_settings())
 
     @property
     def run_folder(self) -> Path | None:
@@ -56,7 +52,7 @@ class Watch:
     def look(self) -> None:
         """Look once; print what is new."""
         try:
-            clusters = self._emr.list_clusters()["Clusters"]
+            clusters = self._client.list_clusters()["Clusters"]
         except (BotoCoreError, ClientError):
             return  # the next look will tell
         self._cluster = clusters[0]["Id"] if clusters else None
@@ -69,8 +65,8 @@ class Watch:
 
     def idle_seconds(self) -> float | None:
         """Return for how long the cluster, once it was ready, ran no step."""
-        cluster = self._emr.describe_cluster(ClusterId=self._cluster)["Cluster"]
-        return sum_idle_seconds(cluster, self._emr.list_steps(ClusterId=self._cluster)["Steps"])
+        cluster = self._client.describe_cluster(ClusterId=self._cluster)["Cluster"]
+        return sum_idle_seconds(cluster, self._client.list_steps(ClusterId=self._cluster)["Steps"])
 
     def _describe(self, state: str | None) -> str:
         if state is None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from local_emr.authentication import CREDENTIALS, Endpoint
 from local_emr.execution.node import WorkDirInUseError, claim_work_dir
 from local_emr.server import EmrServer
 from local_emr.settings import Settings
@@ -24,7 +25,8 @@ processes of this user. SIGTERM or Ctrl-C ends every cluster with its processes.
 _EXAMPLE = """\
 example:
   $ python -m local_emr --port 8998 --node-python .venv/bin/python
-  local EMR on http://127.0.0.1:8998
+  local EMR on http://127.0.0.1:8998 for who has AWS_SHARED_CREDENTIALS_FILE=/tmp/local-emr-k3v1/credentials
+  $ export AWS_SHARED_CREDENTIALS_FILE=/tmp/local-emr-k3v1/credentials
   $ AWS_ENDPOINT_URL_EMR=http://127.0.0.1:8998 python starts_a_cluster_with_boto3.py
 
 exit codes: 0 after a signal, 2 if the server cannot start
@@ -40,8 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     try:
-        with _open_work_dir(options.work_dir) as work_dir, EmrServer(_settings(options, work_dir)) as server:
-            _announce(server.url, options.ready_file)
+        with (
+            _open_work_dir(options.work_dir) as work_dir,
+            EmrServer(_settings(options, work_dir)) as server,
+            _lent(server.endpoint, options.credentials_file or work_dir / CREDENTIALS) as credentials,
+        ):
+            _announce(server.url, credentials, options.ready_file)
             while not stopping.wait(0.5):
                 if options.exit_with_parent and os.getppid() != parent:
                     break
@@ -62,8 +68,18 @@ def _open_work_dir(folder: Path | None) -> Iterator[Path]:
             yield folder.absolute()
 
 
-def _announce(url: str, ready_file: Path | None) -> None:
-    print(f"local EMR on {url}", flush=True)
+@contextmanager
+def _lent(endpoint: Endpoint, file: Path) -> Iterator[Path]:
+    """A file with the server's key, as long as it takes it."""
+    endpoint.access_key.write(file)
+    try:
+        yield file
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _announce(url: str, credentials: Path, ready_file: Path | None) -> None:
+    print(f"local EMR on {url} for who has AWS_SHARED_CREDENTIALS_FILE={credentials}", flush=True)
     if ready_file is not None:
         # Whoever waits for the file must not read half of it.
         partial = ready_file.with_name(ready_file.name + ".partial")
@@ -126,6 +142,12 @@ def _add_server_options(add: Callable[..., object]) -> None:
         type=Path,
         metavar="DIR",
         help="working folders of clusters; each goes with its cluster (default: a temporary one)",
+    )
+    add(
+        "--credentials-file",
+        type=Path,
+        metavar="FILE",
+        help="gets the access key of this start, for clients to sign with (default: in the work dir)",
     )
     add("--ready-file", type=Path, metavar="FILE", help="gets the URL as soon as the server listens")
     add("--exit-with-parent", action="store_true", help="stop when the process that started this one is gone")

@@ -58,6 +58,27 @@ class AccessDeniedError(EmrError):
     code = "AccessDeniedException"
 
 
+class MissingAuthenticationTokenError(EmrError):
+    """The request is not signed."""
+
+    status = 403
+    code = "MissingAuthenticationTokenException"
+
+
+class UnrecognizedClientError(EmrError):
+    """The request is signed with an access key that is not known."""
+
+    status = 403
+    code = "UnrecognizedClientException"
+
+
+class InvalidSignatureError(EmrError):
+    """The signature is not that of the request."""
+
+    status = 403
+    code = "InvalidSignatureException"
+
+
 class InternalServerError(EmrError):
     """A fault of the server's own; boto3 retries it by itself."""
 

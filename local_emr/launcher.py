@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from local_emr.authentication import CREDENTIALS, AccessKey, Endpoint
+
 _ROOT = Path(__file__).resolve().parents[1]
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
@@ -26,8 +28,8 @@ def running_emr(
     port: int = 0,
     log_file: Path | None = None,
     options: Sequence[str] = (),
-) -> Iterator[str]:
-    """The endpoint URL of a local EMR. When the block ends it is gone, with its clusters and their processes.
+) -> Iterator[Endpoint]:
+    """The endpoint of a local EMR. When the block ends it is gone, with its clusters and their processes.
 
     `options` are further options of `python -m local_emr`. Its log goes to `log_file`, by default to stderr.
     """
@@ -52,7 +54,8 @@ def running_emr(
             start_new_session=True,
         )
         try:
-            yield _wait_for_url(process, ready_file)
+            url = _wait_for_url(process, ready_file)
+            yield Endpoint(url, AccessKey.read(work_dir / CREDENTIALS))
         finally:
             _stop(process)
             if log is not None:

@@ -40,13 +40,8 @@ def local_emr(local_emr_settings: Settings) -> Iterator[EmrServer]:
 
 @pytest.fixture(scope="module")
 def local_emr_client_settings(local_emr: EmrServer) -> dict[str, str]:
-    """Arguments of `boto3.client("emr", …)`; the credentials open nothing."""
-    return {
-        "endpoint_url": local_emr.url,
-        "region_name": "us-east-1",
-        "aws_access_key_id": "local",
-        "aws_secret_access_key": "local",
-    }
+    """Arguments of `boto3.client("emr", …)`; the credentials are the server's, and open nothing else."""
+    return local_emr.endpoint.client_settings()
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """HTTP, on loopback unless told otherwise: EMR's protocol at `/`, faults at `/_control/…`.
 
+Requests are signed, see authentication.py, but for GET /_health, which tells that the server is there.
+
 - POST /_control/faults: a fault, see faults.py
 - GET /_control/faults: what is in force
 - DELETE /_control/faults: none any more, and no rate limit
@@ -19,6 +21,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
+from local_emr.authentication import Endpoint, authenticate
 from local_emr.errors import (
     AccessDeniedError,
     EmrError,
@@ -41,6 +44,7 @@ class EmrServer:
     def __init__(self, settings: Settings) -> None:
         self.faults = FaultPlan()
         self.host_names = settings.host_names
+        self._access_key = settings.access_key
         self._clusters = ClusterRegistry()
         self.api = Api(settings, self._clusters, self.faults)
         handler = type("Handler", (_Handler,), {"emr": self})
@@ -51,6 +55,10 @@ class EmrServer:
                 f"port {settings.port} on {settings.listen} cannot be had: {error.strerror}"
             ) from error
         self._thread = threading.Thread(target=self._http.serve_forever, name="http", daemon=True)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(self.url, self._access_key)
 
     @property
     def url(self) -> str:
@@ -116,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(status, content)
 
     def _post(self) -> bytes:
-        body = self._read_body()
+        body = self._read_authentic_body()
         if self.path == "/":
             return self.emr.api.answer(self.headers.get("X-Amz-Target"), body)
         asked = _parse_control(self.headers.get("Content-Type"), body)
@@ -132,10 +140,14 @@ class _Handler(BaseHTTPRequestHandler):
         return b"{}"
 
     def _get(self) -> bytes:
+        if self.path == "/_health":
+            return b"{}"
+        self._read_authentic_body()
         self._expect_faults_path()
         return json.dumps(self.emr.faults.describe()).encode()
 
     def _delete(self) -> bytes:
+        self._read_authentic_body()
         self._expect_faults_path()
         self.emr.faults.clear()
         return b"{}"
@@ -152,6 +164,11 @@ class _Handler(BaseHTTPRequestHandler):
             raise AccessDeniedError(
                 f"Host is {host!r}: the local EMR answers to {sorted(self.emr.host_names)}"
             )
+
+    def _read_authentic_body(self) -> bytes:
+        body = self._read_body()
+        authenticate(self.emr.endpoint.access_key, self.command, self.path, self.headers, body)
+        return body
 
     def _read_body(self) -> bytes:
         length = self.headers.get("Content-Length", "0")

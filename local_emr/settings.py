@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from local_emr.authentication import AccessKey
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -15,6 +17,8 @@ class Settings:
     """Python of the node; its `bin` comes first in the PATH of every step, and its pyspark is Spark."""
     work_dir: Path
     """Working folders of live clusters; each is removed when its cluster ends."""
+    access_key: AccessKey = field(default_factory=AccessKey.make)
+    """Whose requests are answered; another one at each start, unless it is given."""
     port: int = 0
     """0 takes any free port."""
     listen: str = "127.0.0.1"

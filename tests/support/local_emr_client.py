@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
 
+from local_emr.authentication import Endpoint
 from tests.support.checkout import ROOT
 from tests.support.polling import wait_for
 
@@ -20,9 +24,25 @@ def node_python() -> Path:
     return Path(os.environ.get("ORCHARD_NODE_PYTHON", ROOT / ".venv-node" / "bin" / "python")).absolute()
 
 
-def make_client(url: str, **config: Any) -> Any:
+def point_to(endpoint: Endpoint, patch: pytest.MonkeyPatch) -> None:
+    """Have AWS's clients of this process, and of those that it starts, find a local EMR."""
+    for name, value in endpoint.variables().items():
+        patch.setenv(name, value)
+
+
+def control(endpoint: Endpoint, method: str, path: str, body: Json | None = None) -> Json:
+    """Ask for something below ``/_control``."""
+    url, data = f"{endpoint.url}/_control/{path}", b"" if body is None else json.dumps(body).encode()
+    headers = endpoint.access_key.sign(method, url, {"Content-Type": "application/json"}, data)
+    request = urllib.request.Request(url, data, headers, method=method)
+    with urllib.request.urlopen(request, timeout=30) as response:
+        answer: Json = json.load(response)
+        return answer
+
+
+def make_client(endpoint: Endpoint, **config: Any) -> Any:
     config = {"retries": {"total_max_attempts": 1}, "parameter_validation": False, **config}
-    return boto3.client("emr", endpoint_url=url, config=Config(**config))
+    return boto3.client("emr", **endpoint.client_settings(), config=Config(**config))
 
 
 def bash_step(script: str, *args: str, name: str = "step", on_failure: str = "CONTINUE") -> Json:

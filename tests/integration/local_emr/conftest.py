@@ -59,7 +59,7 @@ def server(aws_environment: None, local_emr: EmrServer) -> EmrServer:
 @pytest.fixture
 def emr(server: EmrServer, local_emr_faults: FaultPlan) -> Any:
     """boto3 that neither checks its parameters nor tries twice: what is refused is refused by the server."""
-    return make_client(server.url)
+    return make_client(server.endpoint)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -13,21 +12,9 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 
 from local_emr.faults import Fault
 from local_emr.server import EmrServer
-from tests.support.local_emr_client import Json, a_cluster, make_client, state_of
+from tests.support.local_emr_client import Json, a_cluster, control, make_client, state_of
 
 Run = Callable[..., str]
-
-
-def control(server: EmrServer, method: str, path: str, body: Json | None = None) -> Json:
-    request = urllib.request.Request(
-        f"{server.url}/_control/{path}",
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
-        method=method,
-    )
-    with urllib.request.urlopen(request, timeout=30) as response:
-        answer: Json = json.load(response)
-        return answer
 
 
 @pytest.mark.parametrize(
@@ -41,7 +28,7 @@ def control(server: EmrServer, method: str, path: str, body: Json | None = None)
 def test_a_fault_is_an_error_as_often_as_was_asked(
     emr: Any, server: EmrServer, kind: str, status: int, code: str
 ) -> None:
-    control(server, "POST", "faults", {"action": "ListClusters", "kind": kind, "times": 2})
+    control(server.endpoint, "POST", "faults", {"action": "ListClusters", "kind": kind, "times": 2})
     for _ in range(2):
         with pytest.raises(ClientError) as refused:
             emr.list_clusters()
@@ -52,7 +39,7 @@ def test_a_fault_is_an_error_as_often_as_was_asked(
 
 def test_boto3_retries_throttling_by_itself(emr: Any, server: EmrServer) -> None:
     server.faults.add(Fault(kind="throttle", times=2))
-    patient = make_client(server.url, retries={"mode": "standard", "total_max_attempts": 3})
+    patient = make_client(server.endpoint, retries={"mode": "standard", "total_max_attempts": 3})
     assert patient.list_clusters()["ResponseMetadata"]["RetryAttempts"] == 2
 
 
@@ -66,7 +53,7 @@ def test_a_reset_connection_is_a_connection_error(emr: Any, server: EmrServer) -
 def test_an_answer_that_does_not_come_is_a_timeout(emr: Any, server: EmrServer) -> None:
     server.faults.add(Fault(action="ListClusters", kind="timeout", seconds=3.0, times=1))
     with pytest.raises(ReadTimeoutError):
-        make_client(server.url, read_timeout=1).list_clusters()
+        make_client(server.endpoint, read_timeout=1).list_clusters()
 
 
 def test_a_fault_after_the_action_leaves_it_done(emr: Any, server: EmrServer) -> None:
@@ -84,13 +71,13 @@ def test_a_fault_after_the_action_leaves_it_done(emr: Any, server: EmrServer) ->
 
 
 def test_faults_are_listed_and_cleared(emr: Any, server: EmrServer) -> None:
-    control(server, "POST", "faults", {"action": "RunJobFlow", "kind": "reset", "when": "after"})
-    control(server, "POST", "rate-limit", {"per_second": 5, "burst": 10})
+    control(server.endpoint, "POST", "faults", {"action": "RunJobFlow", "kind": "reset", "when": "after"})
+    control(server.endpoint, "POST", "rate-limit", {"per_second": 5, "burst": 10})
     fault = {"action": "RunJobFlow", "kind": "reset", "when": "after", "times": None, "seconds": None}
     limit = {"per_second": 5, "burst": 10}
-    assert control(server, "GET", "faults") == {"faults": [fault], "rate_limit": limit}
-    control(server, "DELETE", "faults")
-    assert control(server, "GET", "faults") == {"faults": [], "rate_limit": None}
+    assert control(server.endpoint, "GET", "faults") == {"faults": [fault], "rate_limit": limit}
+    control(server.endpoint, "DELETE", "faults")
+    assert control(server.endpoint, "GET", "faults") == {"faults": [], "rate_limit": None}
 
 
 @pytest.mark.parametrize(
@@ -109,7 +96,7 @@ def test_faults_are_listed_and_cleared(emr: Any, server: EmrServer) -> None:
 )
 def test_a_fault_that_makes_no_sense_is_refused(emr: Any, server: EmrServer, fault: Json) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
-        control(server, "POST", "faults", fault)
+        control(server.endpoint, "POST", "faults", fault)
     assert refused.value.code == 400
     assert server.faults.describe() == {"faults": [], "rate_limit": None}
 

@@ -26,7 +26,9 @@ def post(server: EmrServer, body: bytes, target: str | None = None, **headers: s
     connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=30)
     if target is not None:
         headers["X-Amz-Target"] = target
-    connection.request("POST", "/", body, headers)
+    connection.request(
+        "POST", "/", body, server.endpoint.access_key.sign("POST", f"{server.url}/", headers, body)
+    )
     response = connection.getresponse()
     answer = json.loads(response.read())
     connection.close()
@@ -240,7 +242,7 @@ def test_aiobotocore_drives_it_too(server: EmrServer, run: Run) -> None:
     cluster_id = run()
 
     async def wait_and_describe() -> str:
-        async with get_session().create_client("emr", endpoint_url=server.url) as client:
+        async with get_session().create_client("emr", **server.endpoint.client_settings()) as client:
             await client.get_waiter("cluster_running").wait(ClusterId=cluster_id, WaiterConfig={"Delay": 1})
             answer = await client.describe_cluster(ClusterId=cluster_id)
             return str(answer["Cluster"]["Status"]["State"])

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+from local_emr.authentication import CREDENTIALS, AccessKey, Endpoint
 from local_emr.launcher import EmrDidNotStartError, running_emr
 from tests.support.checkout import ROOT
 from tests.support.local_emr_client import a_cluster, bash_step, make_client, node_python
@@ -23,13 +24,13 @@ from tests.support.polling import wait_for
 OPTIONS = ["--stop-grace-seconds", "1"]
 
 
-def start_stubborn_step(url: str, folder: Path) -> psutil.Process:
+def start_stubborn_step(endpoint: Endpoint, folder: Path) -> psutil.Process:
     """A step that ignores SIGTERM, on a protected cluster."""
     script = (
         f"trap '' TERM; echo $$ > {folder}/part && mv {folder}/part {folder}/pid; while :; do sleep 1; done"
     )
     request = a_cluster(Steps=[bash_step(script)], Instances={"TerminationProtected": True})
-    make_client(url).run_job_flow(**request)
+    make_client(endpoint).run_job_flow(**request)
     wait_for((folder / "pid").exists, "the step to be up")
     return psutil.Process(int((folder / "pid").read_text()))
 
@@ -44,10 +45,10 @@ def is_gone(process: psutil.Process) -> bool:
 @pytest.fixture
 def serve(
     tmp_path: Path, aws_environment: None
-) -> Iterator[Callable[..., tuple[subprocess.Popen[bytes], str]]]:
+) -> Iterator[Callable[..., tuple[subprocess.Popen[bytes], Endpoint]]]:
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(*command: str) -> tuple[subprocess.Popen[bytes], str]:
+    def start(*command: str) -> tuple[subprocess.Popen[bytes], Endpoint]:
         ready = tmp_path / "ready"
         ready.unlink(missing_ok=True)
         server = [
@@ -57,7 +58,8 @@ def serve(
         process = subprocess.Popen(arguments, cwd=ROOT)
         started.append(process)
         wait_for(ready.exists, "the server to listen")
-        return process, ready.read_text()
+        key = AccessKey.read(tmp_path / "work" / CREDENTIALS)
+        return process, Endpoint(ready.read_text(), key)
 
     yield start
     for process in started:
@@ -66,8 +68,8 @@ def serve(
 
 
 def test_the_launcher_leaves_nothing_behind(tmp_path: Path, aws_environment: None) -> None:
-    with running_emr(node_python(), tmp_path / "work", options=OPTIONS) as url:
-        step = start_stubborn_step(url, tmp_path)
+    with running_emr(node_python(), tmp_path / "work", options=OPTIONS) as endpoint:
+        step = start_stubborn_step(endpoint, tmp_path)
         assert step.is_running()
     assert is_gone(step)
     assert [path.name for path in (tmp_path / "work").iterdir()] == ["lock"]
@@ -77,8 +79,8 @@ def test_the_launcher_leaves_nothing_behind(tmp_path: Path, aws_environment: Non
 def test_a_signal_ends_the_server_its_clusters_and_their_processes(
     serve: Any, tmp_path: Path, number: int
 ) -> None:
-    server, url = serve()
-    step = start_stubborn_step(url, tmp_path)
+    server, endpoint = serve()
+    step = start_stubborn_step(endpoint, tmp_path)
     server.send_signal(number)
     assert server.wait(30) == 0
     assert is_gone(step)
@@ -86,9 +88,9 @@ def test_a_signal_ends_the_server_its_clusters_and_their_processes(
 
 def test_the_server_goes_when_its_parent_is_killed(serve: Any, tmp_path: Path) -> None:
     script = "import subprocess, sys; subprocess.run([sys.executable, *sys.argv[1:], '--exit-with-parent'])"
-    parent, url = serve("-c", script)
+    parent, endpoint = serve("-c", script)
     server = psutil.Process(parent.pid).children()[0]
-    step = start_stubborn_step(url, tmp_path)
+    step = start_stubborn_step(endpoint, tmp_path)
     parent.kill()
     parent.wait()
     wait_for(lambda: is_gone(server), "the server to go")
@@ -96,14 +98,14 @@ def test_the_server_goes_when_its_parent_is_killed(serve: Any, tmp_path: Path) -
 
 
 def test_a_server_that_was_killed_is_cleaned_up_after_by_the_next(serve: Any, tmp_path: Path) -> None:
-    server, url = serve()
-    step = start_stubborn_step(url, tmp_path)
+    server, endpoint = serve()
+    step = start_stubborn_step(endpoint, tmp_path)
     os.kill(server.pid, signal.SIGKILL)
     server.wait()
     assert step.is_running()
     serve()
     assert is_gone(step)
-    assert [path.name for path in (tmp_path / "work").iterdir()] == ["lock"]
+    assert sorted(path.name for path in (tmp_path / "work").iterdir()) == [CREDENTIALS, "lock"]
 
 
 def test_two_servers_do_not_share_a_folder(serve: Any, tmp_path: Path) -> None:
@@ -115,8 +117,8 @@ def test_two_servers_do_not_share_a_folder(serve: Any, tmp_path: Path) -> None:
 
 
 def test_a_taken_port_is_one_clear_line(serve: Any, tmp_path: Path) -> None:
-    _, url = serve()
-    port = int(url.rpartition(":")[2])
+    _, endpoint = serve()
+    port = int(endpoint.url.rpartition(":")[2])
     log = tmp_path / "log"
     with (
         pytest.raises(EmrDidNotStartError),
@@ -133,10 +135,10 @@ def test_a_clusters_spark_properties_count_before_the_nodes_own(
     own.write_text("spark.own 1\nspark.both node")
     asked = {"Classification": "spark-defaults", "Properties": {"spark.both": "cluster"}}
     options = [*OPTIONS, "--spark-defaults", str(own)]
-    with running_emr(node_python(), tmp_path / "work", options=options) as url:
+    with running_emr(node_python(), tmp_path / "work", options=options) as endpoint:
         copy = 'cp "$SPARK_CONF_DIR/spark-defaults.conf" "$0.part" && mv "$0.part" "$0"'
         step = bash_step(copy, str(tmp_path / "seen"))
-        make_client(url).run_job_flow(**a_cluster(Steps=[step], Configurations=[asked]))
+        make_client(endpoint).run_job_flow(**a_cluster(Steps=[step], Configurations=[asked]))
         wait_for((tmp_path / "seen").exists, "the step to run")
     lines = (tmp_path / "seen").read_text().splitlines()
     assert lines[:3] == ["spark.own 1", "spark.both node", "spark.both cluster"]
@@ -158,10 +160,10 @@ def test_it_answers_to_a_name_that_it_was_given_and_to_no_other(
 ) -> None:
     """In a container's network its clients call it by the service's name."""
     options = [*OPTIONS, "--answer-to", "emr"]
-    with running_emr(node_python(), tmp_path / "work", options=options) as url:
+    with running_emr(node_python(), tmp_path / "work", options=options) as endpoint:
 
         def ask(host: str) -> int:
-            request = urllib.request.Request(f"{url}/_control/faults", headers={"Host": host})
+            request = urllib.request.Request(f"{endpoint.url}/_health", headers={"Host": host})
             with urllib.request.urlopen(request) as answer:
                 return int(answer.status)
 

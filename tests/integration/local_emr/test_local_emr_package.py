@@ -30,7 +30,9 @@ LAYERS = (
     ("clusters",),
     ("validation",),
     ("faults",),
-    ("errors", "service_model", "settings"),
+    ("settings",),
+    ("authentication",),
+    ("errors", "service_model"),
 )
 IMPORT_ALL = """
 import importlib, json, pkgutil, sys
@@ -41,11 +43,12 @@ print(json.dumps(sorted(sys.modules)))
 """
 
 RUN_EXAMPLE = """
-import sys
+import os, sys
 from pathlib import Path
 from local_emr.launcher import running_emr
-with running_emr(Path(sys.argv[1]), Path("work"), log_file=Path("log")) as url:
-    exec(Path("example.py").read_text().replace("http://127.0.0.1:8998", url))
+with running_emr(Path(sys.argv[1]), Path("work"), log_file=Path("log")) as endpoint:
+    os.environ.update(endpoint.variables())
+    exec(Path("example.py").read_text().replace("http://127.0.0.1:8998", endpoint.url))
 """
 
 
@@ -132,9 +135,9 @@ def test_the_tests_of_the_readme_pass_in_another_project(elsewhere: Path) -> Non
 
 
 def test_the_readme_names_the_actions_that_there_are(server: EmrServer) -> None:
-    request = urllib.request.Request(
-        server.url, b"{}", {"X-Amz-Target": "ElasticMapReduce.ListStudios"}, method="POST"
-    )
+    headers = {"X-Amz-Target": "ElasticMapReduce.ListStudios", "Content-Type": "application/json"}
+    headers = server.endpoint.access_key.sign("POST", f"{server.url}/", headers, b"{}")
+    request = urllib.request.Request(server.url, b"{}", headers, method="POST")
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request, timeout=30)
     actions = json.load(refused.value)["message"].partition("it has ")[2].split(", ")

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from local_emr.authentication import Endpoint
 from local_emr.launcher import running_emr
 from tests.support.checkout import ROOT
+from tests.support.local_emr_client import point_to
 
 
 @pytest.fixture(scope="session")
@@ -25,13 +27,13 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def emr(node: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The endpoint of a local EMR; ``AWS_ENDPOINT_URL_EMR`` points to it."""
+def emr(node: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    """The endpoint of a local EMR, which AWS's clients find."""
     folder = tmp_path_factory.mktemp("emr")
     pages = ("--page-size", "2")  # so that what is looked for is not always on the first
     with (
-        running_emr(node / "python", folder / "work", log_file=folder / "log", options=pages) as url,
+        running_emr(node / "python", folder / "work", log_file=folder / "log", options=pages) as endpoint,
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setenv("AWS_ENDPOINT_URL_EMR", url)
-        yield url
+        point_to(endpoint, patch)
+        yield endpoint

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from local_airflow.airflow_env import serving_at
+from local_emr.authentication import Endpoint
 from local_emr.launcher import running_emr
 from tests.support.airflow.server import Airflow, ScheduledRun, Trigger
 from tests.support.checkout import ROOT
+from tests.support.local_emr_client import point_to
 from tests.support.ports import free_port
 from tests.support.run_inputs import draw_images, package_code
 from tests.system.faults.checks import Reference
@@ -55,20 +57,20 @@ def node(code: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]
 
 
 @pytest.fixture(scope="session")
-def emr_url(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The endpoint of the local EMR; ``AWS_ENDPOINT_URL_EMR`` points to it."""
+def emr(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    """The endpoint of the local EMR, which AWS's clients find."""
     folder = tmp_path_factory.mktemp("emr")
     options = ["--speedup", str(IDLE_SPEEDUP), "--cores", "2", "--stop-grace-seconds", "2"]
     with (
-        running_emr(node.python, folder / "work", log_file=folder / "log", options=options) as url,
+        running_emr(node.python, folder / "work", log_file=folder / "log", options=options) as endpoint,
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setenv("AWS_ENDPOINT_URL_EMR", url)
-        yield url
+        point_to(endpoint, patch)
+        yield endpoint
 
 
 @pytest.fixture(scope="session")
-def base_environ(model: str, images: Path, code: Path, emr_url: str) -> dict[str, str]:
+def base_environ(model: str, images: Path, code: Path, emr: Endpoint) -> dict[str, str]:
     """Settings of every scenario, but for its lake."""
     return {
         "ORCHARD_MODEL": model,
@@ -125,13 +127,13 @@ def scenario(
 def airflow(
     request: pytest.FixtureRequest,
     scenarios: "Scenarios",
-    emr_url: str,
+    emr: Endpoint,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Airflow]:
     """Airflow's processes, with a DAG for every test that asks for them."""
     tests = [item for item in request.session.items if "airflow" in getattr(item, "fixturenames", ())]
     dags = {scenarios.of(test).name: scenarios.dag_of(test) for test in tests}
-    with running_airflow(tmp_path_factory.mktemp("airflow"), emr_url, dags, free_port()) as airflow:
+    with running_airflow(tmp_path_factory.mktemp("airflow"), emr, dags, free_port()) as airflow:
         yield airflow
 
 

@@ -1,6 +1,7 @@
 """One fault in one lake: what it is set up with, what EMR says of its clusters, and a run in this process."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,14 +14,15 @@ from typing import Any, Self
 
 import boto3
 import psutil
-import requests
 from botocore.config import Config
 
+from local_emr.authentication import AccessKey, Endpoint
 from orchard.emr.job_flow import LAKE_TAG
 from orchard.lake.layout import run_slug
 from orchard.settings.settings import Settings
 from orchard_features import build_dag
 from tests.support.airflow.dag_runs import run_quickly
+from tests.support.local_emr_client import control
 from tests.support.polling import wait_for
 from tests.system.faults.node import Node
 
@@ -113,15 +115,15 @@ class Scenario:
     def fault(self, action: str, kind: str, **more: Any) -> None:
         """Set a fault of the local EMR."""
         fault = {"action": action, "kind": kind, **more}
-        requests.post(f"{self._control}/faults", json=fault, timeout=30).raise_for_status()
+        control(self._endpoint, "POST", "faults", fault)
 
     def faults(self) -> list[dict[str, Any]]:
         """Return the faults that have not struck yet."""
-        found: list[dict[str, Any]] = requests.get(f"{self._control}/faults", timeout=30).json()["faults"]
+        found: list[dict[str, Any]] = control(self._endpoint, "GET", "faults")["faults"]
         return found
 
     def clear_faults(self) -> None:
-        requests.delete(f"{self._control}/faults", timeout=30).raise_for_status()
+        control(self._endpoint, "DELETE", "faults")
 
     # What can be seen of it
 
@@ -184,5 +186,6 @@ class Scenario:
         return cluster_id in clusters or any(str(self.folder) in word for word in command)
 
     @property
-    def _control(self) -> str:
-        return f"{self.emr.meta.endpoint_url}/_control"
+    def _endpoint(self) -> Endpoint:
+        key = AccessKey(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
+        return Endpoint(os.environ["AWS_ENDPOINT_URL_EMR"], key)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from local_airflow.airflow_env import AirflowEnv, serving_at
+from local_emr.authentication import Endpoint
 from local_spark.node import ROOT
 from tests.support.airflow.server import Airflow, serving
 
@@ -35,7 +36,7 @@ QUICK = {
 
 @contextmanager
 def running_airflow(
-    home: Path, emr_url: str, dags: Mapping[str, dict[str, Any]], port: int
+    home: Path, emr: Endpoint, dags: Mapping[str, dict[str, Any]], port: int
 ) -> Iterator[Airflow]:
     """Start Airflow with one DAG for each of ``dags``: its id, and what ``dags/scenario.py`` reads."""
     folder = home / "dags"
@@ -43,11 +44,11 @@ def running_airflow(
     for dag_id, given in dags.items():
         (folder / f"{dag_id}.json").write_text(json.dumps(given))
         shutil.copy(DAG_FILE, folder / f"{dag_id}.py")
-    with serving(Airflow(home, port, _environment(home, emr_url, port)), dags) as airflow:
+    with serving(Airflow(home, port, _environment(home, emr, port)), dags) as airflow:
         yield airflow
 
 
-def _environment(home: Path, emr_url: str, port: int) -> dict[str, str]:
+def _environment(home: Path, emr: Endpoint, port: int) -> dict[str, str]:
     nowhere = Path("/nowhere")
     extra = {
         "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
@@ -56,5 +57,5 @@ def _environment(home: Path, emr_url: str, port: int) -> dict[str, str]:
         **QUICK,
     }
     return AirflowEnv(
-        home, nowhere / "lake", nowhere / "images", "file:///nowhere/model", emr_url, extra
+        home, nowhere / "lake", nowhere / "images", "file:///nowhere/model", emr, extra
     ).variables()

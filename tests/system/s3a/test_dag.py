@@ -16,6 +16,7 @@ import boto3
 import psutil
 import pytest
 
+from local_emr.authentication import Endpoint
 from orchard.lake.event_logs import event_logs_of
 from orchard.lake.layout import run_slug
 from orchard.lake.objects import bucket_and_key
@@ -69,7 +70,7 @@ class Lake:
 
 
 @pytest.fixture
-def lake(airflow_db: None, emr_url: str, s3_environ: dict[str, str], image_folder: Path) -> Lake:
+def lake(airflow_db: None, emr: Endpoint, s3_environ: dict[str, str], image_folder: Path) -> Lake:
     upload(image_folder, NIGHTLY)
     return Lake(
         ORCHARD, Settings.from_env({**s3_environ, "ORCHARD_LAKE": ORCHARD, "ORCHARD_IMAGES": NIGHTLY})

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from local_emr.authentication import Endpoint
 from orchard_jobs.contract import FeaturizeJob
 from tests.support.s3a.buckets import (
     CODE,
@@ -29,7 +30,7 @@ RUN = f"s3://{LAKE}/a läke #1 50%25 +/runs/by hand"
 
 
 @pytest.fixture(scope="module")
-def cluster(emr_url: str, s3_environ: dict[str, str]) -> StepCluster:
+def cluster(emr: Endpoint, s3_environ: dict[str, str]) -> StepCluster:
     """A cluster such as the DAG asks for."""
     return start_cluster(s3_environ)
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from local_emr.authentication import Endpoint
 from local_emr.execution.node import find_spark_home
 from local_emr.execution.spark_conf import render_properties
 from local_emr.launcher import running_emr
 from tests.support.checkout import NODE_PYTHON
 from tests.support.jars import JARS, require_jars
+from tests.support.local_emr_client import point_to
 from tests.support.s3a.node import node_defaults
 from tests.support.s3a.server import S3Server
 from tests.support.spark_cluster import QUICK_JVM
@@ -33,10 +35,10 @@ def yarn(s3_server: S3Server, spark_home: Path, tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture(scope="session")
-def emr_url(
+def emr(
     yarn: Yarn, s3_server: S3Server, spark_home: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """The endpoint of the local EMR; AWS_ENDPOINT_URL_EMR points to it."""
+) -> Iterator[Endpoint]:
+    """The endpoint of the local EMR, which AWS's clients find."""
     folder = tmp_path_factory.mktemp("emr")
     defaults = folder / "spark-defaults.conf"
     defaults.write_text(
@@ -57,6 +59,6 @@ def emr_url(
         patch.setenv("JAVA_TOOL_OPTIONS", QUICK_JVM)
         # In cluster mode spark-submit itself reads s3://, to give YARN what the driver needs.
         patch.setenv("SPARK_DIST_CLASSPATH", f"{JARS['s3a'].folder}/*")
-        with running_emr(NODE_PYTHON, folder / "work", log_file=folder / "log", options=options) as url:
-            patch.setenv("AWS_ENDPOINT_URL_EMR", url)
-            yield url
+        with running_emr(NODE_PYTHON, folder / "work", log_file=folder / "log", options=options) as endpoint:
+            point_to(endpoint, patch)
+            yield endpoint

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from local_emr.authentication import Endpoint
 from orchard_airflow.step_logs import last_lines
 from orchard_jobs.contract import ReduceJob
 from tests.support.s3a.buckets import IMAGES, LAKE, read, upload
@@ -28,14 +29,14 @@ SMALL = {
 
 
 @pytest.fixture(scope="module")
-def on_files(emr_url: str, image_folder: Path, model_in_s3: str, run_on_files: RunOnFiles) -> Path:
+def on_files(emr: Endpoint, image_folder: Path, model_in_s3: str, run_on_files: RunOnFiles) -> Path:
     """The folder of a run in local mode, on files."""
     upload(image_folder, FRUIT)
     return run_on_files.finish()
 
 
 @pytest.fixture(scope="module")
-def listeners(emr_url: str) -> Iterator[set[Listener]]:
+def listeners(emr: Endpoint) -> Iterator[set[Listener]]:
     """Who has listened since the first test."""
     with watching_listeners() as seen:
         yield seen

@@ -90,6 +90,20 @@ def test_only_airflow_reaches_the_emr_and_the_database_and_neither_has_a_way_out
     assert SERVICES["emr"]["networks"] == ["emr"]
 
 
+def test_only_who_asks_the_emr_has_its_key() -> None:
+    holders = {
+        name: [volume for volume in service.get("volumes", ()) if volume.startswith("emr-key:")]
+        for name, service in SERVICES.items()
+    }
+    assert {name: found for name, found in holders.items() if found} == {
+        "emr": ["emr-key:/run/emr"],
+        "scheduler": ["emr-key:/run/emr:ro"],
+        "triggerer": ["emr-key:/run/emr:ro"],
+    }
+    assert "--credentials-file=/run/emr/credentials" in SERVICES["emr"]["command"]
+    assert SERVICES["scheduler"]["environment"]["AWS_SHARED_CREDENTIALS_FILE"] == "/run/emr/credentials"
+
+
 def test_every_image_is_pinned_and_every_base_is_a_build_argument() -> None:
     bases = {name: image for name, image in EXAMPLE.items() if name.endswith("_IMAGE")}
     for image in bases.values():

@@ -20,6 +20,7 @@ from orchard.workflow.tasks import RunTasks
 from orchard.workflow.trigger_form import params
 from tests.support.airflow.deployments import BUCKET, Repository, objects, read
 from tests.support.checkout import ROOT
+from tests.support.local_emr_client import point_to
 
 SUPPORT = ROOT / "tests" / "support" / "airflow"
 
@@ -102,8 +103,8 @@ def test_a_run_uses_what_was_uploaded(
     assert deploy(MODEL=str(model)) == 0
     (tmp_path / "images" / "apple").mkdir(parents=True)
     (tmp_path / "images" / "apple" / "1.jpg").write_bytes(b"an image")
-    with running_emr(node / "python", tmp_path / "emr", log_file=tmp_path / "emr.log") as url:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_EMR", url)
+    with running_emr(node / "python", tmp_path / "emr", log_file=tmp_path / "emr.log") as endpoint:
+        point_to(endpoint, monkeypatch)
         airflow("db", "migrate")
         said = airflow("dags", "test", "orchard_features")
     assert str(ROOT) not in said.replace(str(ROOT / ".venv"), "")

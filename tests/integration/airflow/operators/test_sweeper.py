@@ -2,13 +2,13 @@
 
 import json
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from local_emr.authentication import Endpoint
 from orchard.emr.job_flow import run_job_flow, run_tags
 from orchard.settings.cluster import Limits
 from orchard.settings.settings import Settings
@@ -16,6 +16,7 @@ from orchard.workflow.sweeper import why_end
 from orchard_sweeper import build_sweeper
 from tests.support.airflow.emr_operators import live
 from tests.support.airflow.notification_servers import webhook
+from tests.support.local_emr_client import control
 
 TAGS = {"orchard:dag": "orchard_features", "orchard:run": "manual__2026-11-22T06:48:26+00:00"}
 LIMITS = Limits(max_cluster_hours=12, sweep_grace=900)
@@ -56,7 +57,7 @@ def test_a_cluster_lives_while_its_run_does_but_not_for_ever(
 
 
 @pytest.fixture
-def start(emr: str, client: Any, settings: Settings, environ: dict[str, str]) -> Iterator[Any]:
+def start(emr: Endpoint, client: Any, settings: Settings, environ: dict[str, str]) -> Iterator[Any]:
     """Return a function that starts a cluster of a run, with other tags or on another lake."""
 
     def start_cluster(
@@ -72,7 +73,7 @@ def start(emr: str, client: Any, settings: Settings, environ: dict[str, str]) ->
         return str(client.run_job_flow(**{**request, "BootstrapActions": []})["JobFlowId"])
 
     yield start_cluster
-    control(emr, "DELETE")
+    control(emr, "DELETE", "faults")
     for cluster_id in live(client):
         client.set_termination_protection(JobFlowIds=[cluster_id], TerminationProtected=False)
         client.terminate_job_flows(JobFlowIds=[cluster_id])
@@ -105,7 +106,7 @@ def airflow_run(airflow_db: None) -> Iterator[Callable[..., None]]:
 
 
 @pytest.fixture
-def sweep(airflow_db: None, emr: str, environ: dict[str, str]) -> Callable[..., Any]:
+def sweep(airflow_db: None, emr: Endpoint, environ: dict[str, str]) -> Callable[..., Any]:
     """Return a function that runs the sweeper and gives the task's state and value."""
 
     def run(**changes: str) -> tuple[str, Any]:
@@ -115,13 +116,6 @@ def sweep(airflow_db: None, emr: str, environ: dict[str, str]) -> Callable[..., 
         return str(ti.state), ti.xcom_pull(task_ids="sweep")
 
     return run
-
-
-def control(emr: str, method: str, **fault: Any) -> None:
-    body = json.dumps(fault).encode() if fault else None
-    json_header = {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"{emr}/_control/faults", body, json_header, method=method)
-    urllib.request.urlopen(request).close()
 
 
 def test_the_clusters_of_runs_that_are_over_are_ended_and_those_of_others_are_not(
@@ -156,10 +150,10 @@ def test_the_clusters_of_runs_that_are_over_are_ended_and_those_of_others_are_no
 
 
 def test_a_cluster_of_another_name_is_not_even_described(
-    start: Any, sweep: Any, client: Any, emr: str
+    start: Any, sweep: Any, client: Any, emr: Endpoint
 ) -> None:
     foreign = start("done", lake="file:///another/lake")
-    control(emr, "POST", action="DescribeCluster", kind="access_denied")
+    control(emr, "POST", "faults", {"action": "DescribeCluster", "kind": "access_denied"})
     assert sweep() == ("success", {})
     assert live(client) == [foreign]
 
@@ -184,12 +178,14 @@ def test_a_cluster_that_is_too_old_is_ended_under_its_running_run(
 
 
 def test_one_that_cannot_be_ended_keeps_no_other_alive_and_is_named_with_the_remedy(
-    start: Any, sweep: Any, client: Any, emr: str, capfd: pytest.CaptureFixture[str]
+    start: Any, sweep: Any, client: Any, emr: Endpoint, capfd: pytest.CaptureFixture[str]
 ) -> None:
     start("oldest")
     protected, denied = start("protected"), start("denied")
     client.set_termination_protection(JobFlowIds=[protected], TerminationProtected=True)
-    control(emr, "POST", action="TerminateJobFlows", kind="access_denied", times=1)  # the newest comes first
+    control(
+        emr, "POST", "faults", {"action": "TerminateJobFlows", "kind": "access_denied", "times": 1}
+    )  # the newest comes first
     state, _ = sweep()
     assert state == "failed"
     assert live(client) == [denied, protected]
@@ -212,8 +208,8 @@ def test_people_are_told_of_clusters_that_were_left_behind(
     assert text.startswith(f"Orchard: clusters left behind and ended: 1\n{cluster_id}: Airflow has no ")
 
 
-def test_a_list_that_is_refused_fails_the_sweep(sweep: Any, start: Any, emr: str) -> None:
-    control(emr, "POST", action="ListClusters", kind="access_denied")
+def test_a_list_that_is_refused_fails_the_sweep(sweep: Any, start: Any, emr: Endpoint) -> None:
+    control(emr, "POST", "faults", {"action": "ListClusters", "kind": "access_denied"})
     assert sweep()[0] == "failed"
 
 

@@ -1,0 +1,158 @@
+"""Who may ask: only who signs with the server's access key, by AWS Signature Version 4.
+
+Whoever reaches the server can run programs on this machine, and a port of loopback is within reach of each
+of its users and of every web page. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
+"""
+
+from __future__ import annotations
+
+import configparser
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.message import Message
+from pathlib import Path
+from typing import Self
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from local_emr.errors import (
+    InvalidSignatureError,
+    MissingAuthenticationTokenError,
+    UnrecognizedClientError,
+)
+
+CREDENTIALS = "credentials"
+"""Of a working folder: the file with the access key."""
+
+SERVICE = "elasticmapreduce"
+MOST_SKEW = timedelta(minutes=5)
+"""Between the clocks of client and server, as AWS has it: an older request is a replayed one."""
+
+_PROFILE = "default"
+_AUTHORIZATION = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=(?P<id>[^/,\s]+)/(?P<day>\d{8})/(?P<region>[a-z0-9-]+)/"
+    r"(?P<service>[a-z0-9]+)/aws4_request, ?"
+    r"SignedHeaders=(?P<headers>[a-z0-9;-]+), ?Signature=(?P<signature>[0-9a-f]{64})"
+)
+_ALWAYS_SIGNED = {"host", "x-amz-date"}
+_SIGNED_WHERE_GIVEN = {"x-amz-target", "x-amz-content-sha256", "content-type"}
+
+
+@dataclass(frozen=True)
+class AccessKey:
+    """An access key as IAM's are, of this server alone."""
+
+    id: str
+    secret: str = field(repr=False)
+
+    @classmethod
+    def make(cls) -> Self:
+        return cls(f"LOCAL{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30))
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        """Read what `write` wrote."""
+        parser = configparser.ConfigParser(interpolation=None)
+        parser.read_string(file.read_text(encoding="utf-8"))
+        profile = parser[_PROFILE]
+        return cls(profile["aws_access_key_id"], profile["aws_secret_access_key"])
+
+    def write(self, file: Path) -> None:
+        """Write a file for AWS_SHARED_CREDENTIALS_FILE, which nobody but this user reads at any moment."""
+        lines = f"aws_access_key_id = {self.id}", f"aws_secret_access_key = {self.secret}"
+        file.unlink(missing_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+            opened.write("\n".join([f"[{_PROFILE}]", *lines, ""]))
+
+    def sign(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, region: str = "us-east-1"
+    ) -> dict[str, str]:
+        """Return the headers of a request that boto3 does not make, and its signature with them."""
+        request = AWSRequest(method, url, dict(headers), body)
+        SigV4Auth(Credentials(self.id, self.secret), SERVICE, region).add_auth(request)
+        return dict(request.headers.items())
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a local EMR is, and what opens it."""
+
+    url: str
+    access_key: AccessKey
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables by which AWS's clients find it."""
+        return {
+            "AWS_ENDPOINT_URL_EMR": self.url,
+            "AWS_ACCESS_KEY_ID": self.access_key.id,
+            "AWS_SECRET_ACCESS_KEY": self.access_key.secret,
+        }
+
+    def client_settings(self) -> dict[str, str]:
+        """Return arguments of `boto3.client("emr", …)`."""
+        return {
+            "endpoint_url": self.url,
+            "region_name": "us-east-1",
+            "aws_access_key_id": self.access_key.id,
+            "aws_secret_access_key": self.access_key.secret,
+        }
+
+
+def authenticate(key: AccessKey, method: str, path: str, headers: Message, body: bytes) -> None:
+    """Refuse a request that was not signed with the key, or not as it is.
+
+    Raises:
+        MissingAuthenticationTokenError: without a signature.
+        UnrecognizedClientError: with another key's.
+        InvalidSignatureError: with one of other contents, or of another time.
+    """
+    given = {name.lower(): value for name, value in headers.items()}
+    if "authorization" not in given:
+        raise MissingAuthenticationTokenError(
+            "the request has no signature: sign it with the access key in the server's credentials file"
+        )
+    if len(given) != len(headers):
+        raise InvalidSignatureError("a header is there twice")
+    found = _AUTHORIZATION.fullmatch(given["authorization"])
+    if found is None:
+        raise InvalidSignatureError("Authorization is not of AWS Signature Version 4")
+    if not hmac.compare_digest(found["id"].encode(), key.id.encode()):
+        raise UnrecognizedClientError(
+            "the access key is not this server's: each start makes another, in the server's credentials file"
+        )
+    signed = set(found["headers"].split(";"))
+    missing = (_ALWAYS_SIGNED | (_SIGNED_WHERE_GIVEN & given.keys()) | signed) - (signed & given.keys())
+    if missing:
+        raise InvalidSignatureError(f"the signature does not cover {', '.join(sorted(missing))}")
+    _refuse_old(given["x-amz-date"], found["day"])
+    digest = hashlib.sha256(body).hexdigest()
+    if given.get("x-amz-content-sha256", digest) != digest:
+        raise InvalidSignatureError("X-Amz-Content-SHA256 is not the body's")
+    covered = {name: given[name] for name in signed}
+    request = AWSRequest(method, f"http://{given['host']}{path}", covered, body)
+    request.context["timestamp"] = given["x-amz-date"]
+    expected = _compute(key, found["region"], request)
+    if found["service"] != SERVICE or not hmac.compare_digest(expected, found["signature"]):
+        raise InvalidSignatureError("the signature is not that of this request with this server's access key")
+
+
+def _compute(key: AccessKey, region: str, request: AWSRequest) -> str:
+    signer = SigV4Auth(Credentials(key.id, key.secret), SERVICE, region)
+    return str(signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request))
+
+
+def _refuse_old(timestamp: str, day: str) -> None:
+    try:
+        signed_at = datetime.strptime(timestamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise InvalidSignatureError("X-Amz-Date is no time like 20260131T235959Z") from error
+    if abs(datetime.now(UTC) - signed_at) > MOST_SKEW or not timestamp.startswith(day):
+        raise InvalidSignatureError(f"Signature expired: it is of {timestamp}, and not of the last 5 minutes")
