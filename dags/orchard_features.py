@@ -67,6 +67,7 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
             task_id=job,
             job_flow_id=CLUSTER_ID,
             steps=fields.steps(job),
+            cluster_identity=fields.cluster_identity,
             step_timeout=waits.step_timeout,
             max_cluster_hours=settings.limits.max_cluster_hours,
             log_timeout=waits.log_timeout,
@@ -127,8 +128,7 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
         terminate_cluster = OrchardTerminateClusterOperator(
             task_id="terminate_cluster",
             job_flow_id=CLUSTER_ID,
-            cluster_name=fields.cluster_name,
-            run_tags=fields.tags,
+            cluster_identity=fields.cluster_identity,
             terminate_timeout=waits.terminate_timeout,
             ended=fields.bill,
             execution_timeout=timedelta(seconds=waits.terminate_timeout + 600),

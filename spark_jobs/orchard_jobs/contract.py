@@ -70,9 +70,10 @@ class InstructionSet(StrEnum):
 GLOB_CHARACTERS = "*?[]{}\\"
 """What Hadoop expands in a path, and so what no URI of the lake may have. Names of images may."""
 
-JAVA_OPTIONS = "-XX:TieredStopAtLevel=1"
-"""Of drivers and executors: without the JVM's second compiler. The work is done in Python, and the JVM only
-schedules it: what it would compile better has ended by then."""
+JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+ExitOnOutOfMemoryError"
+"""Of drivers and executors. Without the JVM's second compiler: the work is done in Python, and the JVM only
+schedules it; what it would compile better has ended by then. Where its heap is full it ends: else the thread
+alone would die that asked for memory, and others might wait for it, on a cluster that is paid for."""
 
 MANIFEST_COLUMNS = ("path", "label", "etag", "size", "modified")
 """One row per image to featurize. ``path`` is relative to the images URI, with ``/``; ``label`` is

@@ -1,7 +1,12 @@
 """What the task ``sense`` found: its XCom, and all that later tasks need to know of it."""
 
 import hashlib
-from typing import Any, NotRequired, TypedDict
+from typing import (
+    Any,
+    NotRequired,  # of which pydantic makes a check before Python 3.12
+)
+
+from typing_extensions import TypedDict
 
 
 class Sensed(TypedDict):

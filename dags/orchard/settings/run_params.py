@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from orchard.settings.settings import Settings, is_inside
+from orchard.settings.settings import Places, Settings, is_inside
 from orchard_jobs.contract import BasisMode, InstructionSet, Precision
 from orchard_jobs.errors import OrchardError
 
@@ -46,7 +46,7 @@ class RunParams:
         if components is None and variance is None:
             components = settings.nightly.components
         return cls(
-            images=parse_images(params["images"], settings.places.lake),
+            images=_parse_allowed_images(params["images"], settings.places),
             components=components,
             variance=variance,
             basis=basis,
@@ -86,6 +86,18 @@ def _whole(params: Mapping[str, Any], name: str) -> int | None:
             f"{name}={value!r}", rule="it takes a whole number", remedy="trigger the run again with one"
         )
     return int(value)
+
+
+def _parse_allowed_images(uri: str, places: Places) -> str:
+    """As parse_images; what Airflow may read is more than what a run by hand is to list."""
+    images, allowed = parse_images(uri, places.lake), (places.images, *places.allowed_images)
+    if not any(is_inside(images, folder) for folder in allowed):
+        raise OrchardError(
+            f"images={uri}",
+            rule=f"it is one of these, or below one: {', '.join(allowed)}",
+            remedy="trigger the run again with one of them, or have it added to ORCHARD_ALLOWED_IMAGES",
+        )
+    return images
 
 
 def parse_images(uri: str, lake: str) -> str:

@@ -5,7 +5,7 @@ What a job does is not here but in ``orchard_jobs.contract``.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
@@ -37,6 +37,9 @@ class Places:
         shown="required, unless `make deploy` gave it",
     )
     images: str = setting("URI of the folder of `<label>/<image>`", "", shown="`<lake>/images`")
+    allowed_images: tuple[str, ...] = setting(
+        "URIs of further folders, by comma, of whose images a run by hand may be", ()
+    )
     code: str = setting(
         "URI of the folder with what the nodes need, of which a run keeps what it began with",
         "",
@@ -45,8 +48,10 @@ class Places:
     logs: str = setting("URI under which EMR writes its logs", "", shown="`<lake>/logs`")
 
     def __post_init__(self) -> None:
-        for name in (field.name for field in fields(self)):
+        for name in ("lake", "model", "images", "code", "logs"):
             object.__setattr__(self, name, place(name, getattr(self, name), self.lake))
+        allowed = (place("allowed_images", uri, self.lake) for uri in self.allowed_images)
+        object.__setattr__(self, "allowed_images", tuple(allowed))
         globs = " ".join(GLOB_CHARACTERS)
         is_literal = not set(self.lake) & set(GLOB_CHARACTERS)
         require(is_literal, "lake", self.lake, f"a URI with none of {globs}, which Spark would expand")

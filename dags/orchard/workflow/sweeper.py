@@ -37,12 +37,10 @@ class Sweep:
 
 def why_end(tags: Mapping[str, str], age: timedelta, limits: Limits, is_active: IsActive) -> str | None:
     """Say why a cluster of the lake is to be ended; None where it is to live. Pure, but for ``is_active``."""
-    if DAG_TAG not in tags or RUN_TAG not in tags:
-        return None  # nobody knows whose it is
     if age > timedelta(hours=limits.max_cluster_hours):
         return f"it is {age / timedelta(hours=1):.1f} h old, the limit is {limits.max_cluster_hours:g} h"
-    if age < timedelta(seconds=limits.sweep_grace):
-        return None
+    if age < timedelta(seconds=limits.sweep_grace) or DAG_TAG not in tags or RUN_TAG not in tags:
+        return None  # without tags nobody knows which run it is of
     dag_id, run_id = tags[DAG_TAG], run_of_tag(tags[RUN_TAG])
     if is_active(dag_id, run_id):
         return None

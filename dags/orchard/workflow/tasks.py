@@ -33,6 +33,7 @@ from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings, is_inside
 from orchard.settings.sizing import core_nodes_for
 from orchard.workflow.alerts import warn_of_rejected
+from orchard.workflow.xcoms import ClusterFacts, read_cluster_facts, read_sensed
 from orchard_jobs.errors import OrchardError
 
 log = logging.getLogger(__name__)
@@ -203,13 +204,13 @@ class RunTasks:
         return replace(self.settings, places=places)
 
     def _sensed(self) -> Sensed:
-        sensed: Sensed = self.ti.xcom_pull(task_ids="sense")
-        return sensed
+        with failing_for_good():
+            return read_sensed(self.ti.xcom_pull(task_ids="sense"), self._params(), self.settings.places)
 
-    def _cluster_facts(self) -> dict[str, Any]:
+    def _cluster_facts(self) -> ClusterFacts:
         """What ``create_cluster`` noted: by now the cluster may have ended, and EMR forgets it in time."""
-        facts = self.ti.xcom_pull(task_ids="create_cluster", key="cluster") or {}
-        return {name: facts.get(name) for name in ("id", "release", "states", "timeline")}
+        with failing_for_good():
+            return read_cluster_facts(self.ti.xcom_pull(task_ids="create_cluster", key="cluster"))
 
     @property
     def _lake(self) -> Lake:

@@ -23,11 +23,11 @@ class TemplateFields:
     def cluster(self, context: Any, **_: Any) -> dict[str, Any]:
         return self.tasks(context).cluster_request()
 
-    def cluster_name(self, context: Any, **_: Any) -> str:
-        return self.tasks(context).cluster_name()
-
     def tags(self, context: Any, **_: Any) -> dict[str, str]:
         return self.tasks(context).tags()
+
+    def cluster_identity(self, context: Any, **_: Any) -> dict[str, str]:
+        return {"Name": self.tasks(context).cluster_name(), **self.tasks(context).tags()}
 
     def steps(self, job: str) -> Callable[..., list[dict[str, Any]]]:
         return lambda context, **_: [self.tasks(context).step(job)]

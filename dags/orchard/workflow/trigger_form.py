@@ -14,7 +14,8 @@ def params(settings: Settings) -> dict[str, Param]:
         "images": Param(
             settings.places.images,
             title="Images",
-            description="URI of the folder of <label>/<image>: s3://bucket/prefix or file:///path.",
+            description="URI of the folder of <label>/<image>: that of the nightly run, or one below it or "
+            "of ORCHARD_ALLOWED_IMAGES.",
             type="string",
             pattern=URI_PATTERN,
             maxLength=1024,

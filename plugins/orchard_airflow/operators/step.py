@@ -13,10 +13,11 @@ from orchard_airflow.emr_api import (
     ENDED_STATES,
     ENDED_STEP_STATES,
     UNFINISHED_STEP_STATES,
+    ForeignClusterError,
     created_at,
-    describe,
     describe_end,
     describe_failure,
+    describe_own,
     find_steps,
     runs_driver_in_container,
 )
@@ -37,9 +38,11 @@ class OrchardStepOperator(EmrAddStepsOperator):
     that failed. Clearing the task gives a new name: what is left of the old step is cancelled, and the
     step runs again.
 
-    A cluster that is too old gets no step, and the one that it runs is cancelled.
+    A cluster that is too old gets no step, and the one that it runs is cancelled. One that is not the run's
+    gets none either, whatever ``job_flow_id`` says.
 
     Args:
+        cluster_identity: ``Name`` of the run's cluster, and tags that no other run's has. Templated.
         step_timeout: Longest time from adding the step to its end, in seconds, whichever try added it;
             then it is cancelled, and the task fails without a retry.
         max_cluster_hours: Age in hours from which a cluster is too old.
@@ -48,14 +51,16 @@ class OrchardStepOperator(EmrAddStepsOperator):
         guard: Called with the context before anything else; raises where the step must not run.
     """
 
+    template_fields: Sequence[str] = (*EmrAddStepsOperator.template_fields, "cluster_identity")
     # A step argument ending in .json would be taken for a file (https://github.com/apache/airflow/issues/10451).
     template_ext: Sequence[str] = ()
 
     operator_extra_links: Any = (*EmrAddStepsOperator.operator_extra_links, EmrStepLogsLink())
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - by their names, as Airflow's operators take them
         self,
         *,
+        cluster_identity: Any,
         step_timeout: float,
         max_cluster_hours: float,
         poll_interval: float,
@@ -64,6 +69,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(botocore_config=ADAPTIVE_RETRIES, **kwargs)
+        self.cluster_identity = cluster_identity
         self.step_timeout = step_timeout
         self.max_cluster_hours = max_cluster_hours
         self.poll_interval = poll_interval
@@ -208,7 +214,10 @@ class OrchardStepOperator(EmrAddStepsOperator):
         return f"{describe_failure(step)}\n{lines}"
 
     def _describe_cluster(self) -> dict[str, Any]:
-        return describe(self.hook.conn, str(self.job_flow_id))
+        try:
+            return describe_own(self.hook.conn, str(self.job_flow_id), self.cluster_identity)
+        except ForeignClusterError as error:
+            raise AirflowFailException(str(error)) from None
 
     def _cancel_unfinished(self) -> None:
         """Cancel the step; where its id is not known, because no answer came, by its name."""

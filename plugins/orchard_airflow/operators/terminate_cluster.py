@@ -4,11 +4,19 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.operators.emr import EmrTerminateJobFlowOperator
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orchard_airflow.console_links import persist_links
-from orchard_airflow.emr_api import ENDED_STATES, LIVE_STATES, describe, describe_end, find_clusters
+from orchard_airflow.emr_api import (
+    ENDED_STATES,
+    LIVE_STATES,
+    ForeignClusterError,
+    describe,
+    describe_end,
+    describe_own,
+    find_clusters,
+)
 from orchard_airflow.emr_retries import ADAPTIVE_RETRIES
 from orchard_airflow.triggers import EmrClusterEndTrigger
 from orchard_airflow.waiting import deadline_in, is_of_another, wait_for
@@ -20,46 +28,44 @@ if TYPE_CHECKING:
 class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
     """EmrTerminateJobFlowOperator that asks EMR, not XCom alone, for the clusters of its run.
 
+    The id that XCom names is the second source, because tags can be edited while a cluster lives; names
+    cannot, so by its name it must be the run's, or it is left alone, and the task fails in the end.
+
     Any end is a success: whether the work succeeded is for the other tasks to say. Synchronously the
     provider's operator does not wait, and deferred it fails on TERMINATED_WITH_ERRORS.
 
     Args:
-        cluster_name: Name of the run's clusters. Templated.
-        run_tags: Tags that only this run's clusters have. Templated.
+        cluster_identity: ``Name`` of the run's clusters, and tags that no other run's have. Templated.
         terminate_timeout: Longest wait for the end, in seconds.
         poll_interval: Seconds between two looks.
         ended: Called with the context once none of them is alive. Where it fails, the log says so.
     """
 
-    template_fields: Sequence[str] = (
-        *EmrTerminateJobFlowOperator.template_fields,
-        "cluster_name",
-        "run_tags",
-    )
+    template_fields: Sequence[str] = (*EmrTerminateJobFlowOperator.template_fields, "cluster_identity")
 
     def __init__(
         self,
         *,
-        cluster_name: Any,
-        run_tags: Any,
+        cluster_identity: Any,
         terminate_timeout: float,
         poll_interval: float,
         ended: Callable[[Any], None] = lambda _: None,
         **kwargs: Any,
     ) -> None:
         super().__init__(botocore_config=ADAPTIVE_RETRIES, **kwargs)
-        self.cluster_name = cluster_name
-        self.run_tags = run_tags
+        self.cluster_identity = cluster_identity
         self.terminate_timeout = terminate_timeout
         self.poll_interval = poll_interval
         self.ended = ended
 
     def execute(self, context: "Context") -> None:
-        self._terminate_known()
+        foreign = self._terminate_known()
         alive = self._find_alive()
         if not alive:
             self.log.info("No cluster of this run is alive")
             self._tell_ended(context)
+            if foreign:
+                raise AirflowFailException(foreign)
             return
         self.log.info("Terminating %s", ", ".join(alive))
         self.hook.conn.terminate_job_flows(JobFlowIds=alive)
@@ -93,24 +99,27 @@ class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
             # The clusters have ended, which is what the task is for.
             self.log.exception("What was to be done after the end of the cluster has failed")
 
-    def _terminate_known(self) -> None:
-        """First of all: a search that fails must not keep the cluster alive."""
+    def _terminate_known(self) -> str | None:
+        """First of all: a search that fails must not keep the cluster alive. Return why it is left alone."""
         if not self.job_flow_id:
-            return
+            return None
         try:
+            describe_own(self.hook.conn, self.job_flow_id, {"Name": self.cluster_identity["Name"]})
             self.hook.conn.terminate_job_flows(JobFlowIds=[self.job_flow_id])
+        except ForeignClusterError as error:
+            return str(error)
         except (ClientError, BotoCoreError) as error:
             self.log.warning("%s: %s; trying again if it is alive", self.job_flow_id, error)
+        return None
 
     def _find_alive(self) -> list[str]:
         states = (*LIVE_STATES, "TERMINATING")
-        alive = list(find_clusters(self.hook.conn, self.cluster_name, self.run_tags, states))
-        # The XCom is a second source: tags can be edited while a cluster lives.
+        tags = dict(self.cluster_identity)
+        name = tags.pop("Name")
+        alive = list(find_clusters(self.hook.conn, name, tags, states))
         known = self.job_flow_id
-        if (
-            known
-            and known not in alive
-            and describe(self.hook.conn, known)["Status"]["State"] not in ENDED_STATES
-        ):
-            alive.append(known)
+        if known and known not in alive:
+            cluster = describe(self.hook.conn, known)
+            if cluster["Name"] == name and cluster["Status"]["State"] not in ENDED_STATES:
+                alive.append(known)
         return alive

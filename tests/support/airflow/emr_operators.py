@@ -82,12 +82,15 @@ def cluster_id(create: Callable[..., Any]) -> str:
 
 
 @pytest.fixture
-def step(cluster_id: str) -> Callable[..., OrchardStepOperator]:
+def step(
+    cluster_id: str, tags: dict[str, str], request_of_cluster: dict[str, Any]
+) -> Callable[..., OrchardStepOperator]:
     def make(script: str, **changes: Any) -> OrchardStepOperator:
         jar = {"Jar": "command-runner.jar", "Args": ["bash", "-c", script]}
         arguments = {
             "task_id": "featurize",
             "job_flow_id": cluster_id,
+            "cluster_identity": {"Name": request_of_cluster["Name"], **tags},
             "steps": [{"Name": "featurize r", "ActionOnFailure": "CONTINUE", "HadoopJarStep": jar}],
             "step_timeout": 30,
             "max_cluster_hours": 12,

@@ -31,6 +31,19 @@ def test_a_retry_attaches_to_the_step_of_the_first_try(
     assert steps_of(client, cluster_id) == [("featurize r #0", "COMPLETED")]
 
 
+@pytest.mark.parametrize(
+    "change", [{"Name": "somebody else's"}, {"orchard:run": "another"}, {"orchard:lake": "x"}]
+)
+def test_a_cluster_that_is_not_the_runs_gets_no_step(
+    step: Callable[..., Any], cluster_id: str, client: Any, change: dict[str, str]
+) -> None:
+    operator = step("exit 0")
+    operator.cluster_identity |= change
+    with pytest.raises(AirflowFailException, match=f"Cluster {cluster_id} is not this run's"):
+        operator.execute(context_of(operator))
+    assert steps_of(client, cluster_id) == []
+
+
 def test_a_retry_after_a_failure_adds_the_step_again(
     step: Callable[..., Any], cluster_id: str, client: Any
 ) -> None:

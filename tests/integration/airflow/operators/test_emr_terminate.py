@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 from botocore.exceptions import ClientError
 
-from orchard.emr.job_flow import cluster_name
+from orchard.emr.job_flow import cluster_name, run_job_flow, run_tags
+from orchard.settings.settings import Settings
 from orchard_airflow import emr_api
 from orchard_airflow.operators import terminate_cluster
 from orchard_airflow.operators.terminate_cluster import OrchardTerminateClusterOperator
@@ -19,8 +21,7 @@ def terminate(tags: dict[str, str], job_flow_id: str = "") -> OrchardTerminateCl
     return OrchardTerminateClusterOperator(
         task_id="terminate_cluster",
         job_flow_id=job_flow_id,
-        cluster_name=cluster_name(tags),
-        run_tags=tags,
+        cluster_identity={"Name": cluster_name(tags), **tags},
         terminate_timeout=30,
         poll_interval=0.2,
         aws_conn_id=None,
@@ -42,6 +43,19 @@ def test_a_cluster_that_lost_its_tags_is_found_by_the_xcom(
     operator = terminate(tags, cluster_id)
     operator.execute(context_of(operator))
     assert client.describe_cluster(ClusterId=cluster_id)["Cluster"]["Status"]["State"] == "TERMINATED"
+
+
+@pytest.mark.parametrize("foreign", [{"Name": "somebody else's", "Tags": []}, "of another run"])
+def test_a_cluster_that_is_not_the_runs_is_left_alone_whatever_the_xcom_says(
+    cluster_id: str, request_of_cluster: Any, tags: Any, settings: Settings, client: Any, foreign: Any
+) -> None:
+    if foreign == "of another run":
+        foreign = run_job_flow(run_tags("orchard_features", "another", settings), 1, settings)
+    other = client.run_job_flow(**{**request_of_cluster, **foreign, "BootstrapActions": []})["JobFlowId"]
+    operator = terminate(tags, other)
+    with pytest.raises(AirflowFailException, match=f"Cluster {other} is not this run's: it has {{'Name': "):
+        operator.execute(context_of(operator))
+    assert live(client) == [other]  # and the run's own has ended
 
 
 def test_every_cluster_of_the_run_is_ended(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from orchard.emr.job_flow import cluster_name, run_job_flow, run_of_tag, run_tags, tag_of_run
 from orchard.lake.layout import run_slug
 from orchard.settings.settings import Settings
+from orchard_jobs.contract import JAVA_OPTIONS
 from orchard_jobs.errors import OrchardError
 
 LEAST = {"ORCHARD_LAKE": "s3://lake", "ORCHARD_MODEL": "s3://lake/models/m"}
@@ -99,8 +100,8 @@ def test_the_whole_request() -> None:
                     "spark.driver.memory": "6g",
                     "spark.executor.memory": "3g",
                     "spark.executor.memoryOverhead": "6g",
-                    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
-                    "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+                    "spark.driver.extraJavaOptions": JAVA_OPTIONS,
+                    "spark.executor.extraJavaOptions": JAVA_OPTIONS,
                     "spark.executor.cores": "4",
                     "spark.executor.instances": "5",
                     "spark.eventLog.enabled": "true",

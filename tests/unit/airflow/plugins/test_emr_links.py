@@ -18,6 +18,7 @@ def operator() -> OrchardStepOperator:
     return OrchardStepOperator(
         task_id="featurize",
         job_flow_id="j-1",
+        cluster_identity={},
         step_timeout=1,
         max_cluster_hours=1,
         poll_interval=1,

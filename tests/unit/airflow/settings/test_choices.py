@@ -1,5 +1,6 @@
 """The form's limits, and what its parameters mean together."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,6 +94,32 @@ def test_bfloat16_is_refused_where_the_inference_is_to_use_avx2_alone() -> None:
     assert RunParams.parse(DEFAULTS, settings).precision is Precision.FLOAT32
     with pytest.raises(OrchardError, match="bfloat16 with ORCHARD_INSTRUCTION_SET=avx2: AVX2 has no"):
         RunParams.parse({**DEFAULTS, "precision": "bfloat16"}, settings)
+
+
+@pytest.mark.parametrize(
+    "images", ["s3://in/a", "s3://in/a/", "s3://in/a/b", "s3://more", "s3://more/x", "s3://third/c"]
+)
+def test_images_are_of_the_folders_that_the_settings_name(images: str) -> None:
+    allowed = {"ORCHARD_IMAGES": "s3://in/a", "ORCHARD_ALLOWED_IMAGES": "s3://more/, s3://third/c"}
+    settings = Settings.from_env({**LEAST, **allowed})
+    assert RunParams.parse({**DEFAULTS, "images": images}, settings).images == images.rstrip("/")
+
+
+@pytest.mark.parametrize("images", ["s3://in", "s3://in/ab", "s3://others/a", "file:///etc"])
+def test_no_other_images_are_listed(images: str) -> None:
+    settings = Settings.from_env({**LEAST, "ORCHARD_IMAGES": "s3://in/a"})
+    with pytest.raises(OrchardError, match=f"images={images}: it is one of these, or below one: s3://in/a"):
+        RunParams.parse({**DEFAULTS, "images": images}, settings)
+
+
+def test_no_link_or_dots_lead_out_of_the_folder_of_images(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "secret")
+    settings = Settings.from_env({**LEAST, "ORCHARD_IMAGES": f"file://{tmp_path}/in"})
+    for images in ("in/link", "in/../secret"):
+        with pytest.raises(OrchardError, match="it is one of these, or below one"):
+            RunParams.parse({**DEFAULTS, "images": f"file://{tmp_path}/{images}"}, settings)
 
 
 def test_images_that_contain_the_lake_are_refused() -> None:

@@ -1,0 +1,102 @@
+"""What earlier tasks of a run have pushed, believed as far as its parameters and the settings bear it out.
+
+Whoever may write XComs, as an editor may by Airflow's API, must not choose which code runs, on what, or where
+it is written. Cluster ids are checked by the operators, against EMR's tags.
+"""
+
+import re
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from orchard.lake.layout import is_slug
+from orchard.lake.sensed import Sensed
+from orchard.settings.feature_spec import FeatureSpec
+from orchard.settings.run_params import RunParams
+from orchard.settings.settings import Places
+from orchard_jobs.errors import OrchardError, first_line
+
+REVISION = re.compile(r"[0-9a-f]{12}")
+"""What `make deploy` and `make model` call a revision of the code, and a model artefact."""
+
+
+class ClusterFacts(TypedDict):
+    """What ``create_cluster`` noted of its cluster, for people to read."""
+
+    id: str | None
+    release: str | None
+    states: list[str] | None
+    timeline: dict[str, str] | None
+
+
+_SENSED: TypeAdapter[Sensed] = TypeAdapter(Sensed)
+_FACTS: TypeAdapter[ClusterFacts] = TypeAdapter(ClusterFacts)
+NO_FACTS = ClusterFacts(id=None, release=None, states=None, timeline=None)
+
+
+def read_sensed(value: Any, params: RunParams, places: Places) -> Sensed:
+    """Return the value of the task ``sense``.
+
+    Raises:
+        OrchardError: where ``sense`` of this run cannot have returned it.
+    """
+    sensed: Sensed = _parse(_SENSED, "sense", value)
+    try:
+        spec = FeatureSpec.from_json(sensed["feature_spec"])
+    except (TypeError, ValueError) as error:
+        raise _changed("sense", f"feature_spec={sensed['feature_spec']}", first_line(error)) from None
+    slugs = [sensed["builds_on"], sensed["predecessor"]]
+    for holds, given, rule in (
+        (sensed["images"] == params.images, f"images={sensed['images']}", f"the run is of {params.images}"),
+        (
+            spec.precision is params.precision,
+            f"precision={spec.precision}",
+            f"the run has {params.precision}",
+        ),
+        (_is_revision_of(sensed["code"], places.code), f"code={sensed['code']}", _one_of(places.code)),
+        (_is_revision_of(sensed["model"], places.model), f"model={sensed['model']}", _one_of(places.model)),
+        (all(slug is None or is_slug(slug) for slug in slugs), f"runs {slugs}", "they are names of runs"),
+    ):
+        if not holds:
+            raise _changed("sense", given, rule)
+    return sensed
+
+
+def read_cluster_facts(value: Any) -> ClusterFacts:
+    """Return what ``create_cluster`` noted of its cluster; nothing where it noted nothing.
+
+    Raises:
+        OrchardError: where it cannot have noted that.
+    """
+    facts: ClusterFacts = NO_FACTS if value is None else _parse(_FACTS, "create_cluster", value)
+    return facts
+
+
+def _parse(adapter: TypeAdapter[Any], task: str, value: Any) -> Any:
+    try:
+        return adapter.validate_python(value, strict=True)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, wrong["loc"])) or "value"
+        raise _changed(task, f"its {place}", wrong["msg"]) from None
+
+
+def _is_revision_of(uri: str, place: str) -> bool:
+    """Whether a URI is the place of the settings, or what an earlier or a later deployment put beside it."""
+    folder, _, name = uri.rpartition("/")
+    here, _, named = place.rpartition("/")
+    is_sibling = folder == here and REVISION.fullmatch(name) and REVISION.fullmatch(named)
+    return uri == place or bool(is_sibling)
+
+
+def _one_of(place: str) -> str:
+    return f"the settings name {place}"
+
+
+def _changed(task: str, received: str, rule: str) -> OrchardError:
+    return OrchardError(
+        f"the XCom of {task}: {received}",
+        rule=rule,
+        remedy=f"the settings or the XCom have changed since: clear {task} and what follows it",
+    )
