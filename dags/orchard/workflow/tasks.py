@@ -120,15 +120,12 @@ class RunTasks:
         Raises:
             AirflowFailException: where the run must not be published.
         """
-        publication = Publication(
-            slug=self.slug,
-            run_id=self.run_id,
-            sensed=self._sensed(),
-            cluster=self._cluster_facts(),
-            cost=self._cost(),
-        )
         with failing_for_good():
-            record = publish(self._storage(), self._lake, publication)
+            index = RunIndex.load(self._storage(), self._lake)
+            if self.slug in index:  # and its XComs may be gone
+                record = index.read(self.slug)
+            else:
+                record = publish(self._storage(), self._lake, self._publication())
         warn_of_rejected(self.settings, record)
         return record
 
@@ -177,6 +174,15 @@ class RunTasks:
         catalog = Catalog(client, self.settings.signals.glue_database or "")
         with failing_for_good():
             return register(catalog, self._storage(), self._lake)
+
+    def _publication(self) -> Publication:
+        return Publication(
+            slug=self.slug,
+            run_id=self.run_id,
+            sensed=self._sensed(),
+            cluster=self._cluster_facts(),
+            cost=self._cost(),
+        )
 
     def _estimate(self, sensed: Sensed) -> dict[str, Any]:
         """Say what the run is going to cost. Raises OrchardError where that is too much."""

@@ -26,7 +26,7 @@ class ClusterFacts(TypedDict):
 
     id: str | None
     release: str | None
-    states: list[str] | None
+    states: list[dict[str, str]] | None
     timeline: dict[str, str] | None
 
 

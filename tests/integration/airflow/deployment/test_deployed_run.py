@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -128,21 +129,25 @@ def test_no_file_of_the_deployed_dags_fails_to_be_imported(
 
 def test_a_run_that_has_begun_keeps_its_code(settings: Settings) -> None:
     """A deployment between two tasks changes neither the cluster nor the steps of the run."""
+    places = replace(settings.places, code="s3://b/code/111111111111")
+    settings, old = replace(settings, places=places), "s3://b/code/000000000000"
+    counts = dict.fromkeys(("listed", "known", "new", "retried", "deleted", "kept"), 1)
     sensed = {
-        "code": "s3://b/code/old",
-        "images": "s3://in",
-        "model": "s3://m",
+        **counts,
+        "code": old,
+        "images": places.images,
+        "model": places.model,
         "feature_spec": FeatureSpec("m").to_json(),
         "listing": "l",
-        "listed": 1,
-        "new": 1,
+        "digest": "d",
         "builds_on": None,
+        "predecessor": None,
     }
     chosen = {name: param.value for name, param in params(settings).items()}
     ti = SimpleNamespace(xcom_pull=lambda **_: sensed)
     run = RunTasks("orchard_features", "r", chosen, ti, settings)
     action = run.cluster_request()["BootstrapActions"][0]["ScriptBootstrapAction"]
-    assert action["Path"] == "s3://b/code/old/install_node.sh"
-    assert action["Args"][2:4] == ["--source", "s3://b/code/old"]
+    assert action["Path"] == f"{old}/install_node.sh"
+    assert action["Args"][2:4] == ["--source", old]
     for job in ("featurize", "reduce", "export"):
-        assert "s3://b/code/old/run.py" in run.step(job)["HadoopJarStep"]["Args"]
+        assert f"{old}/run.py" in run.step(job)["HadoopJarStep"]["Args"]

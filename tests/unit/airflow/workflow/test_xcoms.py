@@ -37,7 +37,12 @@ SENSED: dict[str, Any] = {
     "predecessor": "manual__1-0a0a0a0a",
     "estimate": {"dollars": 1.5},
 }
-FACTS = {"id": "j-1", "release": "emr-spark-8.1.0", "states": ["WAITING"], "timeline": {"ReadyDateTime": "x"}}
+FACTS = {
+    "id": "j-1",
+    "release": "emr-spark-8.1.0",
+    "states": [{"state": "WAITING", "at": "2026-11-22T06:48:26+00:00"}],
+    "timeline": {"ReadyDateTime": "2026-11-22T06:48:26+00:00"},
+}
 
 
 def test_what_sense_returned_is_believed() -> None:
