@@ -19,10 +19,12 @@ FILE = "default-src 'none'; sandbox; frame-ancestors 'self'"
 
 REPORT = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    "img-src data:; frame-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
-"""Of a report, which brings its scripts and a policy of its own that names them by hash. In the sandbox it is
-a document of no site: a script in it has neither the cookie of its reader nor a way to send anything."""
+"""Of a report, and of the document that frames it. It brings its scripts, and a policy of its own that names
+them by hash. In the sandbox it is a document of no site: a script in it has neither the cookie of its reader
+nor a way to send anything. A document may always leave for another address, but one in a frame only for what
+``frame-src`` of the outer one allows, which is nothing: what a node wrote in place of a report stays here."""
 
 ALWAYS = {
     "content-security-policy": PAGE,

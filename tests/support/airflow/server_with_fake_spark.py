@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local_airflow.airflow_env import AirflowEnv, serving_at
+from local_emr.authentication import Endpoint
 from tests.support.airflow.server import Airflow, serving
 from tests.support.ports import free_port
 
@@ -13,7 +14,7 @@ IDLE_BRIEFLY = {"AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2"}
 
 @contextmanager
 def running_orchard(
-    home: Path, lake: Path, images: Path, emr: str, more: Mapping[str, str]
+    home: Path, lake: Path, images: Path, emr: Endpoint, more: Mapping[str, str]
 ) -> Iterator[Airflow]:
     """Start it, with the DAG loaded, and end it. ``more`` are variables of every process."""
     port = free_port()

@@ -146,4 +146,15 @@
   drawMap();
   window.vegaEmbed($("bars"), specs.bars, options);
   window.vegaEmbed($("curve"), specs.curve, options);
+
+  // In Airflow's pages the report has no address of its own, which links within it would be of.
+  if (document.URL.startsWith("about:srcdoc")) {
+    document.addEventListener("click", (event) => {
+      const target = document.getElementById(event.target.closest('a[href^="#"]')?.hash.slice(1));
+      if (target === null) return;
+      event.preventDefault();
+      target.scrollIntoView();
+      target.focus({ preventScroll: true });
+    });
+  }
 })();

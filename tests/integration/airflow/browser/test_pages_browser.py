@@ -2,14 +2,18 @@
 
 import json
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, FrameLocator, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Error, FrameLocator, Page, expect
 
+from local_emr.authentication import Endpoint
 from orchard.lake.layout import Lake
 from orchard.report.write import write_report
 from orchard.settings.settings import Settings
@@ -36,6 +40,7 @@ class Shown:
 
     airflow: Airflow
     run: ScheduledRun
+    lake: Path
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.airflow.port}{path}"
@@ -46,7 +51,7 @@ class Shown:
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory, node: Path, emr: str) -> Iterator[Shown]:
+def shown(tmp_path_factory: pytest.TempPathFactory, node: Path, emr: Endpoint) -> Iterator[Shown]:
     folder = tmp_path_factory.mktemp("shown")
     images, lake = folder / "images" / HOSTILE, ReportLake(Lake(f"file://{folder}/lake"))
     odd = {"id": f"{HOSTILE}</script>", "release": HOSTILE}
@@ -70,7 +75,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory, node: Path, emr: str) -> Ite
     with running_orchard(folder / "home", folder / "lake", folder / "images", emr, more) as airflow:
         run = ScheduledRun.trigger(airflow, "orchard_features")
         run.must_end("success")
-        yield Shown(airflow, run)
+        yield Shown(airflow, run, folder / "lake")
 
 
 @pytest.fixture(scope="module")
@@ -149,12 +154,107 @@ def test_the_runs_are_listed_in_airflows_navigation_newest_first_with_their_stat
 def test_a_report_works_in_the_frame_and_is_a_document_of_no_site(page: Page, frame: FrameLocator) -> None:
     """Its label `<script>` is text there; that nothing ran is checked when the page is left."""
     frame.locator("tbody tr").nth(1).get_by_role("link", name="report").click()
-    expect(frame.locator("#map")).to_have_attribute("data-drawn", "1", timeout=SECONDS)
-    expect(frame.locator("bdi").get_by_text(HOSTILE, exact=True).first).to_be_visible()
-    (report,) = [each for each in page.frames if each.url.endswith("/report.html")]
+    shown = frame.frame_locator("iframe[title=Report]")
+    expect(shown.locator("#map")).to_have_attribute("data-drawn", "1", timeout=SECONDS)
+    expect(shown.locator("bdi").get_by_text(HOSTILE, exact=True).first).to_be_visible()
+    (report,) = [each for each in page.frames if each.url == "about:srcdoc"]
     assert report.evaluate("self.origin") == "null"
     with pytest.raises(Exception, match="sandboxed"):
         report.evaluate("document.cookie")
+    shown.get_by_role("link", name="Labels", exact=True).click()
+    wait_for(lambda: report.evaluate("scrollY") > 0, "the report to show its labels")
+
+
+def leak(how: str) -> str:
+    """Return a page that tries to tell somebody, says so, and is still there a little later."""
+    after = "setTimeout(() => document.documentElement.dataset.tried = 1, 300)"
+    return f"<!doctype html><body><p id=p>No report</p><script>{after}; try {{ {how} }} catch {{}}</script>"
+
+
+LEAKS = {
+    "goes elsewhere": leak("location = '@'"),
+    "goes elsewhere later": leak("setTimeout(() => { location = '@' })"),
+    "refreshes": "<!doctype html><meta http-equiv=refresh content='0;url=@'>" + leak(""),
+    "follows a link": leak("p.innerHTML = '<a id=a href=@ ping=@>x</a>'; a.click()"),
+    "leads Airflow's window elsewhere": leak("top.location = '@'"),
+    "leads its frame elsewhere": leak("parent.location = '@'"),
+    "opens a window": leak("open('@'); p.innerHTML = '<a id=a target=_blank href=@>x</a>'; a.click()"),
+    "fetches": leak("fetch('@', {mode: 'no-cors'}); navigator.sendBeacon('@', 1); new EventSource('@')"),
+    "shows what is elsewhere": leak(
+        "p.innerHTML = '<img src=@><iframe src=@></iframe><embed src=@><video src=@></video>"
+        "<link rel=stylesheet href=@><link rel=prefetch href=@><style>p {background: url(@)}</style>'"
+    ),
+    "submits a form": leak("p.innerHTML = '<form id=f action=@><input name=a></form>'; f.submit()"),
+    "has a document of its own": leak(
+        "let page = new Blob(['<script>location = `@`</' + 'script>'], {type: 'text/html'});"
+        "location = URL.createObjectURL(page)"
+    ),
+}
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[str, list[str]]]:
+    """A server that somebody else has: its address, and what it has been asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(f"{self.command} {self.path}")
+            self.send_response(204)
+            self.end_headers()
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/", asked
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("how", LEAKS)
+@pytest.mark.parametrize("framed", [True, False], ids=["in Airflow", "on its own"])
+def test_nothing_that_is_put_in_the_place_of_a_report_gets_out(
+    browser: Browser, shown: Shown, signed_in: Any, listener: tuple[str, list[str]], how: str, framed: bool
+) -> None:
+    address, asked = listener
+    place = shown.lake / "runs" / "older" / "report.html"
+    report = place.read_bytes()
+    place.write_text(LEAKS[how].replace("@", address))
+    context = browser.new_context(storage_state=signed_in)
+    try:
+        page = context.new_page()
+        page.goto(shown.url("/" if framed else "/orchard/runs/older/report.html"))
+        if framed:
+            page.get_by_role("link", name="Orchard", exact=True).click(timeout=SECONDS)
+            rows = page.frame_locator("iframe[title=Orchard]").locator("tbody tr")
+            rows.nth(1).get_by_role("link", name="report").click()
+        url = page.url
+
+        def has_tried() -> bool:
+            page.evaluate("0")  # only while it is asked something, Playwright hears of frames
+            inside = (frame for frame in page.frames if frame.parent_frame is not None)
+            reports = (frame for frame in inside if frame.parent_frame.url.endswith("/report.html"))
+            inner = next(reports, None)
+            if inner is None:
+                return False
+            if inner.url not in ("", "about:srcdoc"):
+                return True
+            with suppress(Error):  # it is about to leave
+                return bool(inner.evaluate("document.documentElement.dataset.tried"))
+            return False
+
+        wait_for(has_tried, "the page to have tried")
+        assert asked == []
+        assert page.url == url
+        assert len(context.pages) == 1
+    finally:
+        context.close()
+        place.write_bytes(report)
 
 
 def test_two_runs_are_compared_with_the_keyboard_alone(page: Page, frame: FrameLocator) -> None:

@@ -1,6 +1,7 @@
 """Files of published runs in the pages: how they are given, and what a request cannot reach."""
 
 import json
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,37 @@ def test_the_report_is_shown_as_a_document_of_no_site(visit: Visit, tmp_path: Pa
     write_lake(tmp_path, [published("a")])
     add_files(tmp_path / "runs" / "a")
     answer = visit().get("/orchard/runs/a/report.html")
-    assert (answer.text, answer.headers["content-type"]) == (REPORT, "text/html; charset=utf-8")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert framed(answer.text) == REPORT
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("sandbox allow-scripts; default-src 'none';")
-    assert "allow-same-origin" not in policy
+    assert "allow-same-origin" not in answer.text + policy
+    assert "frame-src 'none'" in policy
+
+
+def test_what_is_in_the_place_of_a_report_stays_in_its_frame(visit: Visit, tmp_path: Path) -> None:
+    write_lake(tmp_path, [published("a")])
+    hostile = '"></iframe><script>alert(1)</script>&quot;&amp;<!-- "'
+    write(tmp_path / "runs" / "a" / "report.html", hostile.encode())
+    text = visit().get("/orchard/runs/a/report.html").text
+    assert framed(text) == hostile
+    assert text.count("</iframe>") == 2  # one of them in the attribute
+
+
+def framed(text: str) -> str:
+    """Return what the one frame of a page holds, as a browser reads it."""
+    found: list[str] = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            assert tag != "script"
+            if tag == "iframe":
+                assert dict(attrs)["sandbox"] == "allow-scripts"
+                found.append(dict(attrs)["srcdoc"] or "")
+
+    Reader().feed(text)
+    (content,) = found
+    return content
 
 
 def test_csvs_are_saved_under_the_name_of_their_run(visit: Visit, tmp_path: Path) -> None:
