@@ -6,9 +6,7 @@ cluster is ended if it has the tag `orchard:lake` of this lake, and
 
 - its run (the tags `orchard:dag` and `orchard:run`) is finished, or Airflow does not know it, and it is older
   than `ORCHARD_SWEEP_GRACE` seconds; or
-- it is older than `ORCHARD_MAX_CLUSTER_HOURS`, whatever its run does.
-
-One without the tags of a DAG and a run is left alone: nobody knows whose it is.
+- it is older than `ORCHARD_MAX_CLUSTER_HOURS`, whatever its run does, and though no tag names one.
 
 All DAGs that work on the lake are covered. Other clusters are not touched, nor described unless their
 name ends as the lake's do. One lake belongs to one Airflow: **another Airflow on the same lake would lose

@@ -59,30 +59,6 @@ def describe(client: Any, cluster_id: str) -> dict[str, Any]:
     return cluster
 
 
-class ForeignClusterError(Exception):
-    """A cluster that is not the run's: it has another name, or lacks one of its tags."""
-
-
-def describe_own(client: Any, cluster_id: str, identity: Mapping[str, str]) -> dict[str, Any]:
-    """Return DescribeCluster's cluster, once it is known to be that of a run.
-
-    Args:
-        identity: ``Name`` of the run's cluster, and those of its tags that no other run's has.
-
-    Raises:
-        ForeignClusterError: where it is another.
-    """
-    cluster = describe(client, cluster_id)
-    known = {**tags_of(cluster), "Name": cluster["Name"]}
-    found = {key: known.get(key) for key in identity}
-    if found != dict(identity):
-        raise ForeignClusterError(
-            f"Cluster {cluster_id} is not this run's: it has {found}, where this run's has {dict(identity)}. "
-            "Its id is an XCom of create_cluster, which somebody may have changed: clear create_cluster"
-        )
-    return cluster
-
-
 def tags_of(cluster: Mapping[str, Any]) -> dict[str, str]:
     """Return its tags. ``cluster`` is DescribeCluster's."""
     return {tag["Key"]: tag.get("Value", "") for tag in cluster.get("Tags", ())}

@@ -5,7 +5,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    ParamValidationError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +25,11 @@ PAUSES = (2.0, 4.0, 8.0, 16.0, 32.0)
 """Seconds before each repetition. ListClusters and ListSteps may not show at once what was made."""
 
 THROTTLED = frozenset({"ThrottlingException", "Throttling", "RequestLimitExceeded"})
+
+LASTING_ERRORS = frozenset(
+    {"AccessDeniedException", "AccessDenied", "InvalidRequestException", "ValidationException"}
+)
+"""What asking again cannot mend; all else (throttling, 5xx, a lost connection) passes."""
 
 
 def send_once(send: Callable[[], str], find: Callable[[], str | None]) -> str:
@@ -49,6 +60,11 @@ def is_unanswered(error: BaseException) -> bool:
         status: Any = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return bool(status >= 500 and not _is_throttled(error))
     return isinstance(error, HTTPClientError | ConnectionError) or not isinstance(error, BotoCoreError)
+
+
+def is_lasting(error: ClientError | ParamValidationError) -> bool:
+    """Whether asking again cannot mend it."""
+    return isinstance(error, ParamValidationError) or error.response["Error"]["Code"] in LASTING_ERRORS
 
 
 def _is_throttled(error: BaseException) -> bool:

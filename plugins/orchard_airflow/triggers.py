@@ -19,13 +19,9 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orchard_airflow.emr_api import ENDED_STATES, ENDED_STEP_STATES
+from orchard_airflow.emr_retries import is_lasting
 
 TIMED_OUT = "TIMED_OUT"
-
-LASTING_ERRORS = frozenset(
-    {"AccessDeniedException", "AccessDenied", "InvalidRequestException", "ValidationException"}
-)
-"""What asking again cannot mend; all else (throttling, 5xx, a lost connection) passes."""
 
 
 class EmrStateTrigger(BaseTrigger):
@@ -98,7 +94,7 @@ class EmrStateTrigger(BaseTrigger):
         try:
             return await self._state(client)
         except ClientError as error:
-            if error.response["Error"]["Code"] in LASTING_ERRORS:
+            if is_lasting(error):
                 raise
             self.log.warning("%s: %s; asking again", self._subject, error)
         except (BotoCoreError, OSError) as error:

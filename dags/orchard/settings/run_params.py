@@ -91,13 +91,34 @@ def _whole(params: Mapping[str, Any], name: str) -> int | None:
 def _parse_allowed_images(uri: str, places: Places) -> str:
     """As parse_images; what Airflow may read is more than what a run by hand is to list."""
     images, allowed = parse_images(uri, places.lake), (places.images, *places.allowed_images)
-    if not any(is_inside(images, folder) for folder in allowed):
+    if not any(_is_below(images, folder) for folder in allowed):
         raise OrchardError(
             f"images={uri}",
             rule=f"it is one of these, or below one: {', '.join(allowed)}",
             remedy="trigger the run again with one of them, or have it added to ORCHARD_ALLOWED_IMAGES",
         )
     return images
+
+
+def _is_below(images: str, folder: str) -> bool:
+    """Whether it is ``folder`` or below it, also to who takes dots, which S3 takes for names, as paths do."""
+    dots = {".", ".."} if images.startswith("s3://") else set()
+    return is_inside(images, folder) and not dots & set(images.removeprefix(folder).split("/"))
+
+
+def images_pattern(places: Places) -> str:
+    """Return the pattern, of Python and JSON Schema, of the URIs that a run by hand may have for its images.
+
+    Links on a disk are not looked at: ``RunParams.parse`` does that.
+    """
+    folders = "|".join(map(_literally, (places.images, *places.allowed_images)))
+    below = r"(/(?!\.{1,2}(/|(?![\s\S])))[^\/\x00-\x1f\x7f]*)*"
+    return f"^({folders}){below}(?![\\s\\S])"
+
+
+def _literally(text: str) -> str:
+    """As ``re.escape``, which escapes more than JavaScript's patterns take."""
+    return re.sub(r"[\\^$.*+?()\[\]{}|/]", r"\\\g<0>", text)
 
 
 def parse_images(uri: str, lake: str) -> str:

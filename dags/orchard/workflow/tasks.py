@@ -33,7 +33,7 @@ from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings, is_inside
 from orchard.settings.sizing import core_nodes_for
 from orchard.workflow.alerts import warn_of_rejected
-from orchard.workflow.xcoms import ClusterFacts, read_cluster_facts, read_sensed
+from orchard.workflow.xcoms import ClusterFacts, read_cluster_facts, read_sensed, refuse_other_base
 from orchard_jobs.errors import OrchardError
 
 log = logging.getLogger(__name__)
@@ -111,8 +111,10 @@ class RunTasks:
         """Return the step of ``featurize``, ``reduce`` or ``export``."""
         jobs = RunJobs(self.slug, self._params(), self.settings)
         made = {"featurize": jobs.featurize, "reduce": jobs.reduce, "export": jobs.export}[job]
-        settings = self._settings_of_run()
-        return build_step(made(self._sensed()), self.slug, settings.places.code, settings.spark.deploy_mode)
+        settings, sensed = self._settings_of_run(), self._sensed()
+        with failing_for_good():
+            refuse_other_base(sensed, RunIndex.load(self._storage(), self._lake))
+        return build_step(made(sensed), self.slug, settings.places.code, settings.spark.deploy_mode)
 
     def publish(self) -> RunRecord:
         """Publish the run; return what run.json says.
@@ -125,7 +127,9 @@ class RunTasks:
             if self.slug in index:  # and its XComs may be gone
                 record = index.read(self.slug)
             else:
-                record = publish(self._storage(), self._lake, self._publication())
+                publication = self._publication()
+                refuse_other_base(publication.sensed, index)
+                record = publish(self._storage(), self._lake, publication)
         warn_of_rejected(self.settings, record)
         return record
 

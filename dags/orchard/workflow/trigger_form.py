@@ -2,7 +2,7 @@
 
 from airflow.sdk import Param
 
-from orchard.settings.env import URI_PATTERN
+from orchard.settings.run_params import images_pattern
 from orchard.settings.settings import Settings
 from orchard_jobs.contract import BasisMode, Precision
 
@@ -17,7 +17,7 @@ def params(settings: Settings) -> dict[str, Param]:
             description="URI of the folder of <label>/<image>: that of the nightly run, or one below it or "
             "of ORCHARD_ALLOWED_IMAGES.",
             type="string",
-            pattern=URI_PATTERN,
+            pattern=images_pattern(settings.places),
             maxLength=1024,
         ),
         "components": Param(

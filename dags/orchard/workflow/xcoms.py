@@ -5,12 +5,13 @@ it is written. Cluster ids are checked by the operators, against EMR's tags.
 """
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from orchard.lake.layout import is_slug
+from orchard.lake.run_index import RunIndex
 from orchard.lake.sensed import Sensed
 from orchard.settings.feature_spec import FeatureSpec
 from orchard.settings.run_params import RunParams
@@ -19,6 +20,15 @@ from orchard_jobs.errors import OrchardError, first_line
 
 REVISION = re.compile(r"[0-9a-f]{12}")
 """What `make deploy` and `make model` call a revision of the code, and a model artefact."""
+
+COUNTS: tuple[Literal["listed", "known", "new", "retried", "deleted", "kept"], ...] = (
+    "listed",
+    "known",
+    "new",
+    "retried",
+    "deleted",
+    "kept",
+)
 
 
 class ClusterFacts(TypedDict):
@@ -56,11 +66,34 @@ def read_sensed(value: Any, params: RunParams, places: Places) -> Sensed:
         ),
         (_is_revision_of(sensed["code"], places.code), f"code={sensed['code']}", _one_of(places.code)),
         (_is_revision_of(sensed["model"], places.model), f"model={sensed['model']}", _one_of(places.model)),
+        *((sensed[name] >= 0, f"{name}={sensed[name]}", "it is a count") for name in COUNTS),
         (all(slug is None or is_slug(slug) for slug in slugs), f"runs {slugs}", "they are names of runs"),
     ):
         if not holds:
             raise _changed("sense", given, rule)
     return sensed
+
+
+def refuse_other_base(sensed: Sensed, index: RunIndex) -> None:
+    """Refuse to continue another run than ``sense`` can have found, whose results would become this run's.
+
+    Where another run has been published since, the newest is no longer known to be what was found; but then
+    this one is not published.
+
+    Raises:
+        OrchardError: where it is of other images or another spec, is not published, or is not the newest.
+    """
+    images, spec, found = sensed["images"], FeatureSpec.from_json(sensed["feature_spec"]), sensed["builds_on"]
+    newest = index.builds_on(images, spec)
+    if index.latest == sensed["predecessor"]:
+        holds = found == newest
+    else:
+        holds = found is None or any(run.run == found and run.is_of(images, spec) for run in index.runs)
+    if not holds:
+        rule = (
+            f"of the published runs with its images, model and settings of features, the newest is {newest}"
+        )
+        raise _changed("sense", f"builds_on={found}", rule)
 
 
 def read_cluster_facts(value: Any) -> ClusterFacts:

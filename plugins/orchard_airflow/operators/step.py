@@ -13,15 +13,14 @@ from orchard_airflow.emr_api import (
     ENDED_STATES,
     ENDED_STEP_STATES,
     UNFINISHED_STEP_STATES,
-    ForeignClusterError,
     created_at,
     describe_end,
     describe_failure,
-    describe_own,
     find_steps,
     runs_driver_in_container,
 )
 from orchard_airflow.emr_retries import ADAPTIVE_RETRIES, NO_RETRIES, send_once
+from orchard_airflow.own_cluster import ForeignClusterError, describe_own
 from orchard_airflow.step_logs import last_lines
 from orchard_airflow.triggers import TIMED_OUT, EmrStepTrigger
 from orchard_airflow.waiting import is_of_another, wait_for
@@ -76,6 +75,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
         self.log_timeout = log_timeout
         self.guard = guard
         self._step_id: str | None = None
+        self._is_own_cluster = False
 
     def execute(self, context: "Context") -> Any:
         self.guard(context)
@@ -108,7 +108,8 @@ class OrchardStepOperator(EmrAddStepsOperator):
     ) -> str:
         if is_of_another(event, waited_for):
             return str(self.execute(context))
-        self._step_id = event["step_id"]
+        # The one that the step was added to, whatever XCom says by now.
+        self.job_flow_id, self._step_id = event["job_flow_id"], event["step_id"]
         step = self._describe_step()
         if step["Status"]["State"] == "COMPLETED":
             self.log.info("Step %s completed", self._step_id)
@@ -215,13 +216,17 @@ class OrchardStepOperator(EmrAddStepsOperator):
 
     def _describe_cluster(self) -> dict[str, Any]:
         try:
-            return describe_own(self.hook.conn, str(self.job_flow_id), self.cluster_identity)
+            cluster = describe_own(self.hook.conn, str(self.job_flow_id), self.cluster_identity)
         except ForeignClusterError as error:
             raise AirflowFailException(str(error)) from None
+        self._is_own_cluster = True
+        return cluster
 
     def _cancel_unfinished(self) -> None:
         """Cancel the step; where its id is not known, because no answer came, by its name."""
         try:
+            if not self._is_own_cluster:
+                self._describe_cluster()
             self._cancel([self._step_id] if self._step_id else _list_unfinished(self._find_named()))
         except Exception:
             # Must not hide why it is cancelled; terminating the cluster ends the step as well.

@@ -11,13 +11,12 @@ from orchard_airflow.console_links import persist_links
 from orchard_airflow.emr_api import (
     ENDED_STATES,
     LIVE_STATES,
-    ForeignClusterError,
     describe,
     describe_end,
-    describe_own,
     find_clusters,
 )
 from orchard_airflow.emr_retries import ADAPTIVE_RETRIES
+from orchard_airflow.own_cluster import ForeignClusterError, describe_own
 from orchard_airflow.triggers import EmrClusterEndTrigger
 from orchard_airflow.waiting import deadline_in, is_of_another, wait_for
 
@@ -104,7 +103,7 @@ class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
         if not self.job_flow_id:
             return None
         try:
-            describe_own(self.hook.conn, self.job_flow_id, {"Name": self.cluster_identity["Name"]})
+            self._describe_known()
             self.hook.conn.terminate_job_flows(JobFlowIds=[self.job_flow_id])
         except ForeignClusterError as error:
             return str(error)
@@ -116,10 +115,17 @@ class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
         states = (*LIVE_STATES, "TERMINATING")
         tags = dict(self.cluster_identity)
         name = tags.pop("Name")
-        alive = list(find_clusters(self.hook.conn, name, tags, states))
-        known = self.job_flow_id
-        if known and known not in alive:
-            cluster = describe(self.hook.conn, known)
-            if cluster["Name"] == name and cluster["Status"]["State"] not in ENDED_STATES:
-                alive.append(known)
-        return alive
+        # What XCom names comes last: where it cannot be described, those that were found end all the same.
+        return list(find_clusters(self.hook.conn, name, tags, states)) or self._find_known_alive()
+
+    def _find_known_alive(self) -> list[str]:
+        if not self.job_flow_id:
+            return []
+        try:
+            is_alive = self._describe_known()["Status"]["State"] not in ENDED_STATES
+        except ForeignClusterError:
+            return []
+        return [self.job_flow_id] if is_alive else []
+
+    def _describe_known(self) -> dict[str, Any]:
+        return describe_own(self.hook.conn, self.job_flow_id, {"Name": self.cluster_identity["Name"]})

@@ -44,6 +44,36 @@ def test_a_cluster_that_is_not_the_runs_gets_no_step(
     assert steps_of(client, cluster_id) == []
 
 
+@pytest.mark.parametrize("garbage", ["", "j-NONE", "['j-1']"])
+def test_an_id_that_is_none_gets_no_step_and_one_clear_error(step: Callable[..., Any], garbage: str) -> None:
+    operator = step("exit 0", job_flow_id=garbage)
+    with pytest.raises(AirflowFailException, match=r"is not this run's, as far as EMR tells: .* XCom"):
+        operator.execute(context_of(operator))
+
+
+def test_an_id_that_changes_while_the_step_works_changes_nothing(
+    step: Callable[..., Any], cluster_id: str, client: Any
+) -> None:
+    first = step("exit 0", deferrable=True)
+    trigger = deferred(first, context_of(first)).trigger
+    resumed = step("exit 0", job_flow_id="j-FOREIGN")
+    resumed.complete(context_of(resumed), event_of(trigger), trigger.ids)
+    assert steps_of(client, cluster_id) == [("featurize r #0", "COMPLETED")]
+
+
+def test_no_step_of_a_cluster_that_is_not_the_runs_is_cancelled(
+    step: Callable[..., Any], cluster_id: str, client: Any, faults: dict[str, list[Any]]
+) -> None:
+    operator = step("sleep 60", deferrable=True)
+    deferred(operator, context_of(operator))
+    resumed = step("sleep 60")
+    resumed.cluster_identity |= {"orchard:run": "another"}
+    faults["cancel_steps"] = [lose_answer]
+    with pytest.raises(TaskDeferralError):
+        resumed.resume_execution("__fail__", {"error": "Trigger failure"}, context_of(resumed))
+    assert faults["cancel_steps"] == [lose_answer]  # nobody asked
+
+
 def test_a_retry_after_a_failure_adds_the_step_again(
     step: Callable[..., Any], cluster_id: str, client: Any
 ) -> None:

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from orchard.emr.job_flow import cluster_name, run_job_flow, run_tags
 from orchard.settings.settings import Settings
-from orchard_airflow import emr_api
+from orchard_airflow import emr_api, own_cluster
 from orchard_airflow.operators import terminate_cluster
 from orchard_airflow.operators.terminate_cluster import OrchardTerminateClusterOperator
 from tests.support.airflow.emr_operators import context_of, live, refusal
@@ -56,6 +56,42 @@ def test_a_cluster_that_is_not_the_runs_is_left_alone_whatever_the_xcom_says(
     with pytest.raises(AirflowFailException, match=f"Cluster {other} is not this run's: it has {{'Name': "):
         operator.execute(context_of(operator))
     assert live(client) == [other]  # and the run's own has ended
+
+
+@pytest.mark.parametrize("garbage", ["j-NONE", "{'a': 1}", "../x\n", "x" * 5000])
+def test_an_id_that_is_none_keeps_no_cluster_of_the_run_alive(
+    cluster_id: str, tags: dict[str, str], client: Any, garbage: str
+) -> None:
+    operator = terminate(tags, garbage)
+    with pytest.raises(
+        AirflowFailException, match=r"is not this run's, as far as EMR tells: .* XCom"
+    ) as error:
+        operator.execute(context_of(operator))
+    assert live(client) == []
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 1000
+
+
+def test_a_foreign_cluster_that_may_not_be_described_keeps_no_cluster_of_the_run_alive(
+    cluster_id: str, request_of_cluster: Any, tags: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On AWS the role of Airflow sees this lake's clusters alone."""
+    foreign = {**request_of_cluster, "Name": "somebody else's", "Tags": []}
+    other = client.run_job_flow(**foreign)["JobFlowId"]
+    describe = own_cluster.describe
+
+    def refuse(client: Any, described: str) -> Any:
+        if described == other:
+            raise refusal("AccessDeniedException")
+        return describe(client, described)
+
+    monkeypatch.setattr(own_cluster, "describe", refuse)
+    operator = terminate(tags, other)
+    with pytest.raises(
+        AirflowFailException, match=f"Cluster '{other}' is not this run's, as far as EMR tells"
+    ):
+        operator.execute(context_of(operator))
+    assert live(client) == [other]
 
 
 def test_every_cluster_of_the_run_is_ended(

@@ -112,6 +112,54 @@ def test_no_other_images_are_listed(images: str) -> None:
         RunParams.parse({**DEFAULTS, "images": images}, settings)
 
 
+@pytest.mark.parametrize("images", ["s3://in/a/../b", "s3://in/a/..", "s3://in/a/./b", "s3://more/../in/b"])
+def test_no_dots_lead_out_of_a_prefix(images: str) -> None:
+    """S3 takes a key as it is; what reads it through a file system's path would not."""
+    allowed = {"ORCHARD_IMAGES": "s3://in/a", "ORCHARD_ALLOWED_IMAGES": "s3://more"}
+    settings = Settings.from_env({**LEAST, **allowed})
+    with pytest.raises(OrchardError, match="it is one of these, or below one: s3://in/a, s3://more"):
+        RunParams.parse({**DEFAULTS, "images": images}, settings)
+
+
+PLACES = {"ORCHARD_IMAGES": "s3://in/a+b (1)", "ORCHARD_ALLOWED_IMAGES": "s3://more, file:///mnt/pictures"}
+
+
+@pytest.mark.parametrize(
+    "images",
+    ["s3://in/a+b (1)", "s3://in/a+b (1)/", "s3://in/a+b (1)/c/..d", "s3://more", "file:///mnt/pictures/x"],
+)
+def test_the_form_takes_the_folders_that_the_settings_name(images: str) -> None:
+    assert params(Settings.from_env({**LEAST, **PLACES}))["images"].resolve(images) == images
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        "s3://in",
+        "s3://in/a+b (1)c",
+        "s3://in/aab (1)",
+        "s3://others",
+        "s3://moreover",
+        "s3://more/..",
+        "s3://more/../in",
+        "s3://more/.",
+        "s3://more/x\n",
+        "file:///mnt/pictures2",
+        "file:///etc",
+    ],
+)
+def test_the_form_takes_no_other_images(images: str) -> None:
+    settings = Settings.from_env({**LEAST, **PLACES})
+    with pytest.raises(ParamValidationError):
+        params(settings)["images"].resolve(images)
+
+
+def test_the_form_takes_its_own_default_whatever_the_settings_say() -> None:
+    for images in ("s3://in/a/../b", "file:///mnt/../pictures", "s3://in"):
+        form = params(Settings.from_env({**LEAST, "ORCHARD_IMAGES": images}))
+        assert form["images"].resolve() == images
+
+
 def test_no_link_or_dots_lead_out_of_the_folder_of_images(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "secret").mkdir()

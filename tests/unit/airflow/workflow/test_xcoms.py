@@ -1,14 +1,23 @@
 """Whoever may write XComs chooses neither the code nor what it runs on: each change is one clear error."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
+from orchard.lake.layout import Lake
+from orchard.lake.run_index import PublishedRun, RunIndex
+from orchard.lake.storage_files import FileStorage
+from orchard.settings.feature_spec import FeatureSpec
 from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings
+from orchard.workflow.tasks import RunTasks
 from orchard.workflow.trigger_form import params
-from orchard.workflow.xcoms import NO_FACTS, read_cluster_facts, read_sensed
+from orchard.workflow.xcoms import NO_FACTS, read_cluster_facts, read_sensed, refuse_other_base
 from orchard_jobs.errors import OrchardError
 
 SETTINGS = Settings.from_env(
@@ -79,6 +88,7 @@ def test_a_deployment_in_the_middle_of_a_run_changes_nothing_of_it() -> None:
         ({"predecessor": ".."}, "they are names of runs"),
         ({"new": "3"}, "its new: Input should be a valid integer"),
         ({"new": True}, "its new: Input should be a valid integer"),
+        ({"new": -1}, "new=-1: it is a count"),
         ({"images": None}, "its images: Input should be a valid string"),
         ({"digest": 7}, "its digest: Input should be a valid string"),
     ],
@@ -102,6 +112,68 @@ def test_a_place_that_no_deployment_made_is_taken_as_it_is_alone() -> None:
     assert read_sensed({**SENSED, "code": places.code}, PARAMS, places)["code"] == places.code
     with pytest.raises(OrchardError, match="code=s3://lake/l/code/ba9876543210"):
         read_sensed(SENSED, PARAMS, places)
+
+
+OF_THE_RUN = {"images": "s3://in/images", "spec": FeatureSpec("0123456789ab")}
+OLD, OTHER_IMAGES, OTHER_SPEC, NEWEST = (
+    PublishedRun("old", **OF_THE_RUN),
+    PublishedRun("other-images", "s3://in/others", FeatureSpec("0123456789ab")),
+    PublishedRun("other-spec", "s3://in/images", FeatureSpec("another")),
+    PublishedRun("newest", **OF_THE_RUN),
+)
+
+
+def index_of(*runs: PublishedRun) -> RunIndex:
+    lake = Lake("file:///lake")
+    return RunIndex(lake, FileStorage(Path("/lake")), runs, runs[-1].run if runs else None)
+
+
+PUBLISHED = index_of(OLD, OTHER_IMAGES, OTHER_SPEC, NEWEST)
+
+
+@pytest.mark.parametrize(
+    ("builds_on", "predecessor", "index"),
+    [
+        ("newest", "newest", PUBLISHED),
+        ("old", "other-spec", index_of(OLD, OTHER_IMAGES, OTHER_SPEC)),
+        (None, "other-images", index_of(OTHER_IMAGES)),
+        (None, None, index_of()),
+    ],
+)
+def test_a_run_continues_the_one_that_it_found(builds_on: Any, predecessor: Any, index: RunIndex) -> None:
+    refuse_other_base({**SENSED, "builds_on": builds_on, "predecessor": predecessor}, index)
+
+
+@pytest.mark.parametrize("builds_on", [None, "old", "other-images", "other-spec", "not-published"])
+def test_a_run_continues_no_other(builds_on: str | None) -> None:
+    changed = {**SENSED, "builds_on": builds_on, "predecessor": "newest"}
+    with pytest.raises(OrchardError, match=f"the XCom of sense: builds_on={builds_on}: .* newest"):
+        refuse_other_base(changed, PUBLISHED)
+
+
+@pytest.mark.parametrize("builds_on", ["other-images", "other-spec", "not-published"])
+def test_nor_does_one_that_says_it_has_not_seen_the_newest(builds_on: str) -> None:
+    changed = {**SENSED, "builds_on": builds_on, "predecessor": "old"}
+    with pytest.raises(OrchardError, match=f"the XCom of sense: builds_on={builds_on}: "):
+        refuse_other_base(changed, PUBLISHED)
+
+
+@pytest.mark.parametrize("do", [lambda run: run.step("reduce"), lambda run: run.publish()])
+def test_neither_step_nor_publication_works_on_another_run(
+    do: Callable[[RunTasks], Any], settings: Settings
+) -> None:
+    sensed = {
+        **SENSED,
+        "images": settings.places.images,
+        "model": settings.places.model,
+        "code": settings.places.code,
+        "builds_on": "somebody-elses",
+        "predecessor": None,
+    }
+    chosen = {name: param.value for name, param in params(settings).items()}
+    ti = SimpleNamespace(xcom_pull=lambda task_ids, key=None: sensed if task_ids == "sense" else None)
+    with pytest.raises(AirflowFailException, match="the XCom of sense: builds_on=somebody-elses"):
+        do(RunTasks("orchard_features", "r", chosen, ti, settings))
 
 
 def test_what_create_cluster_noted_is_believed_and_nothing_else() -> None:
