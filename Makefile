@@ -191,7 +191,7 @@ sbom: $(AIRFLOW_ENV)/.ready $(NODE_ENV)/.ready $(TOOLS_ENV)/.ready ## Write what
 	done
 
 audit: $(TOOLS_ENV)/.ready ## Look up known vulnerabilities of all that is pinned; asks pypi.org
-	@$(TOOLS_ENV)/bin/pip-audit --require-hashes --disable-pip $(foreach file,$(AUDITED),-r $(file))
+	@$(TOOLS_ENV)/bin/pip-audit --strict --require-hashes --disable-pip $(foreach file,$(AUDITED),-r $(file))
 AUDITED := requirements.txt bootstrap/requirements.txt local_spark/requirements-pyspark.txt docker/requirements-postgres.txt
 
 clean: down ## Remove the environments and what they made; never the lake
