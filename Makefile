@@ -10,6 +10,7 @@ AIRFLOW_ENV := .venv
 NODE_ENV := .venv-node
 PEERS_ENV := .venv-peers
 NOTEBOOK_ENV := .venv-notebook
+TOOLS_ENV := .venv-tools
 UV := $(AIRFLOW_ENV)/bin/uv
 ORCHARD := $(AIRFLOW_ENV)/bin/orchard
 BUILD := build
@@ -19,7 +20,7 @@ BUILD := build
 export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS MODEL N MANY ROUNDS PARTS RESULTS
 export BUCKET REVISION REGION DRY_RUN RUN IMAGE ALL CONFIRM
 
-.PHONY: help demo up down model test test-all test-jobs test-units test-one-run test-integration test-local-emr test-cluster test-system test-faults test-s3a s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-photographs bench-sizing bench-docs lint format lock package setup clean preflight-%
+.PHONY: help demo up down model test test-all test-jobs test-units test-one-run test-integration test-local-emr test-cluster test-system test-faults test-s3a s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-photographs bench-sizing bench-docs lint format lock sbom audit package setup clean preflight-%
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-17s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -168,28 +169,42 @@ deploy: $(AIRFLOW_ENV)/.orchard-ready ## Upload a git revision BUCKET=name [MODE
 
 lock: $(AIRFLOW_ENV)/.ready ## Resolve the pinned requirements anew
 	$(LOCK) requirements.in -o requirements.txt
-	cd bootstrap && $(LOCK) --generate-hashes requirements-tensorflow.in -o requirements-tensorflow.txt
-	cd bootstrap && $(LOCK) --generate-hashes -c requirements-tensorflow.txt requirements.in -o requirements.txt
-	cd local_spark && $(LOCK) --generate-hashes requirements-pyspark.in -o requirements-pyspark.txt
+	cd bootstrap && $(LOCK) requirements-tensorflow.in -o requirements-tensorflow.txt
+	cd bootstrap && $(LOCK) -c requirements-tensorflow.txt requirements.in -o requirements.txt
+	cd local_spark && $(LOCK) requirements-pyspark.in -o requirements-pyspark.txt
+	cd local_airflow && $(LOCK) requirements-uv.in -o requirements-uv.txt
 	cd benchmarks && $(LOCK) requirements-peers.in -o requirements-peers.txt
 	cd docker && $(LOCK) requirements-postgres.in -o requirements-postgres.txt
+	cd docker && $(LOCK) requirements-emr.in -o requirements-emr.txt
 	cd notebooks && $(LOCK) requirements.in -o requirements.txt
 	cd notebooks && $(LOCK) requirements-jupyterlab.in -o requirements-jupyterlab.txt
 	cd tests && $(LOCK) requirements-airflow.in -o requirements-airflow.txt
 	cd tests && $(LOCK) requirements-node.in -o requirements-node.txt
-LOCK := $(CURDIR)/$(UV) pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header
+	cd tests && $(LOCK) requirements-tools.in -o requirements-tools.txt
+LOCK := $(CURDIR)/$(UV) pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes
+
+sbom: $(AIRFLOW_ENV)/.ready $(NODE_ENV)/.ready $(TOOLS_ENV)/.ready ## Write what is installed as CycloneDX to build/sbom-airflow.json and build/sbom-node.json
+	@mkdir -p $(BUILD)
+	@for each in airflow:$(AIRFLOW_ENV) node:$(NODE_ENV); do \
+		$(TOOLS_ENV)/bin/cyclonedx-py environment --output-reproducible --of JSON -o $(BUILD)/sbom-$${each%%:*}.json $${each#*:}/bin/python; \
+		echo "$(BUILD)/sbom-$${each%%:*}.json"; \
+	done
+
+audit: $(TOOLS_ENV)/.ready ## Look up known vulnerabilities of all that is pinned; asks pypi.org
+	@$(TOOLS_ENV)/bin/pip-audit --strict --require-hashes --disable-pip $(foreach file,$(AUDITED),-r $(file))
+AUDITED := requirements.txt bootstrap/requirements.txt local_spark/requirements-pyspark.txt docker/requirements-postgres.txt
 
 clean: down ## Remove the environments and what they made; never the lake
-	rm -rf $(AIRFLOW_ENV) $(NODE_ENV) $(PEERS_ENV) $(NOTEBOOK_ENV) $(BUILD) .orchard
+	rm -rf $(AIRFLOW_ENV) $(NODE_ENV) $(PEERS_ENV) $(NOTEBOOK_ENV) $(TOOLS_ENV) $(BUILD) .orchard
 
 preflight-%:
 	@PYTHONPATH=spark_jobs $(PYTHON) local_airflow/preflight.py $*
 
-$(AIRFLOW_ENV)/.ready: requirements.txt | preflight-setup
+$(AIRFLOW_ENV)/.ready: requirements.txt local_airflow/requirements-uv.txt | preflight-setup
 	@echo "Making Airflow's environment in $(AIRFLOW_ENV) …"
 	@$(PYTHON) -m venv $(AIRFLOW_ENV)
-	@$(AIRFLOW_ENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	@$(UV) pip install --quiet --python $(AIRFLOW_ENV)/bin/python -r requirements.txt
+	@$(AIRFLOW_ENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r local_airflow/requirements-uv.txt
+	@$(UV) pip install --quiet --python $(AIRFLOW_ENV)/bin/python --require-hashes -r requirements.txt
 	@touch $@
 
 # The command orchard, as it is in this checkout; what it needs is in requirements.txt.
@@ -208,25 +223,30 @@ $(NODE_ENV)/.ready: bootstrap/install_node.sh bootstrap/requirements-tensorflow.
 $(PEERS_ENV)/.ready: benchmarks/requirements-peers.txt $(AIRFLOW_ENV)/.ready
 	@echo "Making the peers' environment in $(PEERS_ENV) …"
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(PEERS_ENV)
-	@$(UV) pip install --quiet --compile-bytecode --python $(PEERS_ENV)/bin/python -r benchmarks/requirements-peers.txt
+	@$(UV) pip install --quiet --compile-bytecode --python $(PEERS_ENV)/bin/python --require-hashes -r benchmarks/requirements-peers.txt
 	@touch $@
 
 $(NOTEBOOK_ENV)/.ready: notebooks/requirements.txt $(AIRFLOW_ENV)/.ready
 	@echo "Making the notebook's environment in $(NOTEBOOK_ENV) …"
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(NOTEBOOK_ENV)
-	@$(UV) pip install --quiet --compile-bytecode --python $(NOTEBOOK_ENV)/bin/python -r notebooks/requirements.txt
+	@$(UV) pip install --quiet --compile-bytecode --python $(NOTEBOOK_ENV)/bin/python --require-hashes -r notebooks/requirements.txt
+	@touch $@
+
+$(TOOLS_ENV)/.ready: tests/requirements-tools.txt $(AIRFLOW_ENV)/.ready
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(TOOLS_ENV)
+	@$(UV) pip install --quiet --python $(TOOLS_ENV)/bin/python --require-hashes -r tests/requirements-tools.txt
 	@touch $@
 
 $(NOTEBOOK_ENV)/.jupyterlab-ready: notebooks/requirements-jupyterlab.txt $(NOTEBOOK_ENV)/.ready
-	@$(UV) pip install --quiet --python $(NOTEBOOK_ENV)/bin/python -r notebooks/requirements-jupyterlab.txt
+	@$(UV) pip install --quiet --python $(NOTEBOOK_ENV)/bin/python --require-hashes -r notebooks/requirements-jupyterlab.txt
 	@touch $@
 
 $(AIRFLOW_ENV)/.tests-ready: tests/requirements-airflow.txt $(AIRFLOW_ENV)/.ready
-	@$(UV) pip install --quiet --python $(AIRFLOW_ENV)/bin/python -r tests/requirements-airflow.txt
+	@$(UV) pip install --quiet --python $(AIRFLOW_ENV)/bin/python --require-hashes -r tests/requirements-airflow.txt
 	@touch $@
 
 $(NODE_ENV)/.tests-ready: tests/requirements-node.txt $(NODE_ENV)/.ready
-	@$(UV) pip install --quiet --python $(NODE_ENV)/bin/python -r tests/requirements-node.txt
+	@$(UV) pip install --quiet --python $(NODE_ENV)/bin/python --require-hashes -r tests/requirements-node.txt
 	@touch $@
 
 .orchard/%-jars/.ready: tests/system/%/pom.xml tests/system/%/jars.sha256

@@ -4,7 +4,7 @@ FROM ${AIRFLOW_IMAGE}
 
 WORKDIR /opt/orchard
 COPY requirements.txt docker/requirements-postgres.txt ./
-RUN pip install --quiet --no-cache-dir --requirement requirements.txt --requirement requirements-postgres.txt
+RUN pip install --quiet --no-cache-dir --require-hashes --requirement requirements.txt --requirement requirements-postgres.txt
 
 COPY dags dags
 COPY plugins plugins

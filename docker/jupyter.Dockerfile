@@ -4,7 +4,7 @@ FROM ${PYTHON_IMAGE}
 
 WORKDIR /opt/orchard
 COPY notebooks/requirements.txt notebooks/requirements-jupyterlab.txt notebooks/
-RUN pip install --quiet --no-cache-dir --requirement notebooks/requirements.txt --requirement notebooks/requirements-jupyterlab.txt
+RUN pip install --quiet --no-cache-dir --require-hashes --requirement notebooks/requirements.txt --requirement notebooks/requirements-jupyterlab.txt
 
 COPY docker docker
 COPY notebooks notebooks

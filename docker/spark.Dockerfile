@@ -17,8 +17,8 @@ RUN bash bootstrap/install_node.sh --target /opt/orchard/venv --source file:///o
  && ln -s venv .venv-node
 
 # What the local EMR itself imports, in Airflow's versions.
-COPY requirements.txt .
-RUN python -m venv emr && emr/bin/pip install --quiet --constraint requirements.txt boto3 psutil
+COPY docker/requirements-emr.txt docker/
+RUN python -m venv emr && emr/bin/pip install --quiet --require-hashes -r docker/requirements-emr.txt
 
 RUN ln -s venv/lib/python3.11/site-packages/pyspark spark
 

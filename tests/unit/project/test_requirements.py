@@ -1,0 +1,41 @@
+"""What anything installs is pinned to a version and to the bytes of its files, and says why it is there."""
+
+import re
+
+import pytest
+
+from tests.support.checkout import ROOT
+
+MANAGED = "deployment/requirements-mwaa.txt"
+"""Managed Airflow holds it to the versions that Airflow was released with; these come without hashes."""
+
+FOUND = [*ROOT.glob("requirements*.txt"), *ROOT.glob("[a-z]*/requirements*.txt")]
+LOCKS = sorted(lock for path in FOUND if (lock := path.relative_to(ROOT).as_posix()) != MANAGED)
+INSTALLERS = ["Makefile", *sorted(f"docker/{path.name}" for path in (ROOT / "docker").glob("*.Dockerfile"))]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_pin_has_hashes(lock: str) -> None:
+    text = (ROOT / lock).read_text().replace("\\\n", " ")
+    pins = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    assert pins
+    assert [pin for pin in pins if not re.match(r"[a-z0-9._-]+(\[[a-z0-9,-]+\])?==\S+ ", pin)] == []
+    assert [pin for pin in pins if "--hash=sha256:" not in pin] == []
+    assert "index-url" not in text
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_lock_is_made_of_what_says_why_it_is_there(lock: str) -> None:
+    source = (ROOT / lock).with_suffix(".in")
+    named = [line for line in source.read_text().splitlines() if re.match("[a-z]", line)]
+    assert named
+    if lock != "docker/requirements-emr.txt":  # whose heading says it
+        assert [line for line in named if not re.search(r"==\S+\s+# \S", line)] == []
+    assert f"{lock.rpartition('/')[2]}\n" in (ROOT / "Makefile").read_text()  # `make lock` makes it
+
+
+@pytest.mark.parametrize("installer", INSTALLERS)
+def test_whatever_installs_asks_for_hashes(installer: str) -> None:
+    text = (ROOT / installer).read_text().replace("\\\n", " ")
+    installs = re.findall(r"pip install .*", text)
+    assert [line for line in installs if "--require-hashes" not in line and "--editable" not in line] == []
