@@ -10,7 +10,8 @@ MANAGED = "deployment/requirements-mwaa.txt"
 """Managed Airflow holds it to the versions that Airflow was released with; these come without hashes."""
 
 FOUND = [*ROOT.glob("requirements*.txt"), *ROOT.glob("[a-z]*/requirements*.txt")]
-LOCKS = sorted(lock for path in FOUND if (lock := path.relative_to(ROOT).as_posix()) != MANAGED)
+NAMES = {path.relative_to(ROOT).as_posix() for path in FOUND if path.parent.name != "build"}
+LOCKS = sorted(NAMES - {MANAGED})
 INSTALLERS = ["Makefile", *sorted(f"docker/{path.name}" for path in (ROOT / "docker").glob("*.Dockerfile"))]
 
 
