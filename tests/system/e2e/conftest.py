@@ -138,7 +138,7 @@ def bad_images(tmp_path: Path) -> tuple[Path, dict[str, str]]:
     folder = tmp_path / "bad & good images"
     program = (
         "import json, sys; from pathlib import Path; from tests.support.bad_images import write_folder; "
-        "print(json.dumps(write_folder(Path(sys.argv[1]), good=420, vanishing=False)))"
+        "print(json.dumps(write_folder(Path(sys.argv[1]), good=700, vanishing=False)))"
     )
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'spark_jobs'}"}
     written = subprocess.run(
