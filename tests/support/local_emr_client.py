@@ -28,6 +28,7 @@ def point_to(endpoint: Endpoint, patch: pytest.MonkeyPatch) -> None:
     """Have AWS's clients of this process, and of those that it starts, find a local EMR."""
     for name, value in endpoint.variables().items():
         patch.setenv(name, value)
+    patch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials that it has found
 
 
 def control(endpoint: Endpoint, method: str, path: str, body: Json | None = None) -> Json:
