@@ -303,7 +303,8 @@ def test_a_task_has_links_that_work(task: str, link: str, page: Page, shown: Sho
     page.goto(f"{shown.of_run}/tasks/{task}/details")
     page.get_by_role("link", name=link, exact=True).click()
     heading = "Run of " if link == "Report" else "Logs of the steps"
-    expect(page.get_by_role("heading", name=heading)).to_be_visible(timeout=SECONDS)
+    shown_in = page.frame_locator("iframe[title=Report]") if link == "Report" else page
+    expect(shown_in.get_by_role("heading", name=heading)).to_be_visible(timeout=SECONDS)
 
 
 def test_the_graph_shows_every_task_as_success(page: Page, shown: Shown) -> None:
