@@ -8,7 +8,6 @@ API server reads the logs from the disk.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -76,7 +75,6 @@ def main(argument: str) -> None:
     """Serve until SIGTERM or SIGINT, or until a component ends by itself."""
     serving = Serving(**json.loads(argument))
     home = Path(serving.home)
-    os.umask(0o077)  # what Airflow and the local EMR write is for nobody else: logs, settings, a database
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

@@ -56,7 +56,7 @@ def start_airflow(request: Request, port: int) -> Address | None:
     refuse_second()
     package.main(CODE)
     images, model = request.provide_images(), request.provide_model()
-    process = _start_process(request, images, model.uri, port)
+    process = start_server(request, images, model.uri, port)
     if not _wait_until_ready(process, port):
         process.terminate()
         return None
@@ -85,9 +85,14 @@ def stop_airflow() -> bool:
     return True
 
 
-def _start_process(request: Request, images: Path, model: str, port: int) -> subprocess.Popen[bytes]:
-    """Start serve.py in a session of its own and note its process id."""
+def start_server(request: Request, images: Path, model: str, port: int) -> subprocess.Popen[bytes]:
+    """Start serve.py in a session of its own and note its process id.
+
+    What it, Airflow and the local EMR write from now on is for nobody else: logs, settings, keys, a database.
+    """
+    os.umask(0o077)
     HOME.mkdir(parents=True, exist_ok=True)
+    HOME.chmod(0o700)  # Airflow gives its logs modes of their own, whatever the umask
     serving = Serving(str(HOME), port, request.emr_port, str(request.lake), str(images), model)
     with (HOME / "serve.log").open("ab") as log:
         process = subprocess.Popen(

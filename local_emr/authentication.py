@@ -146,7 +146,11 @@ def authenticate(key: AccessKey, method: str, path: str, headers: Message, body:
 
 def _compute(key: AccessKey, region: str, request: AWSRequest) -> str:
     signer = SigV4Auth(Credentials(key.id, key.secret), SERVICE, region)
-    return str(signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request))
+    try:
+        canonical = signer.canonical_request(request)
+    except ValueError as error:
+        raise InvalidSignatureError("Host and path make no URL") from error
+    return str(signer.signature(signer.string_to_sign(request, canonical), request))
 
 
 def _refuse_old(timestamp: str, day: str) -> None:

@@ -105,6 +105,10 @@ def spoil_date(headers: dict[str, str]) -> None:
     headers["X-Amz-Date"] = "today"
 
 
+def spoil_host(headers: dict[str, str]) -> None:
+    headers["Host"] = "127.0.0.1:[1"
+
+
 def claim_unsigned_body(headers: dict[str, str]) -> None:
     headers["X-Amz-Content-SHA256"] = "UNSIGNED-PAYLOAD"
 
@@ -118,6 +122,7 @@ def claim_unsigned_body(headers: dict[str, str]) -> None:
         spoil_signature,
         spoil_authorization,
         spoil_date,
+        spoil_host,
         claim_unsigned_body,
     ],
 )
