@@ -1,6 +1,5 @@
 """Purging one run: everything that it has written, if neither readers nor later runs need it."""
 
-import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from orchard.lake.deletion import take_out
 from orchard.lake.event_logs import event_logs_of
 from orchard.lake.layout import Lake, is_slug
 from orchard.lake.ledger import find_needs, paths_with_features, read_ledger
-from orchard.lake.objects import Storage
+from orchard.lake.objects import Storage, read_json
 from orchard.lake.retention import MAY_WORK, is_idle
 from orchard.lake.run_index import RunIndex
 from orchard_jobs.errors import OrchardError
@@ -103,7 +102,7 @@ def _logs(slug: str, lake: Lake, logs: str, storage: Storage, holdings: Holdings
 
 def _read(storage: Storage, uri: str) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = json.loads(storage.read(uri).data)
+        content: dict[str, Any] = read_json(storage, uri)
     except (FileNotFoundError, ValueError):
         return {}
     return content

@@ -16,6 +16,11 @@ import pyarrow as pa
 
 from orchard.lake.objects import Storage
 
+MOST_BYTES = 2**24
+"""Of an event log, unpacked, in which its application says its name: it is among the first kilobytes."""
+
+PIECE = 2**16
+
 _SUFFIX = ".zstd"
 
 
@@ -64,17 +69,25 @@ def _application(folder: str, storage: Storage) -> str | None:
         return None
     with storage.open(f"{folder}/{first}") as compressed:
         for line in _lines(pa.CompressedInputStream(compressed, "zstd")):
-            event = json.loads(line)
-            if event.get("Event") == "SparkListenerApplicationStart":
-                return str(event["App Name"])
+            if b'"SparkListenerApplicationStart"' in line:
+                return _name_of(line)
     return None
 
 
-def _lines(stream: pa.CompressedInputStream) -> Iterator[bytes]:
-    """Yield the first whole lines; a log whose driver was killed just ends."""
-    rest = b""
+def _name_of(line: bytes) -> str | None:
+    """Return the name in an event; none where a node has written something else."""
     try:
-        while chunk := stream.read(1 << 16):
+        return str(json.loads(line)["App Name"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _lines(stream: pa.CompressedInputStream) -> Iterator[bytes]:
+    """Yield the first whole lines, of no more than MOST_BYTES; a log whose driver was killed just ends."""
+    rest, left = b"", MOST_BYTES
+    try:
+        while left > 0 and (chunk := stream.read(PIECE)):
+            left -= len(chunk)
             *whole, rest = (rest + chunk).split(b"\n")
             yield from whole
     except OSError:

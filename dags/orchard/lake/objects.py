@@ -12,6 +12,12 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from orchard_jobs.errors import OrchardError
 
+MOST_OF_JSON = 2**24
+"""Bytes of a file that tells of a run; real ones have a few thousand."""
+
+MOST_OF_BASIS = 2**27
+"""Bytes of basis.npz, packed and unpacked; 1,280 components of 1,280 features have 13 MB."""
+
 ABSENT = ""
 """The version of an object that does not exist."""
 
@@ -93,6 +99,17 @@ def changed(uri: str) -> OrchardError:
         rule="one run publishes at a time",
         remedy="clear this run's task 'sense', so that it starts from what the other run published",
     )
+
+
+def read_json(storage: Storage, uri: str) -> Any:
+    """Return what a JSON file says, which a node may have written: no more than MOST_OF_JSON is read of it.
+
+    Raises:
+        FileNotFoundError: where there is none.
+        ValueError: where it is no JSON.
+        OrchardError: where it is larger.
+    """
+    return json.loads(storage.read(uri, MOST_OF_JSON).data)
 
 
 def to_json(content: Mapping[str, Any]) -> bytes:

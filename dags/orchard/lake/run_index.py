@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self, cast
 
 from orchard.lake.layout import Lake, is_slug
-from orchard.lake.objects import ABSENT, Storage
+from orchard.lake.objects import ABSENT, Storage, read_json
 from orchard.lake.run_record import RunRecord
 from orchard.lake.storage import storage_for
 from orchard.settings.aws import Access
@@ -160,7 +160,7 @@ class RunIndex:
         Raises:
             FileNotFoundError: where it is gone.
         """
-        return cast(RunRecord, json.loads(self.storage.read(self.lake.run(slug).run_json).data))
+        return cast(RunRecord, read_json(self.storage, self.lake.run(slug).run_json))
 
     def records(self, slugs: Iterable[str]) -> dict[str, RunRecord]:
         """Return run.json of published runs, by slug; those that have none are left out."""
@@ -181,7 +181,7 @@ class RunIndex:
 
     def _read_if_there(self, uri: str) -> dict[str, Any]:
         try:
-            content = json.loads(self.storage.read(uri).data)
-        except (FileNotFoundError, ValueError):
+            content = read_json(self.storage, uri)
+        except (FileNotFoundError, ValueError, OrchardError):
             return {}
         return content if isinstance(content, dict) else {}

@@ -122,8 +122,8 @@ def show_run_json(request: Request, slug: str) -> Response:
 def download_csv(request: Request, slug: str, name: str) -> Response:
     """One of the run's CSVs, to save."""
     published, folder = _folder(request, slug)
-    # What is there is listed: the name of a request is never made part of a path.
-    if name not in published.storage.names(folder.csv):
+    # What is there is listed, and its names are export's: nodes write there, and a name becomes a header.
+    if not files.CSV_NAME.fullmatch(name) or name not in published.storage.names(folder.csv):
         raise Absent("This run has no such CSV; retention may have removed it.")
     uri = f"{folder.csv}/{name}"
     return _found(

@@ -1,5 +1,6 @@
 """Files of a published run, streamed from the lake: never more than a part of one is in memory."""
 
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -7,6 +8,8 @@ from fastapi.responses import StreamingResponse
 
 from orchard.lake.objects import Storage
 from orchard.pages.guard import FILE, REPORT
+
+CSV_NAME = re.compile(r"[a-z0-9-]{1,100}\.csv")
 
 PART = 4 << 20
 """Bytes read at once; in S3, of one request."""
@@ -44,7 +47,7 @@ def data(storage: Storage, uri: str) -> StreamingResponse:
 
 
 def download(storage: Storage, uri: str, name: str) -> StreamingResponse:
-    """Return a CSV, to save under ``name``, which is plain ASCII."""
+    """Return a CSV, to save under ``name``: a run's slug, and a CSV_NAME."""
     headers = {"content-security-policy": FILE, "content-disposition": f'attachment; filename="{name}"'}
     return _stream(storage, uri, "text/csv; charset=utf-8", headers)
 

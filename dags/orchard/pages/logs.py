@@ -21,6 +21,10 @@ NAME = re.compile(r"(stdout|stderr|controller|syslog)(\.gz)?")
 """EMR's own names; no other part of a path comes from a request."""
 
 
+MOST_BYTES = 2**28
+"""Of a log, unpacked: a few kilobytes may unpack to more than anybody waits for."""
+
+
 @dataclass(frozen=True)
 class LogFile:
     """One file of one step. ``size`` is in bytes, as it is stored."""
@@ -58,7 +62,11 @@ def unpacked(file: BinaryIO) -> Iterator[bytes]:
         try:
             # It reads in small pieces, each of which would be a request to S3.
             packed = gzip.GzipFile(fileobj=io.BufferedReader(cast(io.RawIOBase, file), PART))
-            while part := packed.read1(PART):
+            left = MOST_BYTES
+            while left > 0 and (part := packed.read1(min(PART, left))):
+                left -= len(part)
                 yield part
+            if left == 0:
+                yield f"\n(only the first {MOST_BYTES >> 20} MiB are shown: the file has all)\n".encode()
         except (EOFError, OSError, zlib.error) as error:
             yield f"\n(the rest cannot be read: {error}; EMR may still be writing it)\n".encode()

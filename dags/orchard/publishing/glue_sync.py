@@ -19,6 +19,8 @@ from orchard.publishing.glue import LATEST, TABLES, Catalog, latest_of, partitio
 from orchard_jobs.contract import REJECT_COLUMNS
 from orchard_jobs.escaping import unescape_cell
 
+BYTES_PER_ROW = 2**14  # of rejects.csv, at most: a path of 1,024, and messages of 200 characters, all quotes
+
 REJECTS_SCHEMA = pa.schema([(name, pa.string()) for name in REJECT_COLUMNS])
 
 
@@ -37,8 +39,8 @@ def register(catalog: Catalog, storage: Storage, lake: Lake) -> list[str]:
     slugs = [run.run for run in index.runs]
     missing = [slug for slug in slugs if any(slug not in there[table] for table in TABLES)]
     records = index.records(missing)
-    for slug in records:
-        write_rejects(storage, lake, slug)
+    for slug, record in records.items():
+        write_rejects(storage, lake, slug, sum(record["rejected"].values()))
     for table in TABLES:
         values = {slug: (slug, _published_at(record)) for slug, record in records.items()}
         catalog.add(table, [partition_of(table, lake.run(slug).uri, values[slug]) for slug in records])
@@ -52,14 +54,14 @@ def _published_at(record: RunRecord) -> str:
     return datetime.fromisoformat(record["published_at"]).isoformat(timespec="seconds")
 
 
-def write_rejects(storage: Storage, lake: Lake, slug: str) -> None:
+def write_rejects(storage: Storage, lake: Lake, slug: str, rejected: int) -> None:
     """Write the rejected images of a run as Parquet, in a folder of their own, which is what a table takes.
 
     Not the CSV itself: beside it lies the other one, and a path with a line break would be two rows.
     """
     folder = lake.run(slug)
     try:
-        text = storage.read(f"{folder.csv}/rejects.csv").data.decode()
+        text = storage.read(f"{folder.csv}/rejects.csv", BYTES_PER_ROW * (1 + rejected)).data.decode()
     except FileNotFoundError:
         return  # too old: only the features of the run are left
     rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)

@@ -15,13 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from orchard.lake.layout import Lake
-from orchard.lake.objects import Storage
+from orchard.lake.objects import MOST_OF_BASIS, Storage
 from orchard.publishing.run_metrics import ReduceReport
 from orchard_jobs.contract import digest_basis
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.run_folder import RunFolder
 
-MOST_BYTES = 2**27  # of basis.npz, packed and unpacked; 1,280 components of 1,280 features have 13 MB
 MOST_BYTES_OF_FACTS = 2**16
 ARRAYS = ("mean", "components", "explained_variance", "explained_variance_ratio", "spectrum")
 OPTIONAL = "spectrum"  # bases of earlier versions have none
@@ -37,7 +36,7 @@ def publish_basis(storage: Storage, lake: Lake, files: Mapping[str, bytes], basi
     """
     target = lake.basis(basis_id)
     there = set(storage.names(target))
-    if "basis.npz" in there and _find_id(storage.read(f"{target}/basis.npz", MOST_BYTES).data) != basis_id:
+    if "basis.npz" in there and _find_id(storage.read(f"{target}/basis.npz", MOST_OF_BASIS).data) != basis_id:
         raise OrchardError(
             f"{target}/basis.npz is of another basis",
             rule="a basis is named by its content, and never changes",
@@ -64,7 +63,7 @@ def read_basis_files(storage: Storage, folder: RunFolder, report: ReduceReport) 
         OrchardError: where it is none, or not the one that the job reports.
     """
     try:
-        arrays = _read_arrays(storage.read(f"{folder.basis}/basis.npz", MOST_BYTES).data)
+        arrays = _read_arrays(storage.read(f"{folder.basis}/basis.npz", MOST_OF_BASIS).data)
         facts = json.loads(storage.read(f"{folder.basis}/basis.json", MOST_BYTES_OF_FACTS).data)
         facts = _check_facts(facts, arrays, report)
     except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError, zipfile.BadZipFile) as error:
@@ -90,7 +89,7 @@ def _read_arrays(data: bytes) -> dict[str, npt.NDArray[np.float64]]:
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
         size = sum(member.file_size for member in packed.infolist())
         names = {member.filename.removesuffix(".npy") for member in packed.infolist()}
-    if size > MOST_BYTES or not set(ARRAYS) - {OPTIONAL} <= names <= set(ARRAYS):
+    if size > MOST_OF_BASIS or not set(ARRAYS) - {OPTIONAL} <= names <= set(ARRAYS):
         raise ValueError(f"{len(names)} arrays of {size} bytes")
     with np.load(io.BytesIO(data), allow_pickle=False) as found:
         arrays = {name: found[name] for name in ARRAYS if name in names}

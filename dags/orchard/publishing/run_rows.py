@@ -25,7 +25,9 @@ def read_rows(
         OrchardError: where the lists are not as ``sense`` wrote them, or the outcomes are not those of its
             images.
     """
-    manifest, earlier = (storage.read(uri).data for uri in (folder.manifest, folder.earlier))
+    listed = sensed["listed"] + sensed["known"] + sensed["deleted"] + sensed["kept"]
+    most = BYTES_OF_MANY + BYTES_PER_ROW * listed
+    manifest, earlier = (storage.read(uri, most).data for uri in (folder.manifest, folder.earlier))
     if digest_rows(manifest, earlier) != sensed.get("digest"):
         raise OrchardError(
             f"{folder.manifest} or {folder.earlier} is not as 'sense' wrote it",

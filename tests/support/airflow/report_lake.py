@@ -38,6 +38,11 @@ MODEL = {"id": "m", "weights": "imagenet", "features": 12, "sha256": "0"}
 FEATURES = 12
 
 
+def basis_of(slug: str) -> str:
+    """Return the id of the basis that a run has published."""
+    return f"basis-of-{slug}"
+
+
 @dataclass
 class ReportLake:
     """A lake whose runs follow each other; ``rows`` are the components of what counts now, by path."""
@@ -77,7 +82,7 @@ class ReportLake:
         self._write(f"{folder.features}/part-00000.parquet", features(new, rejected, thumbnails=thumbnails))
         for place, part in enumerate(np.array_split(np.array(sorted(self.rows), dtype=object), 2)):
             self._write(f"{folder.components}/part-{place:05d}.parquet", self._components(part.tolist()))
-        self._write_basis(folder.basis, turn, spectrum=spectrum)
+        self._write_basis(self.lake.basis(basis_of(slug)), turn, spectrum=spectrum)
         outcomes = [
             {"path": path, "etag": "e", "status": self.known[path][1]} for path in sorted([*new, *rejected])
         ]
@@ -126,7 +131,7 @@ class ReportLake:
             "images": "s3://lake/images",
             "builds_on": before,
             "basis": "refit",
-            "basis_id": "0123456789ab",
+            "basis_id": basis_of(slug),
             "components": self.components,
             "variance_kept": 0.75,
             "fitted_rows": len(self.rows),

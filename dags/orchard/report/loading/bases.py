@@ -1,35 +1,35 @@
-"""The basis of a run, as the report needs it."""
+"""A published basis, as the report needs it."""
 
 import io
 
 import numpy as np
 
-from orchard.lake.objects import Storage
+from orchard.lake.layout import Lake, is_slug
+from orchard.lake.objects import MOST_OF_BASIS, Storage
 from orchard.report.facts import Basis
 from orchard_jobs.errors import OrchardError
-from orchard_jobs.run_folder import RunFolder
 
 
-def read_basis(storage: Storage, folder: RunFolder) -> Basis:
-    """Read the basis of a run.
+def read_basis(storage: Storage, lake: Lake, basis_id: str) -> Basis:
+    """Read a published basis: the lake's own, where nodes do not write.
 
     Raises:
         OrchardError: where there is none.
     """
-    found = find_basis(storage, folder)
+    found = find_basis(storage, lake, basis_id)
     if found is None:
         raise OrchardError(
-            f"no basis at {_uri(folder)}",
-            rule="a published run has one",
-            remedy="copy it from the lake's basis/ folder of that id",
+            f"no basis at {_uri(lake, basis_id)}",
+            rule="that of a published run stays as long as the run",
+            remedy="restore it from the bucket's versions, or a backup",
         )
     return found
 
 
-def find_basis(storage: Storage, folder: RunFolder) -> Basis | None:
-    """Read the basis of a run, None where there is none."""
+def find_basis(storage: Storage, lake: Lake, basis_id: str) -> Basis | None:
+    """Read a published basis, None where there is none."""
     try:
-        data = storage.read(_uri(folder)).data
+        data = storage.read(_uri(lake, basis_id), MOST_OF_BASIS).data
     except FileNotFoundError:
         return None
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
@@ -39,5 +39,9 @@ def find_basis(storage: Storage, folder: RunFolder) -> Basis | None:
         return Basis(arrays["components"], arrays["explained_variance_ratio"], spectrum)
 
 
-def _uri(folder: RunFolder) -> str:
-    return f"{folder.basis}/basis.npz"
+def _uri(lake: Lake, basis_id: str) -> str:
+    if not is_slug(basis_id):
+        raise OrchardError(
+            f"basis_id {basis_id!r}", rule="it is a name", remedy="see who has written the run's run.json"
+        )
+    return f"{lake.basis(basis_id)}/basis.npz"

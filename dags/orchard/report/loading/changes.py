@@ -1,6 +1,5 @@
 """What is different since the run that a run builds on."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from orchard.lake.layout import Lake
-from orchard.lake.objects import Storage
+from orchard.lake.objects import Storage, read_json
 from orchard.report.facts import Basis, Changes
 from orchard.report.loading.bases import find_basis
 from orchard.report.loading.rows import read_file
@@ -22,11 +21,11 @@ def find_changes(storage: Storage, lake: Lake, run: Mapping[str, Any], basis: Ba
         return None
     folder, before = lake.run(run["run"]), lake.run(run["builds_on"])
     try:
-        summary = json.loads(storage.read(before.run_json).data)
+        summary = read_json(storage, before.run_json)
     except FileNotFoundError:
         return None
     new, changed = _count_new(storage, folder)
-    old = find_basis(storage, before)
+    old = find_basis(storage, lake, summary["basis_id"])
     is_comparable = old is not None and old.components.shape[1] == basis.components.shape[1]
     return Changes(
         run=summary["run"],

@@ -1,6 +1,5 @@
 """A published run in the lake → all that its report shows. Reads only."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from orchard.lake.layout import Lake
-from orchard.lake.objects import Storage
+from orchard.lake.objects import Storage, read_json
 from orchard.lake.run_index import RunIndex
 from orchard.lake.run_record import RunRecord
 from orchard.report.facts import Extremes, Facts, Picture, Rejected, Sample
@@ -45,7 +44,7 @@ def read_facts(storage: Storage, lake: Lake, slug: str) -> Facts:
         return tuple(Picture(path, label, thumbnails.get(path)) for path, label in found)
 
     sample = _to_sample(seen.sample, pictures(tuple(zip(seen.sample.paths, seen.sample.labels, strict=True))))
-    basis = read_basis(storage, folder)
+    basis = read_basis(storage, lake, run["basis_id"])
     return Facts(
         run=run,
         jobs={job.NAME: _read_job(storage, folder, job.NAME) for job in (FeaturizeJob, ReduceJob, ExportJob)},
@@ -74,7 +73,7 @@ def _read_run(storage: Storage, lake: Lake, slug: str) -> RunRecord:
 
 def _read_job(storage: Storage, folder: RunFolder, job: str) -> Mapping[str, Any]:
     try:
-        report: dict[str, Any] = json.loads(storage.read(folder.metrics(job)).data)
+        report: dict[str, Any] = read_json(storage, folder.metrics(job))
     except FileNotFoundError:
         return {}
     return report

@@ -60,9 +60,9 @@ def test_the_newest_runs_come_first_and_nothing_is_read_of_those_on_other_pages(
     asked: list[str] = []
     whole = FileStorage.read
 
-    def read(storage: FileStorage, uri: str) -> Any:
+    def read(storage: FileStorage, uri: str, at_most: int | None = None) -> Any:
         asked.append(uri)
-        return whole(storage, uri)
+        return whole(storage, uri, at_most)
 
     monkeypatch.setattr(FileStorage, "read", read)
     monkeypatch.setattr(FileStorage, "objects", None)

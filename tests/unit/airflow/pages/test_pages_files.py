@@ -3,6 +3,7 @@
 import json
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -59,6 +60,17 @@ def test_csvs_are_saved_under_the_name_of_their_run(visit: Visit, tmp_path: Path
         assert answer.content == (tmp_path / "runs" / "a" / "csv" / name).read_bytes()
         assert answer.headers["content-disposition"] == f'attachment; filename="a-{name}"'
         assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    "name", ['a".csv', "a b.csv", "ä.csv", "苹果.csv", "a.html", ".csv", "A.CSV"]
+)
+def test_no_file_is_saved_whose_name_export_does_not_give(visit: Visit, tmp_path: Path, name: str) -> None:
+    write_lake(tmp_path, [published("a")])
+    write(tmp_path / "runs" / "a" / "csv" / name, b"x")
+    answer = visit().get(f"/orchard/runs/a/csv/{quote(name)}")
+    assert answer.status_code == 404
+    assert "no such CSV" in answer.text
 
 
 def test_run_json_is_data_to_the_browser(visit: Visit, tmp_path: Path) -> None:

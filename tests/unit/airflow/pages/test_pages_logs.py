@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from orchard.lake.layout import run_slug
+from orchard.pages import logs
 from orchard.pages.logs import unpacked
 from tests.support.airflow.page_client import Visit
 from tests.support.published_runs import DAG_RUN, LOG_OF_STEP, published, write, write_lake
@@ -20,10 +21,10 @@ HOSTILE = "<script>alert(1)</script>"
 def test_the_logs_of_a_run_are_listed_by_step_and_shown_as_text(visit: Visit, tmp_path: Path) -> None:
     slug = run_slug(DAG_RUN["run_id"], DAG_RUN["dag_id"])
     write_lake(tmp_path, [published(slug, cluster={"id": "j-7"})])
-    logs = tmp_path / "logs" / "j-7" / "steps"
-    write(logs / "s-2" / "stdout.gz", gzip.compress(b"Traceback\n" + HOSTILE.encode()))
-    write(logs / "s-2" / "stderr", b"not packed")
-    write(logs / "s-2" / "secret.gz", b"")
+    steps = tmp_path / "logs" / "j-7" / "steps"
+    write(steps / "s-2" / "stdout.gz", gzip.compress(b"Traceback\n" + HOSTILE.encode()))
+    write(steps / "s-2" / "stderr", b"not packed")
+    write(steps / "s-2" / "secret.gz", b"")
     client = visit()
     listed = re.findall(r'href="(/orchard/log\?[^"]*)"', client.get("/orchard/logs", params=DAG_RUN).text)
     assert [re.sub(".*name=", "", link) for link in listed] == ["stderr", "stdout.gz"]
@@ -41,6 +42,17 @@ def test_a_log_that_is_still_being_written_is_shown_as_far_as_it_goes(visit: Vis
     text = visit().get("/orchard/log", params=LOG_OF_STEP).text
     assert text.startswith("line 0\nline 1\n")
     assert "EMR may still be writing it" in text
+
+
+def test_of_a_log_that_unpacks_without_end_the_beginning_is_shown(
+    visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "MOST_BYTES", 2**20)
+    write_lake(tmp_path, [published(run_slug(DAG_RUN["run_id"], DAG_RUN["dag_id"]), cluster={"id": "j-7"})])
+    write(tmp_path / "logs" / "j-7" / "steps" / "s-2" / "stdout.gz", gzip.compress(bytes(2**23)))
+    text = visit().get("/orchard/log", params=LOG_OF_STEP).text
+    assert len(text) < 2**20 + 200
+    assert text.endswith("(only the first 1 MiB are shown: the file has all)\n")
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,9 @@ def storage(clients: tuple[Any, Any], catalog: Catalog) -> S3Storage:
 def publish(storage: S3Storage, slug: str, *rejected: str) -> None:
     folder, history = LAKE.run(slug), RunIndex.load(storage, LAKE)
     place = len(history.runs)
-    run_json = {"published_at": f"2026-11-{place + 1:02}T02:00:00+00:00", "basis_id": "b"}
+    counts = {"corrupt": len(rejected)} if rejected else {}
+    published_at = f"2026-11-{place + 1:02}T02:00:00+00:00"
+    run_json = {"published_at": published_at, "basis_id": "b", "rejected": counts}
     storage.write(folder.run_json, to_json(run_json))
     buffer = io.StringIO()
     rows = ([escape_cell(path), "apple", "corrupt", "truncated"] for path in rejected)

@@ -16,7 +16,7 @@ from orchard.report.loading import load, rows, survey
 from orchard.report.loading.load import read_facts
 from orchard.report.write import write_report
 from orchard_jobs.errors import OrchardError
-from tests.support.airflow.report_lake import ReportLake, clusters, thumbnail_of
+from tests.support.airflow.report_lake import ReportLake, basis_of, clusters, thumbnail_of
 
 FIRST = clusters({"apple": 130, "pear": 60, "fig": 3})
 
@@ -175,10 +175,10 @@ def test_a_run_that_is_not_published_is_one_clear_error(lake: ReportLake) -> Non
 def test_damaged_or_lost_results_are_one_clear_error_each(lake: ReportLake) -> None:
     lake.publish("first", FIRST)
     folder = lake.lake.run("first")
-    basis = local_path(f"{folder.basis}/basis.npz")
+    basis = local_path(f"{lake.lake.basis(basis_of('first'))}/basis.npz")
     basis.rename(basis.with_suffix(".away"))
     with pytest.raises(
-        OrchardError, match=r"no basis at .*basis\.npz: .*Copy it from the lake's basis/ folder"
+        OrchardError, match=r"no basis at .*basis\.npz: .*Restore it from the bucket's versions"
     ):
         read_facts(lake.storage, lake.lake, "first")
     basis.with_suffix(".away").rename(basis)
