@@ -107,10 +107,10 @@ BENCH := PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks $${IMAGES:+"
 	$(if $(filter 0,$(PEERS)),--no-peers)
 WITH_PEERS := $(if $(filter 0,$(PEERS)),,$(PEERS_ENV)/.ready)
 
-bench: setup $(WITH_PEERS) ## Orchard, the notebook pipeline, Daft, Ray Data, the bare runtime [PEERS=0] [N=3000] [MANY=10000] [ROUNDS=3] [IMAGES=dir] [WEIGHTS=file|MODEL=dir]
+bench: setup $(NODE_ENV)/.bench-ready $(WITH_PEERS) ## Orchard, the notebook pipeline, Daft, Ray Data, the bare runtime [PEERS=0] [N=3000] [MANY=10000] [ROUNDS=3] [IMAGES=dir] [WEIGHTS=file|MODEL=dir]
 	@$(BENCH) $${RESULTS:+"--results=$$RESULTS"}
 
-bench-check: setup $(WITH_PEERS) ## Measure again, and say which ratio moved by more than 15 % [as for bench]
+bench-check: setup $(NODE_ENV)/.bench-ready $(WITH_PEERS) ## Measure again, and say which ratio moved by more than 15 % [as for bench]
 	@mkdir -p .orchard/benchmarks
 	@$(BENCH) --results=.orchard/benchmarks/results.json
 	@PYTHONPATH=spark_jobs $(NODE_ENV)/bin/python -m benchmarks.check benchmarks/results.json .orchard/benchmarks/results.json
@@ -147,7 +147,7 @@ class-archive: $(NODE_ENV)/.ready
 	@PYTHONPATH=spark_jobs $(AIRFLOW_ENV)/bin/python -m local_spark.class_archive
 
 .PHONY: setup-tests
-setup-tests: setup $(AIRFLOW_ENV)/.tests-ready $(NODE_ENV)/.tests-ready
+setup-tests: setup $(AIRFLOW_ENV)/.tests-ready $(NODE_ENV)/.tests-ready $(NODE_ENV)/.bench-ready
 
 model: setup ## Export a model artefact [WEIGHTS=file.h5|.keras, else Keras's ImageNet] MODELS=file:///… or s3://…
 	@test -n "$$MODELS" || { echo "orchard: MODELS is not set. Give the URI of a folder of models." >&2; exit 2; }
@@ -173,6 +173,7 @@ lock: $(AIRFLOW_ENV)/.ready ## Resolve the pinned requirements anew
 	cd bootstrap && $(LOCK) -c requirements-tensorflow.txt requirements.in -o requirements.txt
 	cd local_spark && $(LOCK) requirements-pyspark.in -o requirements-pyspark.txt
 	cd local_airflow && $(LOCK) requirements-uv.in -o requirements-uv.txt
+	cd benchmarks && $(LOCK) requirements-node.in -o requirements-node.txt
 	cd benchmarks && $(LOCK) requirements-peers.in -o requirements-peers.txt
 	cd docker && $(LOCK) requirements-postgres.in -o requirements-postgres.txt
 	cd docker && $(LOCK) requirements-emr.in -o requirements-emr.txt
@@ -183,14 +184,14 @@ lock: $(AIRFLOW_ENV)/.ready ## Resolve the pinned requirements anew
 	cd tests && $(LOCK) requirements-tools.in -o requirements-tools.txt
 LOCK := $(CURDIR)/$(UV) pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes
 
-sbom: $(AIRFLOW_ENV)/.ready $(NODE_ENV)/.ready $(TOOLS_ENV)/.ready ## Write what is installed as CycloneDX to build/sbom-airflow.json and build/sbom-node.json
+sbom: $(AIRFLOW_ENV)/.ready $(NODE_ENV)/.ready $(TOOLS_ENV)/.ready ## What is installed, as CycloneDX, in build/sbom-airflow.json and build/sbom-node.json
 	@mkdir -p $(BUILD)
 	@for each in airflow:$(AIRFLOW_ENV) node:$(NODE_ENV); do \
 		$(TOOLS_ENV)/bin/cyclonedx-py environment --output-reproducible --of JSON -o $(BUILD)/sbom-$${each%%:*}.json $${each#*:}/bin/python; \
 		echo "$(BUILD)/sbom-$${each%%:*}.json"; \
 	done
 
-audit: $(TOOLS_ENV)/.ready ## Look up known vulnerabilities of all that is pinned; asks pypi.org
+audit: $(TOOLS_ENV)/.ready ## Known vulnerabilities of what runs in production; asks pypi.org
 	@$(TOOLS_ENV)/bin/pip-audit --strict --require-hashes --disable-pip $(foreach file,$(AUDITED),-r $(file))
 AUDITED := requirements.txt bootstrap/requirements.txt local_spark/requirements-pyspark.txt docker/requirements-postgres.txt
 
@@ -218,6 +219,10 @@ $(NODE_ENV)/.ready: bootstrap/install_node.sh bootstrap/requirements-tensorflow.
 	@$(PYTHON) bootstrap/package.py $(BUILD)
 	@bash $(BUILD)/install_node.sh --target "$(CURDIR)/$(NODE_ENV)" --source "file://$(CURDIR)/$(BUILD)" --with-tensorflow
 	@$(UV) pip install --quiet --python $(NODE_ENV)/bin/python --require-hashes -r local_spark/requirements-pyspark.txt
+	@touch $@
+
+$(NODE_ENV)/.bench-ready: benchmarks/requirements-node.txt $(NODE_ENV)/.ready
+	@$(UV) pip install --quiet --python $(NODE_ENV)/bin/python --require-hashes -r benchmarks/requirements-node.txt
 	@touch $@
 
 $(PEERS_ENV)/.ready: benchmarks/requirements-peers.txt $(AIRFLOW_ENV)/.ready
