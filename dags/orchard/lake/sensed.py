@@ -1,12 +1,10 @@
 """What the task ``sense`` found: its XCom, and all that later tasks need to know of it."""
 
 import hashlib
-from typing import (
-    Any,
-    NotRequired,  # of which pydantic makes a check before Python 3.12
-)
+from typing import Any, NotRequired
 
-from typing_extensions import TypedDict
+from pydantic import NonNegativeInt
+from typing_extensions import TypedDict  # typing's is none that pydantic checks before Python 3.12
 
 
 class Sensed(TypedDict):
@@ -24,15 +22,15 @@ class Sensed(TypedDict):
     """How the features are computed, see ``FeatureSpec.to_json``: what ``builds_on`` was chosen by."""
     code: str
     """URI of the code, likewise: a deployment in the middle of a run changes nothing of it."""
-    listed: int
-    known: int
-    new: int
+    listed: NonNegativeInt
+    known: NonNegativeInt
+    new: NonNegativeInt
     """Rows of the manifest."""
-    retried: int
+    retried: NonNegativeInt
     """Those of them that an earlier run could not read."""
-    deleted: int
+    deleted: NonNegativeInt
     """Images with features that are no longer listed."""
-    kept: int
+    kept: NonNegativeInt
     """Rows of earlier runs that stay in the result."""
     builds_on: str | None
     """The published run that this one continues."""

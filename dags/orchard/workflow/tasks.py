@@ -104,14 +104,15 @@ class RunTasks:
         return cluster_name(self.tags())
 
     def cluster_request(self) -> dict[str, Any]:
-        core_nodes = self._core_nodes(self._sensed()["new"])
-        return run_job_flow(self.tags(), core_nodes, self._settings_of_run())
+        sensed = self._sensed()
+        return run_job_flow(self.tags(), self._core_nodes(sensed["new"]), self._settings_of_run(sensed))
 
     def step(self, job: str) -> dict[str, Any]:
         """Return the step of ``featurize``, ``reduce`` or ``export``."""
         jobs = RunJobs(self.slug, self._params(), self.settings)
         made = {"featurize": jobs.featurize, "reduce": jobs.reduce, "export": jobs.export}[job]
-        settings, sensed = self._settings_of_run(), self._sensed()
+        sensed = self._sensed()
+        settings = self._settings_of_run(sensed)
         with failing_for_good():
             refuse_other_base(sensed, RunIndex.load(self._storage(), self._lake))
         return build_step(made(sensed), self.slug, settings.places.code, settings.spark.deploy_mode)
@@ -208,9 +209,9 @@ class RunTasks:
     def _params(self) -> RunParams:
         return RunParams.parse(self.params, self.settings)
 
-    def _settings_of_run(self) -> Settings:
+    def _settings_of_run(self, sensed: Sensed) -> Settings:
         """The settings as of now, but with the code that ``sense`` saw: a deployment is for later runs."""
-        places = replace(self.settings.places, code=self._sensed()["code"])
+        places = replace(self.settings.places, code=sensed["code"])
         return replace(self.settings, places=places)
 
     def _sensed(self) -> Sensed:

@@ -5,7 +5,7 @@ it is written. Cluster ids are checked by the operators, against EMR's tags.
 """
 
 import re
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -20,15 +20,6 @@ from orchard_jobs.errors import OrchardError, first_line
 
 REVISION = re.compile(r"[0-9a-f]{12}")
 """What `make deploy` and `make model` call a revision of the code, and a model artefact."""
-
-COUNTS: tuple[Literal["listed", "known", "new", "retried", "deleted", "kept"], ...] = (
-    "listed",
-    "known",
-    "new",
-    "retried",
-    "deleted",
-    "kept",
-)
 
 
 class ClusterFacts(TypedDict):
@@ -57,6 +48,7 @@ def read_sensed(value: Any, params: RunParams, places: Places) -> Sensed:
     except (TypeError, ValueError) as error:
         raise _changed("sense", f"feature_spec={sensed['feature_spec']}", first_line(error)) from None
     slugs = [sensed["builds_on"], sensed["predecessor"]]
+    code, model = sensed["code"], sensed["model"]
     for holds, given, rule in (
         (sensed["images"] == params.images, f"images={sensed['images']}", f"the run is of {params.images}"),
         (
@@ -64,9 +56,8 @@ def read_sensed(value: Any, params: RunParams, places: Places) -> Sensed:
             f"precision={spec.precision}",
             f"the run has {params.precision}",
         ),
-        (_is_revision_of(sensed["code"], places.code), f"code={sensed['code']}", _one_of(places.code)),
-        (_is_revision_of(sensed["model"], places.model), f"model={sensed['model']}", _one_of(places.model)),
-        *((sensed[name] >= 0, f"{name}={sensed[name]}", "it is a count") for name in COUNTS),
+        (_is_revision_of(code, places.code), f"code={code}", f"the settings name {places.code}"),
+        (_is_revision_of(model, places.model), f"model={model}", f"the settings name {places.model}"),
         (all(slug is None or is_slug(slug) for slug in slugs), f"runs {slugs}", "they are names of runs"),
     ):
         if not holds:
@@ -121,10 +112,6 @@ def _is_revision_of(uri: str, place: str) -> bool:
     here, _, named = place.rpartition("/")
     is_sibling = folder == here and REVISION.fullmatch(name) and REVISION.fullmatch(named)
     return uri == place or bool(is_sibling)
-
-
-def _one_of(place: str) -> str:
-    return f"the settings name {place}"
 
 
 def _changed(task: str, received: str, rule: str) -> OrchardError:

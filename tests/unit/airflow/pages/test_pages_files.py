@@ -62,9 +62,7 @@ def test_csvs_are_saved_under_the_name_of_their_run(visit: Visit, tmp_path: Path
         assert answer.headers["content-type"] == "text/csv; charset=utf-8"
 
 
-@pytest.mark.parametrize(
-    "name", ['a".csv', "a b.csv", "ä.csv", "苹果.csv", "a.html", ".csv", "A.CSV"]
-)
+@pytest.mark.parametrize("name", ['a".csv', "a b.csv", "ä.csv", "苹果.csv", "a.html", ".csv", "A.CSV"])
 def test_no_file_is_saved_whose_name_export_does_not_give(visit: Visit, tmp_path: Path, name: str) -> None:
     write_lake(tmp_path, [published("a")])
     write(tmp_path / "runs" / "a" / "csv" / name, b"x")

@@ -88,7 +88,7 @@ def test_a_deployment_in_the_middle_of_a_run_changes_nothing_of_it() -> None:
         ({"predecessor": ".."}, "they are names of runs"),
         ({"new": "3"}, "its new: Input should be a valid integer"),
         ({"new": True}, "its new: Input should be a valid integer"),
-        ({"new": -1}, "new=-1: it is a count"),
+        ({"new": -1}, "its new: Input should be greater than or equal to 0"),
         ({"images": None}, "its images: Input should be a valid string"),
         ({"digest": 7}, "its digest: Input should be a valid string"),
     ],
