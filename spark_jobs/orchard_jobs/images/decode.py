@@ -37,8 +37,8 @@ from PIL import ExifTags, Image, JpegImagePlugin, TiffImagePlugin, UnidentifiedI
 from orchard_jobs.contract import DamagedImages, Decoding, Status
 from orchard_jobs.images.encoded import (
     FORMATS,
-    find_damaged_chunk,
-    find_damaged_pixels,
+    find_damage,
+    find_damaged_png_pixels,
     find_excess,
     sniff_format,
     strip_png_metadata,
@@ -50,7 +50,8 @@ MAX_PIXELS takes a third of it. featurize refuses larger ones unread."""
 
 MAX_PIXELS = 2**26
 """Largest width x height: above any camera in a field. Pillow takes four bytes a pixel, 256 MiB here, and
-converting as much again; an animated WebP of that size was seen to take 1 GiB."""
+converting as much again. Of a JPEG, simplejpeg's three are there, too, while they are copied; an animated
+WebP of that size was seen to take 1 GiB."""
 
 MAX_SECONDS = 60
 """CPU time of one image. The largest takes a few seconds."""
@@ -95,7 +96,7 @@ class Rejected:
     """Why there are no pixels.
 
     Args:
-        status: EMPTY, NOT_AN_IMAGE, CORRUPT or TOO_LARGE.
+        status: Any but OK.
         error: One line of printable characters, at most MAX_ERROR_LENGTH.
     """
 
@@ -113,13 +114,11 @@ def decode_image(
     kind = sniff_format(data)
     if kind is None or len(data) > MAX_ENCODED_BYTES:
         return _reject_unopened(data)
-    excess = find_excess(data, kind)
-    if excess:
+    if excess := find_excess(data, kind):
         return Rejected(Status.TOO_LARGE, excess)
-    ways = _Ways(size, decoding, damaged_images)
-    damage = find_damaged_chunk(data) if kind == "PNG" and ways.strict else None
-    if damage:
-        return _reject_damaged(ValueError(damage), kind)
+    ways = _Ways(size, decoding, strict=damaged_images is DamagedImages.REJECT)
+    if ways.strict and (damage := find_damage(data, kind)):
+        return Rejected(Status.CORRUPT, _one_line(f"{kind}: {damage}"))
     outcome = _decode_within_limits(data, kind, ways)
     if kind == "PNG" and isinstance(outcome, Rejected) and outcome.status is Status.CORRUPT:
         # Metadata must not cost a good picture, and Pillow refuses a whole PNG for one text of a megabyte.
@@ -130,13 +129,11 @@ def decode_image(
 
 @dataclass(frozen=True)
 class _Ways:
+    """How an image is to be decoded; see ``decode_image``."""
+
     size: int
     decoding: Decoding
-    damaged_images: DamagedImages
-
-    @property
-    def strict(self) -> bool:
-        return self.damaged_images is DamagedImages.REJECT
+    strict: bool
 
 
 def _decode_within_limits(data: bytes, kind: str, ways: _Ways) -> Decoded | Rejected:
@@ -216,8 +213,7 @@ def _load(image: Image.Image, data: bytes, ways: _Ways) -> Image.Image:
         if ways.decoding is Decoding.SCALED:
             image.draft(None, (SCALED_SIZES * ways.size, SCALED_SIZES * ways.size))
         return _load_jpeg(image, data, ways.strict)
-    damage = find_damaged_pixels(data) if ways.strict and image.format == "PNG" else None
-    if damage:
+    if ways.strict and image.format == "PNG" and (damage := find_damaged_png_pixels(data)):
         raise ValueError(damage)
     image.load()
     return image

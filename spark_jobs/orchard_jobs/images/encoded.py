@@ -59,8 +59,10 @@ def find_excess(data: bytes, kind: str) -> str | None:
     return None
 
 
-def find_damaged_chunk(data: bytes) -> str | None:
+def find_damage(data: bytes, kind: str) -> str | None:
     """Return what is wrong with the chunks of a PNG: a name, a checksum, or a missing end."""
+    if kind != "PNG":
+        return None
     for chunk in _read_chunks(data):
         if not (chunk.kind.isalpha() and (chunk.kind[:1].islower() or chunk.kind in _PIXEL_CHUNKS)):
             return f"a chunk is called {chunk.kind!r}"
@@ -74,7 +76,7 @@ def find_damaged_chunk(data: bytes) -> str | None:
     return "it has no end"
 
 
-def find_damaged_pixels(data: bytes) -> str | None:
+def find_damaged_png_pixels(data: bytes) -> str | None:
     """Return what is wrong with the pixels of a PNG whose chunks are in order; see its size first."""
     expected, count, inflater = _count_png_bytes(data), 0, zlib.decompressobj()
     if expected is None:
