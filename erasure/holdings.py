@@ -43,7 +43,8 @@ class Holdings(Protocol):
     def of(self, uri: str) -> list[Held]:
         """Return all versions of one object."""
 
-    def read(self, held: Held) -> bytes: ...
+    def read(self, held: Held) -> bytes:
+        """Return a version whole; raise OrchardError for what is no plain file."""
 
     def erase(self, held: Collection[Held]) -> None:
         """Delete versions for good, those that are current last: none that is old comes to light."""
@@ -57,13 +58,14 @@ def holdings_of(folder: str, access: Access) -> Holdings:
 
 
 class FileHoldings:
-    """Files have no versions. Folders below ``root`` that get empty go too."""
+    """Files have no versions. Folders below ``root`` that get empty go too. No link is followed."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._storage = FileStorage(root)
 
     def below(self, folder: str) -> list[Held]:
-        found = FileStorage(self._root).objects(folder)
+        found = self._storage.objects(folder)
         return [Held(f"{folder}/{one.name}", "", one.size, is_current=True) for one in found]
 
     def of(self, uri: str) -> list[Held]:
@@ -71,7 +73,7 @@ class FileHoldings:
         return [Held(uri, "", path.stat().st_size, is_current=True)] if path.is_file() else []
 
     def read(self, held: Held) -> bytes:
-        return local_path(held.uri).read_bytes()
+        return self._storage.read(held.uri).data
 
     def erase(self, held: Collection[Held]) -> None:
         for one in held:

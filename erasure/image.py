@@ -18,12 +18,15 @@ from erasure.plan import Plan
 from erasure.rows import UNREADABLE, without
 from orchard.lake.layout import Lake, is_slug
 from orchard.lake.ledger import read_ledger
-from orchard.lake.objects import Storage
+from orchard.lake.objects import Storage, refuse_large
 from orchard.lake.retention import MAY_WORK, is_idle
 from orchard.lake.run_index import RunIndex
 from orchard.settings.settings import Places
 from orchard_jobs.contract import BasisMode
 from orchard_jobs.errors import OrchardError
+
+MOST_BYTES = 2**31
+"""Of one object that is searched: it is read whole, and a node may have written what it liked."""
 
 RESULTS = ("components", "csv", "basis", "statistics")
 SUMS = ("basis", "statistics")
@@ -277,14 +280,19 @@ class _Search:
         """Whether a version has the image, by any of its names."""
         if held.is_marker or not (_is_page(held) or held.uri.endswith((".parquet", ".csv", ".json"))):
             return False
+        try:
+            return self._is_in(held, names)
+        except (*UNREADABLE, OrchardError) as error:
+            version = f" ({held.version})" if held.version else ""
+            self.failures.append(f"{held.uri}{version}: {error}")
+            return False
+
+    def _is_in(self, held: Held, names: Iterable[str]) -> bool:
+        refuse_large(held.uri, held.size, MOST_BYTES)
         data = self.holdings.read(held)
         if _is_page(held):
             return any(name.encode() in data or escape(name).encode() in data for name in names)
-        try:
-            return any(without(held.uri, data, name) is not None for name in names)
-        except UNREADABLE as error:
-            self.failures.append(f"{held.uri}{f' ({held.version})' if held.version else ''}: {error}")
-            return False
+        return any(without(held.uri, data, name) is not None for name in names)
 
 
 def _find_tainted(counting: Iterable[str], records: Mapping[str, Mapping[str, Any]]) -> set[str]:

@@ -93,5 +93,5 @@ _KINDS: dict[str, Callable[[bytes, str], bytes | None]] = {
     ".json": _without_mention,
 }
 
-UNREADABLE = (ValueError, csv.Error, pa.ArrowException)
+UNREADABLE = (ValueError, RecursionError, csv.Error, pa.ArrowException)
 """What ``without`` may raise of a file that is damaged."""

@@ -86,8 +86,8 @@ def _refuse_working(slug: str, lake: Lake, storage: Storage) -> None:
 def _basis(
     slug: str, lake: Lake, storage: Storage, holdings: Holdings, others: Iterable[str]
 ) -> Iterable[Held]:
-    """Return the basis that this run alone has."""
-    basis_id = _read(storage, f"{lake.run(slug).basis}/basis.json").get("basis_id", "")
+    """Return the basis that this run alone has, by run.json: what nodes say of it counts for nothing."""
+    basis_id = str(_read(storage, lake.run(slug).run_json).get("basis_id", ""))
     used = {record["basis_id"] for record in RunIndex.load(storage, lake).records(others).values()}
     return holdings.below(lake.basis(basis_id)) if is_slug(basis_id) and basis_id not in used else ()
 

@@ -42,6 +42,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
 
     from local_spark.submit import Spark
     from orchard.lake.objects import to_uri
+    from orchard.report.run_figures import noise
     from orchard_cli.output import print_news, print_runs
     from orchard_cli.pipeline import compute
     from orchard_cli.progress import JobBars
@@ -63,6 +64,8 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
     terminal = Console(stderr=True, highlight=False)
     with JobBars(terminal) as bars:
         summary = compute(settings, choices, spark, bars.show)
+    if summary and (warning := noise(summary)):
+        print_news(f"WARNING  {warning}.")
     if summary is None:
         print_news("No new images. The newest result:")
         published = open_lake(lake)

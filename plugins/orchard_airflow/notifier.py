@@ -36,6 +36,8 @@ class OrchardNotifier(BaseNotifier):
     - ``aws``: to the SNS topic ``topic_arn`` of its extra.
     - ``smtp``: by mail to ``to`` of its extra, an address or a list of them.
     - ``http``: as ``{"text": …}``, posted to the URL in its host, as Slack, Mattermost and Teams take it.
+      As Slack asks for it, ``&``, ``<`` and ``>`` are escaped: no name of an image becomes a link, or
+      calls a whole channel (https://docs.slack.dev/messaging/formatting-message-text/).
 
     Synchronous, because that is how Airflow calls the callbacks of tasks: in the task's process, or in the
     DAG processor if that process is gone.
@@ -113,7 +115,8 @@ def _post(connection: Connection, subject: str, text: str) -> None:
         mask_secret(secret)
     hook = HttpHook(http_conn_id=connection.conn_id)
     session = hook.get_conn()
-    response = session.post(hook.base_url, json={"text": f"{subject}\n{text}"}, timeout=TIMEOUT)
+    message = html.escape(f"{subject}\n{text}", quote=False)
+    response = session.post(hook.base_url, json={"text": message}, timeout=TIMEOUT)
     if not response.ok:
         raise ValueError(f"it answers {response.status_code} {response.reason}")
 

@@ -45,7 +45,11 @@ def write_lake(folder: Path, runs: Sequence[dict[str, Any]]) -> None:
     """Write a lake with these runs, the oldest first."""
     for run in runs:
         write(folder / "runs" / run["run"] / "run.json", json.dumps(run).encode())
-    named = [{"run": run["run"], "images": "s3://in", "model": "m"} for run in runs]
+    named = [
+        {"run": run["run"], "images": "s3://in", "model": "m"}
+        | ({"dag_id": run["dag_id"]} if "dag_id" in run else {})
+        for run in runs
+    ]
     (folder / "latest.json").write_text(json.dumps({"run": runs[-1]["run"], "runs": named}))
 
 

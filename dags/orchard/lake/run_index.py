@@ -19,6 +19,9 @@ from orchard.settings.aws import Access
 from orchard.settings.feature_spec import FeatureSpec
 from orchard_jobs.errors import OrchardError
 
+SINCE = ("published_at", "basis_id", "dag_id")
+"""What latest.json says of a run, but did not in earlier versions."""
+
 LATEST = "latest"
 """What people may call the newest run."""
 
@@ -33,6 +36,7 @@ class PublishedRun:
         spec: How its features were computed.
         published_at: ISO 8601, UTC; None where an earlier version of Orchard published it.
         basis_id: Its basis; None likewise.
+        dag_id: The DAG that it is a run of; None likewise, and for one of `orchard run`.
     """
 
     run: str
@@ -40,6 +44,7 @@ class PublishedRun:
     spec: FeatureSpec
     published_at: str | None = None
     basis_id: str | None = None
+    dag_id: str | None = None
 
     @classmethod
     def from_json(cls, facts: Mapping[str, str]) -> Self:
@@ -50,12 +55,11 @@ class PublishedRun:
         """
         spec = dict(facts)
         run, images = spec.pop("run"), spec.pop("images")
-        published_at, basis_id = spec.pop("published_at", None), spec.pop("basis_id", None)
-        return cls(run, images, FeatureSpec.from_json(spec), published_at, basis_id)
+        since = {name: spec.pop(name, None) for name in SINCE}
+        return cls(run, images, FeatureSpec.from_json(spec), **since)
 
     def to_json(self) -> dict[str, str]:
-        since = {"published_at": self.published_at, "basis_id": self.basis_id}
-        known = {name: value for name, value in since.items() if value is not None}
+        known = {name: value for name in SINCE if (value := getattr(self, name)) is not None}
         return {"run": self.run, "images": self.images, **self.spec.to_json(), **known}
 
     def is_of(self, images: str, spec: FeatureSpec) -> bool:

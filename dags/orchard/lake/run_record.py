@@ -23,6 +23,8 @@ class RunRecord(TypedDict):
     """Its slug, which names its folder."""
     run_id: str
     """Airflow's name of it."""
+    dag_id: str | None
+    """The DAG that it is a run of; None for a run of `orchard run`."""
     published_at: str
     """ISO 8601, UTC."""
     counts: RunCounts
@@ -38,6 +40,8 @@ class RunRecord(TypedDict):
     """refit or reuse."""
     basis_id: str
     components: int
+    rank: int
+    """How many of the components explain any variance: fewer where the images span fewer directions."""
     variance_kept: float
     """Share, from 0 to 1."""
     fitted_rows: int | None
@@ -54,8 +58,12 @@ class RunRecord(TypedDict):
     images_per_second: float | None
     seconds: dict[str, float | None]
     """Wall-clock seconds by job."""
+    times: dict[str, list[str]]
+    """When each job started and finished; ISO 8601."""
     phases: dict[str, dict[str, float]]
     """Wall-clock seconds by job and phase."""
+    worker_seconds: dict[str, float]
+    """Seconds of all of featurize's workers together, by what they did."""
     versions: dict[str, str]
     cluster: dict[str, Any]
     estimate: Mapping[str, Any] | None

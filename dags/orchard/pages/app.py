@@ -1,4 +1,4 @@
-"""The app that Airflow's API server mounts at ``/orchard``: only for those who may see the DAG's runs.
+"""The app that Airflow's API server mounts at ``/orchard``: runs are shown to those who may see their DAG's.
 
 It reads, and writes nothing. Which runs there are is looked up in ``latest.json`` each time: nothing of one
 that is not published is shown but its logs, and no part of a path comes from a request unchecked.
@@ -10,7 +10,7 @@ from typing import Annotated
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
-from airflow.api_fastapi.core_api.security import requires_access_dag
+from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
 from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -19,14 +19,13 @@ from sqlalchemy.orm import Session
 from orchard.lake.layout import run_slug
 from orchard.lake.run_index import RunIndex
 from orchard.pages import dag_runs, files, logs, templates
+from orchard.pages.access import VisibleRuns, source_of
 from orchard.pages.guard import Guarded
 from orchard.pages.problems import Absent, tell_absent, tell_error, tell_lake
 from orchard.pages.source import Source
 from orchard.report.run_figures import COMPARED, LISTED, Figure, cost, environment, minutes
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.run_folder import RunFolder
-
-DAG_ID = "orchard_features"
 
 PER_PAGE = 20
 """Runs on a page: as many small objects are read for it, and as many more for what they have cost."""
@@ -45,10 +44,13 @@ Text = Annotated[str, Query(max_length=500)]
 
 def create_app(environ: Mapping[str, str]) -> Guarded:
     """Return the app, for the lake of ``environ``, which is looked at with each request."""
-    may_see_runs = Depends(requires_access_dag("GET", DagAccessEntity.RUN, DAG_ID))
     # No schema and no page of documentation: they would be there for everybody.
     app = FastAPI(
-        dependencies=[may_see_runs], openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
+        dependencies=[Depends(get_user)],
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.source = lambda: Source.from_env(environ)
     for path, answer in ROUTES.items():
@@ -65,10 +67,12 @@ def create_app(environ: Mapping[str, str]) -> Guarded:
 
 
 def list_runs(
-    request: Request, session: SessionDep, page: Annotated[int, Query(ge=1, le=100_000)] = 1
+    request: Request,
+    session: SessionDep,
+    published: VisibleRuns,
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:
     """The published runs, newest first. Of those on other pages nothing is read."""
-    published = _source(request).published()
     start = (page - 1) * PER_PAGE
     with ThreadPoolExecutor(AT_ONCE) as pool:
         runs = list(pool.map(published.describe, published.names[start : start + PER_PAGE]))
@@ -88,40 +92,42 @@ def list_runs(
     )
 
 
-def compare(request: Request, run: Annotated[list[str], Query()] = []) -> Response:  # noqa: B006 - FastAPI's way
+def compare(
+    request: Request,
+    published: VisibleRuns,
+    run: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI's way
+) -> Response:
     """Two runs side by side."""
-    published = _source(request).published()
     if len(run) != 2:
         raise Absent("Choose two runs in the list to compare them.")
-    runs = [published.describe(_published(published, slug)) for slug in run]
+    runs = [published.describe(_seen(published, slug)) for slug in run]
     return templates.render(request, "compare.html", runs=runs, figures=COMPARED)
 
 
-def show_run(request: Request, session: SessionDep, slug: str) -> Response:
+def show_run(request: Request, session: SessionDep, published: VisibleRuns, slug: str) -> Response:
     """One run: its figures, its files, and the run before it."""
-    published = _source(request).published()
-    run = published.describe(_published(published, slug))
+    run = published.describe(_seen(published, slug))
     older = published.names[published.names.index(slug) + 1 :][:1]
     known = dag_runs.find_known(session, [run]).get(slug)
     return templates.render(request, "run.html", run=run, figures=COMPARED, older=older, known=known)
 
 
-def show_report(request: Request, slug: str) -> Response:
-    published, folder = _folder(request, slug)
+def show_report(published: VisibleRuns, slug: str) -> Response:
+    folder = _folder(published, slug)
     return _found(
         lambda: files.report(published.storage, folder.page),
         "This run has no report: the task 'report' makes it, or `orchard report`.",
     )
 
 
-def show_run_json(request: Request, slug: str) -> Response:
-    published, folder = _folder(request, slug)
+def show_run_json(published: VisibleRuns, slug: str) -> Response:
+    folder = _folder(published, slug)
     return _found(lambda: files.data(published.storage, folder.run_json), "run.json is no longer there.")
 
 
-def download_csv(request: Request, slug: str, name: str) -> Response:
+def download_csv(published: VisibleRuns, slug: str, name: str) -> Response:
     """One of the run's CSVs, to save."""
-    published, folder = _folder(request, slug)
+    folder = _folder(published, slug)
     # What is there is listed, and its names are export's: nodes write there, and a name becomes a header.
     if not files.CSV_NAME.fullmatch(name) or name not in published.storage.names(folder.csv):
         raise Absent("This run has no such CSV; retention may have removed it.")
@@ -136,7 +142,7 @@ def show_dag_run(
 ) -> Response:
     """Lead from a DAG run to its run in the lake, or to a file of it."""
     slug = run_slug(run_id, dag_id)
-    if slug in _source(request).published().names:
+    if slug in source_of(request).published().names:
         leads = {"report": "/report.html", "csv": "/csv/features.csv"}
         base = request.scope.get("root_path", "")
         return RedirectResponse(f"{base}/runs/{slug}{leads.get(show, '')}", 303)
@@ -146,7 +152,7 @@ def show_dag_run(
 
 def list_logs(request: Request, session: SessionDep, dag_id: Text, run_id: Text) -> Response:
     """The logs of the steps of a DAG run's cluster, whether the run is published or not."""
-    source = _source(request)
+    source = source_of(request)
     cluster = _cluster(source, session, dag_id, run_id)
     return templates.render(
         request,
@@ -163,7 +169,7 @@ def list_logs(request: Request, session: SessionDep, dag_id: Text, run_id: Text)
 def show_log(  # noqa: PLR0913, PLR0917 - the parameters of a request are its arguments
     request: Request, session: SessionDep, dag_id: Text, run_id: Text, step: Text, name: Text
 ) -> Response:
-    source = _source(request)
+    source = source_of(request)
     if not logs.STEP.fullmatch(step) or not logs.NAME.fullmatch(name):
         raise Absent("There is no such log.")
     uri = f"{source.places.logs}/{_cluster(source, session, dag_id, run_id)}/steps/{step}/{name}"
@@ -201,20 +207,14 @@ OF_DAG_RUNS: dict[str, Callable[..., Response]] = {
 }
 
 
-def _source(request: Request) -> Source:
-    source: Source = request.app.state.source()
-    return source
-
-
-def _published(published: RunIndex, slug: str) -> str:
+def _seen(published: RunIndex, slug: str) -> str:
     if slug not in published.names:
         raise Absent("latest.json names no such run.")
     return slug
 
 
-def _folder(request: Request, slug: str) -> tuple[RunIndex, RunFolder]:
-    published = _source(request).published()
-    return published, published.lake.run(_published(published, slug))
+def _folder(published: RunIndex, slug: str) -> RunFolder:
+    return published.lake.run(_seen(published, slug))
 
 
 def _cluster(source: Source, session: Session, dag_id: str, run_id: str) -> str:

@@ -18,7 +18,7 @@ from orchard.lake.run_index import PublishedRun, RunIndex
 from orchard.lake.run_record import RunRecord
 from orchard.lake.sensed import Sensed
 from orchard.publishing.reconciliation import reconcile
-from orchard.publishing.run_basis import publish_basis, read_basis_files
+from orchard.publishing.run_basis import publish_basis, read_basis
 from orchard.publishing.run_metrics import RunMetrics
 from orchard.publishing.run_rows import read_rows
 from orchard.settings.feature_spec import FeatureSpec
@@ -33,6 +33,7 @@ class Publication:
     Args:
         slug: The run's folder.
         run_id: Airflow's name of it.
+        dag_id: The DAG that it is a run of; None for a run of `orchard run`.
         sensed: What ``sense`` found.
         cluster: What there is to say about the cluster.
         cost: What it has cost so far; None where nobody could tell.
@@ -43,6 +44,7 @@ class Publication:
     sensed: Sensed
     cluster: Mapping[str, Any]
     cost: Mapping[str, Any] | None = None
+    dag_id: str | None = None
 
     @property
     def spec(self) -> FeatureSpec:
@@ -52,7 +54,12 @@ class Publication:
     def published_run(self, record: RunRecord) -> PublishedRun:
         """Return what latest.json says of it."""
         return PublishedRun(
-            self.slug, self.sensed["images"], self.spec, record["published_at"], record["basis_id"]
+            self.slug,
+            self.sensed["images"],
+            self.spec,
+            published_at=record["published_at"],
+            basis_id=record["basis_id"],
+            dag_id=self.dag_id,
         )
 
 
@@ -68,11 +75,11 @@ def publish(storage: Storage, lake: Lake, publication: Publication) -> RunRecord
     if publication.slug in index:
         return index.read(publication.slug)
     metrics = RunMetrics.load(storage, folder, publication.sensed)
-    record = build_record(publication, metrics, folder)
+    basis = read_basis(storage, folder, metrics.reduce)
+    record = build_record(publication, metrics, folder, basis.rank)
     rows = read_rows(storage, folder, publication.sensed, metrics)
-    basis = read_basis_files(storage, folder, metrics.reduce)
     _refuse_other_predecessor(index, publication, lake)
-    publish_basis(storage, lake, basis, record["basis_id"])
+    publish_basis(storage, lake, basis.files, record["basis_id"])
     storage.write(folder.run_json, to_json(record))
     ledger = next_ledger(*rows, publication.slug)
     storage.write(lake.ledger_entry(publication.slug), to_parquet(ledger))
@@ -81,13 +88,14 @@ def publish(storage: Storage, lake: Lake, publication: Publication) -> RunRecord
     return record
 
 
-def build_record(publication: Publication, metrics: RunMetrics, folder: RunFolder) -> RunRecord:
+def build_record(publication: Publication, metrics: RunMetrics, folder: RunFolder, rank: int) -> RunRecord:
     """Return the content of run.json. Pure, but for the time."""
     featurize, reduce, export = metrics.featurize, metrics.reduce, metrics.export
     spec = publication.spec
     return {
         "run": publication.slug,
         "run_id": publication.run_id,
+        "dag_id": publication.dag_id,
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "counts": reconcile(publication.sensed, metrics),
         "rejected": metrics.rejected,
@@ -97,6 +105,7 @@ def build_record(publication: Publication, metrics: RunMetrics, folder: RunFolde
         "basis": str(reduce.basis),
         "basis_id": reduce.basis_id,
         "components": reduce.k,
+        "rank": rank,
         "variance_kept": reduce.variance_kept,
         "fitted_rows": reduce.fitted_rows,
         "rows": export.rows,
@@ -109,7 +118,9 @@ def build_record(publication: Publication, metrics: RunMetrics, folder: RunFolde
         "instruction_set": spec.instruction_set and str(spec.instruction_set),
         "images_per_second": featurize.images_per_second,
         "seconds": {name: one.seconds for name, one in metrics.by_job.items()},
+        "times": {name: one.times for name, one in metrics.by_job.items()},
         "phases": {name: one.phases for name, one in metrics.by_job.items()},
+        "worker_seconds": featurize.worker_seconds,
         "versions": featurize.versions,
         "cluster": dict(publication.cluster),
         "estimate": publication.sensed.get("estimate"),

@@ -9,6 +9,7 @@ import json
 import math
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,20 @@ ARRAYS = ("mean", "components", "explained_variance", "explained_variance_ratio"
 OPTIONAL = "spectrum"  # bases of earlier versions have none
 
 Arrays = Mapping[str, npt.NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class RunBasis:
+    """A basis that can be published.
+
+    Args:
+        files: By name, made of its numbers.
+        rank: How many of its components explain any variance. n images span n - 1 directions at most: a
+            component beyond that is what rounding has left.
+    """
+
+    files: Mapping[str, bytes]
+    rank: int
 
 
 def publish_basis(storage: Storage, lake: Lake, files: Mapping[str, bytes], basis_id: str) -> None:
@@ -56,8 +71,8 @@ def _find_id(data: bytes) -> str | None:
     return digest_basis(arrays["mean"].tobytes(), arrays["components"].tobytes())
 
 
-def read_basis_files(storage: Storage, folder: RunFolder, report: ReduceReport) -> dict[str, bytes]:
-    """Return the files of a run's basis by name, made of its numbers.
+def read_basis(storage: Storage, folder: RunFolder, report: ReduceReport) -> RunBasis:
+    """Return a run's basis.
 
     Raises:
         OrchardError: where it is none, or not the one that the job reports.
@@ -74,10 +89,14 @@ def read_basis_files(storage: Storage, folder: RunFolder, report: ReduceReport) 
         ) from error
     buffer = io.BytesIO()
     np.savez(buffer, **dict[str, Any](arrays))
-    return {
-        "basis.npz": buffer.getvalue(),
-        "basis.json": json.dumps(facts, indent=2, sort_keys=True).encode() + b"\n",
-    }
+    text = json.dumps(facts, indent=2, sort_keys=True).encode() + b"\n"
+    return RunBasis({"basis.npz": buffer.getvalue(), "basis.json": text}, _find_rank(arrays))
+
+
+def _find_rank(arrays: Arrays) -> int:
+    """Count the variances that are more than rounding leaves of nothing, as NumPy's matrix_rank does."""
+    variances = arrays["explained_variance"]
+    return int((variances > variances.max() * len(arrays["mean"]) * np.finfo(np.float64).eps).sum())
 
 
 def _read_arrays(data: bytes) -> dict[str, npt.NDArray[np.float64]]:

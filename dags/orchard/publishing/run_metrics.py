@@ -37,6 +37,11 @@ class JobReport(BaseModel):
     phases: dict[Text, Number] = Field(default={}, max_length=32)
     versions: dict[Text, Text] = Field(default={}, max_length=32)
 
+    @property
+    def times(self) -> list[str]:
+        """When the job started and finished, as ISO 8601."""
+        return [self.started_at.isoformat(), self.finished_at.isoformat()]
+
 
 Report = TypeVar("Report", bound=JobReport)
 
@@ -58,6 +63,8 @@ class FeaturizeReport(JobReport):
     model: ModelFacts
     runtime: Text | None = None
     images_per_second: Number | None = None
+    worker_seconds: dict[Text, Number] = Field(default={}, max_length=32)
+    """Of all workers together, by what they did."""
 
 
 class ReduceReport(JobReport):

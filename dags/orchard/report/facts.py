@@ -114,7 +114,6 @@ class Facts:
 
     Args:
         run: The content of run.json.
-        jobs: What the three jobs said of themselves, by name.
         label_counts: Images of each label, of all rows of the result.
         sample: Of these rows.
         separation: Of the sample.
@@ -125,7 +124,6 @@ class Facts:
     """
 
     run: Mapping[str, Any]
-    jobs: Mapping[str, Mapping[str, Any]]
     label_counts: Mapping[str, int]
     sample: Sample
     separation: Separation

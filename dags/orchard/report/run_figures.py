@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from orchard.report.formats import plural
+
 Run = Mapping[str, Any]
 Figure = Callable[[Run], str]
 
@@ -32,6 +34,19 @@ def show(figure: Figure, run: Run) -> str:
         return figure(run)
     except (KeyError, TypeError, ValueError, AttributeError):
         return UNKNOWN
+
+
+def noise(run: Run) -> str | None:
+    """Return a warning where a run has components that explain nothing; None where it has not."""
+    rank, k = run.get("rank"), run["components"]
+    if rank is None or rank >= k:
+        return None
+    images = plural(run["fitted_rows"], "image")
+    if rank == 0:
+        return f"No component explains anything: all features of the {images} of the basis are the same"
+    which = f"PC{k} explains" if rank == k - 1 else f"PC{rank + 1} to PC{k} explain"
+    span = f"{images} of the basis vary in {plural(rank, 'direction')} only"
+    return f"{which} nothing: the {span}. Keep {plural(rank, 'component')}, or add images"
 
 
 def environment(run: Run) -> str:

@@ -27,6 +27,7 @@ from orchard.lake.storage import storage_for
 from orchard.publishing.glue import Catalog
 from orchard.publishing.glue_sync import register
 from orchard.publishing.publish import Publication, publish
+from orchard.report.run_figures import noise
 from orchard.sensing.sense import sense
 from orchard.settings.hooks import glue_hook
 from orchard.settings.run_params import RunParams
@@ -132,6 +133,8 @@ class RunTasks:
                 refuse_other_base(publication.sensed, index)
                 record = publish(self._storage(), self._lake, publication)
         warn_of_rejected(self.settings, record)
+        if warning := noise(record):
+            log.warning("%s", warning)
         return record
 
     def bill(self) -> None:
@@ -187,6 +190,7 @@ class RunTasks:
             sensed=self._sensed(),
             cluster=self._cluster_facts(),
             cost=self._cost(),
+            dag_id=self.dag_id,
         )
 
     def _estimate(self, sensed: Sensed) -> dict[str, Any]:

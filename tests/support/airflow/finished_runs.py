@@ -125,7 +125,7 @@ def publication(
         "predecessor": predecessor,
         "estimate": {"dollars": 1.5},
     }
-    return Publication(slug, f"id of {slug}", sensed, CLUSTER, cost={"dollars": 1.25})
+    return Publication(slug, f"id of {slug}", sensed, CLUSTER, cost={"dollars": 1.25}, dag_id="d")
 
 
 def published_runs(lake: Lake) -> list[str]:

@@ -36,6 +36,7 @@ THUMBNAILS = tuple(
 )
 MODEL = {"id": "m", "weights": "imagenet", "features": 12, "sha256": "0"}
 FEATURES = 12
+JOBS = ("featurize", "reduce", "export")
 
 
 def basis_of(slug: str) -> str:
@@ -93,16 +94,10 @@ class ReportLake:
             for path, (run, status) in self.known.items()
         ]
         self._write(self.lake.ledger_entry(slug), pa.Table.from_pylist(ledger, LEDGER_SCHEMA))
-        for hour, job in enumerate(("featurize", "reduce", "export")):
-            times = {
-                "started_at": f"2026-11-22T0{hour}:00:00+00:00",
-                "finished_at": f"2026-11-22T0{hour}:59:59+00:00",
-            }
-            report = {"job": job, "phases": {job: 12.5}, "worker_seconds": {"reading": 1.5}, **times}
-            storage.write(folder.metrics(job), json.dumps(report).encode())
         run = self._summary(slug, before, new, rejected, deleted) | more
         storage.write(folder.run_json, json.dumps(run).encode())
-        self.runs.append({"run": slug, "images": run["images"], "model": "m"})
+        since = {name: run[name] for name in ("published_at", "basis_id")}
+        self.runs.append({"run": slug, "images": run["images"], "model": "m", **since})
         storage.write(self.lake.latest, json.dumps({"run": slug, "runs": self.runs}).encode())
         return slug
 
@@ -142,7 +137,12 @@ class ReportLake:
             "precision": "float32",
             "images_per_second": 90.5,
             "seconds": {},
-            "phases": {},
+            "times": {
+                job: [f"2026-11-22T0{hour}:00:00+00:00", f"2026-11-22T0{hour}:59:59+00:00"]
+                for hour, job in enumerate(JOBS)
+            },
+            "phases": {job: {job: 12.5} for job in JOBS},
+            "worker_seconds": {"reading": 1.5},
             "versions": {"spark": "4.1.1"},
             "cluster": {"id": "j-1", "release": "emr-spark-8.1.0", "states": [], "timeline": {}},
             "csv": f"{self.lake.run(slug).csv}/features.csv",

@@ -1,13 +1,10 @@
 """A published run in the lake → all that its report shows. Reads only."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pyarrow.compute as pc
 
 from orchard.lake.layout import Lake
-from orchard.lake.objects import Storage, read_json
+from orchard.lake.objects import Storage
 from orchard.lake.run_index import RunIndex
 from orchard.lake.run_record import RunRecord
 from orchard.report.facts import Extremes, Facts, Picture, Rejected, Sample
@@ -17,7 +14,7 @@ from orchard.report.loading.rows import read_folder
 from orchard.report.loading.survey import Chosen, survey
 from orchard.report.loading.thumbnails import find_thumbnails
 from orchard.report.numbers.neighbours import separate
-from orchard_jobs.contract import ExportJob, FeaturizeJob, ReduceJob, Status
+from orchard_jobs.contract import Status
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.run_folder import RunFolder
 
@@ -47,7 +44,6 @@ def read_facts(storage: Storage, lake: Lake, slug: str) -> Facts:
     basis = read_basis(storage, lake, run["basis_id"])
     return Facts(
         run=run,
-        jobs={job.NAME: _read_job(storage, folder, job.NAME) for job in (FeaturizeJob, ReduceJob, ExportJob)},
         label_counts=seen.label_counts,
         sample=sample,
         separation=separate(sample.components, sample.labels),
@@ -69,14 +65,6 @@ def _read_run(storage: Storage, lake: Lake, slug: str) -> RunRecord:
             remedy="name one of its 'runs', or publish this one first",
         )
     return index.read(slug)
-
-
-def _read_job(storage: Storage, folder: RunFolder, job: str) -> Mapping[str, Any]:
-    try:
-        report: dict[str, Any] = read_json(storage, folder.metrics(job))
-    except FileNotFoundError:
-        return {}
-    return report
 
 
 def _to_sample(chosen: Chosen, pictures: tuple[Picture, ...]) -> Sample:

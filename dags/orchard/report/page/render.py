@@ -22,6 +22,7 @@ from orchard.report.page import charts, tables
 from orchard.report.page.points import points
 from orchard.report.page.styles import SWATCHES
 from orchard.report.page.thumbnail_uris import to_uri
+from orchard.report.run_figures import noise
 
 HERE = Path(__file__).parents[1] / "assets"
 
@@ -68,6 +69,7 @@ def _render(facts: Facts, data: Mapping[str, Any]) -> str:
             steady=STEADY,
             swatches=SWATCHES,
             marks=charts.marks_of(facts.basis),
+            warning=noise(facts.run),
             labels=tables.label_rows(facts),
             right=tables.share_right(facts),
             confusions=tables.confusions(facts),

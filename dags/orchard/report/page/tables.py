@@ -135,10 +135,9 @@ def timeline(facts: Facts) -> list[Span]:
     if cluster.get("CreationDateTime") and cluster.get("ReadyDateTime"):
         start, ready = (datetime.fromisoformat(cluster[f"{name}DateTime"]) for name in ("Creation", "Ready"))
         moments.append(("cluster starts", start, ready, ()))
-    for name, job in facts.jobs.items():
-        if job.get("started_at") and job.get("finished_at"):
-            start, end = (datetime.fromisoformat(job[name]) for name in ("started_at", "finished_at"))
-            moments.append((name, start, end, tuple(job.get("phases", {}).items())))
+    for name, times in facts.run.get("times", {}).items():
+        start, end = map(datetime.fromisoformat, times)
+        moments.append((name, start, end, tuple(facts.run["phases"][name].items())))
     if not moments:
         return []
     first = min(start for _, start, _, _ in moments)

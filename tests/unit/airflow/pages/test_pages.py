@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
+from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
 
 from orchard.lake.layout import run_slug
 from orchard.lake.storage_files import FileStorage
@@ -14,6 +16,7 @@ from tests.support.airflow.page_client import Visit
 from tests.support.published_runs import DAG_RUN, LOG_OF_STEP, add_files, published, write, write_lake
 
 EVERY_PATH = [path.format(slug="a", name="features.csv") for path in (*ROUTES, *OF_DAG_RUNS)]
+ASSETS = ("/style.css", "/page.js", "/icon.svg")
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -25,13 +28,43 @@ def test_nobody_who_is_not_logged_in_sees_anything(path: str, visit: Visit, tmp_
     assert (answer.status_code, answer.json()) == (401, {"detail": "Not authenticated"})
 
 
-@pytest.mark.parametrize("path", EVERY_PATH)
+@pytest.mark.parametrize("path", [path for path in EVERY_PATH if path not in ASSETS])
 def test_a_user_who_may_not_see_the_runs_of_the_dag_sees_nothing(
     path: str, visit: Visit, tmp_path: Path
 ) -> None:
     write_lake(tmp_path, [published("a")])
     add_files(tmp_path / "runs" / "a")
     assert visit(role=None).get(f"/orchard{path}", params=LOG_OF_STEP).status_code == 403
+
+
+@pytest.fixture
+def only_apples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user who may see the DAG `apples`, as an auth manager with rights for each DAG has them."""
+
+    def is_authorized(self: SimpleAuthManager, *, details: DagDetails, **more: Any) -> bool:
+        return details.id == "apples"
+
+    monkeypatch.setattr(SimpleAuthManager, "is_authorized_dag", is_authorized)
+
+
+@pytest.mark.usefixtures("only_apples")
+def test_runs_are_shown_to_those_who_may_see_their_own_dag(visit: Visit, tmp_path: Path) -> None:
+    write_lake(tmp_path, [published("a", dag_id="apples"), published("b", dag_id="pears"), published("c")])
+    for run in "abc":
+        add_files(tmp_path / "runs" / run)
+    client = visit()
+    assert re.findall(r'value="(\w+)"', client.get("/orchard/").text) == ["a"]
+    for rest in ("", "/report.html", "/run.json", "/csv/features.csv"):
+        answers = [client.get(f"/orchard/runs/{run}{rest}").status_code for run in "abc"]
+        assert answers == [200, 404, 404]
+    assert client.get("/orchard/compare", params={"run": ["a", "b"]}).status_code == 404
+
+
+@pytest.mark.usefixtures("only_apples")
+def test_who_may_see_the_runs_of_no_dag_of_the_lake_sees_none(visit: Visit, tmp_path: Path) -> None:
+    write_lake(tmp_path, [published("b", dag_id="pears"), published("c")])
+    for path in ("/", "/compare", "/runs/b", "/runs/c/report.html"):
+        assert visit().get(f"/orchard{path}").status_code == 403
 
 
 def test_a_token_that_somebody_made_up_is_refused(visit: Visit) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from orchard.lake.layout import Lake
@@ -11,9 +12,11 @@ from orchard.lake.ledger import read_ledger
 from orchard.lake.run_index import RunIndex
 from orchard.lake.storage_files import FileStorage
 from orchard.publishing.publish import publish
+from orchard.report.run_figures import noise
 from orchard.settings.feature_spec import FeatureSpec
 from orchard_jobs.contract import Decoding, InstructionSet, Precision
 from orchard_jobs.errors import OrchardError
+from tests.support.airflow import finished_runs
 from tests.support.airflow.finished_runs import (
     CLUSTER,
     basis_id_of,
@@ -37,6 +40,7 @@ def test_a_published_run_is_described_whole(lake: Lake) -> None:
     published_at = summary["published_at"]
     assert summary == {
         "run": "r1",
+        "dag_id": "d",
         "run_id": "id of r1",
         "published_at": published_at,
         "counts": {"listed": 3, "featurized": 1, "rejected": 1, "known": 1, "deleted": 6},
@@ -47,6 +51,7 @@ def test_a_published_run_is_described_whole(lake: Lake) -> None:
         "basis": "refit",
         "basis_id": basis_id_of("r1"),
         "components": 2,
+        "rank": 2,
         "variance_kept": 0.75,
         "fitted_rows": 2,
         "rows": 2,
@@ -59,7 +64,12 @@ def test_a_published_run_is_described_whole(lake: Lake) -> None:
         "instruction_set": None,
         "images_per_second": 90.5,
         "seconds": {"featurize": 2.5, "reduce": 2.5, "export": 2.5},
+        "times": {
+            job: [f"2026-11-22T0{hour}:00:00+00:00", f"2026-11-22T0{hour}:59:59+00:00"]
+            for hour, job in enumerate(("featurize", "reduce", "export"))
+        },
         "phases": {"featurize": {"a": 1.5}, "reduce": {"a": 1.5}, "export": {"a": 1.5}},
+        "worker_seconds": {},
         "versions": {"spark": "4"},
         "cluster": CLUSTER,
         "estimate": {"dollars": 1.5},
@@ -88,6 +98,7 @@ def test_a_published_run_is_described_whole(lake: Lake) -> None:
                 "model": "m",
                 "published_at": published_at,
                 "basis_id": basis_id_of("r1"),
+                "dag_id": "d",
             }
         ],
     }
@@ -189,6 +200,7 @@ def test_how_features_were_computed_is_what_sense_decided_and_not_what_a_node_sa
             "instruction_set": "avx2",
             "published_at": record["published_at"],
             "basis_id": basis_id_of("r1"),
+            "dag_id": "d",
         }
     ]
 
@@ -241,3 +253,27 @@ def test_a_run_builds_on_runs_of_the_same_images_and_spec_only(lake: Lake) -> No
     assert history.builds_on("s3://in", FeatureSpec("m")) == "r1"
     assert history.builds_on("s3://others", FeatureSpec("m")) == "trial"
     assert history.builds_on("s3://in", FeatureSpec("another model")) is None
+
+
+@pytest.mark.parametrize(("variances", "rank"), [([0.5, 0.25], 2), ([0.5, 1e-16], 1), ([0.0, 0.0], 0)])
+def test_components_that_explain_nothing_are_told(
+    variances: list[float], rank: int, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrays = finished_runs._arrays_of("r1") | {"explained_variance": np.array(variances)}
+    monkeypatch.setattr(finished_runs, "_arrays_of", lambda slug: arrays)
+    finish_jobs(lake, "r1")
+    record = publish(FileStorage(Path("/")), lake, publication("r1"))
+    assert record["rank"] == rank
+    assert (
+        noise(record)
+        == {
+            0: "No component explains anything: all features of the 2 images of the basis are the same",
+            1: "PC2 explains nothing: the 2 images of the basis vary in 1 direction only. "
+            "Keep 1 component, or add images",
+            2: None,
+        }[rank]
+    )
+    assert noise({**record, "rank": 1, "components": 15}) == (
+        "PC2 to PC15 explain nothing: the 2 images of the basis vary in 1 direction only. "
+        "Keep 1 component, or add images"
+    )

@@ -1,0 +1,45 @@
+"""Which published runs somebody sees: those of the DAGs whose runs Airflow lets them see."""
+
+from dataclasses import replace
+from typing import Annotated
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.core_api.security import GetUserDep
+from airflow.models.dag import DagModel
+from fastapi import Depends, HTTPException, Request
+
+from orchard.lake.run_index import RunIndex
+from orchard.pages.source import Source
+
+OF_NO_DAG = "orchard_features"
+"""The DAG whose right counts for the runs of `orchard run` and of earlier versions, which name none."""
+
+
+def source_of(request: Request) -> Source:
+    source: Source = request.app.state.source()
+    return source
+
+
+def visible_runs(request: Request, user: GetUserDep) -> RunIndex:
+    """Return the published runs that ``user`` may see.
+
+    Raises:
+        HTTPException: 403 for somebody who may see the runs of no DAG of this lake.
+    """
+    index = source_of(request).published()
+    dags = {run.dag_id or OF_NO_DAG for run in index.runs} or {OF_NO_DAG}
+    seen = {dag_id for dag_id in dags if _may_see_runs(user, dag_id)}
+    if not seen:
+        raise HTTPException(403, "Forbidden")
+    return replace(index, runs=tuple(run for run in index.runs if (run.dag_id or OF_NO_DAG) in seen))
+
+
+def _may_see_runs(user: GetUserDep, dag_id: str) -> bool:
+    details = DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id))
+    return get_auth_manager().is_authorized_dag(
+        method="GET", access_entity=DagAccessEntity.RUN, details=details, user=user
+    )
+
+
+VisibleRuns = Annotated[RunIndex, Depends(visible_runs)]
