@@ -1,5 +1,7 @@
 """The one kind of error that a user is meant to read. For any Python 3: checks before set-up need it too."""
 
+LONGEST_LINE = 1000  # characters
+
 
 class OrchardError(Exception):
     """An error with a remedy, printed without a traceback.
@@ -31,5 +33,6 @@ class OrchardError(Exception):
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what an error says, or its name where it says nothing."""
-    return str(error).partition("\n")[0].strip() or type(error).__name__
+    """Return the first line of what an error says, printable and cut; its name where it says nothing."""
+    line = str(error).partition("\n")[0].strip()[:LONGEST_LINE] or type(error).__name__
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)

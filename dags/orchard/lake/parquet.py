@@ -7,19 +7,24 @@ code 134, after all its work was done: https://github.com/apache/arrow/issues/34
 """
 
 import io
+from collections.abc import Iterator
 from typing import BinaryIO
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+ROWS_AT_ONCE = 4096
+READ_AT_ONCE = 4 * 2**20  # bytes of a column, with one request to S3
 
-def open_parquet(file: BinaryIO, buffer_size: int = 0) -> pq.ParquetFile:
-    """Return a file of Python to read in this thread.
+LONGEST = 2**16
+"""Bytes of a cell of text or a picture; a path has 4,096 at most, a thumbnail as many."""
 
-    Args:
-        buffer_size: How many bytes of a column to read at once; 0 for all of a row group's.
-    """
-    return pq.ParquetFile(file, buffer_size=buffer_size, pre_buffer=False)
+
+def open_parquet(file: BinaryIO) -> pq.ParquetFile:
+    """Return a file of Python to read in this thread."""
+    return pq.ParquetFile(file, pre_buffer=False)
 
 
 def to_parquet(table: pa.Table, row_group_size: int | None = None) -> bytes:
@@ -39,3 +44,44 @@ def from_parquet(data: bytes, schema: pa.Schema | None = None) -> pa.Table:
     if schema is None:
         return file.read(use_threads=False)
     return file.read(schema.names, use_threads=False).select(schema.names).cast(schema)
+
+
+def read_checked(file: BinaryIO, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Yield the columns of ``schema`` of a file that a node may have written, a batch at a time.
+
+    A few bytes of Parquet can name the same long text in every row: so texts stay in their dictionary until
+    their lengths are known. A field that may be null may be missing, too. Lists are as long in each row, of
+    finite numbers.
+
+    Raises:
+        ArrowException, KeyError or ValueError: where the file is none, or not as ``schema`` says.
+    """
+    texts = [field.name for field in schema if _is_text(field.type)]
+    with pq.ParquetFile(file, buffer_size=READ_AT_ONCE, pre_buffer=False, read_dictionary=texts) as parquet:
+        there = [name for name in schema.names if name in parquet.schema_arrow.names]
+        for batch in parquet.iter_batches(ROWS_AT_ONCE, columns=there, use_threads=False):
+            columns = {field.name: _checked(batch, field) for field in schema}
+            yield pa.RecordBatch.from_pydict(columns, schema)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
+
+
+def _checked(batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
+    if field.nullable and field.name not in batch.schema.names:
+        return pa.nulls(len(batch), field.type)
+    column = batch[field.name]
+    if pa.types.is_dictionary(column.type):
+        if (pc.max(pc.binary_length(column.dictionary)).as_py() or 0) > LONGEST:
+            raise ValueError(f"{field.name} has a cell of more than {LONGEST} bytes")
+        column = column.dictionary_decode()
+    column = column.cast(field.type)
+    column.validate(full=True)
+    if column.null_count and not field.nullable:
+        raise ValueError(f"{field.name} has nulls")
+    if pa.types.is_list(field.type):
+        lengths = pc.min_max(pc.list_value_length(column)).as_py()
+        if lengths["min"] != lengths["max"] or not np.isfinite(column.flatten()).all():
+            raise ValueError(f"{field.name} has rows of other lengths, or numbers that are not finite")
+    return column

@@ -1,15 +1,17 @@
 """The rows that a run's ledger entry is made of: what ``sense`` wrote, unchanged, and what became of it."""
 
+import io
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from orchard.lake.ledger import EARLIER_SCHEMA, OUTCOME_SCHEMA
 from orchard.lake.objects import Storage
-from orchard.lake.parquet import from_parquet
+from orchard.lake.parquet import from_parquet, read_checked
 from orchard.lake.sensed import Sensed, digest_rows
 from orchard.publishing.run_metrics import RunMetrics
 from orchard_jobs.contract import Status
-from orchard_jobs.errors import OrchardError
+from orchard_jobs.errors import OrchardError, first_line
 from orchard_jobs.run_folder import RunFolder
 
 BYTES_OF_MANY = 2**24  # an outcome may have 16 MiB, and
@@ -35,15 +37,25 @@ def read_rows(
             remedy="clear this run's task 'sense', and see who writes there",
         )
     images = from_parquet(manifest, pa.schema([OUTCOME_SCHEMA.field(name) for name in ("path", "etag")]))
-    most = BYTES_OF_MANY + BYTES_PER_ROW * images.num_rows
     try:
-        outcomes = from_parquet(storage.read(folder.outcomes, most).data, OUTCOME_SCHEMA)
-    except (pa.ArrowException, KeyError, OSError) as error:
+        outcomes = _read_outcomes(storage, folder, images.num_rows)
+    except (pa.ArrowException, KeyError, ValueError, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise
-        raise _no_outcomes(folder, f"{type(error).__name__}") from error
+        raise _no_outcomes(folder, first_line(error)) from error
     _refuse_other_outcomes(folder, images, outcomes, metrics)
     return from_parquet(earlier, EARLIER_SCHEMA), outcomes
+
+
+def _read_outcomes(storage: Storage, folder: RunFolder, count: int) -> pa.Table:
+    """Return OUTCOME_SCHEMA; no more of it than of ``count`` images."""
+    data = storage.read(folder.outcomes, BYTES_OF_MANY + BYTES_PER_ROW * count).data
+    rows = pa.Table.from_batches([], OUTCOME_SCHEMA)
+    for batch in read_checked(io.BytesIO(data), OUTCOME_SCHEMA):
+        rows = pa.concat_tables([rows, pa.Table.from_batches([batch])])
+        if rows.num_rows > count:
+            raise ValueError(f"more rows than the {count} images")
+    return rows
 
 
 def _refuse_other_outcomes(

@@ -33,7 +33,7 @@ def read_facts(storage: Storage, lake: Lake, slug: str) -> Facts:
     """
     folder = lake.run(slug)
     run = _read_run(storage, lake, slug)
-    seen = survey(storage, folder.components, ENDS)
+    seen = survey(storage, folder.components, run["components"], ENDS)
     ends = {path for ends in (*seen.lows, *seen.highs) for path, _ in ends}
     thumbnails = find_thumbnails(storage, lake, slug, {*seen.sample.paths, *ends})
 

@@ -4,24 +4,28 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from orchard.lake.objects import Storage
-from orchard.lake.parquet import open_parquet
+from orchard.lake.parquet import read_checked
 from orchard.report.numbers.neighbours import Matrix
 from orchard_jobs.errors import OrchardError, first_line
 
-ROWS_AT_ONCE = 4096
-READ_AT_ONCE = 4 * 2**20  # bytes of a column, with one request to S3
+COLUMNS = pa.schema(
+    [
+        *(pa.field(name, pa.string(), nullable=False) for name in ("path", "label", "run", "status")),
+        pa.field("error", pa.string()),
+        pa.field("thumbnail", pa.binary()),  # files of before there were any lack them
+        pa.field("components", pa.list_(pa.float64()), nullable=False),
+    ]
+)
+"""What a report reads of rows."""
 
 
 def read_folder(storage: Storage, uri: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Yield ``columns`` of all files of a folder, in the order of the files' names.
-
-    A column that a file lacks, because it was written before there was one, is null.
+    """Yield ``columns``, of COLUMNS, of all files of a folder, in the order of the files' names.
 
     Raises:
-        OrchardError: where there is no such file.
+        OrchardError: where there is no such file, or one is not as the jobs write them.
     """
     names = [name for name in storage.names(uri) if name.endswith(".parquet")]
     if not names:
@@ -37,16 +41,12 @@ def read_file(storage: Storage, uri: str, columns: Sequence[str]) -> Iterator[pa
 
     Raises:
         FileNotFoundError: where it is not there.
-        OrchardError: where it is damaged.
+        OrchardError: where it is damaged, or not as the jobs write them.
     """
     try:
-        with storage.open(uri) as opened, open_parquet(opened, READ_AT_ONCE) as file:
-            there = [name for name in columns if name in file.schema_arrow.names]
-            for batch in file.iter_batches(ROWS_AT_ONCE, columns=there, use_threads=False):
-                yield pa.RecordBatch.from_pydict(
-                    {name: batch[name] if name in there else pa.nulls(len(batch)) for name in columns}
-                )
-    except pa.ArrowInvalid as error:
+        with storage.open(uri) as opened:
+            yield from read_checked(opened, pa.schema([COLUMNS.field(name) for name in columns]))
+    except (pa.ArrowException, KeyError, ValueError) as error:
         raise OrchardError(
             f"{uri} cannot be read ({first_line(error)})",
             rule="a file of a published run is Parquet, and never changes",
@@ -54,8 +54,17 @@ def read_file(storage: Storage, uri: str, columns: Sequence[str]) -> Iterator[pa
         ) from error
 
 
-def to_matrix(lists: pa.ListArray) -> Matrix:
-    """Return rows of numbers, all of the same length, as a matrix (n, k)."""
-    lengths = pc.list_value_length(lists)
-    width = lengths[0].as_py()
-    return np.asarray(lists.flatten(), dtype=np.float64).reshape(len(lists), width)
+def to_matrix(lists: pa.ListArray, width: int) -> Matrix:
+    """Return rows of ``width`` numbers as a matrix (n, width).
+
+    Raises:
+        OrchardError: where they have another width.
+    """
+    numbers = np.asarray(lists.flatten(), dtype=np.float64)
+    if len(numbers) != len(lists) * width:
+        raise OrchardError(
+            f"rows of {len(numbers) // max(len(lists), 1)} components",
+            rule=f"run.json says that the run has {width}",
+            remedy="restore the folder components of the run",
+        )
+    return numbers.reshape(len(lists), width)

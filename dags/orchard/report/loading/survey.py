@@ -52,11 +52,11 @@ class Survey:
     highs: tuple[tuple[tuple[str, str], ...], ...]
 
 
-def survey(storage: Storage, uri: str, ends: int, limit: int = SHOWN) -> Survey:
-    """Look at the component folder ``uri``, with ``ends`` images at each end of a component.
+def survey(storage: Storage, uri: str, k: int, ends: int, limit: int = SHOWN) -> Survey:
+    """Look at the component folder ``uri``, of ``k`` components, with ``ends`` images at each end of one.
 
     Raises:
-        OrchardError: where there is none.
+        OrchardError: where there is none, or it is not of a run of ``k`` components.
     """
     names, labels, hashes = _count(storage, uri)
     counts = np.bincount(labels, minlength=len(names))
@@ -67,7 +67,7 @@ def survey(storage: Storage, uri: str, ends: int, limit: int = SHOWN) -> Survey:
     for batch in read_folder(storage, uri, ["path", "components"]):
         here = wanted[(wanted >= start) & (wanted < start + len(batch))] - start
         paths += batch["path"].take(here).to_pylist()
-        found.append(to_matrix(batch["components"])[here])
+        found.append(to_matrix(batch["components"], k)[here])
         start += len(batch)
     sample = Chosen(tuple(paths), tuple(names[label] for label in labels[wanted]), np.concatenate(found))
     by_label = sorted(zip(names, counts.tolist(), strict=True))

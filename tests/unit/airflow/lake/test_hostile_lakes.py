@@ -33,7 +33,7 @@ from orchard.report.write import write_report
 from orchard_jobs.errors import OrchardError
 from tests.support.airflow.erasable_lake import event_log
 from tests.support.airflow.finished_runs import basis_id_of, finish_jobs, latest_of, publication
-from tests.support.airflow.hostile_nodes import SECRET, Deed, contents, deeds_on
+from tests.support.airflow.hostile_nodes import SECRET, TABLES, Deed, contents, deeds_on
 from tests.support.airflow.page_client import Visit
 from tests.support.airflow.report_lake import ReportLake, clusters
 from tests.support.published_runs import DAG_RUN
@@ -90,7 +90,7 @@ NAMES = (
 )
 
 many = settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
@@ -283,6 +283,15 @@ def test_retention_deletes_superseded_runs_and_what_was_never_published_and_noth
 def test_a_report_is_made_of_a_run_or_not_and_nothing_else_changes(done: list[Deed], attack: Attack) -> None:
     it = attack(done)
     assert it.changed_by(acts_on(it)["report"]) <= {f"runs/{NEWEST}/report.html"}
+
+
+@pytest.mark.parametrize("name", ["components", "features", "outcomes"])
+@pytest.mark.parametrize("number", range(len(TABLES)))
+def test_a_report_takes_no_table_for_another(number: int, name: str, attack: Attack) -> None:
+    file = f"{name}.parquet" if name == "outcomes" else f"{name}/part-00000.parquet"
+    it = attack([Deed("tabulate", f"runs/{NEWEST}/{file}", TABLES[number])])
+    for act in ("report", "erase an image", "purge a run"):
+        it.changed_by(acts_on(it)[act])
 
 
 @many

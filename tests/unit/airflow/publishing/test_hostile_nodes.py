@@ -21,6 +21,7 @@ from orchard.lake.layout import Lake
 from orchard.lake.parquet import from_parquet, to_parquet
 from orchard.lake.storage_files import FileStorage
 from orchard.publishing.publish import publish
+from orchard_jobs.contract import OUTCOME_COLUMNS
 from orchard_jobs.errors import OrchardError
 from tests.support.airflow.finished_runs import basis_id_of, finish_jobs, latest_of, publication
 
@@ -194,7 +195,7 @@ def rewrite(root: Path, name: str, change: Callable[[pa.Table], pa.Table]) -> No
         ("earlier.parquet", lambda rows: rows.slice(1), "is not as 'sense' wrote it"),
         ("manifest.parquet", lambda rows: rows.slice(1), "is not as 'sense' wrote it"),
         ("outcomes.parquet", lambda rows: rows.slice(1), "1 rows for 2 images"),
-        ("outcomes.parquet", lambda rows: pa.concat_tables([rows, rows]), "4 rows for 2 images"),
+        ("outcomes.parquet", lambda rows: pa.concat_tables([rows, rows]), "more rows than the 2 images"),
         (
             "outcomes.parquet",
             lambda rows: rows.set_column(1, "etag", pa.array(["7"] * len(rows))),
@@ -216,6 +217,16 @@ def test_rows_that_are_not_those_of_the_run_are_not_published(
         with pytest.raises(OrchardError, match=message):
             publish(storage_of(lake), lake, publication("r2", "r1"))
         assert not try_to_publish(root, lake)
+
+
+def test_a_long_text_that_every_row_names_is_not_unpacked() -> None:
+    rows = pa.table({name: ["x" * 2**20] * 2000 for name in OUTCOME_COLUMNS})
+    with a_lake() as (root, lake):
+        path = root / "lake" / "runs" / "r2" / "outcomes.parquet"
+        path.write_bytes(to_parquet(rows))
+        assert path.stat().st_size < 2**18
+        with pytest.raises(OrchardError, match="path has a cell of more than 65536 bytes"):
+            publish(storage_of(lake), lake, publication("r2", "r1"))
 
 
 def test_a_basis_that_is_there_under_the_same_name_is_never_replaced() -> None:

@@ -4,15 +4,17 @@ from pathlib import Path
 
 import boto3
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from moto import mock_aws
 
+from orchard.lake import parquet
 from orchard.lake.layout import Lake
 from orchard.lake.objects import local_path
 from orchard.lake.storage_files import FileStorage
 from orchard.lake.storage_s3 import S3Storage
-from orchard.report.loading import load, rows, survey
+from orchard.report.loading import load, survey
 from orchard.report.loading.load import read_facts
 from orchard.report.write import write_report
 from orchard_jobs.errors import OrchardError
@@ -85,9 +87,9 @@ def test_ends_are_those_of_the_sample_in_batches_of_any_size(
     """An image that the map does not show has no thumbnail to show, either."""
     lake.publish("first", FIRST)
     whole = read_facts(lake.storage, lake.lake, "first").extremes
-    monkeypatch.setattr(rows, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(parquet, "ROWS_AT_ONCE", 7)
     assert read_facts(lake.storage, lake.lake, "first").extremes == whole
-    few = survey.survey(lake.storage, lake.lake.run("first").components, ends=6, limit=30)
+    few = survey.survey(lake.storage, lake.lake.run("first").components, k=4, ends=6, limit=30)
     lowest = sorted(few.sample.paths, key=lambda path: FIRST[path][0])
     assert few.lows[0][0][0] == lowest[0]
     assert {path for ends in (*few.lows, *few.highs) for path, _ in ends} <= set(few.sample.paths)
@@ -95,7 +97,7 @@ def test_ends_are_those_of_the_sample_in_batches_of_any_size(
 
 def test_of_many_images_a_sample_is_looked_at_in_which_small_labels_are(lake: ReportLake) -> None:
     lake.publish("first", FIRST)
-    found = survey.survey(lake.storage, lake.lake.run("first").components, ends=6, limit=30)
+    found = survey.survey(lake.storage, lake.lake.run("first").components, k=4, ends=6, limit=30)
     assert len(found.sample.paths) == 30
     assert {label: found.sample.labels.count(label) for label in found.label_counts} == {
         "apple": 17, "fig": 3, "pear": 10,
@@ -127,7 +129,7 @@ def test_what_is_no_webp_is_not_shown(lake: ReportLake) -> None:
     uri = f"{lake.lake.run('first').features}/part-00000.parquet"
     table = pq.read_table(local_path(uri))
     for data in (b"<svg onload=alert(1)>", b"RIFF\0\0\0\0WEBP" + b"0" * 5000):
-        column = rows.pa.array([data, thumbnail_of("a/2.jpg")], rows.pa.binary())
+        column = pa.array([data, thumbnail_of("a/2.jpg")], pa.binary())
         pq.write_table(table.set_column(table.num_columns - 1, "thumbnail", column), local_path(uri))
         facts = read_facts(lake.storage, lake.lake, "first")
         assert {picture.path for picture in facts.sample.pictures if picture.thumbnail} == {"a/2.jpg"}
