@@ -19,7 +19,7 @@ an EMR cluster that exists only for this run.
 - `compact` removes from the lake what newer runs have superseded; with `ORCHARD_RETENTION_DAYS` also results
   that were superseded so long ago. Where it fails, the run is published all the same.
 - `report` makes `report.html` in the run's folder, for people to look at. Where it fails, the run is
-  published all the same; clear it to have it made again.
+  published all the same; clear it to have it made again, or the next run makes it.
 - `register`, with `ORCHARD_GLUE_DATABASE`, tells Glue of the run; the next one makes up for what has failed.
 - `terminate_cluster` ends the cluster once no step is left, whatever happened before; its log says what
   the cluster has cost. Where it fails, so does the run: **look at EMR's console**; EMR ends an idle cluster

@@ -14,7 +14,7 @@ from orchard.lake.objects import Storage
 from orchard.lake.run_record import RunRecord
 from orchard.lake.storage import storage_for
 from orchard.publishing.publish import Publication, publish
-from orchard.report.write import write_report
+from orchard.report.write import write_missing_reports, write_report
 from orchard.sensing.sense import sense
 from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings
@@ -45,6 +45,7 @@ def compute(settings: Settings, choices: RunParams, spark: Spark, tell: Progress
     summary = publish(storage, lake, publication)
     compact(storage, lake)
     write_report(storage, lake, slug)
+    write_missing_reports(storage, lake, slug)
     return summary
 
 

@@ -161,16 +161,22 @@ class RunTasks:
         return [*compacted, *(slug for slug in expired if slug not in compacted)]
 
     def report(self) -> str:
-        """Make the report of the run, once it is published; return its URI.
+        """Make the report of the run, once it is published, and those that runs before it lack.
+
+        Returns:
+            The URI of the run's own.
 
         Raises:
             AirflowFailException: where what it is made from is not there.
         """
         # Only here: what draws takes a while to load, and neither DAG processor nor other tasks need it.
-        from orchard.report.write import write_report  # noqa: PLC0415
+        from orchard.report.write import write_missing_reports, write_report  # noqa: PLC0415
 
         with failing_for_good():
-            return write_report(self._storage(), self._lake, self.slug)
+            written = write_report(self._storage(), self._lake, self.slug)
+            for uri in write_missing_reports(self._storage(), self._lake, self.slug):
+                log.info("The report that a run before had not got is there now: %s", uri)
+        return written
 
     def register(self) -> list[str]:
         """Tell Glue of the published runs; return those that are new to it.

@@ -16,7 +16,7 @@ from orchard.lake.storage_files import FileStorage
 from orchard.lake.storage_s3 import S3Storage
 from orchard.report.loading import load, survey
 from orchard.report.loading.load import read_facts
-from orchard.report.write import write_report
+from orchard.report.write import write_missing_reports, write_report
 from orchard_jobs.errors import OrchardError
 from tests.support.airflow.report_lake import ReportLake, basis_of, clusters, thumbnail_of
 
@@ -228,3 +228,22 @@ def test_reading_is_all_that_reading_does(second: ReportLake) -> None:
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     load.read_facts(second.storage, second.lake, "second")
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_report_that_a_run_has_not_got_is_made_by_the_next_one(second: ReportLake) -> None:
+    lake, storage = second.lake, second.storage
+    second.publish("third", clusters({"quince": 3}, seed=3))
+    page = lake.run("first").page
+    expected = storage.read(write_report(storage, lake, "first")).data
+    storage.delete(page)
+    write_report(storage, lake, "second")
+    assert write_missing_reports(storage, lake, "third") == [page]
+    assert storage.read(page).data == expected
+    assert write_missing_reports(storage, lake, "third") == []
+
+
+def test_where_no_report_can_be_made_any_more_the_next_run_goes_on(second: ReportLake) -> None:
+    write_report(second.storage, second.lake, "first")
+    second.storage.delete_folder(second.lake.run("first").components)
+    second.storage.delete(second.lake.run("first").page)
+    assert write_missing_reports(second.storage, second.lake, "second") == []
