@@ -253,7 +253,12 @@ class Erasure:
 
     def _run_of(self, held: Held) -> str:
         """Return the run that an object in ``runs/`` or ``ledger/`` belongs to."""
-        return held.uri.removeprefix(f"{self.lake.uri}/").split("/")[1].removesuffix(".parquet")
+        return (
+            held.uri.removeprefix(f"{self.lake.uri}/")
+            .split("/")[1]
+            .removesuffix(".parquet")
+            .removesuffix(".report")
+        )
 
     def _refuse_working(self, slugs: set[str], index: RunIndex) -> None:
         since = datetime.now(UTC) - MAY_WORK

@@ -34,6 +34,7 @@ def plan_run(slug: str, lake: Lake, logs: str, storage: Storage, holdings: Holdi
     others = [run.run for run in index.runs if run.run != slug]
     deleted = (
         *holdings.of(lake.ledger_entry(slug)),
+        *holdings.of(lake.report_digest(slug)),
         *holdings.below(lake.run(slug).uri),
         *_basis(slug, lake, storage, holdings, others),
         *_logs(slug, lake, logs, storage, holdings),

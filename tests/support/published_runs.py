@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from orchard.lake.layout import Lake
+from orchard.lake.storage_files import FileStorage
+from orchard.report.stored import store_report
+
 REPORT = "<!doctype html><title>report</title>"
 
 DAG_RUN = {"dag_id": "orchard_features", "run_id": "scheduled__2026-11-22T02:00:00+00:00"}
@@ -53,8 +57,9 @@ def write_lake(folder: Path, runs: Sequence[dict[str, Any]]) -> None:
     (folder / "latest.json").write_text(json.dumps({"run": runs[-1]["run"], "runs": named}))
 
 
-def add_files(folder: Path) -> None:
+def add_files(folder: Path, report: str = REPORT) -> None:
     """Give a run its report and its CSVs."""
-    write(folder / "report.html", REPORT.encode())
+    lake = Lake(f"file://{folder.parents[1]}")
+    store_report(FileStorage(folder.parents[1]), lake, folder.name, report.encode())
     write(folder / "csv" / "features.csv", b"path,label,pc1\na/1.jpg,a,0.5\n")
     write(folder / "csv" / "rejects.csv", b"path,label,status,error\n")

@@ -41,6 +41,7 @@ def delete_run(storage: Storage, lake: Lake, slug: str) -> None:
     """
     storage.delete(lake.ledger_entry(slug))
     storage.delete(lake.run(slug).run_json)
+    storage.delete(lake.report_digest(slug))
     storage.delete_folder(lake.run(slug).uri)
 
 
@@ -48,6 +49,7 @@ def delete_results(storage: Storage, lake: Lake, slug: str) -> None:
     """Delete all but a run's features, which later runs read, and run.json, which says what they are of."""
     folder = lake.run(slug)
     storage.delete(lake.ledger_entry(slug))
+    storage.delete(lake.report_digest(slug))
     for name in storage.folders(folder.uri):
         if not _is(folder, name, folder.features):
             storage.delete_folder(f"{folder.uri}/{name}")

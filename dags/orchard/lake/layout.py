@@ -42,6 +42,10 @@ class Lake:
         """What is known of every image after one run; it counts once latest.json names the run."""
         return f"{self.ledger}/{slug}.parquet"
 
+    def report_digest(self, slug: str) -> str:
+        """The SHA-256 of a run's report.html, where only Airflow writes."""
+        return f"{self.ledger}/{slug}.report"
+
     @property
     def bases(self) -> str:
         return f"{self.uri}/basis"

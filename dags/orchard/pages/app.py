@@ -24,6 +24,7 @@ from orchard.pages.guard import Guarded
 from orchard.pages.problems import Absent, tell_absent, tell_error, tell_lake
 from orchard.pages.source import Source
 from orchard.report.run_figures import COMPARED, LISTED, Figure, cost, environment, minutes
+from orchard.report.stored import read_report
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.run_folder import RunFolder
 
@@ -113,9 +114,9 @@ def show_run(request: Request, session: SessionDep, published: VisibleRuns, slug
 
 
 def show_report(published: VisibleRuns, slug: str) -> Response:
-    folder = _folder(published, slug)
+    lake, run = published.lake, _seen(published, slug)
     return _found(
-        lambda: files.report(published.storage, folder.page),
+        lambda: files.report(read_report(published.storage, lake, run)),
         "This run has no report: the task 'report' makes it, or `orchard report`.",
     )
 

@@ -7,6 +7,7 @@ from orchard.lake.objects import Storage
 from orchard.lake.run_index import RunIndex
 from orchard.report.loading.load import read_facts
 from orchard.report.page.render import render
+from orchard.report.stored import has_report, store_report
 from orchard_jobs.errors import OrchardError
 
 log = logging.getLogger(__name__)
@@ -23,10 +24,7 @@ def write_report(storage: Storage, lake: Lake, slug: str) -> str:
     Raises:
         OrchardError: where the run is not published, or its results are not there.
     """
-    page = render(read_facts(storage, lake, slug))
-    uri = lake.run(slug).page
-    storage.write(uri, page.encode())
-    return uri
+    return store_report(storage, lake, slug, render(read_facts(storage, lake, slug)).encode())
 
 
 def write_missing_reports(storage: Storage, lake: Lake, slug: str) -> list[str]:
@@ -42,8 +40,7 @@ def write_missing_reports(storage: Storage, lake: Lake, slug: str) -> list[str]:
     before = names[names.index(slug) + 1 :][:LOOKED_AT] if slug in names else ()
     written = []
     for run in before:
-        page = lake.run(run).page
-        if page.rpartition("/")[2] in storage.names(lake.run(run).uri):
+        if has_report(storage, lake, run):
             continue
         try:
             written.append(write_report(storage, lake, run))

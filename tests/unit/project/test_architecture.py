@@ -31,7 +31,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("orchard.deployed",),
     ("orchard.settings",),
     ("orchard.lake",),
-    ("orchard.report.numbers", "orchard.report.formats"),
+    ("orchard.report.numbers", "orchard.report.formats", "orchard.report.stored"),
     ("orchard.report.run_figures",),
     ("orchard.report.facts",),
     ("orchard.report.loading", "orchard.report.page"),

@@ -30,7 +30,7 @@ def test_the_report_is_shown_as_a_document_of_no_site(visit: Visit, tmp_path: Pa
 def test_what_is_in_the_place_of_a_report_stays_in_its_frame(visit: Visit, tmp_path: Path) -> None:
     write_lake(tmp_path, [published("a")])
     hostile = '"></iframe><script>alert(1)</script>&quot;&amp;<!-- "'
-    write(tmp_path / "runs" / "a" / "report.html", hostile.encode())
+    add_files(tmp_path / "runs" / "a", report=hostile)
     text = visit().get("/orchard/runs/a/report.html").text
     assert framed(text) == hostile
     assert text.count("</iframe>") == 2  # one of them in the attribute
@@ -138,3 +138,17 @@ def test_what_is_no_longer_there_is_said(visit: Visit, tmp_path: Path) -> None:
         answer = client.get(f"/orchard/runs/a/{path}")
         assert answer.status_code == 404
         assert why in answer.text
+
+
+def test_a_report_that_somebody_else_has_written_is_not_shown(visit: Visit, tmp_path: Path) -> None:
+    write_lake(tmp_path, [published("a"), published("b")])
+    for run in "ab":
+        add_files(tmp_path / "runs" / run)
+    write(tmp_path / "runs" / "a" / "report.html", REPORT.replace("report", "another").encode())
+    (tmp_path / "ledger" / "b.report").unlink()  # as an earlier version of Orchard leaves it
+    for run in "ab":
+        answer = visit().get(f"/orchard/runs/{run}/report.html")
+        assert answer.status_code == 500
+        assert "is not as the task &#39;report&#39; wrote it" in answer.text
+        assert "or run `orchard report`" in answer.text
+        assert "<iframe" not in answer.text

@@ -1,0 +1,51 @@
+"""report.html as Airflow has written it, and nobody else's in its place.
+
+It is in the run's folder, for people to find, where a node may write. Its digest is beside the ledger, where
+none may: a page of another content is shown to nobody who is logged in to Airflow.
+"""
+
+from hashlib import sha256
+
+from orchard.lake.layout import Lake
+from orchard.lake.objects import Storage
+from orchard_jobs.errors import OrchardError
+
+MOST_BYTES = 2**23
+"""A page of ours has less than 5 MB."""
+
+
+def store_report(storage: Storage, lake: Lake, slug: str, page: bytes) -> str:
+    """Write the page of the run ``slug``, then its digest; return the page's URI."""
+    uri = lake.run(slug).page
+    storage.write(uri, page)
+    storage.write(lake.report_digest(slug), sha256(page).hexdigest().encode())
+    return uri
+
+
+def has_report(storage: Storage, lake: Lake, slug: str) -> bool:
+    """Whether there is a page with a digest; what is in it is for ``read_report`` to see."""
+    uris = (lake.run(slug).page, lake.report_digest(slug))
+    folders = (uri.rpartition("/") for uri in uris)
+    return all(name in storage.names(folder) for folder, _, name in folders)
+
+
+def read_report(storage: Storage, lake: Lake, slug: str) -> bytes:
+    """Return the page of the run ``slug``.
+
+    Raises:
+        FileNotFoundError: where there is none.
+        OrchardError: where it is not as Airflow has written it.
+    """
+    uri = lake.run(slug).page
+    page = storage.read(uri, MOST_BYTES).data
+    try:
+        digest = storage.read(lake.report_digest(slug), MOST_BYTES).data
+    except FileNotFoundError:
+        digest = b""
+    if sha256(page).hexdigest().encode() != digest:
+        raise OrchardError(
+            f"{uri} is not as the task 'report' wrote it",
+            rule="only its own page is shown: nodes may write there, and earlier versions kept no digest",
+            remedy="make it again: clear the run's task 'report', or run `orchard report`",
+        )
+    return page
