@@ -77,14 +77,12 @@ class ClusterActions:
 
     def _modify_cluster(self, parameters: Parameters) -> Parameters:
         cluster = self._clusters.find(parameters["ClusterId"])
-        level = rules.validate_step_concurrency(
-            parameters.get("StepConcurrencyLevel", 1), InvalidRequestError
-        )
         with cluster.changed:
             cluster.raise_if_ending(InvalidRequestError)
-            cluster.step_concurrency = level
+            level = parameters.get("StepConcurrencyLevel", cluster.step_concurrency)
+            cluster.step_concurrency = rules.validate_step_concurrency(level, InvalidRequestError)
             cluster.changed.notify_all()
-        return {"StepConcurrencyLevel": level}
+        return {"StepConcurrencyLevel": level, "ExtendedSupport": parameters.get("ExtendedSupport")}
 
     def _put_auto_termination_policy(self, parameters: Parameters) -> Parameters:
         timeout = rules.validate_auto_termination(parameters.get("AutoTerminationPolicy", {}))
@@ -129,14 +127,17 @@ class ClusterActions:
     def _list_clusters(self, parameters: Parameters) -> Parameters:
         after, before = _seconds(parameters.get("CreatedAfter")), _seconds(parameters.get("CreatedBefore"))
         states = parameters.get("ClusterStates")
-        clusters = [
-            cluster
-            for cluster in self._clusters.newest_first()
-            if (not states or cluster.state in states)
-            and (after is None or cluster.created >= after)
-            and (before is None or cluster.created <= before)
-        ]
-        chosen, marker = paginate(clusters, parameters, self._settings.page_size, lambda c: c.cluster_id)
+        chosen, marker = paginate(
+            self._clusters.newest_first(),
+            parameters,
+            self._settings.page_size,
+            key=lambda cluster: cluster.cluster_id,
+            matches=lambda cluster: (
+                (not states or cluster.state in states)
+                and (after is None or cluster.created >= after)
+                and (before is None or cluster.created <= before)
+            ),
+        )
         return {"Clusters": [descriptions.summarise_cluster(cluster) for cluster in chosen], "Marker": marker}
 
     def _live_job_flows(self, parameters: Parameters) -> list[Cluster]:

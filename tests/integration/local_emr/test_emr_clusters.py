@@ -260,6 +260,22 @@ def test_clusters_are_listed_by_time_and_state_over_several_pages(emr: Any, run:
     assert listed(CreatedBefore=before) == []
 
 
+def test_a_page_of_clusters_in_a_state_is_followed_by_the_next_though_its_last_has_left_the_state(
+    emr: Any, run: Run
+) -> None:
+    before = dt.datetime.now(dt.UTC)
+    ids = [run(Name=f"cluster {number}") for number in range(5)]
+    for cluster_id in ids:
+        wait_for_cluster(emr, cluster_id, "WAITING")
+    asked = {"CreatedAfter": before, "ClusterStates": ["WAITING"]}
+    first = emr.list_clusters(**asked)
+    last = first["Clusters"][-1]["Id"]
+    emr.terminate_job_flows(JobFlowIds=[last])
+    wait_for_cluster(emr, last, "TERMINATED")
+    second = emr.list_clusters(**asked, Marker=first["Marker"])
+    assert [cluster["Id"] for page in (first, second) for cluster in page["Clusters"]] == ids[::-1]
+
+
 def test_a_marker_that_no_page_gave_is_refused(emr: Any) -> None:
     with pytest.raises(ClientError, match="Marker 'nonsense' is not valid"):
         emr.list_clusters(Marker="nonsense")

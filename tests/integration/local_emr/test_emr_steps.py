@@ -14,10 +14,12 @@ from tests.support.local_emr_client import (
     Json,
     add_step,
     bash_step,
+    describe,
     step_states,
     wait_for_cluster,
     wait_for_step,
 )
+from tests.support.polling import wait_for
 
 Run = Callable[..., str]
 
@@ -186,6 +188,28 @@ def test_steps_are_listed_newest_first_by_state_by_id_and_over_several_pages(emr
     wait_for_step(emr, cluster_id, ids["0"], "RUNNING")
     running = emr.list_steps(ClusterId=cluster_id, StepStates=["RUNNING"])["Steps"]
     assert [step["Name"] for step in running] == ["0"]
+
+
+def test_a_page_of_steps_in_a_state_is_followed_by_the_next_though_its_last_has_left_the_state(
+    emr: Any, run: Run
+) -> None:
+    cluster_id = run(Steps=[bash_step("sleep 300", name=str(number)) for number in range(6)])
+    asked = {"ClusterId": cluster_id, "StepStates": ["PENDING"]}
+    wait_for(
+        lambda: len(emr.list_steps(ClusterId=cluster_id, StepStates=["RUNNING"])["Steps"]) == 1, "a step"
+    )
+    first = emr.list_steps(**asked)
+    emr.cancel_steps(ClusterId=cluster_id, StepIds=[first["Steps"][-1]["Id"]])
+    second = emr.list_steps(**asked, Marker=first["Marker"])
+    names = [[step["Name"] for step in page["Steps"]] for page in (first, second)]
+    assert names == [["5", "4", "3"], ["2", "1"]]
+
+
+def test_a_cluster_that_is_modified_without_a_level_keeps_its_step_concurrency(emr: Any, run: Run) -> None:
+    cluster_id = run(StepConcurrencyLevel=3)
+    modified = emr.modify_cluster(ClusterId=cluster_id, ExtendedSupport=True)
+    assert (modified["StepConcurrencyLevel"], modified["ExtendedSupport"]) == (3, True)
+    assert describe(emr, cluster_id)["StepConcurrencyLevel"] == 3
 
 
 @pytest.mark.parametrize("classification", ["spark-defaults", "spark-env"])
