@@ -60,6 +60,7 @@ class Cluster:
         self.termination_protected = bool(instances.get("TerminationProtected", False))
         self.step_concurrency = int(request.get("StepConcurrencyLevel", 1))
         self.idle_timeout: int | None = request.get("AutoTerminationPolicy", {}).get("IdleTimeout")
+        self.managed_scaling: Parameters | None = request.get("ManagedScalingPolicy")
         self.visible = bool(request.get("VisibleToAllUsers", True))
         self.steps = [Step(config) for config in request.get("Steps", [])]
 
