@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local_emr.clusters.cluster import Cluster
-from local_emr.execution.processes import Marker, end_processes
+from local_emr.execution.processes import build_cluster_marker, end_processes
 from local_emr.execution.spark_conf import (
     PYTHON_PROPERTIES,
     PYTHON_VARIABLES,
@@ -59,7 +59,7 @@ class Node:
         self.temporary = self.folder / "tmp"
         self.conf_dir = self.folder / "conf"
         self.spark_defaults = self.conf_dir / "spark-defaults.conf"
-        self.marker = _build_marker(cluster.cluster_id)
+        self.marker = build_cluster_marker(cluster.cluster_id)
         self.capabilities = Capabilities(
             own_python=bool(cluster.request.get("BootstrapActions")), yarn=cluster.settings.has_yarn
         )
@@ -152,7 +152,7 @@ def find_spark_home(node_python: Path) -> Path | None:
 
 @contextmanager
 def claim_work_dir(folder: Path) -> Iterator[None]:
-    """Hold the folder. A server that was killed outright could end nothing: what it left goes now."""
+    """Hold the folder. What a server has left that was killed outright, with its guard, goes now."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         try:
@@ -162,13 +162,9 @@ def claim_work_dir(folder: Path) -> Iterator[None]:
                 f"{folder} is in use by another local EMR: give another --work-dir"
             ) from error
         for left in folder.glob("j-*"):
-            end_processes(_build_marker(left.name), grace=0.0)
+            end_processes(build_cluster_marker(left.name), grace=0.0)
             shutil.rmtree(left, ignore_errors=True)
         yield
-
-
-def _build_marker(cluster_id: str) -> Marker:
-    return Marker("LOCAL_EMR_CLUSTER", cluster_id)
 
 
 def _base_environment(environ: Mapping[str, str], settings: Settings) -> dict[str, str]:

@@ -18,9 +18,9 @@ def paginate(
     parameters: Parameters,
     size: int,
     key: Callable[[Item], str],
-    matches: Callable[[Item], bool] = lambda item: True,
+    matches: Callable[[Item], bool] = lambda _: True,
 ) -> tuple[Sequence[Item], str | None]:
-    """The page of matching items that the request's Marker asks for, and the Marker of the next (None on the last).
+    """The page of matching items that a Marker asks for, and the Marker of the next (None on the last).
 
     A Marker names the last item of its page, not a position: what is created meanwhile shifts nothing. It is
     looked for among all items, because a state may have changed since, so that its item matches no more.

@@ -1,4 +1,4 @@
-"""Actions on the policies of a cluster: auto-termination, which is honoured, and managed scaling, which is kept."""
+"""Actions on the policies of a cluster: auto-termination is honoured, managed scaling is only kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Actions on security configurations. They are kept and can be named by clusters; nothing here enforces them."""
+"""Actions on security configurations: kept, for clusters to name. Nothing here enforces them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The instance types that EMR has, whichever the release and the region.
 
-As EMR's ListSupportedInstanceTypes told them in October 2026. A setting, `--instance-type`, names what has come since.
+As EMR's ListSupportedInstanceTypes told them in autumn 2026; `--instance-type` names what has come since.
 https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-supported-instance-types.html
 """
 

@@ -1,6 +1,6 @@
 """The releases of EMR, the applications that they have, and the version of their Spark.
 
-As EMR told them in October 2026. A setting, `--release`, names what has come since.
+From emr-5.20.0 on, as EMR told them in autumn 2026; `--release` names what has come since.
 https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-release-components.html
 https://docs.aws.amazon.com/emr/latest/ReleaseGuide/Spark-release-history.html
 """

@@ -94,14 +94,14 @@ def validate_managed_scaling(policy: Parameters) -> Parameters:
     least, most = limits["MinimumCapacityUnits"], limits["MaximumCapacityUnits"]
     if not 1 <= least <= most:
         raise ValidationError(
-            f"Invalid configuration for managed scaling. The min capacity is {least} and the max capacity {most}: "
-            "min is at least 1 and at most max."
+            f"Invalid configuration for managed scaling. The min capacity is {least} and the max capacity "
+            f"{most}: min is at least 1 and at most max."
         )
     for name, noun in (("MaximumOnDemandCapacityUnits", "OnDemand"), ("MaximumCoreCapacityUnits", "Core")):
         if limits.get(name, 0) > most:
             raise ValidationError(
-                f"Invalid configuration for managed scaling. The max {noun} capacity cannot be higher than max "
-                "capacity"
+                f"Invalid configuration for managed scaling. The max {noun} capacity cannot be higher than "
+                "max capacity"
             )
     return policy
 

@@ -60,5 +60,5 @@ def test_what_emr_has_by_now_can_be_added() -> None:
         {"ReleaseLabel": "emr-7.99.0", "Applications": [{"Name": "SPARK"}]}, {"emr-7.99.0": "3.5.99"}
     ) == [{"Name": "Spark", "Version": "3.5.99"}]
     validate_instance_type("m99.xlarge", ["m99.xlarge"])
-    with pytest.raises(ValidationError, match="Instance type 'm99.xlarge' is not supported."):
+    with pytest.raises(ValidationError, match=r"Instance type 'm99\.xlarge' is not supported\."):
         validate_instance_type("m99.xlarge", [])
