@@ -1,8 +1,8 @@
 """What ends the processes of clusters when their server is killed outright, and can do nothing itself.
 
 A process of its own, which holds one end of a pipe. The server names a cluster's folder when the cluster
-starts and again when it has ended, and whatever kills the server closes the pipe. A parent-death signal (prctl)
-would reach the steps' own processes alone, and not what these have started.
+starts and again when it has ended, and whatever kills the server closes the pipe. A parent-death signal
+(prctl) would reach the steps' own processes alone, and not what these have started.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ def test_an_unknown_cluster_is_an_invalid_request(emr: Any, action: str, paramet
 @pytest.mark.parametrize(
     ("action", "parameters"),
     [
-        ("add_job_flow_steps", {"JobFlowId": "j-NEVER", "Steps": [bash_step("")]}),
+        ("add_job_flow_steps", {"JobFlowId": "j-NEVER", "Steps": [bash_step(":")]}),
         ("terminate_job_flows", {"JobFlowIds": ["j-NEVER"]}),
         ("set_termination_protection", {"JobFlowIds": ["j-NEVER"], "TerminationProtected": True}),
     ],
@@ -183,9 +183,9 @@ REFUSED = [
     (_set("Tags", [{"Key": "aws:x"}]), "the prefix aws: is reserved"),
     (_set("Tags", [{"Key": "a"}, {"Key": "a"}]), "Tag 'a' is given twice"),
     (_set("Tags", [{"Key": str(n)} for n in range(51)]), "51 tags: a resource has at most 50"),
-    (_set("Steps", [bash_step("")] * 101), "101 steps in one request"),
+    (_set("Steps", [bash_step(":")] * 101), "101 steps in one request"),
     (_set("Steps", [bash_step("x" * 10_240)]), "at most 10240 are allowed"),
-    (_set("Steps", [bash_step("", on_failure="RETRY")]), "Member must satisfy enum value set"),
+    (_set("Steps", [bash_step(":", on_failure="RETRY")]), "Member must satisfy enum value set"),
     (_set("BootstrapActions", [{"Name": "x"}]), "Missing required parameter in BootstrapActions[0]"),
 ]
 

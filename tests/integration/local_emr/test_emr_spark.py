@@ -63,7 +63,7 @@ def node_environment() -> None:
 
 
 def spark_step(job: Path, *args: str) -> dict[str, Any]:
-    step = bash_step("", name="spark")
+    step = bash_step(":", name="spark")
     options = ["--deploy-mode", "cluster", "--conf", "spark.orchard.asked=a b"]
     step["HadoopJarStep"]["Args"] = ["spark-submit", *options, str(job), *args]
     return step
