@@ -195,11 +195,10 @@ def find_spark_home(node_python: Path) -> Path | None:
 def read_spark_version(spark_home: Path) -> str | None:
     """The version of a pyspark package."""
     try:
-        found = re.search(
-            r'^__version__.* = "([^"]+)"', (spark_home / "version.py").read_text(), re.MULTILINE
-        )
+        content = (spark_home / "version.py").read_text(encoding="utf-8")
     except OSError:
         return None
+    found = re.search(r"^__version__.*= ?['\"](.+)['\"]", content, re.MULTILINE)
     return found[1] if found else None
 
 
