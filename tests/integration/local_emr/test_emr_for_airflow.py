@@ -1,4 +1,4 @@
-"""The operators and sensors of Airflow's Amazon provider, in the order of its own example, with real Spark."""
+"""The operators and sensors of Airflow's Amazon provider, in the order of its own example, on real Spark."""
 
 from __future__ import annotations
 
