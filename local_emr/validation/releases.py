@@ -1,4 +1,4 @@
-"""The releases of EMR, the applications that they have, and the version of their Spark.
+"""The releases of EMR, the applications that they have, and the versions of their Spark and Hadoop.
 
 From emr-5.20.0 on, as EMR told them in autumn 2026; `--release` names what has come since.
 https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-release-components.html
@@ -13,58 +13,58 @@ from collections.abc import Mapping
 from local_emr.errors import ValidationError
 from local_emr.service_model import Parameters
 
-# A line of releases: the last patch of it, and the Spark that all of its patches have.
-_LINES = {
-    "emr-spark-8.1": (0, "4.1.1"),
-    "emr-spark-8.0": (0, "4.0.2"),
-    "emr-7.14": (0, "3.5.8"),
-    "emr-7.13": (0, "3.5.6"),
-    "emr-7.12": (0, "3.5.6"),
-    "emr-7.11": (0, "3.5.6"),
-    "emr-7.10": (0, "3.5.5"),
-    "emr-7.9": (0, "3.5.5"),
-    "emr-7.8": (0, "3.5.4"),
-    "emr-7.7": (0, "3.5.3"),
-    "emr-7.6": (0, "3.5.3"),
-    "emr-7.5": (0, "3.5.2"),
-    "emr-7.4": (0, "3.5.2"),
-    "emr-7.3": (0, "3.5.1"),
-    "emr-7.2": (0, "3.5.1"),
-    "emr-7.1": (0, "3.5.0"),
-    "emr-7.0": (0, "3.5.0"),
-    "emr-6.15": (0, "3.4.1"),
-    "emr-6.14": (0, "3.4.1"),
-    "emr-6.13": (0, "3.4.1"),
-    "emr-6.12": (0, "3.4.0"),
-    "emr-6.11": (1, "3.3.2"),
-    "emr-6.10": (1, "3.3.1"),
-    "emr-6.9": (1, "3.3.0"),
-    "emr-6.8": (1, "3.3.0"),
-    "emr-6.7": (0, "3.2.1"),
-    "emr-6.6": (0, "3.2.0"),
-    "emr-6.5": (0, "3.1.2"),
-    "emr-6.4": (0, "3.1.2"),
-    "emr-6.3": (1, "3.1.1"),
-    "emr-6.2": (1, "3.0.1"),
-    "emr-6.1": (1, "3.0.0"),
-    "emr-6.0": (1, "2.4.4"),
-    "emr-5.36": (2, "2.4.8"),
-    "emr-5.35": (0, "2.4.8"),
-    "emr-5.34": (0, "2.4.8"),
-    "emr-5.33": (1, "2.4.7"),
-    "emr-5.32": (1, "2.4.7"),
-    "emr-5.31": (1, "2.4.6"),
-    "emr-5.30": (2, "2.4.5"),
-    "emr-5.29": (0, "2.4.4"),
-    "emr-5.28": (1, "2.4.4"),
-    "emr-5.27": (1, "2.4.4"),
-    "emr-5.26": (0, "2.4.3"),
-    "emr-5.25": (0, "2.4.3"),
-    "emr-5.24": (1, "2.4.2"),
-    "emr-5.23": (1, "2.4.0"),
-    "emr-5.22": (0, "2.4.0"),
-    "emr-5.21": (2, "2.4.0"),
-    "emr-5.20": (1, "2.4.0"),
+# A line of releases: the last patch of it, and the Spark and the Hadoop that all of its patches have.
+_LINES: dict[str, tuple[int, str, str | None]] = {
+    "emr-spark-8.1": (0, "4.1.1", None),
+    "emr-spark-8.0": (0, "4.0.2", None),
+    "emr-7.14": (0, "3.5.8", "3.4.2"),
+    "emr-7.13": (0, "3.5.6", "3.4.2"),
+    "emr-7.12": (0, "3.5.6", "3.4.1"),
+    "emr-7.11": (0, "3.5.6", "3.4.1"),
+    "emr-7.10": (0, "3.5.5", "3.4.1"),
+    "emr-7.9": (0, "3.5.5", "3.4.1"),
+    "emr-7.8": (0, "3.5.4", "3.4.1"),
+    "emr-7.7": (0, "3.5.3", "3.4.0"),
+    "emr-7.6": (0, "3.5.3", "3.4.0"),
+    "emr-7.5": (0, "3.5.2", "3.4.0"),
+    "emr-7.4": (0, "3.5.2", "3.4.0"),
+    "emr-7.3": (0, "3.5.1", "3.3.6"),
+    "emr-7.2": (0, "3.5.1", "3.3.6"),
+    "emr-7.1": (0, "3.5.0", "3.3.6"),
+    "emr-7.0": (0, "3.5.0", "3.3.6"),
+    "emr-6.15": (0, "3.4.1", "3.3.6"),
+    "emr-6.14": (0, "3.4.1", "3.3.3"),
+    "emr-6.13": (0, "3.4.1", "3.3.3"),
+    "emr-6.12": (0, "3.4.0", "3.3.3"),
+    "emr-6.11": (1, "3.3.2", "3.3.3"),
+    "emr-6.10": (1, "3.3.1", "3.3.3"),
+    "emr-6.9": (1, "3.3.0", "3.3.3"),
+    "emr-6.8": (1, "3.3.0", "3.2.1"),
+    "emr-6.7": (0, "3.2.1", "3.2.1"),
+    "emr-6.6": (0, "3.2.0", "3.2.1"),
+    "emr-6.5": (0, "3.1.2", "3.2.1"),
+    "emr-6.4": (0, "3.1.2", "3.2.1"),
+    "emr-6.3": (1, "3.1.1", "3.2.1"),
+    "emr-6.2": (1, "3.0.1", "3.2.1"),
+    "emr-6.1": (1, "3.0.0", "3.2.1"),
+    "emr-6.0": (1, "2.4.4", "3.2.1"),
+    "emr-5.36": (2, "2.4.8", "2.10.1"),
+    "emr-5.35": (0, "2.4.8", "2.10.1"),
+    "emr-5.34": (0, "2.4.8", "2.10.1"),
+    "emr-5.33": (1, "2.4.7", "2.10.1"),
+    "emr-5.32": (1, "2.4.7", "2.10.1"),
+    "emr-5.31": (1, "2.4.6", "2.10.0"),
+    "emr-5.30": (2, "2.4.5", "2.8.5"),
+    "emr-5.29": (0, "2.4.4", "2.8.5"),
+    "emr-5.28": (1, "2.4.4", "2.8.5"),
+    "emr-5.27": (1, "2.4.4", "2.8.5"),
+    "emr-5.26": (0, "2.4.3", "2.8.5"),
+    "emr-5.25": (0, "2.4.3", "2.8.5"),
+    "emr-5.24": (1, "2.4.2", "2.8.5"),
+    "emr-5.23": (1, "2.4.0", "2.8.5"),
+    "emr-5.22": (0, "2.4.0", "2.8.5"),
+    "emr-5.21": (2, "2.4.0", "2.8.5"),
+    "emr-5.20": (1, "2.4.0", "2.8.5"),
 }
 # Releases of the emr-spark line have these and nothing else; Hadoop is not named.
 _OF_SPARK_LINE = (
@@ -110,9 +110,8 @@ def find_spark_version(label: str, added: Mapping[str, str]) -> str | None:
     """
     if label in added:
         return added[label]
-    found = re.fullmatch(r"(emr-(?:spark-)?\d+\.\d+)\.(\d+)", label)
-    last_patch, version = _LINES.get(found[1], (-1, "")) if found else (-1, "")
-    return version if found and int(found[2]) <= last_patch else None
+    line = _find_line(label)
+    return line[1] if line else None
 
 
 def validate_release(request: Parameters, added: Mapping[str, str]) -> None:
@@ -130,15 +129,22 @@ def validate_release(request: Parameters, added: Mapping[str, str]) -> None:
 
 
 def describe_applications(request: Parameters, added: Mapping[str, str]) -> list[Parameters]:
-    """The applications of a cluster, spelled as EMR spells them, and the version of its release's Spark."""
+    """The applications of a cluster, spelled as EMR spells them, with the versions that are known here."""
     label = request["ReleaseLabel"]
+    line = _find_line(label)
+    versions = {"Spark": find_spark_version(label, added), "Hadoop": line[2] if line else None}
     spelled = {name.lower(): name for name in _names(label)}
-    described = []
-    for application in request.get("Applications", []):
-        name = spelled[application["Name"].lower()]
-        version = {"Version": find_spark_version(label, added)} if name == "Spark" else {}
-        described.append({**application, "Name": name, **version})
-    return described
+    names = [spelled[application["Name"].lower()] for application in request.get("Applications", [])]
+    return [
+        {**application, "Name": name, "Version": versions.get(name)}
+        for application, name in zip(request.get("Applications", []), names, strict=True)
+    ]
+
+
+def _find_line(label: str) -> tuple[int, str, str | None] | None:
+    found = re.fullmatch(r"(emr-(?:spark-)?\d+\.\d+)\.(\d+)", label)
+    line = _LINES.get(found[1]) if found else None
+    return line if found and line and int(found[2]) <= line[0] else None
 
 
 def _names(label: str) -> tuple[str, ...]:

@@ -54,11 +54,20 @@ def test_a_label_of_no_release_is_refused(label: str) -> None:
         validate_release({"ReleaseLabel": label}, {})
 
 
+def test_applications_are_told_as_emr_spells_them_and_with_the_versions_that_are_known() -> None:
+    names = [{"Name": "hadoop"}, {"Name": "Spark"}, {"Name": "ZOOKEEPER", "Args": ["x"]}]
+    assert describe_applications({"ReleaseLabel": "emr-6.0.0", "Applications": names}, {}) == [
+        {"Name": "Hadoop", "Version": "3.2.1"},
+        {"Name": "Spark", "Version": "2.4.4"},
+        {"Name": "ZooKeeper", "Args": ["x"], "Version": None},
+    ]
+
+
 def test_what_emr_has_by_now_can_be_added() -> None:
     validate_release({"ReleaseLabel": "emr-7.99.0"}, {"emr-7.99.0": "3.5.99"})
-    assert describe_applications(
-        {"ReleaseLabel": "emr-7.99.0", "Applications": [{"Name": "SPARK"}]}, {"emr-7.99.0": "3.5.99"}
-    ) == [{"Name": "Spark", "Version": "3.5.99"}]
+    asked = {"ReleaseLabel": "emr-7.99.0", "Applications": [{"Name": "SPARK"}]}
+    (spark,) = describe_applications(asked, {"emr-7.99.0": "3.5.99"})
+    assert spark == {"Name": "Spark", "Version": "3.5.99"}
     validate_instance_type("m99.xlarge", ["m99.xlarge"])
     with pytest.raises(ValidationError, match=r"Instance type 'm99\.xlarge' is not supported\."):
         validate_instance_type("m99.xlarge", [])
