@@ -1,4 +1,4 @@
-"""Logs under LogUri, as EMR lays them out, in a folder and in S3."""
+"""Logs under LogUri, as EMR lays them out, in a folder and in S3; and what clusters fetch from there."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from local_emr.settings import Settings
 from tests.support.local_emr_client import (
     ENDED,
     a_cluster,
+    add_step,
     bash_step,
     describe,
     make_client,
@@ -26,6 +27,7 @@ from tests.support.local_emr_client import (
     wait_for_cluster,
     wait_for_step,
 )
+from tests.support.tiny_jar import make_jar
 
 Run = Callable[..., str]
 
@@ -98,6 +100,28 @@ def test_scripts_come_from_s3_and_logs_go_there(bucket: Any, emr: Any, run: Run)
     }
     assert "Bootstrap action 1 returned 1" in logs.pop(f"{folder}/controller.gz")
     assert logs == {f"{folder}/stdout.gz": "", f"{folder}/stderr.gz": "no wheel for numpy\n"}
+
+
+def test_a_script_of_script_runner_and_a_jar_come_from_s3(
+    bucket: Any, emr: Any, run: Run, tmp_path: Path
+) -> None:
+    bucket.put_object(Key="a b/#1.sh", Body=f'printf "[%s]" "$@" > {tmp_path}/script'.encode())
+    bucket.upload_file(str(make_jar(tmp_path / "told.jar", "Told")), "jars/told.jar")
+    jar_steps = [
+        {
+            "Jar": "s3://elasticmapreduce/libs/script-runner/script-runner.jar",
+            "Args": ["s3://orchard/a b/#1.sh", "x y"],
+        },
+        {"Jar": "s3://orchard/jars/told.jar", "Args": [f"{tmp_path}/jar"]},
+        {"Jar": "s3://orchard/jars/none.jar"},
+    ]
+    cluster_id = run()
+    for jar_step, state in zip(jar_steps, ("COMPLETED", "COMPLETED", "FAILED"), strict=True):
+        step_id = add_step(emr, cluster_id, {"Name": "step", "HadoopJarStep": jar_step})
+        status = wait_for_step(emr, cluster_id, step_id, state)
+    assert (tmp_path / "script").read_text() == "[x y]"
+    assert (tmp_path / "jar").read_text() == f"[{tmp_path}/jar] null"
+    assert status["FailureDetails"]["Message"].startswith("Failed to fetch s3://orchard/jars/none.jar: ")
 
 
 def test_logs_for_s3_may_go_to_a_folder_and_are_told_as_being_in_s3(

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from local_emr.server import EmrServer
+from local_emr.settings import Settings
 from tests.support.local_emr_client import (
     ENDED,
     Json,
+    a_cluster,
     add_step,
     bash_step,
     describe,
+    make_client,
     step_states,
     wait_for_cluster,
     wait_for_step,
@@ -54,14 +59,19 @@ def test_command_runner_drops_what_emrs_drops_and_the_controllers_log_says_so(
     assert "command-runner.jar removes }} from arguments, as EMR's does" in controller
 
 
-def test_steps_may_be_added_to_a_cluster_that_was_made_to_end_after_its_last_step(emr: Any, run: Run) -> None:
+def test_steps_may_be_added_to_a_cluster_that_was_made_to_end_after_its_last_step(
+    local_emr_settings: Settings, server: EmrServer, tmp_path: Path
+) -> None:
     """Where a cluster provisions at once, it must not have ended before its client adds the first."""
-    cluster_id = run(Instances={"KeepJobFlowAliveWhenNoSteps": False})
-    wait_for_cluster(emr, cluster_id, "BOOTSTRAPPING")
-    add_step(emr, cluster_id, bash_step("exit 0", name="first"))
-    status = wait_for_cluster(emr, cluster_id, *ENDED)
-    assert status["StateChangeReason"] == {"Code": "ALL_STEPS_COMPLETED", "Message": "Steps completed"}
-    assert step_states(emr, cluster_id) == {"first": "COMPLETED"}
+    with EmrServer(replace(local_emr_settings, speedup=1.0, work_dir=tmp_path)) as unhurried:
+        emr = make_client(unhurried.endpoint)
+        request = a_cluster(Instances={"KeepJobFlowAliveWhenNoSteps": False})
+        cluster_id = emr.run_job_flow(**request)["JobFlowId"]
+        wait_for_cluster(emr, cluster_id, "BOOTSTRAPPING")
+        add_step(emr, cluster_id, bash_step("exit 0", name="first"))
+        status = wait_for_cluster(emr, cluster_id, *ENDED)
+        assert status["StateChangeReason"] == {"Code": "ALL_STEPS_COMPLETED", "Message": "Steps completed"}
+        assert step_states(emr, cluster_id) == {"first": "COMPLETED"}
 
 
 def test_a_step_is_described_as_it_was_asked_for(emr: Any, run: Run) -> None:
