@@ -135,9 +135,9 @@ class Node:
         there = read_spark_version(spark_home) if spark_home else None
         if there in (None, promised):
             return self.notes
-        warning = f"WARNING: {release} has Spark {promised}, and this node Spark {there}: that runs"
-        _LOGGER.warning("cluster %s: %s", self._cluster.cluster_id, warning)
-        return [warning, *self.notes]
+        difference = f"{release} has Spark {promised}, and this node Spark {there}: that runs"
+        _LOGGER.warning("cluster %s: %s", self._cluster.cluster_id, difference)
+        return [f"WARNING: {difference}", *self.notes]
 
     def spark_submit(self, program: str, arguments: list[str]) -> tuple[list[str], dict[str, str]]:
         """The command of a spark-submit step, and its environment: the defaults as a file, not in a folder.
