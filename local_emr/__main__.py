@@ -103,6 +103,9 @@ def _settings(options: argparse.Namespace, work_dir: Path) -> Settings:
         stop_grace_seconds=options.stop_grace_seconds,
         speedup=options.speedup,
         page_size=options.page_size,
+        s3_logs=options.s3_logs.absolute() if options.s3_logs else None,
+        releases=dict(options.release),
+        instance_types=tuple(options.instance_type),
         container_logs=tuple(folder.absolute() for folder in options.container_logs),
         pass_env=tuple(options.pass_env),
     )
@@ -215,12 +218,40 @@ def _add_emr_options(add: Callable[..., object]) -> None:
         help="EMR's idle and Spot timeouts pass this many times faster (default: 1)",
     )
     add(
+        "--s3-logs",
+        type=Path,
+        metavar="DIR",
+        help="takes logs whose LogUri is s3://…, as DIR/bucket/prefix/…; without it they go to S3",
+    )
+    add(
+        "--release",
+        type=_release,
+        action="append",
+        default=[],
+        metavar="LABEL=SPARK",
+        help="a release label that EMR has by now, and the version of its Spark; repeatable",
+    )
+    add(
+        "--instance-type",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an instance type that EMR has by now; repeatable",
+    )
+    add(
         "--page-size",
         type=int,
         default=50,
         metavar="N",
         help="items in a page of a List action (default: 50)",
     )
+
+
+def _release(text: str) -> tuple[str, str]:
+    label, _, version = text.partition("=")
+    if not label or not version:
+        raise argparse.ArgumentTypeError(f"{text!r} has not the form emr-7.99.0=3.5.9")
+    return label, version
 
 
 if __name__ == "__main__":

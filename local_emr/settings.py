@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,6 +46,12 @@ class Settings:
     """Java options of every driver that spark-submit starts, beside a cluster's own."""
     container_logs: tuple[Path, ...] = ()
     """Folders in which YARN's NodeManagers keep the logs of containers."""
+    s3_logs: Path | None = None
+    """A folder that takes logs for `s3://…`, as `bucket/prefix/…`; without it they go to S3."""
+    releases: Mapping[str, str] = field(default_factory=dict)
+    """Releases that EMR has by now beside those that are known here, each with the version of its Spark."""
+    instance_types: tuple[str, ...] = ()
+    """Instance types that EMR has by now beside those that are known here."""
     pass_env: tuple[str, ...] = ()
     """Further variables of the server that bootstrap actions and steps see."""
 
@@ -58,7 +65,8 @@ class Settings:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be greater than 0")
         if not 0 <= self.port <= 65_535:
             raise ValueError(f"port is {self.port}: it must be between 0 and 65535")
-        if not self.work_dir.is_absolute() or not self.node_python.is_absolute():
-            raise ValueError(f"paths must be absolute: {self.work_dir}, {self.node_python}")
+        for path in (self.work_dir, self.node_python, *([self.s3_logs] if self.s3_logs else [])):
+            if not path.is_absolute():
+                raise ValueError(f"paths must be absolute: {path}")
         if self.spark_defaults is not None and not self.spark_defaults.is_file():
             raise ValueError(f"spark_defaults is {self.spark_defaults}: there is no such file")

@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 
 TERMINAL = frozenset({"TERMINATED", "TERMINATED_WITH_ERRORS"})
 ENDING = TERMINAL | {"TERMINATING"}
+FIRST_STEP_SECONDS = 30.0
+"""For which a cluster that is to end after its last step waits for its first. EMR's take minutes to start, in
+which a client adds steps; here one would have ended before."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Cluster:
         self.code: str | None = None
         self.message = "Provisioning Amazon EC2 capacity"
         self.created = now()
+        self._born = time.monotonic()
         self.ready: float | None = None
         self.ended: float | None = None
         self.ending: Ending | None = None
@@ -60,6 +64,7 @@ class Cluster:
         self.termination_protected = bool(instances.get("TerminationProtected", False))
         self.step_concurrency = int(request.get("StepConcurrencyLevel", 1))
         self.idle_timeout: int | None = request.get("AutoTerminationPolicy", {}).get("IdleTimeout")
+        self.managed_scaling: Parameters | None = request.get("ManagedScalingPolicy")
         self.visible = bool(request.get("VisibleToAllUsers", True))
         self.steps = [Step(config) for config in request.get("Steps", [])]
 
@@ -166,6 +171,8 @@ class Cluster:
         if self.state in ENDING or any(step.is_active for step in self.steps):
             return None
         if not self.keep_alive:
+            if (left := self._seconds_for_first_step()) > 0:
+                return left
             failed = any(step.state == "FAILED" for step in self.steps)
             self.terminate(
                 Ending("ALL_STEPS_COMPLETED", "Steps completed with errors" if failed else "Steps completed")
@@ -175,6 +182,11 @@ class Cluster:
             self.idle_since = time.monotonic()
         self.move_to("WAITING", self._waiting_message())
         return self._idle_seconds_left()
+
+    def _seconds_for_first_step(self) -> float:
+        if self.steps:
+            return 0.0
+        return self._born + FIRST_STEP_SECONDS / self.settings.speedup - time.monotonic()
 
     def _idle_seconds_left(self) -> float | None:
         # Unconfirmed: a protected cluster is taken to outlive its auto-termination policy.

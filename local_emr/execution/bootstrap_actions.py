@@ -33,7 +33,8 @@ def _run_action(cluster: Cluster, node: Node, number: int, script: Parameters) -
     uri = bootstrap_log_uri(
         cluster.request.get("LogUri"), cluster.cluster_id, cluster.hardware.master.instance_id, number
     )
-    log = LogFolder(node.folder / "log" / "bootstrap-actions" / str(number), uri)
+    place = node.folder / "log" / "bootstrap-actions" / str(number)
+    log = LogFolder(place, uri, cluster.settings.s3_logs)
     folder = node.folder / "bootstrap-actions" / str(number)
     folder.mkdir(parents=True)
     file = folder / "script"

@@ -11,6 +11,7 @@ import threading
 from local_emr.clusters.cluster import ENDING, Cluster, Ending
 from local_emr.clusters.identifiers import now
 from local_emr.execution.bootstrap_actions import run_bootstrap_actions
+from local_emr.execution.guard import Guard
 from local_emr.execution.node import Node
 from local_emr.execution.processes import end_processes
 from local_emr.execution.step_runner import run_step
@@ -22,14 +23,16 @@ _LOGGER = logging.getLogger(__name__)
 class Lifecycle:
     """Moves a cluster from STARTING to its end; whatever happens, its processes end with it."""
 
-    def __init__(self, cluster: Cluster, no_capacity: Fault | None) -> None:
+    def __init__(self, cluster: Cluster, guard: Guard, no_capacity: Fault | None) -> None:
         self._cluster = cluster
+        self._guard = guard
         self._node = Node(cluster)
         self._no_capacity = no_capacity
         self._thread = threading.Thread(target=self._run, name=cluster.cluster_id, daemon=True)
         self._step_threads: list[threading.Thread] = []
 
     def start(self) -> None:
+        self._guard.watch(self._cluster.folder)
         self._thread.start()
 
     def finish(self, seconds: float) -> None:
@@ -97,6 +100,7 @@ class Lifecycle:
             thread.join()
         end_processes(self._node.marker, cluster.settings.stop_grace_seconds)
         self._node.remove()
+        self._guard.release(cluster.folder)
         with cluster.changed:
             cluster.state = cluster.ending.state if cluster.ending else "TERMINATED_WITH_ERRORS"
             cluster.ended = now()

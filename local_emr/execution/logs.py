@@ -8,14 +8,14 @@ from __future__ import annotations
 import gzip
 import logging
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_emr.execution.processes import Output
-from local_emr.execution.storage import write_uri
+from local_emr.execution.storage import is_s3, place_in_folder, write_uri
+from local_emr.settings import Settings
 
 _LOGGER = logging.getLogger(__name__)
 _ERROR_LINE = re.compile(
@@ -24,11 +24,15 @@ _ERROR_LINE = re.compile(
 
 
 class LogFolder:
-    """Logs of one step or bootstrap action: files while it runs, then `.gz` under LogUri."""
+    """Logs of one step or bootstrap action: files while it runs, then `.gz` under LogUri.
 
-    def __init__(self, folder: Path, uri: str | None) -> None:
+    With `s3_logs`, what is for S3 is written below that folder, and still told by its s3:// URI.
+    """
+
+    def __init__(self, folder: Path, uri: str | None, s3_logs: Path | None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._s3_logs = s3_logs
         self.uri = uri
         self.output = Output(folder / "stdout", folder / "stderr")
 
@@ -44,7 +48,8 @@ class LogFolder:
         for name in names:
             path = self._folder / name
             try:
-                write_uri(f"{self.uri}/{name}.gz", gzip.compress(path.read_bytes() if path.exists() else b""))
+                content = gzip.compress(path.read_bytes() if path.exists() else b"")
+                write_uri(self._place(f"{self.uri}/{name}.gz"), content)
             except (OSError, BotoCoreError, ClientError) as error:
                 _LOGGER.warning("could not write %s/%s.gz: %s", self.uri, name, error)
 
@@ -58,6 +63,9 @@ class LogFolder:
         """Where a file is to be read, once it is pushed."""
         return f"{self.uri}/{name}.gz" if self.uri else None
 
+    def _place(self, uri: str) -> str:
+        return place_in_folder(uri, self._s3_logs) if self._s3_logs and is_s3(uri) else uri
+
     def _tail(self, name: str, size: int = 65_536) -> list[str]:
         path = self._folder / name
         if not path.exists():
@@ -67,12 +75,14 @@ class LogFolder:
             return [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
 
 
-def push_container_logs(folders: Sequence[Path], log_uri: str | None, cluster_id: str) -> None:
+def push_container_logs(settings: Settings, log_uri: str | None, cluster_id: str) -> None:
     """Write what containers have printed under LogUri, as the log pusher of each node does."""
     files = ("stderr", "stdout")
-    for container in (found for folder in folders for found in folder.glob("application_*/container_*")):
+    for container in (
+        found for folder in settings.container_logs for found in folder.glob("application_*/container_*")
+    ):
         uri = f"{log_uri.rstrip('/')}/{cluster_id}/containers/{container.parent.name}" if log_uri else None
-        LogFolder(container, f"{uri}/{container.name}" if uri else None).push(*files)
+        LogFolder(container, f"{uri}/{container.name}" if uri else None, settings.s3_logs).push(*files)
 
 
 def step_log_uri(log_uri: str | None, cluster_id: str, step_id: str) -> str | None:

@@ -6,7 +6,9 @@ The folders of all nodes lie in the server's working folder, which `claim_work_d
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -14,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local_emr.clusters.cluster import Cluster
-from local_emr.execution.processes import Marker, end_processes
+from local_emr.execution.processes import build_cluster_marker, end_processes
 from local_emr.execution.spark_conf import (
     PYTHON_PROPERTIES,
     PYTHON_VARIABLES,
@@ -26,10 +28,23 @@ from local_emr.execution.spark_conf import (
 )
 from local_emr.execution.spark_submit import names_properties
 from local_emr.settings import Settings
+from local_emr.validation.releases import find_spark_version
+
+_LOGGER = logging.getLogger(__name__)
 
 TASK_ATTEMPTS = 4
 """At a task, as on a cluster. Spark in local mode makes one, unless its master says otherwise."""
 
+_SPARK_FOLDERS = ("/usr/bin", "/usr/lib/spark/bin")
+_SPARK_PROGRAMS = (
+    "pyspark",
+    "run-example",
+    "spark-class",
+    "spark-example",
+    "spark-shell",
+    "spark-sql",
+    "spark-submit",
+)
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 # What a node has from its instance profile and region, and where AWS is; nothing else of the server's.
 _PASSED = (
@@ -59,7 +74,7 @@ class Node:
         self.temporary = self.folder / "tmp"
         self.conf_dir = self.folder / "conf"
         self.spark_defaults = self.conf_dir / "spark-defaults.conf"
-        self.marker = _build_marker(cluster.cluster_id)
+        self.marker = build_cluster_marker(cluster.cluster_id)
         self.capabilities = Capabilities(
             own_python=bool(cluster.request.get("BootstrapActions")), yarn=cluster.settings.has_yarn
         )
@@ -104,9 +119,25 @@ class Node:
                 del exports[name]  # a path of EMR's nodes: the node's own Python stands in
         if options := self._settings.driver_java_options:
             environment["SPARK_SUBMIT_OPTS"] = options
-        # Once found it stays; before that, a bootstrap action or a step may install it.
+        spark_home = self.spark_home()
+        return environment | ({"SPARK_HOME": str(spark_home)} if spark_home else {}) | exports
+
+    def spark_home(self) -> Path | None:
+        """Once found it stays; before that, a bootstrap action or a step may install it."""
         self._spark_home = self._spark_home or find_spark_home(self._settings.node_python)
-        return environment | ({"SPARK_HOME": str(self._spark_home)} if self._spark_home else {}) | exports
+        return self._spark_home
+
+    def spark_notes(self) -> list[str]:
+        """What is not as the release and the cluster's spark-defaults have it."""
+        release = self._cluster.request["ReleaseLabel"]
+        promised = find_spark_version(release, self._settings.releases)
+        spark_home = self.spark_home()
+        there = read_spark_version(spark_home) if spark_home else None
+        if there in (None, promised):
+            return self.notes
+        difference = f"{release} has Spark {promised}, and this node Spark {there}: that runs"
+        _LOGGER.warning("cluster %s: %s", self._cluster.cluster_id, difference)
+        return [f"WARNING: {difference}", *self.notes]
 
     def spark_submit(self, program: str, arguments: list[str]) -> tuple[list[str], dict[str, str]]:
         """The command of a spark-submit step, and its environment: the defaults as a file, not in a folder.
@@ -134,8 +165,19 @@ class Node:
         return [f"{name}={value}" for name, value in asked if shutil.which(value, path=path) is None]
 
     def find_program(self, name: str) -> str | None:
-        """A program of the node's Python environment, else of the PATH."""
-        return shutil.which(name, path=self.bootstrap_environment()["PATH"])
+        """A program of the node's Python environment, else of the PATH.
+
+        Programs of Spark have paths on EMR's nodes, which stand for the node's own here.
+        """
+        folder, _, base = name.rpartition("/")
+        wanted = base if folder in _SPARK_FOLDERS and base in _SPARK_PROGRAMS else name
+        wanted = "run-example" if wanted == "spark-example" else wanted
+        return shutil.which(wanted, path=self.bootstrap_environment()["PATH"])
+
+    def find_java(self) -> str | None:
+        """The Java that Spark's own scripts would take."""
+        home = self.step_environment().get("JAVA_HOME")
+        return shutil.which(f"{home}/bin/java" if home else "java", path=self.bootstrap_environment()["PATH"])
 
 
 def find_spark_home(node_python: Path) -> Path | None:
@@ -150,9 +192,19 @@ def find_spark_home(node_python: Path) -> Path | None:
     return Path(found).parent if found else None
 
 
+def read_spark_version(spark_home: Path) -> str | None:
+    """The version of a pyspark package."""
+    try:
+        content = (spark_home / "version.py").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    found = re.search(r"^__version__.*= ?['\"](.+)['\"]", content, re.MULTILINE)
+    return found[1] if found else None
+
+
 @contextmanager
 def claim_work_dir(folder: Path) -> Iterator[None]:
-    """Hold the folder. A server that was killed outright could end nothing: what it left goes now."""
+    """Hold the folder. What a server has left that was killed outright, with its guard, goes now."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         try:
@@ -162,13 +214,9 @@ def claim_work_dir(folder: Path) -> Iterator[None]:
                 f"{folder} is in use by another local EMR: give another --work-dir"
             ) from error
         for left in folder.glob("j-*"):
-            end_processes(_build_marker(left.name), grace=0.0)
+            end_processes(build_cluster_marker(left.name), grace=0.0)
             shutil.rmtree(left, ignore_errors=True)
         yield
-
-
-def _build_marker(cluster_id: str) -> Marker:
-    return Marker("LOCAL_EMR_CLUSTER", cluster_id)
 
 
 def _base_environment(environ: Mapping[str, str], settings: Settings) -> dict[str, str]:

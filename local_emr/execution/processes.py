@@ -30,6 +30,11 @@ class Marker:
     value: str
 
 
+def build_cluster_marker(cluster_id: str) -> Marker:
+    """What all processes of a cluster bear, those of its steps included."""
+    return Marker("LOCAL_EMR_CLUSTER", cluster_id)
+
+
 @dataclass(frozen=True)
 class Output:
     """Files that take what a command prints."""

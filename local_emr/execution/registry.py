@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from local_emr.clusters.cluster import ENDING, Cluster, Ending
 from local_emr.errors import InvalidRequestError, ValidationError
+from local_emr.execution.guard import Guard
 from local_emr.execution.lifecycle import Lifecycle
 from local_emr.faults import Fault
 
@@ -22,11 +23,12 @@ class ClusterRegistry:
         self._lock = threading.Lock()
         self._clusters: dict[str, Cluster] = {}
         self._lives: dict[str, Lifecycle] = {}
+        self._guard = Guard()
         self._closed = False
 
     def create(self, cluster: Cluster, no_capacity: Fault | None) -> None:
         """Take a cluster in and start its life."""
-        life = Lifecycle(cluster, no_capacity)
+        life = Lifecycle(cluster, self._guard, no_capacity)
         with self._lock:
             if self._closed:
                 raise RuntimeError("the server is shutting down")
@@ -70,3 +72,4 @@ class ClusterRegistry:
         deadline = time.monotonic() + _CLOSE_SECONDS
         for life in lives:
             life.finish(max(deadline - time.monotonic(), 0.0))
+        self._guard.close()

@@ -41,6 +41,12 @@ def names_properties(arguments: Sequence[str]) -> bool:
     return not names.isdisjoint(("--properties-file", "--load-spark-defaults"))
 
 
+def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Options, and from the application on what follows: it is empty where there is no application."""
+    end = sum(len(option) for option in _options(arguments))
+    return list(arguments[:end]), list(arguments[end:])
+
+
 def _options(arguments: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """Options up to the application: `(--flag,)`, `(--name=value,)` or `(--name, value)`."""
     at = 0

@@ -16,22 +16,43 @@ _S3_CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standa
 
 def read_uri(uri: str) -> bytes:
     """The content of a file:// or s3:// URI. Raises OSError or botocore's errors."""
-    parts = urlsplit(uri)
-    if parts.scheme in ("s3", "s3a", "s3n"):
-        content: bytes = s3_client().get_object(Bucket=parts.netloc, Key=_key(uri))["Body"].read()
+    if is_s3(uri):
+        content: bytes = s3_client().get_object(Bucket=_bucket(uri), Key=_key(uri))["Body"].read()
         return content
     return _path(uri).read_bytes()
 
 
 def write_uri(uri: str, content: bytes) -> None:
     """Write to a file:// or s3:// URI; folders are made."""
-    parts = urlsplit(uri)
-    if parts.scheme in ("s3", "s3a", "s3n"):
-        s3_client().put_object(Bucket=parts.netloc, Key=_key(uri), Body=content)
+    if is_s3(uri):
+        s3_client().put_object(Bucket=_bucket(uri), Key=_key(uri), Body=content)
         return
     path = _path(uri)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
+
+
+def is_s3(uri: str) -> bool:
+    return uri.startswith(("s3://", "s3a://", "s3n://"))
+
+
+def local_path(uri: str) -> Path | None:
+    """A file of this machine by its path or file:// URI; None for what is elsewhere."""
+    if uri.startswith("/"):
+        return Path(uri)
+    return _path(uri) if uri.startswith("file:") else None
+
+
+def place_in_folder(uri: str, folder: Path) -> str:
+    """The file:// URI that stands for an s3:// one in a folder of buckets. Raises OSError for one outside."""
+    place = folder / _bucket(uri) / _key(uri)
+    if ".." in place.parts:
+        raise OSError(f"{uri!r} leads out of {folder}")
+    return place.as_uri()
+
+
+def _bucket(uri: str) -> str:
+    return uri.split("://", 1)[1].partition("/")[0]
 
 
 def _key(uri: str) -> str:

@@ -15,7 +15,9 @@ from local_emr.execution.registry import ClusterRegistry
 from local_emr.faults import Fault, FaultPlan, When
 from local_emr.requests.cluster_actions import ClusterActions
 from local_emr.requests.hardware_actions import HardwareActions
+from local_emr.requests.policy_actions import PolicyActions
 from local_emr.requests.protocol import Request, decode_request, encode_result
+from local_emr.requests.security_actions import SecurityActions
 from local_emr.requests.step_actions import StepActions
 from local_emr.service_model import Parameters
 from local_emr.settings import Settings
@@ -33,8 +35,11 @@ class Api:
 
     def __init__(self, settings: Settings, clusters: ClusterRegistry, faults: FaultPlan) -> None:
         self._faults = faults
+        security = SecurityActions(settings)
         self._actions = {
-            **ClusterActions(settings, clusters, faults).actions,
+            **ClusterActions(settings, clusters, security, faults).actions,
+            **PolicyActions(clusters).actions,
+            **security.actions,
             **StepActions(settings, clusters).actions,
             **HardwareActions(settings, clusters).actions,
         }

@@ -12,6 +12,7 @@ from local_emr.execution.registry import ClusterRegistry
 from local_emr.faults import FaultPlan
 from local_emr.requests import descriptions
 from local_emr.requests.paging import paginate
+from local_emr.requests.security_actions import SecurityActions
 from local_emr.service_model import Parameters
 from local_emr.settings import Settings
 from local_emr.validation import rules
@@ -20,8 +21,11 @@ from local_emr.validation import rules
 class ClusterActions:
     """One method for each action; `actions` names them."""
 
-    def __init__(self, settings: Settings, clusters: ClusterRegistry, faults: FaultPlan) -> None:
+    def __init__(
+        self, settings: Settings, clusters: ClusterRegistry, security: SecurityActions, faults: FaultPlan
+    ) -> None:
         self._settings = settings
+        self._security = security
         self._clusters = clusters
         self._faults = faults
         self.actions: dict[str, Callable[[Parameters], Parameters]] = {
@@ -31,9 +35,6 @@ class ClusterActions:
             "SetKeepJobFlowAliveWhenNoSteps": self._set_keep_alive,
             "SetVisibleToAllUsers": self._set_visible,
             "ModifyCluster": self._modify_cluster,
-            "PutAutoTerminationPolicy": self._put_auto_termination_policy,
-            "GetAutoTerminationPolicy": self._get_auto_termination_policy,
-            "RemoveAutoTerminationPolicy": self._remove_auto_termination_policy,
             "AddTags": self._add_tags,
             "RemoveTags": self._remove_tags,
             "DescribeCluster": self._describe_cluster,
@@ -41,7 +42,8 @@ class ClusterActions:
         }
 
     def _run_job_flow(self, parameters: Parameters) -> Parameters:
-        rules.validate_run_job_flow(parameters)
+        rules.validate_run_job_flow(parameters, self._settings)
+        self._security.validate_name(parameters.get("SecurityConfiguration"))
         cluster = Cluster(parameters, self._settings)
         self._clusters.create(cluster, self._faults.take_no_capacity())
         return {"JobFlowId": cluster.cluster_id, "ClusterArn": descriptions.format_arn(cluster)}
@@ -77,34 +79,12 @@ class ClusterActions:
 
     def _modify_cluster(self, parameters: Parameters) -> Parameters:
         cluster = self._clusters.find(parameters["ClusterId"])
-        level = rules.validate_step_concurrency(
-            parameters.get("StepConcurrencyLevel", 1), InvalidRequestError
-        )
         with cluster.changed:
             cluster.raise_if_ending(InvalidRequestError)
-            cluster.step_concurrency = level
+            level = parameters.get("StepConcurrencyLevel", cluster.step_concurrency)
+            cluster.step_concurrency = rules.validate_step_concurrency(level, InvalidRequestError)
             cluster.changed.notify_all()
-        return {"StepConcurrencyLevel": level}
-
-    def _put_auto_termination_policy(self, parameters: Parameters) -> Parameters:
-        timeout = rules.validate_auto_termination(parameters.get("AutoTerminationPolicy", {}))
-        self._set_idle_timeout(parameters, timeout)
-        return {}
-
-    def _remove_auto_termination_policy(self, parameters: Parameters) -> Parameters:
-        self._set_idle_timeout(parameters, None)
-        return {}
-
-    def _set_idle_timeout(self, parameters: Parameters, timeout: int | None) -> None:
-        cluster = self._clusters.find(parameters["ClusterId"])
-        with cluster.changed:
-            cluster.raise_if_ending(InvalidRequestError)
-            cluster.idle_timeout = timeout
-            cluster.changed.notify_all()
-
-    def _get_auto_termination_policy(self, parameters: Parameters) -> Parameters:
-        timeout = self._clusters.find(parameters["ClusterId"]).idle_timeout
-        return {} if timeout is None else {"AutoTerminationPolicy": {"IdleTimeout": timeout}}
+        return {"StepConcurrencyLevel": level, "ExtendedSupport": parameters.get("ExtendedSupport")}
 
     def _add_tags(self, parameters: Parameters) -> Parameters:
         cluster = self._clusters.find(parameters["ResourceId"])
@@ -129,14 +109,17 @@ class ClusterActions:
     def _list_clusters(self, parameters: Parameters) -> Parameters:
         after, before = _seconds(parameters.get("CreatedAfter")), _seconds(parameters.get("CreatedBefore"))
         states = parameters.get("ClusterStates")
-        clusters = [
-            cluster
-            for cluster in self._clusters.newest_first()
-            if (not states or cluster.state in states)
-            and (after is None or cluster.created >= after)
-            and (before is None or cluster.created <= before)
-        ]
-        chosen, marker = paginate(clusters, parameters, self._settings.page_size, lambda c: c.cluster_id)
+        chosen, marker = paginate(
+            self._clusters.newest_first(),
+            parameters,
+            self._settings.page_size,
+            key=lambda cluster: cluster.cluster_id,
+            matches=lambda cluster: (
+                (not states or cluster.state in states)
+                and (after is None or cluster.created >= after)
+                and (before is None or cluster.created <= before)
+            ),
+        )
         return {"Clusters": [descriptions.summarise_cluster(cluster) for cluster in chosen], "Marker": marker}
 
     def _live_job_flows(self, parameters: Parameters) -> list[Cluster]:

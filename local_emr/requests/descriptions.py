@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import string
 from typing import Any
 
 from local_emr.clusters.cluster import TERMINAL, Cluster
 from local_emr.clusters.hardware import Collection, Instance
 from local_emr.clusters.step import Step
 from local_emr.service_model import Parameters
+from local_emr.validation.releases import describe_applications
 
 _INSTANCE_STATES = {
     "STARTING": "PROVISIONING",
@@ -16,6 +18,24 @@ _INSTANCE_STATES = {
     "TERMINATED": "TERMINATED",
     "TERMINATED_WITH_ERRORS": "TERMINATED",
 }
+# Members of RunJobFlow and of DescribeCluster alike.
+_TOLD_AS_ASKED = (
+    "LogUri",
+    "LogEncryptionKmsKeyId",
+    "ReleaseLabel",
+    "OSReleaseLabel",
+    "ServiceRole",
+    "AutoScalingRole",
+    "SecurityConfiguration",
+    "CustomAmiId",
+    "RepoUpgradeOnBoot",
+    "EbsRootVolumeSize",
+    "EbsRootVolumeIops",
+    "EbsRootVolumeThroughput",
+    "ScaleDownBehavior",
+    "ExtendedSupport",
+    "MonitoringConfiguration",
+)
 
 
 def format_arn(cluster: Cluster) -> str:
@@ -42,28 +62,20 @@ def summarise_cluster(cluster: Cluster) -> Parameters:
 def describe_cluster(cluster: Cluster) -> Parameters:
     """DescribeCluster's Cluster."""
     request, instances = cluster.request, cluster.request["Instances"]
-    asked = (
-        "LogUri",
-        "ReleaseLabel",
-        "ServiceRole",
-        "Applications",
-        "Configurations",
-        "SecurityConfiguration",
-        "AutoScalingRole",
-        "CustomAmiId",
-        "EbsRootVolumeSize",
-        "ScaleDownBehavior",
-        "OSReleaseLabel",
-    )
-    subnets = instances.get("Ec2SubnetIds", [])
+    subnets, placement = instances.get("Ec2SubnetIds", []), instances.get("Placement", {})
     return {
         **summarise_cluster(cluster),
-        **{name: request.get(name) for name in asked},
+        **{name: request.get(name) for name in _TOLD_AS_ASKED},
+        "Applications": describe_applications(request, cluster.settings.releases),
+        "Configurations": request.get("Configurations", []),
+        "PlacementGroups": request.get("PlacementGroupConfigs"),
+        "UnhealthyNodeReplacement": instances.get("UnhealthyNodeReplacement"),
         "Ec2InstanceAttributes": {
             "Ec2KeyName": instances.get("Ec2KeyName"),
             "Ec2SubnetId": instances.get("Ec2SubnetId", subnets[0] if subnets else None),
             "RequestedEc2SubnetIds": subnets,
-            "Ec2AvailabilityZone": instances.get("Placement", {}).get("AvailabilityZone"),
+            "Ec2AvailabilityZone": placement.get("AvailabilityZone"),
+            "RequestedEc2AvailabilityZones": placement.get("AvailabilityZones"),
             "IamInstanceProfile": request["JobFlowRole"],
             "EmrManagedMasterSecurityGroup": instances.get("EmrManagedMasterSecurityGroup"),
             "EmrManagedSlaveSecurityGroup": instances.get("EmrManagedSlaveSecurityGroup"),
@@ -148,7 +160,9 @@ def describe_group(cluster: Cluster, group: Collection) -> Parameters:
         "RequestedInstanceCount": config["InstanceCount"],
         "RunningInstanceCount": running,
         "Status": _collection_status(cluster),
-        "Configurations": config.get("Configurations"),
+        "Configurations": config.get("Configurations", []),
+        "CustomAmiId": config.get("CustomAmiId"),
+        **_storage(config),
     }
 
 
@@ -205,7 +219,24 @@ def _type_specification(config: Parameters) -> Parameters:
     specification: Parameters = {name: config[name] for name in names if name in config}
     if not {"BidPrice", "BidPriceAsPercentageOfOnDemandPrice"} & specification.keys():
         specification["BidPriceAsPercentageOfOnDemandPrice"] = 100.0
-    return {"WeightedCapacity": 1, **specification}
+    return {"WeightedCapacity": 1, "Configurations": [], **specification, **_storage(config)}
+
+
+def _storage(config: Parameters) -> Parameters:
+    """The volumes of an instance type or group; a device for each of them, as EMR names them."""
+    ebs = config.get("EbsConfiguration", {})
+    volumes = [
+        volume["VolumeSpecification"]
+        for volume in ebs.get("EbsBlockDeviceConfigs", [])
+        for _ in range(volume.get("VolumesPerInstance", 1))
+    ]
+    return {
+        "EbsBlockDevices": [
+            {"VolumeSpecification": volume, "Device": f"/dev/sd{letter}"}
+            for volume, letter in zip(volumes, string.ascii_lowercase[1:], strict=False)
+        ],
+        "EbsOptimized": ebs.get("EbsOptimized"),
+    }
 
 
 def _failure(step: Step) -> dict[str, Any] | None:

@@ -49,10 +49,14 @@ class HardwareActions:
             for collection in cluster.hardware.collections
             if (not roles or collection.role in roles) and (not ids or collection.collection_id in ids)
             for instance in collection.instances
-            if not states or descriptions.instance_state(cluster) in states
         ]
-        size = self._settings.page_size
-        chosen, marker = paginate(instances, parameters, size, lambda item: item[1].instance_id)
+        chosen, marker = paginate(
+            instances,
+            parameters,
+            self._settings.page_size,
+            key=lambda item: item[1].instance_id,
+            matches=lambda _: not states or descriptions.instance_state(cluster) in states,
+        )
         return {
             "Instances": [descriptions.describe_instance(cluster, *item) for item in chosen],
             "Marker": marker,

@@ -14,11 +14,16 @@ Item = TypeVar("Item")
 
 
 def paginate(
-    items: Sequence[Item], parameters: Parameters, size: int, key: Callable[[Item], str]
+    items: Sequence[Item],
+    parameters: Parameters,
+    size: int,
+    key: Callable[[Item], str],
+    matches: Callable[[Item], bool] = lambda _: True,
 ) -> tuple[Sequence[Item], str | None]:
-    """The page of items that the request's Marker asks for, and the Marker of the next (None on the last).
+    """The page of matching items that a Marker asks for, and the Marker of the next (None on the last).
 
-    A Marker names the last item of its page, not a position: what is created meanwhile shifts nothing.
+    A Marker names the last item of its page, not a position: what is created meanwhile shifts nothing. It is
+    looked for among all items, because a state may have changed since, so that its item matches no more.
     """
     start, marker = 0, parameters.get("Marker")
     if marker is not None:
@@ -27,9 +32,9 @@ def paginate(
             start = keys.index(_decode(marker)) + 1
         except ValueError as error:
             raise InvalidRequestError(f"Marker {marker!r} is not valid.") from error
-    chosen = items[start : start + size]
-    more = start + size < len(items)
-    return chosen, _encode(key(chosen[-1])) if more else None
+    left = [item for item in items[start:] if matches(item)]
+    chosen = left[:size]
+    return chosen, _encode(key(chosen[-1])) if len(left) > size else None
 
 
 def _encode(key: str) -> str:

@@ -56,12 +56,15 @@ class StepActions:
         if step_ids and len(step_ids) > _MAX_STEP_IDS:
             raise InvalidRequestError(f"{len(step_ids)} StepIds: at most {_MAX_STEP_IDS} are allowed.")
         with cluster.changed:
-            steps = [
-                step
-                for step in reversed(cluster.steps)
-                if (not step_ids or step.step_id in step_ids) and (not states or step.state in states)
-            ]
-            chosen, marker = paginate(steps, parameters, self._settings.page_size, lambda s: s.step_id)
+            chosen, marker = paginate(
+                list(reversed(cluster.steps)),
+                parameters,
+                self._settings.page_size,
+                key=lambda step: step.step_id,
+                matches=lambda step: (
+                    (not step_ids or step.step_id in step_ids) and (not states or step.state in states)
+                ),
+            )
             return {
                 "Steps": [descriptions.summarise_step(step) for step in chosen],
                 "Marker": marker,

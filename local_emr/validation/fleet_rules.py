@@ -7,13 +7,15 @@ https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-instance-fleet.html
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Iterator
 
 from local_emr.errors import ValidationError
 from local_emr.service_model import Parameters
+from local_emr.validation.instance_types import validate_instance_type
 
 
-def validate_instances(instances: Parameters) -> None:
-    """Fleets, or groups, or the short form: exactly one of them."""
+def validate_instances(instances: Parameters, added_types: Collection[str]) -> None:
+    """Fleets, or groups, or the short form: exactly one of them. `added_types` are known beside EMR's own."""
     forms = [
         name for name in ("InstanceFleets", "InstanceGroups", "MasterInstanceType") if instances.get(name)
     ]
@@ -30,6 +32,15 @@ def validate_instances(instances: Parameters) -> None:
         _validate_groups(instances["InstanceGroups"])
     elif instances.get("InstanceCount", 0) < 1:
         raise ValidationError("InstanceCount must be at least 1 with MasterInstanceType.")
+    for name in _types(instances):
+        validate_instance_type(name, added_types)
+
+
+def _types(instances: Parameters) -> Iterator[str]:
+    for fleet in instances.get("InstanceFleets", []):
+        yield from (config["InstanceType"] for config in fleet["InstanceTypeConfigs"])
+    yield from (group["InstanceType"] for group in instances.get("InstanceGroups", []))
+    yield from (instances[name] for name in ("MasterInstanceType", "SlaveInstanceType") if name in instances)
 
 
 def _validate_fleets(fleets: list[Parameters]) -> None:

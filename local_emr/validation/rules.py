@@ -5,34 +5,31 @@ RunJobFlow: https://docs.aws.amazon.com/emr/latest/APIReference/API_RunJobFlow.h
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from local_emr.errors import EmrError, InvalidRequestError, ValidationError
 from local_emr.service_model import Parameters
+from local_emr.settings import Settings
 from local_emr.validation.fleet_rules import validate_instances
+from local_emr.validation.releases import validate_release
 
 MAX_STEPS_IN_REQUEST = 100
 MAX_ACTIVE_STEPS = 256
 MAX_STEP_CHARACTERS = 10_240
 MAX_BOOTSTRAP_ACTIONS = 16
 MAX_TAGS = 50
-# Releases of the emr-spark line know these and nothing else; Hadoop is not named.
-SPARK_RELEASE_APPLICATIONS = frozenset(
-    {"spark", "livy", "jupyterenterprisegateway", "delta", "hudi", "iceberg", "amazoncloudwatchagent"}
-)
 
 
-def validate_run_job_flow(request: Parameters) -> None:
+def validate_run_job_flow(request: Parameters, settings: Settings) -> None:
     """Refuse a cluster that EMR would refuse."""
-    _validate_release(request)
+    validate_release(request, settings.releases)
     # https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-iam-roles.html
     if not request.get("ServiceRole"):
         raise ValidationError("ServiceRole is required for creating cluster.")
     if not request.get("JobFlowRole"):
         raise ValidationError("InstanceProfile is required for creating cluster.")
-    validate_instances(request["Instances"])
+    validate_instances(request["Instances"], settings.instance_types)
     _validate_log_uri(request.get("LogUri"))
     validate_tags(request.get("Tags", []), ValidationError)
     if len(request.get("BootstrapActions", [])) > MAX_BOOTSTRAP_ACTIONS:
@@ -41,6 +38,8 @@ def validate_run_job_flow(request: Parameters) -> None:
     validate_steps(request.get("Steps", []), concurrency)
     if "AutoTerminationPolicy" in request:
         validate_auto_termination(request["AutoTerminationPolicy"])
+    if "ManagedScalingPolicy" in request:
+        validate_managed_scaling(request["ManagedScalingPolicy"])
 
 
 def validate_steps(steps: list[Parameters], concurrency: int) -> None:
@@ -84,6 +83,29 @@ def validate_auto_termination(policy: Parameters) -> int:
     return int(timeout)
 
 
+def validate_managed_scaling(policy: Parameters) -> Parameters:
+    """The policy.
+
+    https://docs.aws.amazon.com/emr/latest/APIReference/API_ComputeLimits.html
+    """
+    limits = policy.get("ComputeLimits")
+    if limits is None:
+        raise ValidationError("Invalid configuration for managed scaling. ComputeLimits is required.")
+    least, most = limits["MinimumCapacityUnits"], limits["MaximumCapacityUnits"]
+    if not 1 <= least <= most:
+        raise ValidationError(
+            f"Invalid configuration for managed scaling. The min capacity is {least} and the max capacity "
+            f"{most}: min is at least 1 and at most max."
+        )
+    for name, noun in (("MaximumOnDemandCapacityUnits", "OnDemand"), ("MaximumCoreCapacityUnits", "Core")):
+        if limits.get(name, 0) > most:
+            raise ValidationError(
+                f"Invalid configuration for managed scaling. The max {noun} capacity cannot be higher than "
+                "max capacity"
+            )
+    return policy
+
+
 def validate_tags(tags: Iterable[Parameters], error: type[EmrError] = InvalidRequestError) -> dict[str, str]:
     """Key to value.
 
@@ -107,18 +129,6 @@ def validate_tag_count(count: int, error: type[EmrError] = InvalidRequestError) 
     """At most 50 on a resource."""
     if count > MAX_TAGS:
         raise error(f"{count} tags: a resource has at most {MAX_TAGS}.")
-
-
-def _validate_release(request: Parameters) -> None:
-    if "AmiVersion" in request:
-        raise ValidationError("AmiVersion is of releases before 4.0: give a ReleaseLabel.")
-    label = request.get("ReleaseLabel", "")
-    if not re.fullmatch(r"emr-(spark-)?\d+\.\d+\.\d+(-latest)?", label):
-        raise ValidationError(f"The supplied release label is invalid: {label!r}.")
-    for application in request.get("Applications", []):
-        name = application.get("Name", "")
-        if label.startswith("emr-spark-") and name.lower() not in SPARK_RELEASE_APPLICATIONS:
-            raise ValidationError(f"Application {name!r} is not part of release {label}.")
 
 
 def _validate_log_uri(uri: str | None) -> None:

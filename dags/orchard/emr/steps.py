@@ -15,7 +15,7 @@ def build_step(job: Job, slug: str, code: str, deploy_mode: DeployMode = DeployM
     """Return the step that runs ``job`` for the run ``slug`` with the code at the URI ``code``.
 
     Raises:
-        OrchardError: if EMR would refuse the step for its length.
+        OrchardError: if EMR would refuse the step for its length, or change what it says.
     """
     arguments = [
         "spark-submit",
@@ -29,6 +29,7 @@ def build_step(job: Job, slug: str, code: str, deploy_mode: DeployMode = DeployM
         *job.command,
     ]
     _refuse_too_long(arguments, job.NAME)
+    _refuse_changed(arguments, job.NAME)
     return {
         "Name": f"{job.NAME} {slug}",
         # A failed step leaves the cluster to its task, which reads the log and may try again.
@@ -40,6 +41,17 @@ def build_step(job: Job, slug: str, code: str, deploy_mode: DeployMode = DeployM
 def _for_spark_submit(uri: str) -> str:
     """Percent-encode: spark-submit, unlike Hadoop's ``Path``, decodes the URIs of what it is to run."""
     return quote(uri, safe="/:")
+
+
+def _refuse_changed(arguments: list[str], name: str) -> None:
+    """EMR's command-runner.jar changes these unsaid: https://github.com/Yelp/mrjob/pull/2082"""
+    for argument in arguments:
+        if not argument or "}}" in argument:
+            raise OrchardError(
+                f"the step '{name}' has the argument {argument!r}",
+                rule="EMR drops empty arguments, and removes }} from others",
+                remedy="take images, lake, model and code from folders without }} in their names",
+            )
 
 
 def _refuse_too_long(arguments: list[str], name: str) -> None:

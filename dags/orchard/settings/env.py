@@ -85,6 +85,7 @@ def place(name: str, uri: str, lake: str) -> str:
     """
     uri = uri or f"{lake.rstrip('/')}/{name}"
     require(re.match(URI_PATTERN, uri) is not None, name, uri, "s3://bucket/prefix or file:///path")
+    require("}}" not in uri, name, uri, "a URI without }}, which EMR removes from the arguments of steps")
     return uri.rstrip("/")
 
 

@@ -58,6 +58,8 @@ def test_a_cluster_is_described_as_it_was_asked_for(emr: Any, run: Run) -> None:
     configurations = [{"Classification": "spark-defaults", "Properties": {"spark.executor.cores": "4"}}]
     cluster_id = run(
         LogUri="s3://orchard/logs/",
+        OSReleaseLabel="2023.9.20260817.0",
+        Applications=[{"Name": "spark"}, {"Name": "Livy"}],
         Configurations=configurations,
         Tags=[{"Key": "orchard:run", "Value": "r1"}],
         StepConcurrencyLevel=2,
@@ -74,7 +76,8 @@ def test_a_cluster_is_described_as_it_was_asked_for(emr: Any, run: Run) -> None:
         "LogUri": "s3://orchard/logs/",
         "ReleaseLabel": "emr-spark-8.1.0",
         "ServiceRole": "OrchardEmrService",
-        "Applications": [{"Name": "Spark"}],
+        "OSReleaseLabel": "2023.9.20260817.0",
+        "Applications": [{"Name": "Spark", "Version": "4.1.1"}, {"Name": "Livy"}],
         "Configurations": configurations,
         "Ec2InstanceAttributes": {
             "Ec2SubnetId": "subnet-1",
@@ -195,6 +198,43 @@ def test_an_auto_termination_policy_is_put_read_and_removed(emr: Any, run: Run) 
     assert wait_for_cluster(emr, cluster_id, "TERMINATED")
 
 
+LIMITS = {"UnitType": "Instances", "MinimumCapacityUnits": 1, "MaximumCapacityUnits": 5}
+
+
+def test_a_managed_scaling_policy_is_put_read_and_removed(emr: Any, run: Run) -> None:
+    cluster_id = run(ManagedScalingPolicy={"ComputeLimits": LIMITS})
+    assert emr.get_managed_scaling_policy(ClusterId=cluster_id)["ManagedScalingPolicy"] == {
+        "ComputeLimits": LIMITS
+    }
+    wider = {"ComputeLimits": {**LIMITS, "MaximumCapacityUnits": 9, "MaximumCoreCapacityUnits": 2}}
+    emr.put_managed_scaling_policy(ClusterId=cluster_id, ManagedScalingPolicy=wider)
+    assert emr.get_managed_scaling_policy(ClusterId=cluster_id)["ManagedScalingPolicy"] == wider
+    emr.remove_managed_scaling_policy(ClusterId=cluster_id)
+    assert "ManagedScalingPolicy" not in emr.get_managed_scaling_policy(ClusterId=cluster_id)
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"MinimumCapacityUnits": 6}, "The min capacity is 6 and the max capacity 5"),
+        ({"MinimumCapacityUnits": 0}, "The min capacity is 0 and the max capacity 5"),
+        ({"MaximumCoreCapacityUnits": 6}, "The max Core capacity cannot be higher than max capacity"),
+        ({"MaximumOnDemandCapacityUnits": 6}, "The max OnDemand capacity cannot be higher than max capacity"),
+    ],
+)
+def test_limits_that_contradict_each_other_are_refused(
+    emr: Any, run: Run, limits: Json, message: str
+) -> None:
+    policy = {"ComputeLimits": LIMITS | limits}
+    for refused in (
+        lambda: run(ManagedScalingPolicy=policy),
+        lambda: emr.put_managed_scaling_policy(ClusterId=run(), ManagedScalingPolicy=policy),
+    ):
+        with pytest.raises(ClientError, match=message) as error:
+            refused()
+        assert error.value.response["Error"]["Code"] == "ValidationException"
+
+
 def test_a_cluster_without_capacity_stays_starting_and_ends_with_errors(
     emr: Any, run: Run, server: EmrServer
 ) -> None:
@@ -228,6 +268,51 @@ def test_instances_answer_what_the_fleets_ask_for(emr: Any, run: Run) -> None:
     assert emr.list_instances(ClusterId=cluster_id, InstanceStates=["TERMINATED"])["Instances"] == []
 
 
+VOLUMES = {
+    "EbsBlockDeviceConfigs": [
+        {"VolumeSpecification": {"VolumeType": "gp3", "SizeInGB": 64}, "VolumesPerInstance": 2},
+        {"VolumeSpecification": {"VolumeType": "io1", "SizeInGB": 10, "Iops": 100}},
+    ],
+    "EbsOptimized": True,
+}
+DEVICES = [
+    {"VolumeSpecification": {"VolumeType": "gp3", "SizeInGB": 64}, "Device": "/dev/sdb"},
+    {"VolumeSpecification": {"VolumeType": "gp3", "SizeInGB": 64}, "Device": "/dev/sdc"},
+    {"VolumeSpecification": {"VolumeType": "io1", "SizeInGB": 10, "Iops": 100}, "Device": "/dev/sdd"},
+]
+
+
+def test_the_volumes_of_a_fleets_types_are_told(emr: Any, run: Run) -> None:
+    fleet = {
+        "InstanceFleetType": "MASTER",
+        "TargetOnDemandCapacity": 1,
+        "InstanceTypeConfigs": [{"InstanceType": "m5.xlarge", "EbsConfiguration": VOLUMES}],
+    }
+    cluster_id = run(Instances={"InstanceFleets": [fleet]})
+    listed = emr.list_instance_fleets(ClusterId=cluster_id)["InstanceFleets"][0]
+    specification = listed["InstanceTypeSpecifications"][0]
+    assert (specification["EbsBlockDevices"], specification["EbsOptimized"]) == (DEVICES, True)
+
+
+def test_the_volumes_of_a_group_are_told(emr: Any, run: Run) -> None:
+    asked = a_cluster()
+    group = {"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}
+    with_volumes = {**group, "EbsConfiguration": VOLUMES}
+    asked["Instances"] = {"InstanceGroups": [with_volumes], "KeepJobFlowAliveWhenNoSteps": True}
+    cluster_id = emr.run_job_flow(**asked)["JobFlowId"]
+    listed = emr.list_instance_groups(ClusterId=cluster_id)["InstanceGroups"][0]
+    assert (listed["EbsBlockDevices"], listed["EbsOptimized"]) == (DEVICES, True)
+    emr.terminate_job_flows(JobFlowIds=[cluster_id])
+
+
+def test_a_cluster_that_asks_for_no_more_than_it_must_is_described_with_empty_lists(
+    emr: Any, run: Run
+) -> None:
+    """Clients look into them unasked."""
+    cluster = describe(emr, run(Applications=[]))
+    assert (cluster["Applications"], cluster["Configurations"], cluster["Tags"]) == ([], [], [])
+
+
 def test_instance_groups_and_the_short_form_are_listed_as_groups(emr: Any, run: Run) -> None:
     short = {"MasterInstanceType": "m5.xlarge", "SlaveInstanceType": "m5.2xlarge", "InstanceCount": 3}
     asked = a_cluster()
@@ -258,6 +343,22 @@ def test_clusters_are_listed_by_time_and_state_over_several_pages(emr: Any, run:
     assert listed() == ids[::-1]
     assert listed(ClusterStates=["TERMINATED"]) == [ids[2]]
     assert listed(CreatedBefore=before) == []
+
+
+def test_a_page_of_clusters_in_a_state_is_followed_by_the_next_though_its_last_has_left_the_state(
+    emr: Any, run: Run
+) -> None:
+    before = dt.datetime.now(dt.UTC)
+    ids = [run(Name=f"cluster {number}") for number in range(5)]
+    for cluster_id in ids:
+        wait_for_cluster(emr, cluster_id, "WAITING")
+    asked = {"CreatedAfter": before, "ClusterStates": ["WAITING"]}
+    first = emr.list_clusters(**asked)
+    last = first["Clusters"][-1]["Id"]
+    emr.terminate_job_flows(JobFlowIds=[last])
+    wait_for_cluster(emr, last, "TERMINATED")
+    second = emr.list_clusters(**asked, Marker=first["Marker"])
+    assert [cluster["Id"] for page in (first, second) for cluster in page["Clusters"]] == ids[::-1]
 
 
 def test_a_marker_that_no_page_gave_is_refused(emr: Any) -> None:

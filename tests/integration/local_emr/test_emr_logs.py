@@ -1,9 +1,10 @@
-"""Logs under LogUri, as EMR lays them out, in a folder and in S3."""
+"""Logs under LogUri, as EMR lays them out, in a folder and in S3; and what clusters fetch from there."""
 
 from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,20 @@ from moto.server import ThreadedMotoServer
 
 from local_emr.execution import storage
 from local_emr.execution.logs import push_container_logs
-from tests.support.local_emr_client import ENDED, bash_step, wait_for_cluster, wait_for_step
+from local_emr.launcher import running_emr
+from local_emr.settings import Settings
+from tests.support.local_emr_client import (
+    ENDED,
+    a_cluster,
+    add_step,
+    bash_step,
+    describe,
+    make_client,
+    node_python,
+    wait_for_cluster,
+    wait_for_step,
+)
+from tests.support.tiny_jar import make_jar
 
 Run = Callable[..., str]
 
@@ -88,6 +102,52 @@ def test_scripts_come_from_s3_and_logs_go_there(bucket: Any, emr: Any, run: Run)
     assert logs == {f"{folder}/stdout.gz": "", f"{folder}/stderr.gz": "no wheel for numpy\n"}
 
 
+def test_a_script_of_script_runner_and_a_jar_come_from_s3(
+    bucket: Any, emr: Any, run: Run, tmp_path: Path
+) -> None:
+    bucket.put_object(Key="a b/#1.sh", Body=f'printf "[%s]" "$@" > {tmp_path}/script'.encode())
+    bucket.upload_file(str(make_jar(tmp_path / "told.jar", "Told")), "jars/told.jar")
+    jar_steps = [
+        {
+            "Jar": "s3://elasticmapreduce/libs/script-runner/script-runner.jar",
+            "Args": ["s3://orchard/a b/#1.sh", "x y"],
+        },
+        {"Jar": "s3://orchard/jars/told.jar", "Args": [f"{tmp_path}/jar"]},
+        {"Jar": "s3://orchard/jars/none.jar"},
+    ]
+    cluster_id = run()
+    for jar_step, state in zip(jar_steps, ("COMPLETED", "COMPLETED", "FAILED"), strict=True):
+        step_id = add_step(emr, cluster_id, {"Name": "step", "HadoopJarStep": jar_step})
+        status = wait_for_step(emr, cluster_id, step_id, state)
+    assert (tmp_path / "script").read_text() == "[x y]"
+    assert (tmp_path / "jar").read_text() == f"[{tmp_path}/jar] null"
+    assert status["FailureDetails"]["Message"].startswith("Failed to fetch s3://orchard/jars/none.jar: ")
+
+
+def test_logs_for_s3_may_go_to_a_folder_and_are_told_as_being_in_s3(
+    tmp_path: Path, aws_environment: None
+) -> None:
+    """No S3 is there: a request for one goes nowhere."""
+    folder = tmp_path / "logs of s3"
+    with running_emr(node_python(), tmp_path / "work", options=["--s3-logs", str(folder)]) as endpoint:
+        emr = make_client(endpoint)
+        request = a_cluster(LogUri="s3://bucket/a b/c#1/", Steps=[bash_step("echo out; echo no >&2; exit 1")])
+        cluster_id = emr.run_job_flow(**request)["JobFlowId"]
+        step_id = emr.list_steps(ClusterId=cluster_id)["Steps"][0]["Id"]
+        status = wait_for_step(emr, cluster_id, step_id, "FAILED")
+        assert describe(emr, cluster_id)["LogUri"] == "s3://bucket/a b/c#1/"
+    step = f"{cluster_id}/steps/{step_id}"
+    assert status["FailureDetails"]["LogFile"] == f"s3://bucket/a b/c#1/{step}/stderr.gz"
+    written = read(folder / "bucket" / "a b" / "c#1")
+    del written[f"{step}/controller.gz"]
+    assert written == {f"{step}/stdout.gz": "out\n", f"{step}/stderr.gz": "no\n", f"{step}/syslog.gz": ""}
+
+
+def test_a_log_uri_does_not_lead_out_of_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="leads out of"):
+        storage.place_in_folder("s3://bucket/../../etc/logs/stdout.gz", tmp_path)
+
+
 def test_a_script_that_s3_does_not_have_fails_the_bootstrap(
     bucket: Any, emr: Any, run: Run, tmp_path: Path
 ) -> None:
@@ -114,11 +174,14 @@ def test_without_a_log_uri_a_failure_names_no_file_that_will_be_gone(emr: Any, r
     }
 
 
-def test_logs_of_containers_lie_where_the_log_pusher_puts_them(tmp_path: Path) -> None:
+def test_logs_of_containers_lie_where_the_log_pusher_puts_them(
+    tmp_path: Path, local_emr_settings: Settings
+) -> None:
     container = tmp_path / "node" / "application_1_0001" / "container_1_0001_01_000001"
     container.mkdir(parents=True)
     (container / "stdout").write_text("a traceback")
     (container / "launch_container.sh").write_text("with the environment of the container")
-    push_container_logs([tmp_path / "node"], f"file://{tmp_path}/logs/", "j-1")
+    settings = replace(local_emr_settings, container_logs=(tmp_path / "node",))
+    push_container_logs(settings, f"file://{tmp_path}/logs/", "j-1")
     pushed = "j-1/containers/application_1_0001/container_1_0001_01_000001"
     assert read(tmp_path / "logs") == {f"{pushed}/stdout.gz": "a traceback", f"{pushed}/stderr.gz": ""}

@@ -101,7 +101,7 @@ def test_an_unknown_cluster_is_an_invalid_request(emr: Any, action: str, paramet
 @pytest.mark.parametrize(
     ("action", "parameters"),
     [
-        ("add_job_flow_steps", {"JobFlowId": "j-NEVER", "Steps": [bash_step("")]}),
+        ("add_job_flow_steps", {"JobFlowId": "j-NEVER", "Steps": [bash_step(":")]}),
         ("terminate_job_flows", {"JobFlowIds": ["j-NEVER"]}),
         ("set_termination_protection", {"JobFlowIds": ["j-NEVER"], "TerminationProtected": True}),
     ],
@@ -169,6 +169,12 @@ REFUSED = [
     (_set("ReleaseLabel", ...), "The supplied release label is invalid"),
     (_set("ReleaseLabel", "emr-latest"), "The supplied release label is invalid: 'emr-latest'"),
     (_set("Applications", [{"Name": "Hadoop"}]), "'Hadoop' is not part of release emr-spark-8.1.0"),
+    (_set("ReleaseLabel", "emr-7.99.0"), "The supplied release label is invalid: 'emr-7.99.0'"),
+    (_set("ReleaseLabel", "emr-7.9.1"), "The supplied release label is invalid: 'emr-7.9.1'"),
+    (_set("Applications", [{"Name": "Sprak"}]), "'Sprak' is not part of release emr-spark-8.1.0"),
+    (_set(f"{TYPES}.0.InstanceType", "m5.hugelarge"), "Instance type 'm5.hugelarge' is not supported."),
+    (_set(f"{TYPES}.0.InstanceType", "r7g.large"), "Instance type 'r7g.large' is not supported."),
+    (_set("SecurityConfiguration", "none"), "Security configuration with name 'none' does not exist."),
     (_set("ServiceRole", ...), "ServiceRole is required for creating cluster."),
     (_set("JobFlowRole", ...), "InstanceProfile is required for creating cluster."),
     (_set("LogUri", "/var/log"), "LogUri is '/var/log'"),
@@ -177,9 +183,9 @@ REFUSED = [
     (_set("Tags", [{"Key": "aws:x"}]), "the prefix aws: is reserved"),
     (_set("Tags", [{"Key": "a"}, {"Key": "a"}]), "Tag 'a' is given twice"),
     (_set("Tags", [{"Key": str(n)} for n in range(51)]), "51 tags: a resource has at most 50"),
-    (_set("Steps", [bash_step("")] * 101), "101 steps in one request"),
+    (_set("Steps", [bash_step(":")] * 101), "101 steps in one request"),
     (_set("Steps", [bash_step("x" * 10_240)]), "at most 10240 are allowed"),
-    (_set("Steps", [bash_step("", on_failure="RETRY")]), "Member must satisfy enum value set"),
+    (_set("Steps", [bash_step(":", on_failure="RETRY")]), "Member must satisfy enum value set"),
     (_set("BootstrapActions", [{"Name": "x"}]), "Missing required parameter in BootstrapActions[0]"),
 ]
 

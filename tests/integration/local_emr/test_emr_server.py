@@ -24,15 +24,23 @@ from tests.support.polling import wait_for
 OPTIONS = ["--stop-grace-seconds", "1"]
 
 
-def start_stubborn_step(endpoint: Endpoint, folder: Path) -> psutil.Process:
-    """A step that ignores SIGTERM, on a protected cluster."""
+def start_stubborn_step(endpoint: Endpoint, folder: Path, apart: bool = False) -> psutil.Process:
+    """A step that ignores SIGTERM, on a protected cluster; `apart`, in a session of its own."""
+    (folder / "pid").unlink(missing_ok=True)
     script = (
         f"trap '' TERM; echo $$ > {folder}/part && mv {folder}/part {folder}/pid; while :; do sleep 1; done"
     )
-    request = a_cluster(Steps=[bash_step(script)], Instances={"TerminationProtected": True})
+    step = bash_step('setsid bash -c "$0" & wait', script) if apart else bash_step(script)
+    request = a_cluster(Steps=[step], Instances={"TerminationProtected": True})
     make_client(endpoint).run_job_flow(**request)
     wait_for((folder / "pid").exists, "the step to be up")
     return psutil.Process(int((folder / "pid").read_text()))
+
+
+def guard_of(server: subprocess.Popen[bytes]) -> psutil.Process:
+    """The process that ends what the server leaves when it is killed."""
+    children = psutil.Process(server.pid).children()
+    return next(child for child in children if "local_emr.execution.guard" in child.cmdline())
 
 
 def is_gone(process: psutil.Process) -> bool:
@@ -97,11 +105,39 @@ def test_the_server_goes_when_its_parent_is_killed(serve: Any, tmp_path: Path) -
     assert is_gone(step)
 
 
-def test_a_server_that_was_killed_is_cleaned_up_after_by_the_next(serve: Any, tmp_path: Path) -> None:
+def test_the_processes_and_files_of_a_server_that_is_killed_outright_go_with_it(
+    serve: Any, tmp_path: Path
+) -> None:
+    """Also what a step has started in a session of its own, which no signal to the step reaches."""
     server, endpoint = serve()
-    step = start_stubborn_step(endpoint, tmp_path)
+    steps = [start_stubborn_step(endpoint, tmp_path, apart=apart) for apart in (False, True)]
+    clusters = list((tmp_path / "work").glob("j-*"))
+    assert len(clusters) == 2
     os.kill(server.pid, signal.SIGKILL)
     server.wait()
+    wait_for(lambda: all(map(is_gone, steps)), "the steps to go")
+    wait_for(lambda: not any(cluster.exists() for cluster in clusters), "the folders to go")
+
+
+def test_a_guard_goes_with_its_server(serve: Any, tmp_path: Path) -> None:
+    server, endpoint = serve()
+    start_stubborn_step(endpoint, tmp_path)
+    guard = guard_of(server)
+    server.terminate()
+    assert server.wait(30) == 0
+    assert is_gone(guard)
+
+
+def test_a_server_that_was_killed_with_its_guard_is_cleaned_up_after_by_the_next(
+    serve: Any, tmp_path: Path
+) -> None:
+    server, endpoint = serve()
+    step = start_stubborn_step(endpoint, tmp_path)
+    guard = guard_of(server)
+    for process in (guard, server):
+        os.kill(process.pid, signal.SIGKILL)
+    server.wait()
+    wait_for(lambda: is_gone(guard), "the guard to go")
     assert step.is_running()
     serve()
     assert is_gone(step)

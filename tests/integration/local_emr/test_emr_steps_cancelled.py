@@ -44,7 +44,7 @@ def test_cancelling_ends_a_running_step_with_its_descendants_and_pending_ones_at
     """One child leaves the session; another leaves it without a marker, and ignores SIGTERM: both must go."""
     stubborn = "trap '' TERM; while :; do sleep 1; done"
     script = f'setsid sleep 300 & env -i setsid bash -c "{stubborn}" & sleep 300'
-    cluster_id = run(Steps=[bash_step(script, name="running"), bash_step("", name="pending")])
+    cluster_id = run(Steps=[bash_step(script, name="running"), bash_step(":", name="pending")])
     steps = {step["Name"]: step["Id"] for step in emr.list_steps(ClusterId=cluster_id)["Steps"]}
     wait_for_step(emr, cluster_id, steps["running"], "RUNNING")
     descendants = wait_for(lambda: _tree(steps["running"], size=5), "the step's processes")
@@ -88,7 +88,7 @@ def test_an_ended_step_cannot_be_cancelled(emr: Any, run: Run) -> None:
 
 
 def test_terminating_a_cluster_cancels_its_steps(emr: Any, run: Run) -> None:
-    cluster_id = run(Steps=[bash_step("sleep 300", name="running"), bash_step("", name="pending")])
+    cluster_id = run(Steps=[bash_step("sleep 300", name="running"), bash_step(":", name="pending")])
     running = emr.list_steps(ClusterId=cluster_id, StepStates=["PENDING", "RUNNING"])["Steps"][-1]["Id"]
     processes = wait_for(lambda: processes_of(running), "the step's process")
     emr.terminate_job_flows(JobFlowIds=[cluster_id])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local_emr.execution.jars import drop_as_command_runner_does
 from orchard.emr.job_args import RunJobs
 from orchard.emr.steps import build_step
 from orchard.lake.layout import run_slug
@@ -81,11 +82,29 @@ def test_code_in_a_folder_with_a_space_is_quoted_for_spark_submit_alone(root: st
     assert f"--images={root}/an image" in arguments
 
 
-@given(text=st.text(st.characters(exclude_categories=["Cs", "Cc"])), ratio=st.floats(0, 1))
+@given(
+    text=st.text(st.characters(exclude_categories=["Cs", "Cc"])).filter(lambda text: "}}" not in text),
+    ratio=st.floats(0, 1),
+)
 def test_any_text_reaches_the_driver_as_it_was(text: str, ratio: float) -> None:
-    job = FeaturizeJob(images=f"s3://b/{text}", model="m", output="o", max_failure_ratio=ratio)
+    """Also a text that is empty: it stands behind its key, so that no argument is."""
+    job = FeaturizeJob(images=text, model=text, output="o", max_failure_ratio=ratio)
     arguments = build_step(job, "r", "s3://lake/code")["HadoopJarStep"]["Args"]
+    assert drop_as_command_runner_does(arguments) == (arguments, [])
     assert FeaturizeJob.from_argv(arguments[arguments.index("featurize") + 1 :]) == job
+
+
+@pytest.mark.parametrize("name", ["images", "model"])
+def test_a_step_whose_arguments_emr_would_change_says_so(name: str) -> None:
+    job = FeaturizeJob(**{"images": "i", "model": "m", "output": "o", name: "s3://b/{{a}}"})
+    with pytest.raises(OrchardError, match="EMR drops empty arguments, and removes }} from others"):
+        build_step(job, "r", "s3://lake/code")
+
+
+def test_code_in_a_folder_with_braces_is_quoted_so_that_emr_leaves_it() -> None:
+    job = FeaturizeJob(images="i", model="m", output="o")
+    arguments = build_step(job, "r", "s3://lake/{{code}}")["HadoopJarStep"]["Args"]
+    assert drop_as_command_runner_does(arguments) == (arguments, [])
 
 
 def test_a_step_that_emr_would_refuse_for_its_length_says_so() -> None:

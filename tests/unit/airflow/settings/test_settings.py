@@ -54,6 +54,11 @@ def test_every_kind_of_value_is_parsed() -> None:
         ),
         ("ORCHARD_LAKE", "file://data/lake", "ORCHARD_LAKE=file://data/lake: it takes"),
         ("ORCHARD_IMAGES", "s3://", "ORCHARD_IMAGES=s3://: it takes"),
+        (
+            "ORCHARD_IMAGES",
+            "s3://b/{{x}}",
+            "ORCHARD_IMAGES=s3://b/{{x}}: it takes a URI without }}, which EMR",
+        ),
         ("ORCHARD_CODE", "s3://code/a b", "ORCHARD_CODE=s3://code/a b: it takes letters, digits"),
         ("ORCHARD_CORE_NODES", "two", "ORCHARD_CORE_NODES=two: it takes a whole number"),
         ("ORCHARD_CORE_NODES", "21", "ORCHARD_CORE_NODES=21: it takes 1 to 20"),

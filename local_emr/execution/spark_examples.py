@@ -1,0 +1,19 @@
+"""Spark's own examples, by the names that `run-example` knows: `SparkPi`, `ml.KMeansExample`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def find_python_example(spark_home: Path | None, name: str) -> Path | None:
+    """The example in Python that is named like one in Scala or Java; None where there is none.
+
+    `SparkPi` and `JavaSparkPi` are `pi.py`, `ml.KMeansExample` is `ml/kmeans_example.py`.
+    """
+    if spark_home is None or not name:
+        return None
+    root = spark_home / "examples" / "src" / "main" / "python"
+    *packages, simple = name.removeprefix("org.apache.spark.examples.").split(".")
+    wanted = simple.removeprefix("Java").removeprefix("Spark").lower()
+    scripts = sorted(root.joinpath(*packages).glob("*.py"))
+    return next((script for script in scripts if script.stem.replace("_", "") == wanted), None)
