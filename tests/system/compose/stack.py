@@ -38,6 +38,7 @@ class Stack:
 
     def compose(self, *arguments: str) -> str:
         given = ["--project-name", PROJECT, "--env-file", str(self.env_file), "--profile", "notebook"]
+        given += ["--profile", "history"]
         return run(*_program(), "--file", str(ROOT / "docker-compose.yaml"), *given, *arguments)
 
     def up(self) -> None:

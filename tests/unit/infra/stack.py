@@ -36,6 +36,7 @@ GIVEN = {
     "NotificationTopic": "yes",
     "ImagesQueue": "yes",
     "GlueDatabase": "yes",
+    "DataEvents": "yes",
 }
 """Every optional thing."""
 
@@ -43,6 +44,9 @@ NOT_IN_MOTO = (
     "AWS::Budgets::Budget",
     "AWS::Glue::Database",
     "AWS::IAM::RolePolicy",
+    "AWS::Route53Resolver::FirewallDomainList",
+    "AWS::Route53Resolver::FirewallRuleGroup",
+    "AWS::Route53Resolver::FirewallRuleGroupAssociation",
     "AWS::S3::BucketPolicy",
     "AWS::SQS::QueuePolicy",
 )

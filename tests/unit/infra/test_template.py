@@ -1,5 +1,6 @@
 """The template as a whole: what it makes, with which of its options."""
 
+import re
 from itertools import product
 from typing import Any
 
@@ -10,6 +11,7 @@ from cfnlint.api import ManualArgs, lint
 from orchard.emr.job_flow import run_job_flow, run_tags
 from orchard.settings.settings import Settings, table
 from tests.unit.infra.stack import (
+    ACCOUNT,
     GIVEN,
     LAKE,
     REGION,
@@ -35,6 +37,7 @@ SWITCHES = {
     "alarm": ("AlarmEmail",),
     "topic": ("NotificationTopic",),
     "database": ("GlueDatabase",),
+    "trail": ("DataEvents",),
 }
 """What can be given, and the parameters that give it."""
 
@@ -47,9 +50,11 @@ MADE_WITH = {
     "alarm": {"Budget"},
     "topic": {"Topic", "AirflowTopicPolicy"},
     "database": {"Database", "AirflowGluePolicy"},
+    "trail": {"Records", "RecordsPolicy", "Trail"},
 }
 NETWORK = {"Vpc", "Subnet", "RouteTable", "SubnetRoutes", "S3Endpoint", "EmrEndpoint", "EmrEndpointGroup"}
 NETWORK |= {"NodeGroup", "NodeTcp", "NodeUdp", "NodeIcmp"}
+NETWORK |= {"NamesOfAws", "AllNames", "NameRules", "NameRulesOfVpc"}
 ALWAYS = {"Lake", "LakePolicy", "NodeRole", "NodeProfile", "ServiceRole", "Security", "AirflowPolicy"}
 
 INTERPLAY = ("network", "images", "role", "key", "certificates", "queue")
@@ -164,6 +169,45 @@ def test_the_network_has_no_way_to_the_internet_and_none_from_it(plain: Stack) -
     assert {(rule["GroupId"], rule["SourceSecurityGroupId"]) for rule in rules} == {
         (plain.names["NodeGroup"], plain.names["NodeGroup"])
     }
+
+
+def test_nodes_look_up_names_of_aws_and_their_own_and_no_others(plain: Stack) -> None:
+    first, last = plain.properties("NameRules")["FirewallRules"]
+    lists = {plain.names[name]: plain.properties(name)["Domains"] for name in ("NamesOfAws", "AllNames")}
+    assert (first["Action"], lists[first["FirewallDomainListId"]]) == (
+        "ALLOW",
+        ["*.amazonaws.com", "*.compute.internal", "*.ec2.internal", "*.in-addr.arpa"],
+    )
+    assert (last["Action"], lists[last["FirewallDomainListId"]]) == ("BLOCK", ["*"])
+    assert first["Priority"] < last["Priority"]
+    assert plain.properties("NameRulesOfVpc")["VpcId"] == plain.names["Vpc"]
+
+
+def test_who_read_or_wrote_an_object_of_the_lake_is_recorded_where_only_cloudtrail_writes(
+    given: Stack,
+) -> None:
+    (selector,) = given.properties("Trail")["EventSelectors"]
+    assert selector["ReadWriteType"] == "All"
+    assert selector["DataResources"] == [
+        {"Type": "AWS::S3::Object", "Values": [f"arn:aws:s3:::{LAKE}/"]},
+    ]
+    allowed = [
+        statement
+        for statement in given.properties("RecordsPolicy")["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
+    ]
+    assert {statement["Principal"]["Service"] for statement in allowed} == {"cloudtrail.amazonaws.com"}
+    sources = {statement["Condition"]["StringEquals"]["aws:SourceArn"] for statement in allowed}
+    assert sources == {f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/orchard"}
+    assert "records" not in str(given.of_type("AWS::IAM::ManagedPolicy").values())
+
+
+@pytest.mark.parametrize("name", ["s3://images", "images/fruits", "Images", "*", "im?ges", "a"])
+def test_what_is_no_name_of_a_bucket_is_refused(name: str) -> None:
+    """It becomes a part of ARNs, in which a star would be another bucket."""
+    pattern = template()["Parameters"]["ImagesBucket"]["AllowedPattern"]
+    assert not re.fullmatch(pattern, name)
+    assert re.fullmatch(pattern, "images.of-fruits-1")
 
 
 def test_the_network_is_tagged_as_emr_wants_it(plain: Stack) -> None:

@@ -25,7 +25,22 @@ SECRET = re.compile("PASSWORD|TOKEN|KEY|SECRET")
 def test_the_services_are_those_of_airflows_own_file_and_ours() -> None:
     airflow = {"postgres", "init", "api-server", "scheduler", "dag-processor", "triggerer"}
     assert set(SERVICES) == airflow | {"model", "emr", "history", "jupyter"}
-    assert [name for name, service in SERVICES.items() if service.get("profiles")] == ["jupyter"]
+    profiles = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
+    # Neither runs unasked: the one has a token for its only lock, the other none.
+    assert profiles == {"jupyter": ["notebook"], "history": ["history"]}
+
+
+def test_no_service_takes_the_machine_down() -> None:
+    for name, service in SERVICES.items():
+        assert service["mem_limit"], name
+        assert 0 < service["pids_limit"] <= 4096, name
+
+
+def test_what_signs_sessions_is_known_where_people_log_in_and_nowhere_else() -> None:
+    for secret in ("AIRFLOW__API__SECRET_KEY", "ADMIN_PASSWORD"):
+        assert [name for name, service in SERVICES.items() if secret in service.get("environment", {})] == [
+            "api-server"
+        ]
 
 
 def test_every_published_port_is_on_loopback() -> None:

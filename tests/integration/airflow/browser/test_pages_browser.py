@@ -2,13 +2,13 @@
 
 import json
 import re
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseRequestHandler, UDPServer
 from typing import Any
 
 import pytest
@@ -227,21 +227,16 @@ def listener() -> Iterator[tuple[str, list[str]]]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = Server(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    packets = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    packets.bind(server.server_address)
+    class Packet(BaseRequestHandler):
+        def handle(self) -> None:
+            asked.append("packet")
 
-    def hear() -> None:
-        with suppress(OSError):
-            while packets.recv(1):
-                asked.append("packet")
-
-    threading.Thread(target=hear, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/", asked
-    server.shutdown()
-    server.server_close()
-    packets.close()
+    with UDPServer(("127.0.0.1", 0), Packet) as packets, Server(packets.server_address, Handler) as server:
+        for each in (packets, server):
+            threading.Thread(target=each.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/", asked
+        for each in (packets, server):
+            each.shutdown()
 
 
 @pytest.mark.parametrize("how", LEAKS)
