@@ -125,9 +125,15 @@ def parse_images(uri: str, lake: str) -> str:
     """Return the URI of the folder of images, without a slash at its end.
 
     Raises:
-        OrchardError: where the lake is in it.
+        OrchardError: where the lake is in it, or EMR would change its name.
     """
     images = re.sub("/+$", "", uri)
+    if "}}" in images:
+        raise OrchardError(
+            f"images={uri}",
+            rule="a URI has no }}, which EMR removes from the arguments of steps",
+            remedy="trigger the run again with a folder of another name",
+        )
     if is_inside(lake, images):
         raise OrchardError(
             f"images={uri}",

@@ -170,6 +170,12 @@ def test_no_link_or_dots_lead_out_of_the_folder_of_images(tmp_path: Path) -> Non
             RunParams.parse({**DEFAULTS, "images": f"file://{tmp_path}/{images}"}, settings)
 
 
+def test_images_whose_name_emr_would_change_are_refused_before_there_is_a_cluster() -> None:
+    settings = Settings.from_env({**LEAST, "ORCHARD_IMAGES": "s3://in"})
+    with pytest.raises(OrchardError, match="a URI has no }}, which EMR removes"):
+        RunParams.parse({**DEFAULTS, "images": "s3://in/{{a}}"}, settings)
+
+
 def test_images_that_contain_the_lake_are_refused() -> None:
     with pytest.raises(OrchardError, match="the lake, s3://lake, is outside the folder of images"):
         RunParams.parse({**DEFAULTS, "images": "s3://lake/"}, SETTINGS)
