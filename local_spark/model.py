@@ -78,8 +78,10 @@ def _export_once(source: str, weights: str, lake: Path) -> str:
     artefact = cards[0].parent
     target = lake / "models" / artefact.name
     if not (target / "card.json").exists():
-        shutil.copytree(artefact, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("card.json"))
-        shutil.copyfile(artefact / "card.json", target / "card.json")  # last: with its card, it is whole
+        target.mkdir(parents=True, exist_ok=True)
+        # The card is the last: with it, the artefact is whole.
+        for file in sorted(artefact.iterdir(), key=lambda file: file.name == "card.json"):
+            shutil.copyfile(file, target / file.name)
     return f"file://{target}"
 
 

@@ -4,6 +4,7 @@ A subcommand parses, calls the package that does the work, and prints. It import
 called: Airflow, pyarrow and boto3 take seconds, and ``orchard --help`` needs none of them.
 """
 
+import errno
 import logging
 import os
 from collections.abc import Sequence
@@ -76,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OrchardError as error:
         return end(error.message, error.hint)
     except OSError as error:
-        return end(str(error))
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return end(str(error), "Make room there, and run again: what is published stays." if is_full else "")
     except Exception as error:
         if not is_of_aws(error):
             raise

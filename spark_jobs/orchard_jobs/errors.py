@@ -1,5 +1,10 @@
 """The one kind of error that a user is meant to read. For any Python 3: checks before set-up need it too."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 LONGEST_LINE = 1000  # characters
 
 
@@ -24,12 +29,23 @@ class OrchardError(Exception):
         super().__init__(f"{self.message} {self.hint}")
 
     @classmethod
-    def from_line(cls, line: str) -> "OrchardError":
+    def from_line(cls, line: str) -> OrchardError:
         """Return the error that another process has printed in one line."""
         error = cls.__new__(cls)
         Exception.__init__(error, line)
         error.message, error.hint = line, ""
         return error
+
+
+@contextmanager
+def naming(place: str) -> Iterator[None]:
+    """Name the place in an OSError that does not: a full disk says nothing of where it is."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, place) from error
 
 
 def first_line(error: BaseException) -> str:

@@ -35,7 +35,7 @@ from obstore.exceptions import (
 from obstore.store import ObjectStore, S3Store
 from pyarrow.fs import resolve_s3_region
 
-from orchard_jobs.errors import OrchardError, first_line
+from orchard_jobs.errors import OrchardError, first_line, naming
 
 
 @dataclass(frozen=True)
@@ -309,7 +309,8 @@ def _replace_file(path: Path, data: bytes) -> None:
 def _create_local(path: Path, data: bytes) -> bool:
     staged = _stage(path)
     try:
-        staged.write_bytes(data)
+        with naming(str(path)):
+            staged.write_bytes(data)
         _link(staged, path)
     except FileExistsError:
         return False
@@ -332,8 +333,9 @@ def _staging(path: Path) -> Iterator[Path]:
     """Give a place for the bytes of ``path``, which gets them when the block ends."""
     staged = _stage(path)
     try:
-        yield staged
-        staged.replace(path)
+        with naming(str(path)):
+            yield staged
+            staged.replace(path)
     finally:
         staged.unlink(missing_ok=True)
 

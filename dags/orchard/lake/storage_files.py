@@ -18,7 +18,7 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from orchard.lake.objects import ABSENT, Stored, Versioned, changed, local_path, refuse_large
-from orchard_jobs.errors import OrchardError
+from orchard_jobs.errors import OrchardError, naming
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # a pipe would be waited for
@@ -57,7 +57,7 @@ class FileStorage:
             # Not 0600: the jobs may run as another user than Airflow.
             descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=folder)
             try:
-                with os.fdopen(descriptor, "wb") as file:
+                with naming(str(path)), os.fdopen(descriptor, "wb") as file:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())

@@ -19,6 +19,7 @@ from orchard_jobs.storage import (
     refusing,
     write_bytes,
 )
+from tests.support.small_disk import small_disk
 
 NAMES = ["plain", "sp ace", "ha#sh", "per%20cent", "pl+us", 'quo"te', "ünï苹果", "new\nline", "=x"]
 
@@ -117,3 +118,12 @@ def test_a_folder_that_is_a_link_is_not_followed_to_be_deleted(tmp_path: Path) -
     with pytest.raises(OSError, match="symbolic link"):
         delete_folder(f"file://{tmp_path}/features")
     assert read_bytes(f"file://{tmp_path}/others/c") == b"1"
+
+
+def test_a_full_disk_is_told_with_its_place_and_leaves_nothing(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", kilobytes=16) as disk:
+        with pytest.raises(OSError, match=rf"No space left on device: '{disk}/a/b'"):
+            write_bytes(f"file://{disk}/a/b", bytes(2**20))
+        with pytest.raises(OSError, match=rf"No space left on device: '{disk}/a/b'"):
+            create_file(f"file://{disk}/a/b", bytes(2**20))
+        assert list((disk / "a").iterdir()) == []

@@ -13,6 +13,7 @@ from orchard.lake.objects import ABSENT, Storage
 from orchard.lake.storage_files import FileStorage
 from orchard.lake.storage_s3 import S3Storage
 from orchard_jobs.errors import OrchardError
+from tests.support.small_disk import small_disk
 
 
 @pytest.fixture(params=["file", "s3"])
@@ -139,3 +140,10 @@ def test_a_folder_is_listed_whole_and_deleted_whole_and_nothing_beside_it(
         assert storage.folders(folder) == ["run-2"]
         assert storage.objects(f"{folder}/run") == storage.folders(f"{folder}/run") == []
     assert storage.read(f"{folder}/run-2/a").data == b"12"
+
+
+def test_a_full_disk_is_told_with_its_place_and_leaves_nothing(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", kilobytes=16) as disk:
+        with pytest.raises(OSError, match=rf"No space left on device: '{disk}/a/b'"):
+            FileStorage(disk).write(f"file://{disk}/a/b", bytes(2**20))
+        assert list((disk / "a").iterdir()) == []
