@@ -8,10 +8,9 @@ an EMR cluster that exists only for this run.
   none the run is skipped (after `ORCHARD_SENSE_TIMEOUT`, if that is set), and no cluster is created. Its log
   estimates the cost of the run. Where it fails, the message names the folder, or the estimate that is above
   the ceiling, and the remedy.
-- `create_cluster` creates this run's cluster, or attaches to it. Where it fails, its log has the reason and
-  the place of EMR's logs.
-- `featurize` makes 1280 features of each image; what is no image becomes a rejected row. Where this task or
-  one of the next two fails, the last lines of the Spark driver are in its log.
+- `create_cluster` creates this run's cluster, or attaches to it. Where it fails, its log says why.
+- `featurize` makes 1280 features of each image; what is no image becomes a rejected row. Its log says how
+  far it is. Where it or one of the next two fails, the last lines of the Spark driver are in its log.
 - `reduce` fits principal components on all images of the result, or reuses those of the run before.
 - `export` writes the CSV, the rejected images and what became of each new image.
 - `publish` checks that every listed image is accounted for. From here the run exists for readers, and DAGs
@@ -68,6 +67,7 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
             job_flow_id=CLUSTER_ID,
             steps=fields.steps(job),
             cluster_identity=fields.cluster_identity,
+            metrics_uri=fields.metrics_uri(job),
             step_timeout=waits.step_timeout,
             max_cluster_hours=settings.limits.max_cluster_hours,
             log_timeout=waits.log_timeout,

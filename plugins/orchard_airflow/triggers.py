@@ -20,8 +20,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from orchard_airflow.emr_api import ENDED_STATES, ENDED_STEP_STATES
 from orchard_airflow.emr_retries import is_lasting
+from orchard_airflow.progress import describe_progress, read_metrics
 
 TIMED_OUT = "TIMED_OUT"
+
+TELL_INTERVAL = 15.0
+"""Seconds between two lines of how far a job is."""
 
 
 class EmrStateTrigger(BaseTrigger):
@@ -57,6 +61,15 @@ class EmrStateTrigger(BaseTrigger):
         return path, {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
+        telling = asyncio.create_task(self._tell_of_progress())
+        try:
+            state, seen = await self._wait()
+        finally:
+            telling.cancel()
+        yield TriggerEvent({"state": state, "seen": seen, **self.ids})
+
+    async def _wait(self) -> tuple[str | None, list[dict[str, str]]]:
+        """Return the state to end with, and all that were seen, with their times."""
         seen: list[dict[str, str]] = []
         async with await EmrHook(**self.hook_parameters).get_async_conn() as client:
             # All of it, also where the time is over: Airflow (3.3) fails a task whose trigger fires before
@@ -69,12 +82,13 @@ class EmrStateTrigger(BaseTrigger):
                     seen.append({"state": state, "at": datetime.now(UTC).isoformat(timespec="seconds")})
                     self.log.info("%s: %s", self._subject, state)
                 if state in self.until:
-                    break
+                    return state, seen
                 if time.time() >= self.deadline:
-                    state = TIMED_OUT
-                    break
+                    return TIMED_OUT, seen
                 await asyncio.sleep(min(self.poll_interval, max(0.0, self.deadline - time.time())))
-        yield TriggerEvent({"state": state, "seen": seen, **self.ids})
+
+    async def _tell_of_progress(self) -> None:
+        """Log how far it is, for as long as it is waited for. Fails in silence."""
 
     @property
     def ids(self) -> dict[str, str]:
@@ -127,15 +141,30 @@ class EmrStepTrigger(EmrStateTrigger):
     """Wait for the end of a step. Killing the task cancels the step.
 
     Also ends when the cluster has: EMR may leave the steps of a dead cluster PENDING for a while.
+
+    Args:
+        step_id: The step.
+        metrics_uri: Where its job writes how far it is, which the log tells; None for nothing.
     """
 
-    def __init__(self, *, step_id: str, **kwargs: Any) -> None:
+    def __init__(self, *, step_id: str, metrics_uri: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.step_id = step_id
+        self.metrics_uri = metrics_uri
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         path, arguments = super().serialize()
-        return path, {**arguments, "step_id": self.step_id}
+        return path, {**arguments, "step_id": self.step_id, "metrics_uri": self.metrics_uri}
+
+    async def _tell_of_progress(self) -> None:
+        hook = {name: self.hook_parameters.get(name) for name in ("aws_conn_id", "region_name")}
+        told = None
+        while self.metrics_uri:
+            await asyncio.sleep(TELL_INTERVAL)
+            now = describe_progress(await read_metrics(self.metrics_uri, hook))
+            if now and now != told:
+                self.log.info("%s", now)
+                told = now
 
     async def on_kill(self) -> None:
         async with await EmrHook(**self.hook_parameters).get_async_conn() as client:

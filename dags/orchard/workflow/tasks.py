@@ -118,6 +118,9 @@ class RunTasks:
             refuse_other_base(sensed, RunIndex.load(self._storage(), self._lake))
         return build_step(made(sensed), self.slug, settings.places.code, settings.spark.deploy_mode)
 
+    def metrics_uri(self, job: str) -> str:
+        return self._lake.run(self.slug).metrics(job)
+
     def publish(self) -> RunRecord:
         """Publish the run; return what run.json says.
 

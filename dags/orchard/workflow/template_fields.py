@@ -32,6 +32,9 @@ class TemplateFields:
     def steps(self, job: str) -> Callable[..., list[dict[str, Any]]]:
         return lambda context, **_: [self.tasks(context).step(job)]
 
+    def metrics_uri(self, job: str) -> Callable[..., str]:
+        return lambda context, **_: self.tasks(context).metrics_uri(job)
+
     def bill(self, context: Any) -> None:
         """Called once the run's clusters have ended."""
         self.tasks(context).bill()

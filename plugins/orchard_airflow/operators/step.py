@@ -1,5 +1,6 @@
 """Run one step on a run's cluster, wait for its end and show why it failed."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ from orchard_airflow.emr_api import (
 )
 from orchard_airflow.emr_retries import ADAPTIVE_RETRIES, NO_RETRIES, send_once
 from orchard_airflow.own_cluster import ForeignClusterError, describe_own
+from orchard_airflow.progress import describe_end as describe_job
+from orchard_airflow.progress import read_metrics
 from orchard_airflow.step_logs import last_lines
 from orchard_airflow.triggers import TIMED_OUT, EmrStepTrigger
 from orchard_airflow.waiting import is_of_another, wait_for
@@ -47,10 +50,16 @@ class OrchardStepOperator(EmrAddStepsOperator):
         max_cluster_hours: Age in hours from which a cluster is too old.
         poll_interval: Seconds between two looks at it.
         log_timeout: Longest wait for the log of a failed step, in seconds.
+        metrics_uri: Where the step's job writes how far it is, which the log tells every 15 seconds and at
+            the end. Templated; '' for nothing.
         guard: Called with the context before anything else; raises where the step must not run.
     """
 
-    template_fields: Sequence[str] = (*EmrAddStepsOperator.template_fields, "cluster_identity")
+    template_fields: Sequence[str] = (
+        *EmrAddStepsOperator.template_fields,
+        "cluster_identity",
+        "metrics_uri",
+    )
     # A step argument ending in .json would be taken for a file (https://github.com/apache/airflow/issues/10451).
     template_ext: Sequence[str] = ()
 
@@ -64,6 +73,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
         max_cluster_hours: float,
         poll_interval: float,
         log_timeout: float,
+        metrics_uri: Any = "",
         guard: Callable[[Any], None] = lambda _: None,
         **kwargs: Any,
     ) -> None:
@@ -73,6 +83,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
         self.max_cluster_hours = max_cluster_hours
         self.poll_interval = poll_interval
         self.log_timeout = log_timeout
+        self.metrics_uri = metrics_uri
         self.guard = guard
         self._step_id: str | None = None
         self._is_own_cluster = False
@@ -90,6 +101,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
             trigger = EmrStepTrigger(
                 job_flow_id=self.job_flow_id,
                 step_id=self._step_id,
+                metrics_uri=self.metrics_uri or None,
                 until=[*ENDED_STEP_STATES, *ENDED_STATES],
                 deadline=min(self._added_at() + self.step_timeout, self._end_of(cluster).timestamp()),
                 poll_interval=self.poll_interval,
@@ -112,7 +124,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
         self.job_flow_id, self._step_id = event["job_flow_id"], event["step_id"]
         step = self._describe_step()
         if step["Status"]["State"] == "COMPLETED":
-            self.log.info("Step %s completed", self._step_id)
+            self.log.info("Step %s completed: %s", self._step_id, self._tell_end())
             return str(self._step_id)
         if event["state"] == TIMED_OUT:
             self._cancel_unfinished()
@@ -199,6 +211,11 @@ class OrchardStepOperator(EmrAddStepsOperator):
         client = self.hook.conn
         step: dict[str, Any] = client.describe_step(ClusterId=self.job_flow_id, StepId=self._step_id)["Step"]
         return step
+
+    def _tell_end(self) -> str:
+        hook = {"aws_conn_id": self.aws_conn_id, "region_name": self.region_name}
+        metrics = asyncio.run(read_metrics(self.metrics_uri, hook)) if self.metrics_uri else {}
+        return describe_job(metrics) or "its job says no more"
 
     def _failure(self, step: dict[str, Any]) -> AirflowException:
         cluster = self._describe_cluster()

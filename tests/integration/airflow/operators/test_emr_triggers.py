@@ -26,7 +26,7 @@ ARGUMENTS = {
         (EmrClusterEndTrigger(**ARGUMENTS), ("orchard_airflow.triggers.EmrClusterEndTrigger", ARGUMENTS)),
         (
             EmrStepTrigger(step_id="s-1", **ARGUMENTS),
-            ("orchard_airflow.triggers.EmrStepTrigger", {**ARGUMENTS, "step_id": "s-1"}),
+            ("orchard_airflow.triggers.EmrStepTrigger", {**ARGUMENTS, "step_id": "s-1", "metrics_uri": None}),
         ),
     ],
 )
