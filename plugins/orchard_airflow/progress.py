@@ -47,6 +47,11 @@ def describe_progress(metrics: Mapping[str, Any]) -> str | None:
     return f"{done:,.0f} of {total:,.0f} images{_rate(rate)}{left}"
 
 
+def count_done(metrics: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Return how many images are done, and of how many; None for what the metrics do not say."""
+    return _number(metrics, "done"), _number(metrics, "total")
+
+
 def describe_end(metrics: Mapping[str, Any]) -> str | None:
     """Return what a job has done, in a line; None where it has not succeeded, or the metrics do not say."""
     seconds = _number(metrics, "seconds")

@@ -22,6 +22,7 @@ from orchard.pages import dag_runs, files, logs, templates
 from orchard.pages.access import VisibleRuns, source_of
 from orchard.pages.guard import Guarded
 from orchard.pages.problems import Absent, tell_absent, tell_error, tell_lake
+from orchard.pages.progress import find_progress
 from orchard.pages.source import Source
 from orchard.report.run_figures import COMPARED, LISTED, Figure, cost, environment, minutes
 from orchard.report.stored import read_report
@@ -142,13 +143,14 @@ def show_dag_run(
     request: Request, session: SessionDep, dag_id: Text, run_id: Text, show: str = ""
 ) -> Response:
     """Lead from a DAG run to its run in the lake, or to a file of it."""
-    slug = run_slug(run_id, dag_id)
-    if slug in source_of(request).published().names:
+    slug, published = run_slug(run_id, dag_id), source_of(request).published()
+    if slug in published.names:
         leads = {"report": "/report.html", "csv": "/csv/features.csv"}
         base = request.scope.get("root_path", "")
         return RedirectResponse(f"{base}/runs/{slug}{leads.get(show, '')}", 303)
     known = dag_runs.find_one(session, dag_id, run_id)
-    return templates.render(request, "unpublished.html", dag_id=dag_id, run_id=run_id, known=known)
+    jobs = find_progress(published.storage, published.lake, slug) if known else []
+    return templates.render(request, "unpublished.html", dag_id=dag_id, run_id=run_id, known=known, jobs=jobs)
 
 
 def list_logs(request: Request, session: SessionDep, dag_id: Text, run_id: Text) -> Response:

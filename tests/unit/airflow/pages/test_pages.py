@@ -1,12 +1,18 @@
 """The pages of Airflow's UI: who may see them, what they show, and what a request cannot reach."""
 
+import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
 from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+from airflow.models.dagrun import DagRun
+from airflow.utils.session import create_session
+from airflow.utils.state import DagRunState
+from sqlalchemy import delete
 
 from orchard.lake.layout import run_slug
 from orchard.lake.storage_files import FileStorage
@@ -242,3 +248,44 @@ def test_a_latest_json_of_somebody_else_is_said(visit: Visit, tmp_path: Path) ->
     (tmp_path / "latest.json").write_text('{"runs": ["a"]}')
     answer = visit().get("/orchard/")
     assert (answer.status_code, "is not as a published run leaves it" in answer.text) == (500, True)
+
+
+@pytest.fixture
+def running_dag_run(airflow_db: None) -> Iterator[str]:
+    """The slug of a DAG run that Airflow knows to be running."""
+    with create_session() as session:
+        session.add(DagRun(**DAG_RUN, run_type="scheduled", state=DagRunState.RUNNING))
+    yield run_slug(DAG_RUN["run_id"], DAG_RUN["dag_id"])
+    with create_session() as session:
+        session.execute(delete(DagRun).where(DagRun.run_id == DAG_RUN["run_id"]))
+
+
+def test_a_run_that_works_says_how_far_it_is_and_looks_again(
+    visit: Visit, tmp_path: Path, running_dag_run: str
+) -> None:
+    text = visit().get("/orchard/dag-run", params=DAG_RUN).text
+    assert "None of its jobs has begun" in text
+    metrics = {"state": "running", "done": 320, "total": 647, "images_per_second": 75.3}
+    folder = tmp_path / "runs" / running_dag_run / "reports"
+    write(folder / "featurize.json", json.dumps(metrics).encode())
+    text = visit().get("/orchard/dag-run", params=DAG_RUN).text
+    assert "<h1>Running</h1>" in text
+    assert "320 of 647 images, 75.3 images/s, 4.3 s left" in text
+    assert '<progress max="647.0" value="320.0"' in text
+    assert '<meta http-equiv="refresh" content="5">' in text
+    write(folder / "featurize.json", json.dumps({"state": "succeeded", "seconds": 9, "total": 647}).encode())
+    write(folder / "reduce.json", json.dumps({"state": "running"}).encode())
+    text = visit().get("/orchard/dag-run", params=DAG_RUN).text
+    assert "<dt>featurize</dt><dd>9.0 s, 647 images</dd>" in text
+    assert "<dt>reduce</dt><dd>working</dd>" in text
+
+
+@pytest.mark.parametrize("content", [b"[", b"[]", b'{"state": "<b>", "done": "<script>"}', b"[" * 100_000])
+def test_whatever_a_job_says_while_it_works_the_page_is_shown(
+    content: bytes, visit: Visit, tmp_path: Path, running_dag_run: str
+) -> None:
+    write(tmp_path / "runs" / running_dag_run / "reports" / "featurize.json", content)
+    answer = visit().get("/orchard/dag-run", params=DAG_RUN)
+    assert answer.status_code == 200
+    assert "<script>" not in answer.text
+    assert "<b>" not in answer.text

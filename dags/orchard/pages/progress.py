@@ -1,0 +1,44 @@
+"""How far a run is that is not published yet: what its jobs say of themselves while they work."""
+
+from dataclasses import dataclass
+
+from orchard.lake.layout import Lake
+from orchard.lake.objects import Storage, read_json
+from orchard_airflow.progress import count_done, describe_end, describe_progress
+from orchard_jobs.contract import ExportJob, FeaturizeJob, ReduceJob
+from orchard_jobs.errors import OrchardError
+
+
+@dataclass(frozen=True)
+class JobProgress:
+    """One job of a run.
+
+    Args:
+        job: Its name.
+        text: What it says, in a line.
+        done: Images that it has done, and
+        total: those that it has to do; None where it does not say.
+    """
+
+    job: str
+    text: str
+    done: float | None = None
+    total: float | None = None
+
+
+def find_progress(storage: Storage, lake: Lake, slug: str) -> list[JobProgress]:
+    """Return the jobs of a run that have begun, in their order. Of what nodes write, numbers alone count."""
+    found = []
+    for job in (FeaturizeJob.NAME, ReduceJob.NAME, ExportJob.NAME):
+        try:
+            metrics = read_json(storage, lake.run(slug).metrics(job))
+        except (FileNotFoundError, ValueError, RecursionError, OrchardError):
+            continue
+        if isinstance(metrics, dict):
+            text = describe_progress(metrics) or describe_end(metrics) or _state_of(metrics.get("state"))
+            found.append(JobProgress(job, text, *count_done(metrics)))
+    return found
+
+
+def _state_of(state: object) -> str:
+    return {"running": "working", "failed": "failed"}.get(str(state), "")
