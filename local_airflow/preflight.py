@@ -100,11 +100,13 @@ def check_images(asked: Asked) -> None:
 
 def check_weights(asked: Asked) -> None:
     given = asked.value("WEIGHTS")
-    if given and (not Path(given).expanduser().is_file() or not given.endswith(WEIGHTS_SUFFIXES)):
+    if given in ("", "untrained"):
+        return
+    if not Path(given).expanduser().is_file() or not given.endswith(WEIGHTS_SUFFIXES):
         raise OrchardError(
             asked.show("WEIGHTS"),
-            rule="it must be an existing .h5 or .keras file",
-            remedy="Without it, Keras's own are used",
+            rule="it must be an existing .h5 or .keras file, or the word untrained",
+            remedy="Without it, the lake's own model is used, or Keras's weights",
         )
 
 

@@ -8,6 +8,7 @@ Keras's own, or else untrained, as in ``make demo``.
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import sys
 from collections.abc import Mapping
@@ -18,6 +19,11 @@ from local_spark.node import STATE, run_node_python
 from orchard_jobs.errors import OrchardError
 
 SUFFIXES = (".h5", ".keras")
+BY_NAME = "untrained"
+"""Instead of a file of weights: random ones, always the same."""
+
+ASKED_FOR = "the weights are untrained, so the features mean nothing: they were asked for."
+
 UNTRAINED = (
     "the weights are untrained, so the features mean nothing: Keras's ImageNet weights could not be "
     "fetched from here."
@@ -34,24 +40,53 @@ class Model:
     @property
     def advice(self) -> str | None:
         """The warning, with what to do about it."""
-        return self.warning and f"{self.warning} Give some: --weights=FILE, or WEIGHTS=FILE with make."
+        if self.warning != UNTRAINED:
+            return self.warning
+        return f"{self.warning} Give some: --weights=FILE, or WEIGHTS=FILE with make."
 
 
 def provide_model(weights: Path | None, lake: Path) -> Model:
-    """Put the artefact for ``weights`` into the lake; without any, Keras's own, or else untrained ones.
+    """Put the artefact for ``weights`` into the lake; untrained ones where they are asked for by name.
+
+    Without any, the artefact of the lake's newest results: nothing is computed in another way unasked. A lake
+    without trained results gets Keras's own weights, or else untrained ones.
 
     Raises:
-        OrchardError: when given weights are not what they should be.
+        OrchardError: when given weights are not what they should be, or untrained ones would take the place
+            of trained ones.
     """
+    if weights and weights.name == BY_NAME:
+        return Model(_export_once(BY_NAME, BY_NAME, lake), ASKED_FOR)
     if weights:
         digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
         return Model(_export_once(f"file-{digest}", str(weights.absolute()), lake))
+    trained = _find_trained(lake)
+    if trained and (lake / "models" / trained / "card.json").is_file():
+        return Model(f"file://{lake}/models/{trained}")
     try:
         return Model(_export_once("imagenet", "imagenet", lake))
     except OrchardError as error:
         if not str(error).startswith("--weights=imagenet"):
             raise  # not the download: an export that fails with these weights fails with any
-        return Model(_export_once("untrained", "untrained", lake), UNTRAINED)
+        if trained:
+            raise OrchardError(
+                f"no weights, and the newest results of {lake} are of the trained model {trained}, which is "
+                "not in its models/ any more",
+                rule="results of trained weights are never replaced by those of untrained ones unasked",
+                remedy=f"give the weights: --weights=FILE (WEIGHTS=FILE with make); or --weights={BY_NAME}",
+            ) from None
+        return Model(_export_once(BY_NAME, BY_NAME, lake), UNTRAINED)
+
+
+def _find_trained(lake: Path) -> str | None:
+    """Return the id of the model of the newest results; None without any, or where it is untrained."""
+    try:
+        newest = json.loads((lake / "latest.json").read_text())["run"]
+        run = json.loads((lake / "runs" / newest / "run.json").read_text())
+        weights, model = run["weights"], str(run["model"]["id"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # whoever reads the lake next says what is wrong with it
+    return None if weights in (None, BY_NAME) else model
 
 
 def export_model(weights: str, models: str, environ: Mapping[str, str] | None = None) -> str:

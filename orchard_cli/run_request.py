@@ -36,16 +36,23 @@ class RunRequest:
             OrchardError: where they contradict each other, or the weights are not what they should be.
         """
         parse_images(self.images, self.lake)  # before anything is written into the lake
+        self._choices(self._settings(self.model or f"{self.lake}/models"))
         package.main(CODE)
+        settings = self._settings(self.model or self._make_model(warn))
+        return settings, self._choices(settings)
+
+    def _settings(self, model: str) -> Settings:
         environ = {
             "ORCHARD_DRIVER_MEMORY": "2g",  # a laptop, not a node
             **os.environ,
             "ORCHARD_LAKE": self.lake,
             "ORCHARD_IMAGES": self.images,
-            "ORCHARD_MODEL": self.model or self._make_model(warn),
+            "ORCHARD_MODEL": model,
             "ORCHARD_CODE": f"file://{CODE}",
         }
-        settings = Settings.from_env(environ)
+        return Settings.from_env(environ)
+
+    def _choices(self, settings: Settings) -> RunParams:
         params = {
             "images": self.images,
             "components": self.components,
@@ -56,7 +63,7 @@ class RunRequest:
             "max_failure_ratio": self.max_failure_ratio,
             "cost_ceiling": None,  # nothing is paid for here
         }
-        return settings, RunParams.parse(params, settings)
+        return RunParams.parse(params, settings)
 
     def _make_model(self, warn: Callable[[str], object]) -> str:
         if not self.lake.startswith("file://"):

@@ -26,7 +26,8 @@ Weights = Annotated[
     typer.Option(
         "--weights",
         metavar="FILE",
-        help="Keras MobileNetV2 weights, .h5 or .keras; Keras's own without it.",
+        help="Keras MobileNetV2 weights, .h5 or .keras, or 'untrained'; without it the lake's own model, or "
+        "Keras's weights.",
     ),
 ]
 EmrPort = Annotated[str, typer.Option("--emr-port", metavar="PORT", help="Of the local EMR; any without it.")]

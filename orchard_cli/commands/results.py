@@ -20,9 +20,7 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List the published runs, newest first."""
-    from rich.console import Console
-
-    from orchard_cli.output import print_json, print_news
+    from orchard_cli.output import print_json, print_news, print_table
     from orchard_cli.tables import list_runs
 
     published = open_lake(lake)
@@ -30,7 +28,7 @@ def runs(
     if as_json:
         print_json(found)
     elif found:
-        Console().print(list_runs(found))
+        print_table(list_runs(found))
         if len(published.names) > count:
             print_news(f"{len(published.names) - count} older ones: -n {len(published.names)} shows all")
     else:

@@ -22,7 +22,12 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
     images: Annotated[str, typer.Argument(metavar="IMAGES", help="Folder or URI of <label>/<image>.")],
     lake: Lake = "lake",
     model: Annotated[str, typer.Option(envvar="ORCHARD_MODEL", help="URI of a model artefact.")] = "",
-    weights: Annotated[Path | None, typer.Option(help="Keras MobileNetV2 weights, instead.")] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keras MobileNetV2 weights, or 'untrained', instead. Without either, the lake's own model."
+        ),
+    ] = None,
     components: Annotated[int | None, typer.Option(help="Components to keep; 15 by default.")] = None,
     variance: Annotated[float | None, typer.Option(help="Or the share of variance to keep.")] = None,
     basis: Annotated[
@@ -35,6 +40,9 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
     master: Annotated[
         str, typer.Option(help="Spark's master: local[N,ATTEMPTS], spark://…, yarn.")
     ] = "local[*,4]",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Compute images again that have results of another model.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compute what is new in IMAGES and publish it. Airflow and EMR play no part; the lake is the same."""
@@ -43,7 +51,10 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
     from local_spark.submit import Spark
     from orchard.lake.objects import to_uri
     from orchard.report.run_figures import noise
-    from orchard_cli.output import print_news, print_runs
+    from orchard.sensing.feature_change import describe_change
+    from orchard.sensing.sense import read_model_card
+    from orchard.settings.feature_spec import FeatureSpec
+    from orchard_cli.output import confirm, print_news, print_runs
     from orchard_cli.pipeline import compute
     from orchard_cli.progress import JobBars
     from orchard_cli.run_request import RunRequest
@@ -60,6 +71,11 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
         max_failure_ratio,
     )
     settings, choices = request.resolve(warn=lambda text: print_news(f"WARNING  {text}"))
+    published = open_lake(lake)
+    card = read_model_card(settings.places.model, settings.access)
+    spec = FeatureSpec.of_run(card["id"], choices, settings)
+    if change := describe_change(published, choices.images, spec):
+        confirm(change, yes=yes)
     spark = Spark.of_settings(settings, master)
     terminal = Console(stderr=True, highlight=False)
     with JobBars(terminal) as bars:

@@ -52,7 +52,7 @@ def tag_of_run(run_id: str) -> str:
         raise OrchardError(
             f"run id {run_id}",
             rule=f"it fits in a tag of {LONGEST_TAG} characters, where any but A-Z a-z 0-9 _.:/+-@ takes 3",
-            remedy="trigger the run again with a shorter run id",
+            remedy="run again with a shorter run id",
         )
     return tag
 

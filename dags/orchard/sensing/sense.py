@@ -13,6 +13,7 @@ from orchard.lake.run_index import RunIndex
 from orchard.lake.sensed import Sensed, digest_rows
 from orchard.lake.storage import storage_for
 from orchard.sensing.diff import Difference, difference
+from orchard.sensing.feature_change import describe_change
 from orchard.sensing.listing import list_images
 from orchard.sensing.regions import check_regions
 from orchard.settings.aws import Access
@@ -41,6 +42,8 @@ def sense(slug: str, params: RunParams, settings: Settings) -> Sensed:
     refuse_too_many_components(params.components, card.get("features"))
     spec = FeatureSpec.of_run(card["id"], params, settings)
     index = RunIndex.load(storage, lake)
+    if change := describe_change(index, params.images, spec):
+        log.warning("%s", change)
     builds_on = index.builds_on(params.images, spec)
     listing = list_images(params.images, settings.access)
     if builds_on is None and listing.num_rows == 0:
@@ -92,7 +95,7 @@ def refuse_too_many_components(components: int | None, features: int | None) -> 
         raise OrchardError(
             f"components={components}",
             rule=f"the model has {features} features, and a basis at most as many components",
-            remedy="trigger the run again with fewer",
+            remedy="run again with fewer",
         )
 
 

@@ -1,7 +1,7 @@
 """What one run has chosen: the parameters of the DAG, checked together. ``form`` asks for them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -33,11 +33,13 @@ class RunParams:
             OrchardError: where they contradict each other or the settings.
         """
         components, variance = _whole(params, "components"), params["variance"]
+        for name, (rule, is_right) in RANGES.items():
+            _refuse_out_of_range(name, params[name], rule, is_right)
         if components is not None and variance is not None:
             raise OrchardError(
                 f"components={components} and variance={variance}",
                 rule="a run takes one of the two",
-                remedy="trigger the run again with one of them empty",
+                remedy="run again with one of them empty",
             )
         basis = BasisMode(params["basis"])
         _refuse_size_of_reused(basis, components, variance)
@@ -57,13 +59,30 @@ class RunParams:
         )
 
 
+RANGES: Mapping[str, tuple[str, Callable[[float], bool]]] = {
+    "components": ("from 1 to 1280", lambda value: 1 <= value <= 1280),
+    "variance": ("above 0, and at most 1", lambda value: 0 < value <= 1),
+    "max_failure_ratio": ("from 0 to 1", lambda value: 0 <= value <= 1),
+    "cost_ceiling": ("above 0", lambda value: value > 0),
+}
+"""What the form checks, too: but Airflow tells its users no more than "Bad Request"."""
+
+
+def _refuse_out_of_range(name: str, value: Any, rule: str, is_right: Callable[[float], bool]) -> None:
+    if value is None:
+        return
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not is_right(value):  # of nan nothing is right
+        raise OrchardError(f"{name}={value!r}", rule=f"it takes a number {rule}", remedy="run again with one")
+
+
 def _refuse_size_of_reused(basis: BasisMode, components: int | None, variance: float | None) -> None:
     chosen = components if components is not None else variance
     if basis is BasisMode.REUSE and chosen is not None:
         raise OrchardError(
             f"basis=reuse with {'components' if components is not None else 'variance'}={chosen}",
             rule="a basis that is reused keeps its size",
-            remedy="trigger the run again with basis=refit, or with both sizes empty",
+            remedy="run again with basis=refit, or with both sizes empty",
         )
 
 
@@ -72,7 +91,7 @@ def _refuse_bfloat16_by_avx2(precision: Precision, settings: Settings) -> None:
         raise OrchardError(
             "precision=bfloat16 with ORCHARD_INSTRUCTION_SET=avx2",
             rule="AVX2 has no bfloat16",
-            remedy="trigger the run again with precision=float32, or unset ORCHARD_INSTRUCTION_SET",
+            remedy="run again with precision=float32, or unset ORCHARD_INSTRUCTION_SET",
         )
 
 
@@ -82,9 +101,7 @@ def _whole(params: Mapping[str, Any], name: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not float(value).is_integer():
-        raise OrchardError(
-            f"{name}={value!r}", rule="it takes a whole number", remedy="trigger the run again with one"
-        )
+        raise OrchardError(f"{name}={value!r}", rule="it takes a whole number", remedy="run again with one")
     return int(value)
 
 
@@ -95,7 +112,7 @@ def _parse_allowed_images(uri: str, places: Places) -> str:
         raise OrchardError(
             f"images={uri}",
             rule=f"it is one of these, or below one: {', '.join(allowed)}",
-            remedy="trigger the run again with one of them, or have it added to ORCHARD_ALLOWED_IMAGES",
+            remedy="run again with one of them, or have it added to ORCHARD_ALLOWED_IMAGES",
         )
     return images
 
@@ -132,12 +149,12 @@ def parse_images(uri: str, lake: str) -> str:
         raise OrchardError(
             f"images={uri}",
             rule="a URI has no }}, which EMR removes from the arguments of steps",
-            remedy="trigger the run again with a folder of another name",
+            remedy="run again with a folder of another name",
         )
     if is_inside(lake, images):
         raise OrchardError(
             f"images={uri}",
             rule=f"the lake, {lake}, is outside the folder of images, or its files would be taken for images",
-            remedy="trigger the run again with the folder of the images alone",
+            remedy="run again with the folder of the images alone",
         )
     return images

@@ -23,7 +23,8 @@ def params(settings: Settings) -> dict[str, Param]:
         "components": Param(
             None,
             title="Components",
-            description=f"Principal components to keep; {nightly.components} if the variance is empty too.",
+            description="Principal components to keep, from 1 to 1280; or give a variance, not both. "
+            f"{nightly.components} if both are empty.",
             type=["null", "integer"],
             minimum=1,
             maximum=1280,
@@ -31,7 +32,8 @@ def params(settings: Settings) -> dict[str, Param]:
         "variance": Param(
             None,
             title="Variance",
-            description="Instead of a number: keep the fewest components that explain this share, as 0.9.",
+            description="Instead of components: keep the fewest that explain this share, above 0 and at most 1, "
+            "as 0.9.",
             type=["null", "number"],
             exclusiveMinimum=0,
             maximum=1,
@@ -55,7 +57,8 @@ def params(settings: Settings) -> dict[str, Param]:
         "core_nodes": Param(
             fleet.core_nodes,
             title="Cluster size",
-            description="Core nodes, beside the primary node; as the number of new images asks for if empty.",
+            description=f"Core nodes, from 1 to {fleet.max_core_nodes}, beside the primary node; as the number of "
+            "new images asks for if empty.",
             type=["null", "integer"],
             minimum=1,
             maximum=fleet.max_core_nodes,
@@ -71,7 +74,8 @@ def params(settings: Settings) -> dict[str, Param]:
         "cost_ceiling": Param(
             settings.cost.cost_ceiling,
             title="Cost ceiling",
-            description="Most dollars that the run may cost by its estimate; above it no cluster is created.",
+            description="Most dollars, above 0, that the run may cost by its estimate; above it no cluster is "
+            "created.",
             type=["null", "number"],
             exclusiveMinimum=0,
         ),

@@ -122,3 +122,55 @@ def test_a_lake_on_s3_needs_a_model(said: Said, monkeypatch: pytest.MonkeyPatch)
     code, _, error = said.by("run", "s3://in", "--lake", "s3://lake")
     assert code == 2
     assert "orchard model" in error
+
+
+def test_results_of_another_model_are_replaced_only_where_that_is_confirmed(
+    tmp_path: Path, said: Said
+) -> None:
+    write_lake(tmp_path, [published("a", images_per_second=60.0)])
+    images = tmp_path / "images"
+    latest = json.loads((tmp_path / "latest.json").read_text())
+    latest["runs"][0]["images"] = f"file://{images}"
+    (tmp_path / "latest.json").write_text(json.dumps(latest))
+    for name in ("images", "other"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "other" / "card.json").write_text('{"id": "other"}')
+    code, out, error = said.by(
+        "run", str(images), "--lake", str(tmp_path), "--model", f"file://{tmp_path}/other"
+    )
+    assert (code, out) == (2, "")
+    line, hint = error.splitlines()
+    assert "are of other features: model m → other. All 1,200 images are computed again" in line
+    assert ", in about 20 s at 60 images/s" in line
+    assert hint == "hint: Give --yes, or the model and the settings of before."
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["a"]
+
+
+def test_a_path_is_never_wrapped(lake: Path, said: Said) -> None:
+    csv = f"file:///{'long/' * 60}features.csv"
+    (lake / "runs" / "nightly-2-bbbb2222" / "run.json").write_text(
+        json.dumps(published("nightly-2-bbbb2222", csv=csv))
+    )
+    assert csv in said.by("show")[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "rule"),
+    [
+        ("components", "0", "it takes a number from 1 to 1280"),
+        ("components", "5000", "it takes a number from 1 to 1280"),
+        ("variance", "1.5", "it takes a number above 0, and at most 1"),
+        ("variance", "nan", "it takes a number above 0, and at most 1"),
+        ("max-failure-ratio", "2", "it takes a number from 0 to 1"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_anything_begins(
+    option: str, value: str, rule: str, tmp_path: Path, said: Said
+) -> None:
+    (tmp_path / "images").mkdir()
+    lake = tmp_path / "lake"
+    code, out, error = said.by("run", str(tmp_path / "images"), "--lake", str(lake), f"--{option}", value)
+    assert (code, out) == (2, "")
+    assert rule in error
+    assert error.count("\n") == 2
+    assert not lake.exists()

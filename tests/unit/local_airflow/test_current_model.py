@@ -1,11 +1,13 @@
-"""The link that docker-compose.yaml's settings name, and which weights it leads to."""
+"""Which weights a lake on this machine gets, and the link that docker-compose.yaml's settings name."""
 
 from pathlib import Path
 
 import pytest
 
-from local_spark.model import Model, find_weights, point_to
+from local_spark import model
+from local_spark.model import ASKED_FOR, UNTRAINED, Model, find_weights, point_to, provide_model
 from orchard_jobs.errors import OrchardError
+from tests.support.published_runs import published, write, write_lake
 
 
 def test_the_link_leads_to_the_newest_artefact_wherever_the_lake_is(tmp_path: Path) -> None:
@@ -25,3 +27,40 @@ def test_one_file_of_weights_is_taken_and_of_two_none(tmp_path: Path) -> None:
     (tmp_path / "b.keras").touch()
     with pytest.raises(OrchardError, match=r"a\.h5, b\.keras in .*: one of them makes the model"):
         find_weights(tmp_path)
+
+
+@pytest.fixture
+def no_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights are exported in no time, but for Keras's own, which cannot be fetched."""
+
+    def export_once(source: str, weights: str, lake: Path) -> str:
+        if source == "imagenet":
+            raise OrchardError("--weights=imagenet", rule="they are downloaded", remedy="give a file")
+        write(lake / "models" / source / "card.json", b"{}")
+        return f"file://{lake}/models/{source}"
+
+    monkeypatch.setattr(model, "_export_once", export_once)
+
+
+@pytest.mark.usefixtures("no_download")
+def test_a_lake_with_trained_results_keeps_their_model(tmp_path: Path) -> None:
+    write_lake(tmp_path, [published("a"), published("b", model={"id": "trained"}, weights="w.h5")])
+    write(tmp_path / "models" / "trained" / "card.json", b"{}")
+    assert provide_model(None, tmp_path) == Model(f"file://{tmp_path}/models/trained")
+
+
+@pytest.mark.usefixtures("no_download")
+def test_untrained_weights_take_the_place_of_trained_ones_only_where_they_are_asked_for(
+    tmp_path: Path,
+) -> None:
+    write_lake(tmp_path, [published("a", model={"id": "trained"}, weights="imagenet")])
+    with pytest.raises(OrchardError, match="are never replaced by those of untrained ones unasked"):
+        provide_model(None, tmp_path)
+    assert provide_model(Path("untrained"), tmp_path).warning == ASKED_FOR
+
+
+@pytest.mark.usefixtures("no_download")
+def test_a_lake_without_trained_results_gets_untrained_weights_and_a_warning(tmp_path: Path) -> None:
+    assert provide_model(None, tmp_path / "new").warning == UNTRAINED
+    write_lake(tmp_path, [published("a", weights="untrained")])
+    assert provide_model(None, tmp_path).warning == UNTRAINED

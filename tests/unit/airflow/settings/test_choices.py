@@ -74,7 +74,7 @@ def test_a_whole_number_that_json_made_a_float_is_a_whole_number() -> None:
 
 @pytest.mark.parametrize(("name", "bad"), [("components", 1.5), ("core_nodes", "2"), ("components", True)])
 def test_a_number_that_is_not_whole_is_refused(name: str, bad: Any) -> None:
-    with pytest.raises(OrchardError, match=f"{name}={bad!r}: it takes a whole number. Trigger"):
+    with pytest.raises(OrchardError, match=f"{name}={bad!r}: it takes a whole number. Run again"):
         RunParams.parse({**DEFAULTS, name: bad}, SETTINGS)
 
 
