@@ -52,12 +52,13 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
     from orchard.lake.objects import to_uri
     from orchard.report.run_figures import noise
     from orchard.sensing.feature_change import describe_change
-    from orchard.sensing.sense import read_model_card
+    from orchard.sensing.sense import find_unapplied, read_model_card
     from orchard.settings.feature_spec import FeatureSpec
     from orchard_cli.output import confirm, print_news, print_runs
     from orchard_cli.pipeline import compute
     from orchard_cli.progress import JobBars
     from orchard_cli.run_request import RunRequest
+    from orchard_jobs.errors import OrchardError
 
     request = RunRequest(
         to_uri(images),
@@ -82,8 +83,15 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
         summary = compute(settings, choices, spark, bars.show)
     if summary and (warning := noise(summary)):
         print_news(f"WARNING  {warning}.")
-    if summary is None:
-        print_news("No new images. The newest result:")
-        published = open_lake(lake)
-        summary = published.read(published.find(LATEST))
+    if summary:
+        print_runs([summary], as_json=as_json)
+        return
+    print_news("No new images. The newest result:")
+    summary = published.read(published.find(LATEST))
     print_runs([summary], as_json=as_json)
+    if unapplied := find_unapplied(components, variance, summary):
+        raise OrchardError(
+            unapplied,
+            rule="components are fitted anew where there are new images",
+            remedy="add an image, or take another lake",
+        )

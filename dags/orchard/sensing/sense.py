@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from orchard.lake.layout import Lake
@@ -57,6 +58,10 @@ def sense(slug: str, params: RunParams, settings: Settings) -> Sensed:
     found = difference(listing, ledger, keep_deleted=keep_deleted)
     counts = (found.listed, found.known, found.new.num_rows, found.retried, found.deleted)
     log.info("%d images listed, %d known, %d to compute, of them %d once more; %d deleted", *counts)
+    if builds_on and not found.new.num_rows:
+        unapplied = find_unapplied(params.components, params.variance, index.describe(builds_on))
+        if unapplied:
+            log.warning("%s", unapplied)
     listing, digest = prepare(storage, lake.run(slug), found, spec) if found.new.num_rows else (None, None)
     return Sensed(
         listing=listing,
@@ -73,6 +78,24 @@ def sense(slug: str, params: RunParams, settings: Settings) -> Sensed:
         kept=found.kept,
         builds_on=builds_on,
         predecessor=index.latest,
+    )
+
+
+def find_unapplied(components: int | None, variance: float | None, newest: Mapping[str, Any]) -> str | None:
+    """Say what was asked for that a run without new images does not do; None for nothing.
+
+    Args:
+        newest: run.json of the newest run of these images.
+    """
+    k, kept = newest.get("components"), newest.get("variance_kept") or 0.0
+    wanted = None
+    if components is not None and components != k:
+        wanted = f"components={components}"
+    elif variance is not None and kept < variance:
+        wanted = f"variance={variance}"
+    return wanted and (
+        f"{wanted} is not applied, because no image is new: the newest result keeps {k} components with "
+        f"{kept:.1%} of the variance"
     )
 
 

@@ -32,8 +32,8 @@ def params(settings: Settings) -> dict[str, Param]:
         "variance": Param(
             None,
             title="Variance",
-            description="Instead of components: keep the fewest that explain this share, above 0 and at most 1, "
-            "as 0.9.",
+            description="Instead of components: keep the fewest that explain this share, above 0 and at "
+            "most 1, as 0.9.",
             type=["null", "number"],
             exclusiveMinimum=0,
             maximum=1,
@@ -57,8 +57,8 @@ def params(settings: Settings) -> dict[str, Param]:
         "core_nodes": Param(
             fleet.core_nodes,
             title="Cluster size",
-            description=f"Core nodes, from 1 to {fleet.max_core_nodes}, beside the primary node; as the number of "
-            "new images asks for if empty.",
+            description=f"Core nodes, from 1 to {fleet.max_core_nodes}, beside the primary node; if empty, "
+            "as many as the new images ask for.",
             type=["null", "integer"],
             minimum=1,
             maximum=fleet.max_core_nodes,
@@ -74,8 +74,8 @@ def params(settings: Settings) -> dict[str, Param]:
         "cost_ceiling": Param(
             settings.cost.cost_ceiling,
             title="Cost ceiling",
-            description="Most dollars, above 0, that the run may cost by its estimate; above it no cluster is "
-            "created.",
+            description="Most dollars, above 0, that the run may cost by its estimate; above it there is no "
+            "cluster.",
             type=["null", "number"],
             exclusiveMinimum=0,
         ),

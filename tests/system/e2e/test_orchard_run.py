@@ -40,6 +40,9 @@ def test_a_job_that_fails_is_one_line_and_a_run_that_succeeds_is_published(
     again = orchard(lake, *given)
     assert again.returncode == 0, again.stderr
     assert "No new images" in again.stderr
+    other = orchard(lake, *given[:-1], "5")
+    assert other.returncode == 2
+    assert "components=5 is not applied, because no image is new: the newest result keeps 3" in other.stderr
 
 
 def test_ctrl_c_ends_spark_too_and_is_one_line(sample_images: Path, model: str, tmp_path: Path) -> None:
