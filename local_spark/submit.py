@@ -1,6 +1,8 @@
 """Jobs by the node environment's spark-submit."""
 
 import os
+import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +20,17 @@ from orchard_jobs.contract import JAVA_OPTIONS, Job
 from orchard_jobs.errors import OrchardError
 
 LOOK_INTERVAL = 0.5  # seconds
+
+
+def refuse_no_java(environ: Mapping[str, str]) -> None:
+    """Raise OrchardError where Spark would find no Java; which one it is, Spark itself says."""
+    home = environ.get("JAVA_HOME")
+    if shutil.which(f"{home}/bin/java" if home else "java", path=environ.get("PATH")) is None:
+        raise OrchardError(
+            f"no java {f'in JAVA_HOME={home}' if home else 'on the PATH'}",
+            rule="Spark needs Java 17 or 21",
+            remedy="install a JDK 17 or 21, and set JAVA_HOME to it",
+        )
 
 
 @dataclass(frozen=True)
@@ -68,7 +81,7 @@ class Spark:
             at_work = look()
             if process.returncode:
                 output.seek(0)
-                raise _failure(at_work, output.read().decode(errors="replace"))
+                raise _failure(at_work, output.read().decode(errors="replace"), process.returncode)
 
     def _command(self, jobs: Sequence[Job], slug: str) -> list[str]:
         return [
@@ -94,9 +107,20 @@ class Spark:
         }
 
 
-def _failure(job: str, output: str) -> OrchardError:
+def _failure(job: str, output: str, code: int) -> OrchardError:
     return OrchardError(
-        f"{job} failed: {find_error(output) or 'it said nothing'}",
+        f"{job} failed: {find_error(output) or _describe_end(code)}",
         rule="only a run whose jobs succeeded is published",
         remedy="mend it and run again: what is published stays as it is",
     )
+
+
+def _describe_end(code: int) -> str:
+    """Say how a driver ended that has left no error; a shell tells of a signal by 128 and its number."""
+    number = -code if code < 0 else code - 128
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"its driver ended with exit code {code}, and said nothing"
+    memory = ", as Linux does where memory runs out" if name == "SIGKILL" else ""
+    return f"its driver was ended by {name}{memory}"

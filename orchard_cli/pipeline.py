@@ -12,6 +12,7 @@ from orchard.lake.compaction import compact
 from orchard.lake.layout import Lake, run_slug
 from orchard.lake.objects import Storage
 from orchard.lake.run_record import RunRecord
+from orchard.lake.sensed import Sensed
 from orchard.lake.storage import storage_for
 from orchard.publishing.publish import Publication, publish
 from orchard.report.write import write_missing_reports, write_report
@@ -19,14 +20,17 @@ from orchard.sensing.sense import sense
 from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings
 from orchard_jobs.contract import Job
+from orchard_jobs.errors import OrchardError
 from orchard_jobs.run_folder import RunFolder
 
 Progress = Callable[[str, dict[str, Any]], None]
 """Called with a job's name and its metrics so far, several times a second."""
 
 
-def compute(settings: Settings, choices: RunParams, spark: Spark, tell: Progress) -> RunRecord | None:
-    """Compute what is new and publish it; return what run.json says, None where nothing is new.
+def compute(
+    settings: Settings, choices: RunParams, spark: Spark, tell: Progress
+) -> tuple[Sensed, RunRecord | None]:
+    """Compute what is new and publish it; return what was found, and run.json, None where nothing is new.
 
     Raises:
         OrchardError: what went wrong, in one line. Nothing is published then.
@@ -36,17 +40,22 @@ def compute(settings: Settings, choices: RunParams, spark: Spark, tell: Progress
     storage = storage_for(lake.uri, settings.access)
     sensed = sense(slug, choices, settings)
     if not sensed["new"]:
-        return None
+        return sensed, None
     jobs = RunJobs(slug, choices, settings)
     in_turn: list[Job] = [jobs.featurize(sensed), jobs.reduce(sensed), jobs.export(sensed)]
     watch = Watch(storage, jobs.folder, [job.NAME for job in in_turn], tell)
     spark.submit(in_turn, slug, watch.look)
     publication = Publication(slug=slug, run_id=run_id, sensed=sensed, cluster={"id": spark.master})
-    summary = publish(storage, lake, publication)
+    try:
+        summary = publish(storage, lake, publication)
+    except OrchardError as error:
+        # What to do says it in Airflow's words.
+        again = "Run it again: what is published stays as it is."
+        raise OrchardError.of(error.message, again) from error
     compact(storage, lake)
     write_report(storage, lake, slug)
     write_missing_reports(storage, lake, slug)
-    return summary
+    return sensed, summary
 
 
 @dataclass

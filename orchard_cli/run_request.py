@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap import package
-from local_spark.model import provide_model
+from local_spark.model import BY_NAME, provide_model
 from local_spark.node import CODE
 from orchard.lake.objects import local_path
 from orchard.settings.run_params import RunParams, parse_images
@@ -35,11 +35,21 @@ class RunRequest:
         Raises:
             OrchardError: where they contradict each other, or the weights are not what they should be.
         """
+        self._refuse_missing_weights()
         parse_images(self.images, self.lake)  # before anything is written into the lake
         self._choices(self._settings(self.model or f"{self.lake}/models"))
         package.main(CODE)
         settings = self._settings(self.model or self._make_model(warn))
         return settings, self._choices(settings)
+
+    def _refuse_missing_weights(self) -> None:
+        weights = self.weights and self.weights.expanduser()
+        if weights and weights.name != BY_NAME and not weights.is_file():
+            raise OrchardError(
+                f"--weights={self.weights}",
+                rule="it must be an existing .h5 or .keras file, or the word untrained",
+                remedy="without it, the lake's own model is used, or Keras's weights",
+            )
 
     def _settings(self, model: str) -> Settings:
         environ = {

@@ -32,4 +32,10 @@ def show_runs(runs: Iterable[Run]) -> Table:
         table.add_row(
             Text(name, style="dim"), *(Text(value, style=style, overflow="fold") for value in values)
         )
+    if len(shown) == 1:
+        table.add_row(Text("report", style="dim"), Text(show(_report, shown[0])))
     return table
+
+
+def _report(run: Run) -> str:
+    return f"{run['csv'].rpartition('/csv/')[0]}/report.html"

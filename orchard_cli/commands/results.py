@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchard_cli.options import LATEST, AsJson, Lake, RunName, write_examples
+from orchard_jobs.errors import OrchardError
 
 if TYPE_CHECKING:
     from orchard.lake.run_index import RunIndex
@@ -78,10 +79,46 @@ def show_named(names: list[str], lake: str, *, as_json: bool) -> None:
     print_runs([published.read(published.find(name)) for name in names], as_json=as_json)
 
 
+@commands.command("open", epilog=write_examples("orchard open", "orchard open 7f0384f9 --lake ~/lake"))
+def open_report(name: RunName = LATEST, lake: Lake = "lake") -> None:
+    """Open the report of a run in the browser, and print where it is."""
+    from orchard.lake.objects import local_path
+    from orchard.report.stored import read_report
+    from orchard_cli.output import print_news
+
+    published = open_lake(lake)
+    slug = published.find(name)
+    uri = published.lake.run(slug).page
+    try:
+        read_report(published.storage, published.lake, slug)
+    except FileNotFoundError:
+        raise OrchardError(
+            f"no report at {uri}",
+            rule="a run has one, unless making it failed",
+            remedy="make it: `orchard report`",
+        ) from None
+    print(uri)
+    if not uri.startswith("file://"):
+        print_news(f"A browser opens files of this machine: `aws s3 cp {uri} .` copies it.")
+    elif not webbrowser.open(local_path(uri).as_uri()):
+        print_news("No browser was found here.")
+
+
 def open_lake(lake: str) -> "RunIndex":
-    """Return the published runs of a lake, which is a folder or a URI."""
-    from orchard.lake.objects import to_uri
+    """Return the published runs of a lake, which is a folder or a URI.
+
+    Raises:
+        OrchardError: where there is no such folder.
+    """
+    from orchard.lake.objects import local_path, to_uri
     from orchard.lake.run_index import RunIndex
     from orchard.settings.aws import Access
 
-    return RunIndex.open(to_uri(lake), Access())
+    uri = to_uri(lake)
+    if not lake.strip() or (uri.startswith("file://") and not local_path(uri).is_dir()):
+        raise OrchardError(
+            f"no lake at {lake!r}",
+            rule="it is a folder or a URI, and the first run makes it",
+            remedy="name another: --lake=DIR; or make it: `orchard run IMAGES --lake=DIR`",
+        )
+    return RunIndex.open(uri, Access())

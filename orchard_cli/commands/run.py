@@ -1,11 +1,11 @@
 """``orchard run``: one run without Airflow and EMR."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchard_cli.commands.results import open_lake
 from orchard_cli.options import LATEST, AsJson, Lake, write_examples
 from orchard_jobs.contract import BasisMode, Precision
 
@@ -48,8 +48,10 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
     """Compute what is new in IMAGES and publish it. Airflow and EMR play no part; the lake is the same."""
     from rich.console import Console
 
-    from local_spark.submit import Spark
+    from local_spark.submit import Spark, refuse_no_java
     from orchard.lake.objects import to_uri
+    from orchard.lake.run_index import RunIndex
+    from orchard.report.formats import plural
     from orchard.report.run_figures import noise
     from orchard.sensing.feature_change import describe_change
     from orchard.sensing.sense import find_unapplied, read_model_card
@@ -60,6 +62,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
     from orchard_cli.run_request import RunRequest
     from orchard_jobs.errors import OrchardError
 
+    refuse_no_java(os.environ)
     request = RunRequest(
         to_uri(images),
         to_uri(lake),
@@ -72,7 +75,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
         max_failure_ratio,
     )
     settings, choices = request.resolve(warn=lambda text: print_news(f"WARNING  {text}"))
-    published = open_lake(lake)
+    published = RunIndex.open(settings.places.lake, settings.access)
     card = read_model_card(settings.places.model, settings.access)
     spec = FeatureSpec.of_run(card["id"], choices, settings)
     if change := describe_change(published, choices.images, spec):
@@ -80,13 +83,16 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
     spark = Spark.of_settings(settings, master)
     terminal = Console(stderr=True, highlight=False)
     with JobBars(terminal) as bars:
-        summary = compute(settings, choices, spark, bars.show)
+        sensed, summary = compute(settings, choices, spark, bars.show)
     if summary and (warning := noise(summary)):
         print_news(f"WARNING  {warning}.")
     if summary:
         print_runs([summary], as_json=as_json)
         return
-    print_news("No new images. The newest result:")
+    gone = (
+        f" {plural(sensed['deleted'], 'image')} of it are gone: the next run with new images leaves them out."
+    )
+    print_news(f"No new images.{gone if sensed['deleted'] else ''} The newest result:")
     summary = published.read(published.find(LATEST))
     print_runs([summary], as_json=as_json)
     if unapplied := find_unapplied(components, variance, summary):

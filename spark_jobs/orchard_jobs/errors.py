@@ -29,6 +29,13 @@ class OrchardError(Exception):
         super().__init__(f"{self.message} {self.hint}")
 
     @classmethod
+    def of(cls, message: str, hint: str) -> OrchardError:
+        """Return the error of a line and a hint, as another error has them."""
+        error = cls.from_line(f"{message} {hint}".strip())
+        error.message, error.hint = message, hint
+        return error
+
+    @classmethod
     def from_line(cls, line: str) -> OrchardError:
         """Return the error that another process has printed in one line."""
         error = cls.__new__(cls)

@@ -19,6 +19,7 @@ COMMANDS = [
     "show",
     "compare",
     "report",
+    "open",
     "demo",
     "up",
     "down",

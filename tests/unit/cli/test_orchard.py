@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchard_cli.app import main
-from tests.support.published_runs import published, write_lake
+from tests.support.published_runs import add_files, published, write_lake
 
 
 @pytest.fixture
@@ -174,3 +174,49 @@ def test_what_cannot_be_done_is_refused_before_anything_begins(
     assert rule in error
     assert error.count("\n") == 2
     assert not lake.exists()
+
+
+@pytest.mark.parametrize("command", ["runs", "show", "compare a", "report", "open"])
+@pytest.mark.parametrize("where", ["nowhere", ""])
+def test_a_lake_that_is_not_there_is_refused(command: str, where: str, tmp_path: Path, said: Said) -> None:
+    lake = str(tmp_path / where) if where else ""
+    code, out, error = said.by(*command.split(), "--lake", lake)
+    assert (code, out) == (2, "")
+    assert error.startswith(f"orchard: no lake at {lake!r}")
+    assert error.count("\n") == 2
+
+
+def test_weights_that_are_not_there_are_refused_before_anything_begins(tmp_path: Path, said: Said) -> None:
+    (tmp_path / "images").mkdir()
+    code, _, error = said.by(
+        "run", str(tmp_path / "images"), "--lake", str(tmp_path / "lake"), "--weights", "nowhere.h5"
+    )
+    assert code == 2
+    assert error.startswith("orchard: --weights=nowhere.h5: it must be an existing .h5 or .keras file")
+    assert not (tmp_path / "lake").exists()
+
+
+def test_a_report_is_opened_in_the_browser(lake: Path, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda uri: opened.append(uri) or True)
+    assert said.by("open", "aaaa")[0] == 2
+    add_files(lake / "runs" / "nightly-1-aaaa1111")
+    uri = f"file://{lake}/runs/nightly-1-aaaa1111/report.html"
+    assert said.by("open", "aaaa")[:2] == (0, f"{uri}\n")
+    assert opened == [uri]
+    (lake / "runs" / "nightly-1-aaaa1111" / "report.html").write_text("another")
+    code, _, error = said.by("open", "aaaa")
+    assert (code, opened) == (2, [uri])
+    assert "is not as the task 'report' wrote it" in error
+
+
+def test_without_java_nothing_begins(tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAVA_HOME", "/nowhere")
+    (tmp_path / "images").mkdir()
+    code, _, error = said.by("run", str(tmp_path / "images"), "--lake", str(tmp_path / "lake"))
+    assert code == 2
+    assert error.splitlines() == [
+        "orchard: no java in JAVA_HOME=/nowhere: Spark needs Java 17 or 21.",
+        "hint: Install a JDK 17 or 21, and set JAVA_HOME to it.",
+    ]
+    assert not (tmp_path / "lake").exists()
