@@ -23,7 +23,9 @@ export BUCKET REVISION REGION DRY_RUN RUN IMAGE ALL CONFIRM
 .PHONY: help demo up down model test test-all test-jobs test-units test-one-run test-integration test-local-emr test-cluster test-system test-faults test-s3a s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-photographs bench-sizing bench-docs lint format lock sbom audit package setup clean preflight-%
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-17s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## /{printf "  %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Run it on this machine
 
 demo: preflight-demo setup ## Run the real DAG on a local EMR [IMAGES=dir] [WEIGHTS=file.h5|.keras] [LAKE=dir]
 	@$(ORCHARD) demo $${IMAGES:+"--images=$$IMAGES"} $${WEIGHTS:+"--weights=$$WEIGHTS"} $${LAKE:+"--lake=$$LAKE"} \
@@ -55,6 +57,8 @@ PYTEST := -m pytest --durations=25
 # Two suites at a time, one for each core, the longest first; what one says comes when it ends.
 LANES = SECONDS=0; $(MAKE) -j2 --output-sync=target
 TOOK = echo "Passed: make $@ took $$((SECONDS / 60)) min $$((SECONDS % 60)) s."
+
+##@ Test
 
 test: setup-tests ## Unit tests, the jobs on Spark, the whole DAG once: takes neither Maven, Chromium nor Docker
 	@echo "Two suites run side by side. What each one says comes at its end."
@@ -98,6 +102,8 @@ s3a-jars: .orchard/s3a-jars/.ready ## Fetch what test-s3a needs from Maven Centr
 
 yarn-jars: .orchard/yarn-jars/.ready ## Fetch what test-yarn needs beside these from Maven Central: 50 MB, with Maven
 
+##@ Measure
+
 bench-listing: setup ## Time and memory of the search for new images, without a network [OBJECTS=1000000]
 	@PYTHONPATH=dags:spark_jobs AIRFLOW_HOME="$(CURDIR)/.orchard/benchmarks" AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING \
 		$(AIRFLOW_ENV)/bin/python -m benchmarks.listing
@@ -127,6 +133,8 @@ bench-sizing: setup ## Hours and dollars on clusters, estimated from benchmarks/
 bench-docs: setup ## Write the tables of docs/performance.md from benchmarks/results.json
 	@$(BENCH_TABLES) docs/performance.md
 
+##@ Check the code
+
 lint: setup-tests ## Ruff and mypy
 	$(AIRFLOW_ENV)/bin/ruff check .
 	$(AIRFLOW_ENV)/bin/ruff format --check .
@@ -137,6 +145,8 @@ lint: setup-tests ## Ruff and mypy
 format: setup-tests ## Let ruff mend what it can
 	$(AIRFLOW_ENV)/bin/ruff check --fix .
 	$(AIRFLOW_ENV)/bin/ruff format .
+
+##@ Environments, models, lakes, deployment
 
 setup: $(AIRFLOW_ENV)/.ready $(AIRFLOW_ENV)/.orchard-ready $(NODE_ENV)/.ready class-archive package ## Make both environments; does nothing where they are up to date
 
@@ -166,6 +176,8 @@ package: ## Collect what a cluster needs into build/
 deploy: $(AIRFLOW_ENV)/.orchard-ready ## Upload a git revision BUCKET=name [MODEL=dir|s3://…] [REVISION=hash] [REGION=…] [DRY_RUN=1]
 	@$(ORCHARD) deploy "--bucket=$$BUCKET" $${MODEL:+"--model=$$MODEL"} $${REVISION:+"--revision=$$REVISION"} \
 		$${REGION:+"--region=$$REGION"} $$(test "$${DRY_RUN:-0}" = 0 || echo --dry-run)
+
+##@ Dependencies
 
 lock: $(AIRFLOW_ENV)/.ready ## Resolve the pinned requirements anew
 	$(LOCK) requirements.in -o requirements.txt
@@ -199,10 +211,12 @@ clean: down ## Remove the environments and what they made; never the lake
 	rm -rf $(AIRFLOW_ENV) $(NODE_ENV) $(PEERS_ENV) $(NOTEBOOK_ENV) $(TOOLS_ENV) $(BUILD) .orchard
 
 preflight-%:
+	@command -v $(PYTHON) >/dev/null || { printf '%s\n' "orchard: PYTHON=$(PYTHON): there is no such program." \
+		"hint: Name a Python 3.11, 3.12 or 3.13: make PYTHON=python3.11 …" >&2; exit 2; }
 	@PYTHONPATH=spark_jobs $(PYTHON) local_airflow/preflight.py $*
 
 $(AIRFLOW_ENV)/.ready: requirements.txt local_airflow/requirements-uv.txt | preflight-setup
-	@echo "Making Airflow's environment in $(AIRFLOW_ENV) …"
+	@echo "Set-up 1 of 2: Airflow's environment in $(AIRFLOW_ENV), about 1 GB from PyPI …"
 	@$(PYTHON) -m venv $(AIRFLOW_ENV)
 	@$(AIRFLOW_ENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r local_airflow/requirements-uv.txt
 	@$(UV) pip install --quiet --python $(AIRFLOW_ENV)/bin/python --require-hashes -r requirements.txt
@@ -215,7 +229,7 @@ $(AIRFLOW_ENV)/.orchard-ready: pyproject.toml $(AIRFLOW_ENV)/.ready
 
 # Made by the script that EMR runs on every node; Spark itself is what EMR brings.
 $(NODE_ENV)/.ready: bootstrap/install_node.sh bootstrap/requirements-tensorflow.txt local_spark/requirements-pyspark.txt $(AIRFLOW_ENV)/.ready
-	@echo "Making the node's environment in $(NODE_ENV) …"
+	@echo "Set-up 2 of 2: the node's environment in $(NODE_ENV), about 3 GB from PyPI: Spark, OpenVINO, TensorFlow …"
 	@$(PYTHON) bootstrap/package.py $(BUILD)
 	@bash $(BUILD)/install_node.sh --target "$(CURDIR)/$(NODE_ENV)" --source "file://$(CURDIR)/$(BUILD)" --with-tensorflow
 	@$(UV) pip install --quiet --python $(NODE_ENV)/bin/python --require-hashes -r local_spark/requirements-pyspark.txt

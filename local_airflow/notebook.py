@@ -26,6 +26,12 @@ def serve_notebook(lake: str) -> NoReturn:
             rule="the notebook reads a folder of this machine",
             remedy="copy the newest run first: the notebook says which files",
         )
+    if os.getuid() == 0:
+        raise OrchardError(
+            "you are root",
+            rule="JupyterLab runs what a browser sends it, and not as root",
+            remedy="run it as another user",
+        )
     if not (ROOT / READY).exists() and subprocess.run(["make", READY], cwd=ROOT, check=False).returncode:
         raise OrchardError(
             f"JupyterLab cannot be installed in {ROOT / '.venv-notebook'}",

@@ -36,15 +36,23 @@ class Address:
     warning: str | None
 
     def describe(self) -> str:
-        password_file = HOME / "simple_auth_manager_passwords.json.generated"
         lines = [
             f"Airflow    http://127.0.0.1:{self.port}/dags/{DAG_ID}",
-            f"user       admin, whose password is in {password_file}",
+            f"sign in    user admin, password {read_password()}",
             f"images     {self.images}",
             f"lake       {self.lake}",
             "stop       orchard down, or make down",
         ]
         return "\n".join([*lines, *([f"WARNING    {self.warning}"] if self.warning else [])])
+
+
+def read_password() -> str:
+    """Return the password of admin, which Airflow made when it started for the first time."""
+    file = HOME / "simple_auth_manager_passwords.json.generated"
+    try:
+        return str(json.loads(file.read_text())["admin"])
+    except (OSError, ValueError, KeyError):
+        return f"in {file}"
 
 
 def start_airflow(request: Request, port: int) -> Address | None:

@@ -91,8 +91,10 @@ def history(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where it listens, on loopback.")] = 18080,
 ) -> None:
     """Serve Spark's history of a lake's runs. Ctrl-C ends it."""
+    from local_airflow import preflight
     from local_airflow.history import serve_history
 
+    preflight.check_port("PORT", preflight.Asked({"PORT": str(port)}, spell=spell_option))
     serve_history(lake, port)
 
 

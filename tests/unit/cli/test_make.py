@@ -118,5 +118,21 @@ def test_everything_is_purged_for_one_value_only(command: Path, value: str) -> N
 
 def test_make_alone_lists_its_targets(command: Path) -> None:
     done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
-    listed = {line.split()[0] for line in done.stdout.splitlines()}
+    listed = {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")}
     assert {"demo", "test", "up", "down", "history", "notebook", "model", "purge", "deploy", "lint"} <= listed
+
+
+def test_a_python_that_is_not_there_is_one_line_and_a_hint() -> None:
+    done = subprocess.run(
+        ["make", "demo", "PYTHON=nowhere"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    line, hint, *_ = done.stderr.splitlines()
+    assert line == "orchard: PYTHON=nowhere: there is no such program."
+    assert hint.startswith("hint: Name a Python 3.11, 3.12 or 3.13")
+
+
+def test_the_list_of_targets_is_grouped() -> None:
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    heads = [line for line in listed.splitlines() if line and not line.startswith("  ")]
+    assert heads[:3] == ["Run it on this machine", "Test", "Measure"]
+    assert listed.index("  demo ") < listed.index("\nTest\n") < listed.index("  test ")

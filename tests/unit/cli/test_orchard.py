@@ -1,6 +1,8 @@
 """``orchard runs``, ``show`` and ``compare`` on lakes as ``publish`` leaves them."""
 
 import json
+import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -220,3 +222,23 @@ def test_without_java_nothing_begins(tmp_path: Path, said: Said, monkeypatch: py
         "hint: Install a JDK 17 or 21, and set JAVA_HOME to it.",
     ]
     assert not (tmp_path / "lake").exists()
+
+
+def test_a_port_that_somebody_else_has_is_refused(lake: Path, said: Said) -> None:
+    (lake / "logs" / "spark-events").mkdir(parents=True)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, _, error = said.by("history", "--lake", str(lake), "--port", str(port))
+    assert code == 2
+    assert error.startswith(f"orchard: --port={port}: Address already in use on 127.0.0.1.")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root is refused")
+def test_jupyter_does_not_run_as_root(lake: Path, said: Said) -> None:
+    code, _, error = said.by("notebook", "--lake", str(lake))
+    assert code == 2
+    assert error.startswith(
+        "orchard: you are root: JupyterLab runs what a browser sends it, and not as root."
+    )

@@ -43,3 +43,12 @@ def test_what_orchard_up_writes_is_for_its_user_alone(
 
 def _is_open(path: Path) -> bool:
     return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+
+
+def test_how_to_sign_in_is_told_with_the_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(up, "HOME", tmp_path)
+    file = tmp_path / "simple_auth_manager_passwords.json.generated"
+    assert up.read_password() == f"in {file}"
+    file.write_text('{"admin": "secret"}')
+    address = up.Address(8080, tmp_path, tmp_path, None)
+    assert "sign in    user admin, password secret\n" in address.describe()
