@@ -89,7 +89,7 @@
     return rows.sort((a, b) => a.front - b.front);
   }
 
-  const share = (component) => `${(points.ratio[component] * 100).toFixed(1)} %`;
+  const share = (component) => points.shares[component];
   let latest = 0;
 
   async function drawMap() {

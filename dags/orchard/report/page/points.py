@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from orchard.report.facts import Facts, Sample
-from orchard.report.formats import rounded, shorten
+from orchard.report.formats import percent, rounded, shorten
 from orchard.report.page.styles import Style, assign_styles
 from orchard.report.page.thumbnail_uris import to_base64
 
@@ -31,7 +31,8 @@ def points(facts: Facts, shown: int, thumbnails: int) -> dict[str, Any]:
         "label": sample.labels.tolist(),
         "path": [shorten(picture.path, LONGEST_PATH) for picture in sample.pictures],
         "components": [[rounded(value) for value in column] for column in columns],
-        "ratio": [rounded(share) for share in facts.basis.ratio[:shown].tolist()],
+        # As text, so that the page says the same wherever it says it.
+        "shares": [percent(share) for share in facts.basis.ratio[:shown].tolist()],
         "thumbnails": to_base64([picture.thumbnail for picture in sample.pictures], thumbnails),
     }
 

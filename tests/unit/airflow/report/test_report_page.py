@@ -177,3 +177,18 @@ def test_the_largest_page_is_below_five_megabytes(tmp_path: Path, monkeypatch: p
     page = lake.storage.read(write_report(lake.storage, lake.lake, "first")).data
     assert len(page) < 5_000_000
     assert b"A sample of 5,000 of 5,200 images" in page
+
+
+def test_the_page_says_the_same_number_wherever_it_says_it(tmp_path: Path) -> None:
+    """Of new images at its top and among the changes; of a component's share in the menu and on the axis."""
+    lake = ReportLake(Lake(f"file://{tmp_path}"))
+    lake.publish("first", clusters({"plum": 5}))
+    lake.publish("second", clusters({"quince": 4}, seed=2), rejected={"bad.jpg": ("corrupt", "no image")})
+    write_report(lake.storage, lake.lake, "second")
+    text = lake.storage.read(lake.lake.run("second").page).data.decode()
+    assert "<dt>new or changed</dt><dd>5</dd>" in text
+    assert "<dt>of them rejected</dt><dd>1</dd>" in text
+    assert "<dt>new images</dt><dd>5</dd>" in text
+    (points,) = re.findall(r'<script type="application/json" id="points">(.*?)</script>', text, re.DOTALL)
+    menu = re.findall(r"<option [^>]*>PC\d+ · ([^<]*)</option>", text)
+    assert menu[:4] == json.loads(points)["shares"]
