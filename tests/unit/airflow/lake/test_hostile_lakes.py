@@ -29,6 +29,7 @@ from orchard.lake.layout import Lake, run_slug
 from orchard.lake.retention import retain
 from orchard.lake.storage_files import FileStorage
 from orchard.publishing.publish import publish
+from orchard.report.stored import store_report
 from orchard.report.write import write_report
 from orchard_jobs.errors import OrchardError
 from tests.support.airflow.erasable_lake import event_log
@@ -167,8 +168,9 @@ def publish_nights(lake: Lake) -> ReportLake:
 
 def write_beside(made: ReportLake, slug: str) -> None:
     folder = made.lake.run(slug)
-    for uri in (folder.manifest, f"{folder.basis}/basis.json", folder.statistics, folder.page):
+    for uri in (folder.manifest, f"{folder.basis}/basis.json", folder.statistics):
         made.storage.write(uri, b"{}")
+    store_report(made.storage, made.lake, slug, b"<!doctype html>")
     lines = "".join(f'"{path}",0.5\n' for path in made.rows)
     for name in ("features", "rejects"):
         made.storage.write(f"{folder.csv}/{name}.csv", f'"path","pc1"\n{lines}'.encode())
@@ -219,13 +221,12 @@ def state_of(*slugs: str) -> set[str]:
 def all_of(it: Attacked, *slugs: str) -> set[str]:
     """What there is of runs, whoever has written it."""
     places = tuple(
-        place
-        for slug in slugs
-        for place in (f"runs/{slug}/", f"ledger/{slug}.parquet", f"basis/basis-of-{slug}/")
+        place for slug in slugs for place in (f"runs/{slug}/", f"ledger/{slug}.", f"basis/basis-of-{slug}/")
     )
     return {name for name in contents(it.root / "lake") if name.startswith(places)}
 
 
+REPORT = {f"runs/{NEWEST}/report.html", f"ledger/{NEWEST}.report"}
 FEATURES = "runs/n0/features/part-00000.parquet"
 STEP_LOGS = ("logs/j-1/steps/s-1/stderr", "logs/j-1/steps/s-1/stdout.gz")
 EVENTS = "logs/spark-events/eventlog_v2_1/events_1_a.zstd"
@@ -240,7 +241,7 @@ def test_in_a_lake_that_nobody_attacked_each_act_does_its_work(attack: Attack) -
         "retain": all_of(it, "n1", "n2", "n3")
         | of_n0 - {FEATURES, "runs/n0/run.json"}
         | {"latest.json", EVENTS},
-        "report": {f"runs/{NEWEST}/report.html"},
+        "report": REPORT,
         "purge a run": all_of(it, "n2") | {"latest.json", EVENTS, *STEP_LOGS},
     }
     for name in acts_on(it):
@@ -282,7 +283,7 @@ def test_retention_deletes_superseded_runs_and_what_was_never_published_and_noth
 @deeds
 def test_a_report_is_made_of_a_run_or_not_and_nothing_else_changes(done: list[Deed], attack: Attack) -> None:
     it = attack(done)
-    assert it.changed_by(acts_on(it)["report"]) <= {f"runs/{NEWEST}/report.html"}
+    assert it.changed_by(acts_on(it)["report"]) <= REPORT
 
 
 @pytest.mark.parametrize("name", ["components", "features", "outcomes"])
