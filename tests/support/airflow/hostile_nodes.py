@@ -48,7 +48,7 @@ TABLES = [
                 "run": ["../../secret", name],
                 "components": pa.array(components, pa.list_(pa.float64())),
                 "features": pa.array(components, pa.list_(pa.float64())),
-                "thumbnail": [b"RIFF\0\0\0\0WEBP" + SECRET[:0], b"<script>"],
+                "thumbnail": [b"RIFF\0\0\0\0WEBP", b"<script>"],
             }
         )
         for name, components in (

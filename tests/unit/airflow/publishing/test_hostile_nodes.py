@@ -24,8 +24,8 @@ from orchard.publishing.publish import publish
 from orchard_jobs.contract import OUTCOME_COLUMNS
 from orchard_jobs.errors import OrchardError
 from tests.support.airflow.finished_runs import basis_id_of, finish_jobs, latest_of, publication
+from tests.support.airflow.hostile_nodes import SECRET, VALUES, contents
 
-SECRET = b"the scheduler's own"
 MODEL = b'{"id": "m"}'
 
 JOBS = ("featurize", "reduce", "export")
@@ -43,19 +43,6 @@ FACTS = (
     *(("reduce", name) for name in ("basis_id", "k", "variance_kept", "rows", "counted_rows", "fitted_rows")),
     *(("export", name) for name in ("rows", "rejected", "files")),
     *((job, name) for job in JOBS for name in ("job", "state", "listing", "started_at", "finished_at")),
-)
-
-values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text()
-    | st.sampled_from(
-        ["../models/current", "../../../etc", "r1", "a\nb", "\x1b[2J", "x" * 10_000, 2**70, -1]
-    ),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=5,
 )
 
 
@@ -76,15 +63,6 @@ def a_lake() -> Iterator[tuple[Path, Lake]]:
 
 def storage_of(lake: Lake) -> FileStorage:
     return FileStorage(Path(lake.uri.removeprefix("file://")))
-
-
-def contents(root: Path) -> dict[str, bytes]:
-    """Every plain file below a folder, by its path; links are none."""
-    return {
-        path.relative_to(root).as_posix(): path.read_bytes()
-        for path in root.rglob("*")
-        if path.is_file() and not path.is_symlink()
-    }
 
 
 def try_to_publish(root: Path, lake: Lake) -> bool:
@@ -131,7 +109,7 @@ def test_the_run_of_an_honest_node_is_published() -> None:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(fact=st.sampled_from(FACTS), value=values)
+@given(fact=st.sampled_from(FACTS), value=VALUES)
 def test_whatever_a_report_says_is_checked(fact: tuple[str, str], value: Any) -> None:
     job, name = fact
     with a_lake() as (root, lake):
