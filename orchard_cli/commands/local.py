@@ -3,6 +3,7 @@
 The one module of the command line that imports development tooling.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -112,10 +113,14 @@ def check(  # noqa: PLR0913, PLR0917 - the options
     """Check the options as make's preflight checks its variables; return the request. Raises OrchardError."""
     from local_airflow import preflight
     from local_airflow.demo import Request
+    from orchard.settings.settings import Settings
 
     names = ("IMAGES", "WEIGHTS", "LAKE", "EMR_PORT", "PORT")
     values = dict(zip(names, (images, weights, lake, emr_port, port), strict=True))
     preflight.check(target, preflight.Asked(values, spell=spell_option))
+    # Of a wrong setting Airflow would say only that there is no DAG.
+    folder = f"file://{to_path(lake)}"
+    Settings.from_env({**os.environ, "ORCHARD_LAKE": folder, "ORCHARD_MODEL": f"{folder}/models"})
     return Request(
         images=to_path(images) if images else None,
         weights=to_path(weights) if weights else None,

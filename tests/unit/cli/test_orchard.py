@@ -242,3 +242,14 @@ def test_jupyter_does_not_run_as_root(lake: Path, said: Said) -> None:
     assert error.startswith(
         "orchard: you are root: JupyterLab runs what a browser sends it, and not as root."
     )
+
+
+@pytest.mark.parametrize("command", ["demo", "up"])
+def test_a_wrong_setting_is_told_before_airflow_starts(
+    command: str, tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHARD_COMPONENTS", "0")
+    code, _, error = said.by(command, "--lake", str(tmp_path / "lake"))
+    assert code == 2
+    assert error.startswith("orchard: ORCHARD_COMPONENTS=0: ")
+    assert error.count("\n") == 2
