@@ -122,17 +122,23 @@ def test_make_alone_lists_its_targets(command: Path) -> None:
     assert {"demo", "test", "up", "down", "history", "notebook", "model", "purge", "deploy", "lint"} <= listed
 
 
-def test_a_python_that_is_not_there_is_one_line_and_a_hint() -> None:
-    done = subprocess.run(
-        ["make", "demo", "PYTHON=nowhere"], cwd=ROOT, capture_output=True, text=True, check=False
+def make_alone(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run make as a user does, and not as a part of the make that runs the tests."""
+    of_make = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    environment = {name: text for name, text in os.environ.items() if name not in of_make}
+    return subprocess.run(
+        ["make", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
-    line, hint, *_ = done.stderr.splitlines()
+
+
+def test_a_python_that_is_not_there_is_one_line_and_a_hint() -> None:
+    line, hint, *_ = make_alone("demo", "PYTHON=nowhere").stderr.splitlines()
     assert line == "orchard: PYTHON=nowhere: there is no such program."
     assert hint.startswith("hint: Name a Python 3.11, 3.12 or 3.13")
 
 
 def test_the_list_of_targets_is_grouped() -> None:
-    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = make_alone("help").stdout
     heads = [line for line in listed.splitlines() if line and not line.startswith("  ")]
     assert heads[:3] == ["Run it on this machine", "Test", "Measure"]
     assert listed.index("  demo ") < listed.index("\nTest\n") < listed.index("  test ")
