@@ -286,13 +286,13 @@ class _Search:
         if held.is_marker or not (_is_page(held) or held.uri.endswith((".parquet", ".csv", ".json"))):
             return False
         try:
-            return self._is_in(held, names)
+            return self._has_any(held, names)
         except (*UNREADABLE, OrchardError) as error:
             version = f" ({held.version})" if held.version else ""
             self.failures.append(f"{held.uri}{version}: {error}")
             return False
 
-    def _is_in(self, held: Held, names: Iterable[str]) -> bool:
+    def _has_any(self, held: Held, names: Iterable[str]) -> bool:
         refuse_large(held.uri, held.size, MOST_BYTES)
         data = self.holdings.read(held)
         if _is_page(held):

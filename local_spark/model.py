@@ -79,7 +79,10 @@ def provide_model(weights: Path | None, lake: Path) -> Model:
 
 
 def _find_trained(lake: Path) -> str | None:
-    """Return the id of the model of the newest results; None without any, or where it is untrained."""
+    """Return the id of the model of the newest results; None without any, or where it is untrained.
+
+    As plain JSON, not by ``RunIndex``: the image of docker-compose that makes the model has no Airflow side.
+    """
     try:
         newest = json.loads((lake / "latest.json").read_text())["run"]
         run = json.loads((lake / "runs" / newest / "run.json").read_text())

@@ -52,7 +52,7 @@ def count_done(metrics: Mapping[str, Any]) -> tuple[float | None, float | None]:
     return _number(metrics, "done"), _number(metrics, "total")
 
 
-def describe_end(metrics: Mapping[str, Any]) -> str | None:
+def describe_result(metrics: Mapping[str, Any]) -> str | None:
     """Return what a job has done, in a line; None where it has not succeeded, or the metrics do not say."""
     seconds = _number(metrics, "seconds")
     if metrics.get("state") != "succeeded" or seconds is None:
@@ -70,7 +70,7 @@ def describe_end(metrics: Mapping[str, Any]) -> str | None:
 
 
 def format_seconds(seconds: float) -> str:
-    """Return ``8.6 s``, ``4 min 20 s`` or ``2 h 5 min``."""
+    """Return ``8.6 s``, ``4 min 20 s`` or ``2 h 5 min``. A triggerer lacks the report's formats."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

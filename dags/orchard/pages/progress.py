@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from orchard.lake.layout import Lake
 from orchard.lake.objects import Storage, read_json
-from orchard_airflow.progress import count_done, describe_end, describe_progress
+from orchard_airflow.progress import count_done, describe_progress, describe_result
 from orchard_jobs.contract import ExportJob, FeaturizeJob, ReduceJob
 from orchard_jobs.errors import OrchardError
 
@@ -35,7 +35,7 @@ def find_progress(storage: Storage, lake: Lake, slug: str) -> list[JobProgress]:
         except (FileNotFoundError, ValueError, RecursionError, OrchardError):
             continue
         if isinstance(metrics, dict):
-            text = describe_progress(metrics) or describe_end(metrics) or _state_of(metrics.get("state"))
+            text = describe_progress(metrics) or describe_result(metrics) or _state_of(metrics.get("state"))
             found.append(JobProgress(job, text, *count_done(metrics)))
     return found
 

@@ -22,8 +22,7 @@ from orchard_airflow.emr_api import (
 )
 from orchard_airflow.emr_retries import ADAPTIVE_RETRIES, NO_RETRIES, send_once
 from orchard_airflow.own_cluster import ForeignClusterError, describe_own
-from orchard_airflow.progress import describe_end as describe_job
-from orchard_airflow.progress import read_metrics
+from orchard_airflow.progress import describe_result, read_metrics
 from orchard_airflow.step_logs import last_lines
 from orchard_airflow.triggers import TIMED_OUT, EmrStepTrigger
 from orchard_airflow.waiting import is_of_another, wait_for
@@ -215,7 +214,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
     def _tell_end(self) -> str:
         hook = {"aws_conn_id": self.aws_conn_id, "region_name": self.region_name}
         metrics = asyncio.run(read_metrics(self.metrics_uri, hook)) if self.metrics_uri else {}
-        return describe_job(metrics) or "its job says no more"
+        return describe_result(metrics) or "its job says no more"
 
     def _failure(self, step: dict[str, Any]) -> AirflowException:
         cluster = self._describe_cluster()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
 
-from orchard_airflow.progress import describe_end, describe_progress, format_seconds, read_metrics
+from orchard_airflow.progress import describe_progress, describe_result, format_seconds, read_metrics
 from tests.support.airflow.hostile_nodes import VALUES
 
 HOOK = {"aws_conn_id": None, "region_name": "us-east-1"}
@@ -52,12 +52,12 @@ def test_what_a_job_has_done_is_one_line() -> None:
         "seconds": 75.04,
         "counts": {"ok": 640, "corrupt": 7, "empty": 0},
     }
-    assert describe_end(featurize) == "1 min 15 s, 647 images, 75.3 images/s, ok 640 · corrupt 7"
+    assert describe_result(featurize) == "1 min 15 s, 647 images, 75.3 images/s, ok 640 · corrupt 7"
     reduce = {"state": "succeeded", "seconds": 5.92, "rows": 10332, "k": 15, "variance_kept": 0.5681}
-    assert describe_end({**reduce, "phases": {"fit": 0.31}}) == (
+    assert describe_result({**reduce, "phases": {"fit": 0.31}}) == (
         "5.9 s, 10,332 rows, 15 components with 56.8% of the variance, fit 0.31 s"
     )
-    assert describe_end(RUNNING) is None
+    assert describe_result(RUNNING) is None
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,10 @@ def test_seconds_are_told_as_people_say_them(seconds: float, text: str) -> None:
 def test_whatever_a_node_says_the_log_gets_one_printable_line_or_none(
     metrics: dict[str, Any], state: str
 ) -> None:
-    for line in (describe_progress({**metrics, "state": state}), describe_end({**metrics, "state": state})):
+    for line in (
+        describe_progress({**metrics, "state": state}),
+        describe_result({**metrics, "state": state}),
+    ):
         assert line is None or (line.isprintable() and len(line) < 1000)
 
 
