@@ -31,8 +31,8 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
     components: Annotated[int | None, typer.Option(help="Components to keep; 15 by default.")] = None,
     variance: Annotated[float | None, typer.Option(help="Or the share of variance to keep.")] = None,
     basis: Annotated[
-        BasisMode, typer.Option(help="Refit it, or reuse that of the run before.")
-    ] = BasisMode.REFIT,
+        BasisMode | None, typer.Option(help="Refit it, the default, or reuse that of the run before.")
+    ] = None,
     precision: Annotated[Precision, typer.Option(help="Of the inference.")] = Precision.FLOAT32,
     max_failure_ratio: Annotated[
         float, typer.Option(help="Largest allowed share of rejected images.")
@@ -54,7 +54,8 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
     from orchard.report.formats import plural
     from orchard.report.run_figures import noise
     from orchard.sensing.feature_change import describe_change
-    from orchard.sensing.sense import find_unapplied, read_model_card
+    from orchard.sensing.sense import read_model_card
+    from orchard.sensing.unapplied import find_unapplied
     from orchard.settings.feature_spec import FeatureSpec
     from orchard_cli.output import confirm, print_news, print_runs
     from orchard_cli.pipeline import compute
@@ -70,7 +71,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
         weights,
         components,
         variance,
-        basis,
+        basis or BasisMode.REFIT,
         precision,
         max_failure_ratio,
     )
@@ -95,7 +96,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
     print_news(f"No new images.{gone if sensed['deleted'] else ''} The newest result:")
     summary = published.read(published.find(LATEST))
     print_runs([summary], as_json=as_json)
-    if unapplied := find_unapplied(components, variance, summary):
+    if unapplied := find_unapplied(published, summary["run"], components, variance, basis):
         raise OrchardError(
             unapplied,
             rule="components are fitted anew where there are new images",

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 from orchard.lake.layout import Lake
@@ -17,6 +16,7 @@ from orchard.sensing.diff import Difference, difference
 from orchard.sensing.feature_change import describe_change
 from orchard.sensing.listing import list_images
 from orchard.sensing.regions import check_regions
+from orchard.sensing.unapplied import find_unapplied
 from orchard.settings.aws import Access
 from orchard.settings.feature_spec import FeatureSpec
 from orchard.settings.run_params import RunParams
@@ -59,7 +59,7 @@ def sense(slug: str, params: RunParams, settings: Settings) -> Sensed:
     counts = (found.listed, found.known, found.new.num_rows, found.retried, found.deleted)
     log.info("%d images listed, %d known, %d to compute, of them %d once more; %d deleted", *counts)
     if builds_on and not found.new.num_rows:
-        unapplied = find_unapplied(params.components, params.variance, index.describe(builds_on))
+        unapplied = find_unapplied(index, builds_on, params.components, params.variance, params.basis)
         if unapplied:
             log.warning("%s", unapplied)
     listing, digest = prepare(storage, lake.run(slug), found, spec) if found.new.num_rows else (None, None)
@@ -78,24 +78,6 @@ def sense(slug: str, params: RunParams, settings: Settings) -> Sensed:
         kept=found.kept,
         builds_on=builds_on,
         predecessor=index.latest,
-    )
-
-
-def find_unapplied(components: int | None, variance: float | None, newest: Mapping[str, Any]) -> str | None:
-    """Say what was asked for that a run without new images does not do; None for nothing.
-
-    Args:
-        newest: run.json of the newest run of these images.
-    """
-    k, kept = newest.get("components"), newest.get("variance_kept") or 0.0
-    wanted = None
-    if components is not None and components != k:
-        wanted = f"components={components}"
-    elif variance is not None and kept < variance:
-        wanted = f"variance={variance}"
-    return wanted and (
-        f"{wanted} is not applied, because no image is new: the newest result keeps {k} components with "
-        f"{kept:.1%} of the variance"
     )
 
 
