@@ -41,7 +41,8 @@ def noise(run: Run) -> str | None:
     rank, k = run.get("rank"), run["components"]
     if rank is None or rank >= k:
         return None
-    images = plural(run["fitted_rows"], "image")
+    # A basis of an earlier version does not say of how many it is.
+    images = plural(run["fitted_rows"], "image") if run.get("fitted_rows") else "images"
     if rank == 0:
         return f"No component explains anything: all features of the {images} of the basis are the same"
     which = f"PC{k} explains" if rank == k - 1 else f"PC{rank + 1} to PC{k} explain"

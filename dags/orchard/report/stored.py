@@ -4,6 +4,7 @@ It is in the run's folder, for people to find, where a node may write. Its diges
 none may: a page of another content is shown to nobody who is logged in to Airflow.
 """
 
+from collections.abc import Iterable
 from hashlib import sha256
 
 from orchard.lake.layout import Lake
@@ -22,11 +23,15 @@ def store_report(storage: Storage, lake: Lake, slug: str, page: bytes) -> str:
     return uri
 
 
-def has_report(storage: Storage, lake: Lake, slug: str) -> bool:
-    """Whether there is a page with a digest; what is in it is for ``read_report`` to see."""
-    uris = (lake.run(slug).page, lake.report_digest(slug))
-    folders = (uri.rpartition("/") for uri in uris)
-    return all(name in storage.names(folder) for folder, _, name in folders)
+def find_lacking(storage: Storage, lake: Lake, slugs: Iterable[str]) -> list[str]:
+    """Return the runs without a page or its digest; what is in a page is for ``read_report`` to see."""
+    digests = set(storage.names(lake.ledger))
+    return [
+        slug
+        for slug in slugs
+        if _name(lake.report_digest(slug)) not in digests
+        or _name(lake.run(slug).page) not in storage.names(lake.run(slug).uri)
+    ]
 
 
 def read_report(storage: Storage, lake: Lake, slug: str) -> bytes:
@@ -49,3 +54,7 @@ def read_report(storage: Storage, lake: Lake, slug: str) -> bytes:
             remedy="make it again: clear the run's task 'report', or run `orchard report`",
         )
     return page
+
+
+def _name(uri: str) -> str:
+    return uri.rpartition("/")[2]

@@ -7,7 +7,7 @@ from orchard.lake.objects import Storage
 from orchard.lake.run_index import RunIndex
 from orchard.report.loading.load import read_facts
 from orchard.report.page.render import render
-from orchard.report.stored import has_report, store_report
+from orchard.report.stored import find_lacking, store_report
 from orchard_jobs.errors import OrchardError
 
 log = logging.getLogger(__name__)
@@ -39,9 +39,7 @@ def write_missing_reports(storage: Storage, lake: Lake, slug: str) -> list[str]:
     names = RunIndex.load(storage, lake).names
     before = names[names.index(slug) + 1 :][:LOOKED_AT] if slug in names else ()
     written = []
-    for run in before:
-        if has_report(storage, lake, run):
-            continue
+    for run in find_lacking(storage, lake, before):
         try:
             written.append(write_report(storage, lake, run))
         except (OrchardError, FileNotFoundError) as error:

@@ -175,10 +175,11 @@ class RunTasks:
         # Only here: what draws takes a while to load, and neither DAG processor nor other tasks need it.
         from orchard.report.write import write_missing_reports, write_report  # noqa: PLC0415
 
+        storage, lake = self._storage(), self._lake
         with failing_for_good():
-            written = write_report(self._storage(), self._lake, self.slug)
-            for uri in write_missing_reports(self._storage(), self._lake, self.slug):
-                log.info("The report that a run before had not got is there now: %s", uri)
+            written = write_report(storage, lake, self.slug)
+            for uri in write_missing_reports(storage, lake, self.slug):
+                log.info("Made the missing report of an earlier run: %s", uri)
         return written
 
     def register(self) -> list[str]:

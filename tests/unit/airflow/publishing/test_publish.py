@@ -273,6 +273,10 @@ def test_components_that_explain_nothing_are_told(
             2: None,
         }[rank]
     )
+    assert noise({**record, "rank": 1, "fitted_rows": None}) == (
+        "PC2 explains nothing: the images of the basis vary in 1 direction only. "
+        "Keep 1 component, or add images"
+    )
     assert noise({**record, "rank": 1, "components": 15}) == (
         "PC2 to PC15 explain nothing: the 2 images of the basis vary in 1 direction only. "
         "Keep 1 component, or add images"
