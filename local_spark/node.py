@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -52,10 +53,21 @@ def run_node_python(arguments: Sequence[str], environ: Mapping[str, str] | None 
         check=False,
     )
     if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["it said nothing"]
+        lines = done.stderr.strip().splitlines() or [describe_end(done.returncode, NODE_PYTHON.name)]
         raise OrchardError.from_line(lines[-1].removeprefix("orchard: "))
     return done.stdout
 
 
 def _passed_on() -> dict[str, str]:
     return {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+
+
+def describe_end(code: int, who: str) -> str:
+    """Say how a process ended that has left no error; a shell tells of a signal by 128 and its number."""
+    number = -code if code < 0 else code - 128
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"{who} ended with exit code {code}, and said nothing"
+    memory = ", as Linux does where memory runs out" if name == "SIGKILL" else ""
+    return f"{who} was ended by {name}{memory}"

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from local_spark.class_archive import driver_options
-from local_spark.node import CODE, NODE_ENV
+from local_spark.node import CODE, NODE_ENV, describe_end
 from local_spark.processes import find_error, stop_session
 from orchard.lake.event_logs import event_log_conf
 from orchard.settings.settings import Settings
@@ -109,18 +108,7 @@ class Spark:
 
 def _failure(job: str, output: str, code: int) -> OrchardError:
     return OrchardError(
-        f"{job} failed: {find_error(output) or _describe_end(code)}",
+        f"{job} failed: {find_error(output) or describe_end(code, 'its driver')}",
         rule="only a run whose jobs succeeded is published",
         remedy="mend it and run again: what is published stays as it is",
     )
-
-
-def _describe_end(code: int) -> str:
-    """Say how a driver ended that has left no error; a shell tells of a signal by 128 and its number."""
-    number = -code if code < 0 else code - 128
-    try:
-        name = signal.Signals(number).name
-    except ValueError:
-        return f"its driver ended with exit code {code}, and said nothing"
-    memory = ", as Linux does where memory runs out" if name == "SIGKILL" else ""
-    return f"its driver was ended by {name}{memory}"

@@ -87,7 +87,8 @@ def run(context: SparkContext, job: FeaturizeJob, metrics: JobMetrics) -> None:
         rejected_examples=counts.rejected[:REJECTED_EXAMPLES],
     )
     _refuse_lost(folder.features, manifest, counts)
-    _refuse_failures(counts.by_status, job.listed or manifest.total, job.max_failure_ratio)
+    examples = folder.metrics(job.NAME)
+    _refuse_failures(counts.by_status, job.listed or manifest.total, job.max_failure_ratio, examples)
 
 
 @dataclass(frozen=True)
@@ -294,12 +295,12 @@ def _refuse_lost(uri: str, manifest: Manifest, counts: Counts) -> None:
         )
 
 
-def _refuse_failures(counts: Mapping[str, int], listed: int, limit: float) -> None:
+def _refuse_failures(counts: Mapping[str, int], listed: int, limit: float, examples: str) -> None:
     rejected = {status: count for status, count in counts.items() if count and status != Status.OK}
     if sum(rejected.values()) / listed > limit:
         reasons = ", ".join(f"{status} {count}" for status, count in rejected.items())
         raise OrchardError(
             f"{sum(rejected.values())} of {listed} images rejected ({reasons})",
             rule=f"at most {limit:.2%} may be (--max-failure-ratio={limit})",
-            remedy="see rejected_examples in reports/featurize.json, mend or remove the images, or raise it",
+            remedy=f"see rejected_examples in {examples}, mend or remove the images, or raise it",
         )

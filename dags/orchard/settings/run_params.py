@@ -1,7 +1,8 @@
 """What one run has chosen: the parameters of the DAG, checked together. ``form`` asks for them."""
 
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -33,8 +34,8 @@ class RunParams:
             OrchardError: where they contradict each other or the settings.
         """
         components, variance = _whole(params, "components"), params["variance"]
-        for name, (rule, is_right) in RANGES.items():
-            _refuse_out_of_range(name, params[name], rule, is_right)
+        for name, allowed in RANGES.items():
+            _refuse_out_of_range(name, params[name], allowed)
         if components is not None and variance is not None:
             raise OrchardError(
                 f"components={components} and variance={variance}",
@@ -59,21 +60,35 @@ class RunParams:
         )
 
 
-RANGES: Mapping[str, tuple[str, Callable[[float], bool]]] = {
-    "components": ("from 1 to 1280", lambda value: 1 <= value <= 1280),
-    "variance": ("above 0, and at most 1", lambda value: 0 < value <= 1),
-    "max_failure_ratio": ("from 0 to 1", lambda value: 0 <= value <= 1),
-    "cost_ceiling": ("above 0", lambda value: value > 0),
+RANGES: Mapping[str, Mapping[str, Any]] = {
+    "components": {"minimum": 1, "maximum": 1280},
+    "variance": {"exclusiveMinimum": 0, "maximum": 1},
+    "max_failure_ratio": {"minimum": 0, "maximum": 1},
+    "cost_ceiling": {"exclusiveMinimum": 0},
 }
-"""What the form checks, too: but Airflow tells its users no more than "Bad Request"."""
+"""Of numbers, as JSON Schema has them. The form takes them from here, but where it refuses a value Airflow
+tells no more than "Bad Request": so they are checked once more, in words."""
 
 
-def _refuse_out_of_range(name: str, value: Any, rule: str, is_right: Callable[[float], bool]) -> None:
+def describe_range(name: str) -> str:
+    """Return ``from 1 to 1280``, ``above 0 and at most 1`` or ``above 0``."""
+    allowed = RANGES[name]
+    if "exclusiveMinimum" in allowed:
+        above = f"above {allowed['exclusiveMinimum']}"
+        return f"{above} and at most {allowed['maximum']}" if "maximum" in allowed else above
+    return f"from {allowed['minimum']} to {allowed['maximum']}"
+
+
+def _refuse_out_of_range(name: str, value: Any, allowed: Mapping[str, float]) -> None:
     if value is None:
         return
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not is_right(value):  # of nan nothing is right
-        raise OrchardError(f"{name}={value!r}", rule=f"it takes a number {rule}", remedy="run again with one")
+    lowest, above = allowed.get("minimum", -math.inf), allowed.get("exclusiveMinimum", -math.inf)
+    # Of nan nothing holds.
+    if not is_number or not (lowest <= value <= allowed.get("maximum", math.inf) and value > above):
+        raise OrchardError(
+            f"{name}={value!r}", rule=f"it takes a number {describe_range(name)}", remedy="run again with one"
+        )
 
 
 def _refuse_size_of_reused(basis: BasisMode, components: int | None, variance: float | None) -> None:

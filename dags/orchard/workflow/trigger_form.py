@@ -2,7 +2,7 @@
 
 from airflow.sdk import Param
 
-from orchard.settings.run_params import images_pattern
+from orchard.settings.run_params import RANGES, describe_range, images_pattern
 from orchard.settings.settings import Settings
 from orchard_jobs.contract import BasisMode, Precision
 
@@ -23,20 +23,18 @@ def params(settings: Settings) -> dict[str, Param]:
         "components": Param(
             None,
             title="Components",
-            description="Principal components to keep, from 1 to 1280; or give a variance, not both. "
-            f"{nightly.components} if both are empty.",
+            description=f"Principal components to keep, {describe_range('components')}; or give a variance, not "
+            f"both. {nightly.components} if both are empty.",
             type=["null", "integer"],
-            minimum=1,
-            maximum=1280,
+            **RANGES["components"],
         ),
         "variance": Param(
             None,
             title="Variance",
-            description="Instead of components: keep the fewest that explain this share, above 0 and at "
-            "most 1, as 0.9.",
+            description="Instead of components: keep the fewest that explain this share, "
+            f"{describe_range('variance')}, as 0.9.",
             type=["null", "number"],
-            exclusiveMinimum=0,
-            maximum=1,
+            **RANGES["variance"],
         ),
         "basis": Param(
             nightly.basis.value,
@@ -66,17 +64,17 @@ def params(settings: Settings) -> dict[str, Param]:
         "max_failure_ratio": Param(
             nightly.max_failure_ratio,
             title="Failure threshold",
-            description="Largest allowed share of rejected images, from 0 to 1; above it the run fails.",
+            description=f"Largest allowed share of rejected images, {describe_range('max_failure_ratio')}; above "
+            "it the run fails.",
             type="number",
-            minimum=0,
-            maximum=1,
+            **RANGES["max_failure_ratio"],
         ),
         "cost_ceiling": Param(
             settings.cost.cost_ceiling,
             title="Cost ceiling",
-            description="Most dollars, above 0, that the run may cost by its estimate; above it there is no "
-            "cluster.",
+            description=f"Most dollars, {describe_range('cost_ceiling')}, that the run may cost by its estimate; "
+            "above it there is no cluster.",
             type=["null", "number"],
-            exclusiveMinimum=0,
+            **RANGES["cost_ceiling"],
         ),
     }

@@ -161,8 +161,8 @@ def test_a_path_is_never_wrapped(lake: Path, said: Said) -> None:
     [
         ("components", "0", "it takes a number from 1 to 1280"),
         ("components", "5000", "it takes a number from 1 to 1280"),
-        ("variance", "1.5", "it takes a number above 0, and at most 1"),
-        ("variance", "nan", "it takes a number above 0, and at most 1"),
+        ("variance", "1.5", "it takes a number above 0 and at most 1"),
+        ("variance", "nan", "it takes a number above 0 and at most 1"),
         ("max-failure-ratio", "2", "it takes a number from 0 to 1"),
     ],
 )

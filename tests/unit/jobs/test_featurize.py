@@ -1,5 +1,6 @@
 """Images to feature rows, on Spark, with the real model and files as bad as they come."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -102,6 +103,9 @@ def test_too_many_rejected_images_fail_the_job_with_the_counts(
     assert str(caught.value).startswith(
         "3 of 3 images rejected (empty 1, not_an_image 2): at most 5.00% may be (--max-failure-ratio=0.05)"
     )
+    examples = tmp_path / "run" / "reports" / "featurize.json"
+    assert f"See rejected_examples in file://{examples}," in str(caught.value)
+    assert "rejected_examples" in json.loads(examples.read_text())
 
 
 def test_the_ratio_is_of_all_listed_images_so_that_one_bad_new_one_fails_no_night(

@@ -1,8 +1,8 @@
-"""What is said of a driver that ended without a word."""
+"""What is said of a process that ended without a word."""
 
 import pytest
 
-from local_spark.submit import _describe_end
+from local_spark.node import describe_end
 
 
 @pytest.mark.parametrize(
@@ -15,4 +15,4 @@ from local_spark.submit import _describe_end
     ],
 )
 def test_a_driver_that_a_signal_ended_is_told_by_the_signal(code: int, said: str) -> None:
-    assert _describe_end(code) == said
+    assert describe_end(code, "its driver") == said
