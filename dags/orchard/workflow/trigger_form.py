@@ -23,8 +23,8 @@ def params(settings: Settings) -> dict[str, Param]:
         "components": Param(
             None,
             title="Components",
-            description=f"Principal components to keep, {describe_range('components')}; or give a variance, not "
-            f"both. {nightly.components} if both are empty.",
+            description=f"Principal components to keep, {describe_range('components')}; or give a variance, "
+            f"not both. {nightly.components} if both are empty.",
             type=["null", "integer"],
             **RANGES["components"],
         ),
@@ -64,16 +64,16 @@ def params(settings: Settings) -> dict[str, Param]:
         "max_failure_ratio": Param(
             nightly.max_failure_ratio,
             title="Failure threshold",
-            description=f"Largest allowed share of rejected images, {describe_range('max_failure_ratio')}; above "
-            "it the run fails.",
+            description=f"Largest allowed share of rejected images, {describe_range('max_failure_ratio')}; "
+            "above it the run fails.",
             type="number",
             **RANGES["max_failure_ratio"],
         ),
         "cost_ceiling": Param(
             settings.cost.cost_ceiling,
             title="Cost ceiling",
-            description=f"Most dollars, {describe_range('cost_ceiling')}, that the run may cost by its estimate; "
-            "above it there is no cluster.",
+            description=f"Most dollars, {describe_range('cost_ceiling')}, that the run may cost by its "
+            "estimate; above it there is no cluster.",
             type=["null", "number"],
             **RANGES["cost_ceiling"],
         ),
