@@ -1,0 +1,28 @@
+"""An Airflow with its UI, whose DAG has run once on a fake Spark, as a browser sees it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.airflow.server import Airflow, ScheduledRun
+
+HOSTILE = "<script>alert(1)"
+"""A label of images."""
+
+SECONDS = 60_000
+"""Milliseconds that an element may take to be there: a machine may be busy."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An Airflow whose DAG has run once, and whose lake has an older run, too."""
+
+    airflow: Airflow
+    run: ScheduledRun
+    lake: Path
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.airflow.port}{path}"
+
+    @property
+    def of_run(self) -> str:
+        return self.url(f"/dags/orchard_features/runs/{self.run.run_id}")
