@@ -1,4 +1,4 @@
-"""What somebody has put in the place of a report, in a real browser: nothing of it reaches a server of theirs."""
+"""What somebody has put in the place of a report, in a real browser: nothing of it reaches their server."""
 
 import threading
 from collections.abc import Iterator
