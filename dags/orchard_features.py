@@ -5,9 +5,9 @@ Turns the images that have arrived since the last run into features, principal c
 an EMR cluster that exists only for this run.
 
 - `sense` lists the images and writes those that are new or changed to the run's manifest. Where there are
-  none the run is skipped (after `ORCHARD_SENSE_TIMEOUT`, if that is set), and no cluster is created. Its log
-  estimates the cost of the run. Where it fails, the message names the folder, or the estimate that is above
-  the ceiling, and the remedy.
+  none the run is skipped (after `ORCHARD_SENSE_TIMEOUT`, if that is set), and no cluster is created; but a
+  run by hand whose components, variance or basis differ from the newest result fits them on what is stored.
+  Its log estimates the cost. Where it fails, the message says why, and the remedy.
 - `create_cluster` creates this run's cluster, or attaches to it. Where it fails, its log says why.
 - `featurize` makes 1280 features of each image; what is no image becomes a rejected row. Its log says how
   far it is. Where it or one of the next two fails, the last lines of the Spark driver are in its log.
@@ -91,7 +91,7 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
     ) as dag:
         sense = SkipAfterTimeoutSensor(
             task_id="sense",
-            python_callable=lambda **context: fields.tasks(context).sense(),
+            look=lambda context: fields.tasks(context).sense(),
             mode="reschedule",
             poke_interval=waits.sense_interval,
             timeout=waits.sense_timeout,

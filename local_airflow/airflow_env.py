@@ -55,6 +55,8 @@ class AirflowEnv:
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home}/airflow.db",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            # With each call it says that no connection is named, as is meant: boto3 finds credentials itself.
+            "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "airflow.providers.amazon.aws.hooks.base_aws=WARNING",
         }
 
     def _aws(self) -> dict[str, str]:

@@ -29,7 +29,7 @@ def summarize(run: Mapping[str, Any], run_json: str, cluster: ClusterSeen, warni
         "rows in the CSV": run["rows"],
         "weights": run["weights"],
         "seconds": seconds,
-        "images/s": run["images_per_second"],
+        "images/s": run["images_per_second"] or "–",
         "cluster": f"{run['cluster']['id']}: {' → '.join(cluster.states)}{_tell_idle(cluster.idle_seconds)}",
         "cost": describe_cost(run["cost"], run["estimate"]),
         "csv": run["csv"],
@@ -46,10 +46,11 @@ def _tell_idle(seconds: float | None) -> str:
 
 def describe_cost(cost: Mapping[str, Any] | None, estimate: Mapping[str, Any] | None) -> str:
     """Say what the local EMR costs, and what the instances that it stands for would have."""
-    if not cost or cost["dollars"] is None or cost["per_1000_images"] is None:
+    if not cost or cost["dollars"] is None:
         return "nothing here; on AWS unknown"
-    per_1000, by = cost["per_1000_images"], f"{cost['region']}'s list prices of {cost['prices_of']}"
+    each, by = cost["per_1000_images"], f"{cost['region']}'s list prices of {cost['prices_of']}"
+    per_1000 = "" if each is None else f" ({each:.4f} $ per 1,000 images)"
     known = estimate["dollars"] if estimate else None
     estimated = f"; estimated, with the start of a real cluster, {known:.2f} $" if known is not None else ""
-    billed = f"{cost['dollars']:.4f} $ ({per_1000:.4f} $ per 1,000 images)"
+    billed = f"{cost['dollars']:.4f} ${per_1000}"
     return f"nothing here; for as long on AWS {billed} by {by}{estimated}"

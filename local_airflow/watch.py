@@ -110,7 +110,7 @@ def sum_idle_seconds(cluster: Mapping[str, Any], steps: Sequence[Mapping[str, An
 def describe_progress(report: dict[str, Any]) -> str:
     """Return, say, ``featurize: 1024 of 10332 images, 131.0 images/s``."""
     state = "" if report["state"] == "running" else f" ({report['state']})"
-    if "total" not in report:
+    if not report.get("total"):
         return f"{report['job']}{state}"
     done = f"{report['done']} of {report['total']} images, {report['images_per_second']} images/s"
     return f"{report['job']}: {done}{state}"

@@ -30,7 +30,10 @@ Progress = Callable[[str, dict[str, Any]], None]
 def compute(
     settings: Settings, choices: RunParams, spark: Spark, tell: Progress
 ) -> tuple[Sensed, RunRecord | None]:
-    """Compute what is new and publish it; return what was found, and run.json, None where nothing is new.
+    """Compute what is new, or other components of what is known, and publish it.
+
+    Returns:
+        What was found, and run.json; None where there was nothing to do.
 
     Raises:
         OrchardError: what went wrong, in one line. Nothing is published then.
@@ -38,8 +41,8 @@ def compute(
     run_id = f"cli__{datetime.now(UTC).isoformat()}"
     slug, lake = run_slug(run_id), Lake(settings.places.lake)
     storage = storage_for(lake.uri, settings.access)
-    sensed = sense(slug, choices, settings)
-    if not sensed["new"]:
+    sensed = sense(slug, choices, settings, by_hand=True)
+    if sensed["listing"] is None:
         return sensed, None
     jobs = RunJobs(slug, choices, settings)
     in_turn: list[Job] = [jobs.featurize(sensed), jobs.reduce(sensed), jobs.export(sensed)]

@@ -45,7 +45,10 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compute what is new in IMAGES and publish it. Airflow and EMR play no part; the lake is the same."""
+    """Compute what is new in IMAGES and publish it. Airflow and EMR play no part; the lake is the same.
+
+    Where nothing is new, other components, variance or basis are fitted on what is stored.
+    """
     from rich.console import Console
 
     from local_spark.submit import Spark, refuse_no_java
@@ -54,8 +57,8 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
     from orchard.report.formats import plural
     from orchard.report.run_figures import noise
     from orchard.sensing.feature_change import describe_change
+    from orchard.sensing.refit import describe_refit
     from orchard.sensing.sense import read_model_card
-    from orchard.sensing.unapplied import find_unapplied
     from orchard.settings.feature_spec import FeatureSpec
     from orchard_cli.output import confirm, print_news, print_runs
     from orchard_cli.pipeline import compute
@@ -88,6 +91,10 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
     if summary and (warning := noise(summary)):
         print_news(f"WARNING  {warning}.")
     if summary:
+        if not sensed["new"]:
+            print_news(
+                "No new images: components were fitted on the stored statistics, and no image was read."
+            )
         print_runs([summary], as_json=as_json)
         return
     gone = (
@@ -96,9 +103,9 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
     print_news(f"No new images.{gone if sensed['deleted'] else ''} The newest result:")
     summary = published.read(published.find(LATEST))
     print_runs([summary], as_json=as_json)
-    if unapplied := find_unapplied(published, summary["run"], components, variance, basis):
+    if refit := describe_refit(published, summary["run"], choices):
         raise OrchardError(
-            unapplied,
-            rule="components are fitted anew where there are new images",
+            refit,
+            rule="components are fitted on the rows of images that are there, and none is",
             remedy="add an image, or take another lake",
         )

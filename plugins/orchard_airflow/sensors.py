@@ -1,18 +1,29 @@
 """A sensor that is skipped when its time is over, and failed by everything else."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.standard.sensors.python import PythonSensor
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class SkipAfterTimeoutSensor(PythonSensor):
-    """PythonSensor without the trap of ``soft_fail``, which also skips on AirflowFailException and on
+class SkipAfterTimeoutSensor(BaseSensorOperator):
+    """A sensor without the trap of ``soft_fail``, which also skips on AirflowFailException and on
     ``execution_timeout`` (``airflow.sdk.bases.sensor``): a missing permission would look like a quiet night.
+
+    Args:
+        look: Called with the task's context at each poke; says whether there is what the run waits for.
     """
+
+    def __init__(self, *, look: Callable[["Context"], PokeReturnValue], **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.look = look
+
+    def poke(self, context: "Context") -> PokeReturnValue:
+        return self.look(context)
 
     def execute(self, context: "Context") -> Any:
         try:

@@ -55,15 +55,15 @@ def run(context: SparkContext, job: FeaturizeJob, metrics: JobMetrics) -> None:
     """Write ``features/`` and fill the metrics.
 
     Raises:
-        OrchardError: when the model is not there, the manifest is empty, or more than
-            ``max_failure_ratio`` of the listed images were rejected (the features stay, to be looked at).
+        OrchardError: when the model is not there, no image is listed, or more than ``max_failure_ratio`` of
+            the listed images were rejected (the features stay, to be looked at).
     """
     folder = RunFolder(job.output)
     card = read_card(job.model)
     with metrics.phase("list"):
         if not job.manifest:
             write_listing(job.images, folder.manifest)
-        manifest = Manifest.read(job.manifest or folder.manifest)
+        manifest = Manifest.read(job.manifest or folder.manifest, may_be_empty=job.listed is not None)
     metrics.describe(
         model={
             "id": card.id,
@@ -134,7 +134,15 @@ class Counts:
 def featurize(
     context: SparkContext, job: FeaturizeJob, manifest: Manifest, done: "Accumulator[int]"
 ) -> Counts:
-    """Write FEATURE_COLUMNS of every row of the manifest, a file for each of its ranges."""
+    """Write FEATURE_COLUMNS of every row of the manifest, a file for each of its ranges.
+
+    Where no image is new, one file without rows: what follows reads features as ever, and no model is loaded.
+    """
+    if not manifest.total:
+        ((start, stop),) = manifest.ranges
+        return _write(
+            SCHEMA.empty_table(), f"{RunFolder(job.output).features}/{_name(start, stop)}", _Stopwatch()
+        )
     work = _FeaturizeRange(job, manifest, done)
     return Counts.sum(run_tasks(context, manifest.ranges, work))
 
@@ -297,7 +305,7 @@ def _refuse_lost(uri: str, manifest: Manifest, counts: Counts) -> None:
 
 def _refuse_failures(counts: Mapping[str, int], listed: int, limit: float, examples: str) -> None:
     rejected = {status: count for status, count in counts.items() if count and status != Status.OK}
-    if sum(rejected.values()) / listed > limit:
+    if rejected and sum(rejected.values()) / listed > limit:
         reasons = ", ".join(f"{status} {count}" for status, count in rejected.items())
         raise OrchardError(
             f"{sum(rejected.values())} of {listed} images rejected ({reasons})",

@@ -80,8 +80,10 @@ class JobMetrics:
 
         def note() -> None:
             done = min(count_done(), total)  # a retried task counts twice
-            rate = done / max(time.monotonic() - started, 1e-9)
-            self.describe(done=done, total=total, images_per_second=round(rate, 1))
+            self.describe(done=done, total=total)
+            if total:
+                rate = done / max(time.monotonic() - started, 1e-9)
+                self.describe(images_per_second=round(rate, 1))
 
         def watch() -> None:
             while not finished.wait(PROGRESS_INTERVAL):

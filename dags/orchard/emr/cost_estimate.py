@@ -105,10 +105,10 @@ def format_estimate(estimated: Estimate) -> str:
     if estimated.dollars is None:
         where = f"of {', '.join(estimated.unknown)} in {estimated.region or 'no region'}"
         return f"{work}, at a cost that is unknown: there is no price {where}"
-    return (
-        f"{work}, at most {estimated.dollars:.2f} $ ({estimated.per_1000_images:.4f} $ per 1,000 images), "
-        f"by {estimated.region}'s list prices of {estimated.prices_of}"
-    )
+    per_1000_images = estimated.per_1000_images
+    each = "" if per_1000_images is None else f" ({per_1000_images:.4f} $ per 1,000 images)"
+    prices = f"by {estimated.region}'s list prices of {estimated.prices_of}"
+    return f"{work}, at most {estimated.dollars:.2f} ${each}, {prices}"
 
 
 def per_1000(dollars: float | None, images: int) -> float | None:

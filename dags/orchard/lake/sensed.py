@@ -11,9 +11,9 @@ class Sensed(TypedDict):
     """What the later tasks of a run need to know: the value of the task ``sense``."""
 
     listing: str | None
-    """Id of what was found, see ``sensing.sense.prepare``; None where nothing is new."""
+    """Id of what was found, see ``sensing.sense.prepare``; None where there is nothing to do."""
     digest: str | None
-    """See ``digest_rows``; None where nothing is new."""
+    """See ``digest_rows``; None where there is nothing to do."""
     images: str
     """URI of the images."""
     model: str
@@ -25,7 +25,7 @@ class Sensed(TypedDict):
     listed: NonNegativeInt
     known: NonNegativeInt
     new: NonNegativeInt
-    """Rows of the manifest."""
+    """Rows of the manifest; 0 where known images alone get other components."""
     retried: NonNegativeInt
     """Those of them that an earlier run could not read."""
     deleted: NonNegativeInt
@@ -37,7 +37,7 @@ class Sensed(TypedDict):
     predecessor: str | None
     """The newest published run, whatever it is of."""
     estimate: NotRequired[dict[str, Any]]
-    """What the run is going to cost, see ``emr.cost_estimate``; only where something is new."""
+    """What the run is going to cost, see ``emr.cost_estimate``; only where there is something to do."""
 
 
 def digest_rows(manifest: bytes, earlier: bytes) -> str:

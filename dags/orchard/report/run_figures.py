@@ -74,7 +74,10 @@ def cost(run: Run) -> str:
 
 
 def _each(run: Run) -> str:
-    return NONE if not run.get("cost") else f"{run['cost']['per_1000_images']:,.4f} $"
+    if not run.get("cost") or not run["counts"]["featurized"] + run["counts"]["rejected"]:
+        return NONE
+    each = run["cost"]["per_1000_images"]
+    return UNKNOWN if each is None else f"{each:,.4f} $"
 
 
 def _instances(run: Run) -> str:

@@ -15,8 +15,8 @@ from orchard.lake.storage import storage_for
 from orchard.sensing.diff import Difference, difference
 from orchard.sensing.feature_change import describe_change
 from orchard.sensing.listing import list_images
+from orchard.sensing.refit import describe_refit
 from orchard.sensing.regions import check_regions
-from orchard.sensing.unapplied import find_unapplied
 from orchard.settings.aws import Access
 from orchard.settings.feature_spec import FeatureSpec
 from orchard.settings.run_params import RunParams
@@ -26,12 +26,21 @@ from orchard_jobs.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
+_REFITS = {
+    True: "No image is new, so components are fitted on the stored statistics, and no image is read",
+    False: "Not applied, because no image is new; a run by hand would fit it on the rows that there are",
+}
+
 ROW_GROUP = 10_000
 """Rows. Tasks read those alone that they work on."""
 
 
-def sense(slug: str, params: RunParams, settings: Settings) -> Sensed:
+def sense(slug: str, params: RunParams, settings: Settings, *, by_hand: bool) -> Sensed:
     """List the images, compare them with the ledger, write what the jobs of a run work on.
+
+    Args:
+        by_hand: Whether somebody has asked for this run: where no image is new, other components than the
+            newest result has are then fitted all the same. A night without new images stays one.
 
     Raises:
         OrchardError: if a bucket is in another region, the images cannot be listed, or there never were any.
@@ -58,11 +67,11 @@ def sense(slug: str, params: RunParams, settings: Settings) -> Sensed:
     found = difference(listing, ledger, keep_deleted=keep_deleted)
     counts = (found.listed, found.known, found.new.num_rows, found.retried, found.deleted)
     log.info("%d images listed, %d known, %d to compute, of them %d once more; %d deleted", *counts)
-    if builds_on and not found.new.num_rows:
-        unapplied = find_unapplied(index, builds_on, params.components, params.variance, params.basis)
-        if unapplied:
-            log.warning("%s", unapplied)
-    listing, digest = prepare(storage, lake.run(slug), found, spec) if found.new.num_rows else (None, None)
+    goes_on = found.new.num_rows > 0
+    if builds_on and not goes_on and (refit := describe_refit(index, builds_on, params)):
+        goes_on = by_hand and found.kept > 0
+        log.log(logging.INFO if goes_on else logging.WARNING, "%s: %s", _REFITS[goes_on], refit)
+    listing, digest = prepare(storage, lake.run(slug), found, spec) if goes_on else (None, None)
     return Sensed(
         listing=listing,
         digest=digest,

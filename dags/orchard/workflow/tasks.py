@@ -40,6 +40,10 @@ from orchard_jobs.errors import OrchardError
 log = logging.getLogger(__name__)
 
 
+BY_HAND = ("manual", "operator_triggered")
+"""Types of Airflow's runs."""
+
+
 @contextmanager
 def failing_for_good() -> Iterator[None]:
     """Fail the task at once where a user has to mend something first: a retry would not help."""
@@ -61,10 +65,14 @@ class RunTasks:
     params: Mapping[str, Any]
     ti: Any
     settings: Settings
+    by_hand: bool = False
+    """Whether somebody, or another DAG, has asked for this run, and not the clock."""
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any], settings: Settings) -> Self:
-        return cls(context["dag"].dag_id, context["run_id"], context["params"], context["ti"], settings)
+        by_hand = context["dag_run"].run_type in BY_HAND
+        dag_id, run_id = context["dag"].dag_id, context["run_id"]
+        return cls(dag_id, run_id, context["params"], context["ti"], settings, by_hand)
 
     @property
     def slug(self) -> str:
@@ -85,7 +93,7 @@ class RunTasks:
                 )
 
     def sense(self) -> PokeReturnValue:
-        """Prepare the run if there are new images.
+        """Prepare the run if there are new images, or somebody has asked for other components of those known.
 
         Raises:
             AirflowFailException: where waiting or trying again cannot help.
@@ -93,10 +101,11 @@ class RunTasks:
         self.refuse_if_published()
         with failing_for_good():
             self.tags()  # where no tag holds the run id, there is nothing to list for
-            sensed = sense(self.slug, self._params(), self.settings)
-            if sensed["new"]:
+            sensed = sense(self.slug, self._params(), self.settings, by_hand=self.by_hand)
+            goes_on = sensed["listing"] is not None
+            if goes_on:
                 sensed["estimate"] = self._estimate(sensed)
-        return PokeReturnValue(is_done=sensed["new"] > 0, xcom_value=dict(sensed))
+        return PokeReturnValue(is_done=goes_on, xcom_value=dict(sensed))
 
     def tags(self) -> dict[str, str]:
         return run_tags(self.dag_id, self.run_id, self.settings)

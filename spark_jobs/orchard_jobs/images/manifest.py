@@ -58,14 +58,20 @@ class Manifest:
     bounds: tuple[int, ...]
 
     @classmethod
-    def read(cls, uri: str) -> Self:
+    def read(cls, uri: str, *, may_be_empty: bool = False) -> Self:
         """Read as much of it as cutting needs.
 
+        Args:
+            may_be_empty: Whether it is the new part of a listing, in which no image may be new.
+
         Raises:
-            OrchardError: where it is none, has no row, or is not sorted.
+            OrchardError: where it is none, has no row though it must, or is not sorted.
         """
         part = _find_file(uri)
-        return cls(part, cut(_read_sizes(part)))
+        sizes = _read_sizes(part)
+        if not len(sizes) and not may_be_empty:
+            raise _no_images(part.uri)
+        return cls(part, cut(sizes))
 
     @property
     def total(self) -> int:
@@ -114,8 +120,10 @@ def cut(sizes: npt.NDArray[np.int64]) -> tuple[int, ...]:
     gaps. https://doi.org/10.1109/TC.1987.5009495
 
     Args:
-        sizes: Of the files, in bytes.
+        sizes: Of the files, in bytes. Of none there is one range, without rows.
     """
+    if not len(sizes):
+        return (0, 0)
     work = np.cumsum(BYTES_LIKE_ONE_IMAGE + sizes)
     least, most = FEWEST_IMAGES * BYTES_LIKE_ONE_IMAGE, MOST_IMAGES * BYTES_LIKE_ONE_IMAGE
     total, end, ends = int(work[-1]), 0, []
@@ -167,10 +175,7 @@ def _read_sizes(part: Part) -> npt.NDArray[np.int64]:
             )
         last = paths[-1].as_py() if len(paths) else last
         sizes.append(pc.fill_null(rows["size"], 0).to_numpy())
-    found = np.concatenate(sizes)
-    if not len(found):
-        raise _no_images(part.uri)
-    return found
+    return np.concatenate(sizes)
 
 
 def _no_images(place: str) -> OrchardError:

@@ -40,9 +40,14 @@ def test_a_job_that_fails_is_one_line_and_a_run_that_succeeds_is_published(
     again = orchard(lake, *given)
     assert again.returncode == 0, again.stderr
     assert "No new images" in again.stderr
-    other = orchard(lake, *given[:-1], "5")
-    assert other.returncode == 2
-    assert "components=5 is not applied, because no image is new: the newest result keeps 3" in other.stderr
+    other = orchard(lake, *given[:-1], "5", "--json")
+    assert other.returncode == 0, other.stderr
+    assert "No new images: components were fitted on the stored statistics" in other.stderr
+    fitted = json.loads(other.stdout)
+    assert (fitted["components"], fitted["rows"], fitted["builds_on"]) == (5, 24, run["run"])
+    assert fitted["counts"] == {"listed": 25, "featurized": 0, "rejected": 0, "known": 25, "deleted": 0}
+    header = Path(fitted["csv"].removeprefix("file://")).read_text().splitlines()[0]
+    assert header == "path,label,pc1,pc2,pc3,pc4,pc5"
 
 
 def test_ctrl_c_ends_spark_too_and_is_one_line(sample_images: Path, model: str, tmp_path: Path) -> None:

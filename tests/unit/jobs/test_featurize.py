@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from orchard_jobs import featurize
 from orchard_jobs.contract import FEATURE_COLUMNS, THUMBNAILS, FeaturizeJob, Status, hash_path
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.images.decode import decode_image
+from orchard_jobs.images.manifest import SCHEMA as MANIFEST
 from orchard_jobs.images.manifest import Manifest, cut, write_listing
 from orchard_jobs.images.thumbnail import make_thumbnail
 from orchard_jobs.metrics import JobMetrics
@@ -144,6 +146,28 @@ def test_an_empty_folder_is_one_clear_error(spark: SparkSession, model_uri: str,
                 images=f"file://{tmp_path}/images", model=model_uri, output=f"file://{tmp_path}/run"
             ),
         )
+
+
+def test_without_a_new_image_features_are_a_file_without_rows_and_the_model_is_not_loaded(
+    spark: SparkSession, model_uri: str, tmp_path: Path
+) -> None:
+    """The manifest is the new part of a listing: of other components on known images, it has no row."""
+    weightless = shutil.copytree(Path(model_uri.removeprefix("file://")), tmp_path / "model")
+    (weightless / "model.bin").unlink()
+    write_bytes(f"file://{tmp_path}/manifest.parquet", to_parquet(MANIFEST.empty_table()))
+    job = FeaturizeJob(
+        images=f"file://{tmp_path}/images",
+        model=f"file://{weightless}",
+        output=f"file://{tmp_path}/run",
+        manifest=f"file://{tmp_path}/manifest.parquet",
+        listed=25,
+    )
+    assert run(spark, job) == []
+    assert [path.name for path in (tmp_path / "run" / "features").iterdir()] == [
+        "part-0000000000-0000000000.parquet"
+    ]
+    with pytest.raises(OrchardError, match=r"no images in file://.*manifest.parquet"):
+        run(spark, replace(job, listed=None))
 
 
 def test_a_second_run_into_the_same_folder_replaces_the_first(

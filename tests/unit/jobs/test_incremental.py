@@ -50,6 +50,18 @@ def test_refitting_night_after_night_gives_the_bytes_of_one_run_on_everything(ni
     assert expected.items() <= report.items()
 
 
+@pytest.mark.parametrize("deleted", ["", "c"])
+def test_other_components_of_known_images_are_those_of_one_run_and_need_no_new_row(
+    nights: Nights, deleted: str
+) -> None:
+    """Nothing is measured but what leaves: the features of the run are a file without rows."""
+    nights.prepare("manual__2026-11-23", {}, deleted=deleted)
+    _, report = nights.refit(components=2)
+    once = nights.at_once("once", components=2, signs_like=nights.folder(-2).basis)
+    assert results(nights.path(-1)) == results(once)
+    assert {"k": 2, "rows": 10 - len(deleted), "statistics": "updated"}.items() <= report.items()
+
+
 def test_without_earlier_signs_one_run_differs_from_the_nights_in_nothing_but_signs(nights: Nights) -> None:
     second_night(nights)
     nights.refit()

@@ -62,6 +62,7 @@ class Nights:
     one_new: Night
     changed_and_deleted: Night
     only_deleted: Night
+    other_components: Night
 
     @property
     def lake(self) -> Path:
@@ -70,7 +71,9 @@ class Nights:
 
 @pytest.fixture(scope="module")
 def nights(airflow_db: None, emr: str, node: Path, tmp_path_factory: pytest.TempPathFactory) -> Nights:
-    """Night after night: two images; the same; one more; one changed and one deleted; one deleted."""
+    """Night after night: two images; the same; one more; one changed and one deleted; one deleted; and, by
+    hand, other components.
+    """
     folder = tmp_path_factory.mktemp("nights")
     environ = {**environ_of(folder), "ORCHARD_NODE_ENV": str(node.parent)}
     prepare_lake(folder, node)
@@ -80,16 +83,20 @@ def nights(airflow_db: None, emr: str, node: Path, tmp_path_factory: pytest.Temp
         for name, value in environ.items():
             patch.setenv(name, value)
         add_images(folder, "apple/1.jpg", "pear/2 é.jpg")
-        first = have_night(settings)
-        nothing_new = have_night(settings)
+        first = have_night(settings, components=2)
+        nothing_new = have_night(settings, components=2)
         add_images(folder, "apple/3.jpg")
         one_new = have_night(settings, variance=None, components=2, cost_ceiling=1, core_nodes=2)
         (folder / "images" / "apple" / "1.jpg").write_bytes(b"another image")
         (folder / "images" / "pear" / "2 é.jpg").unlink()
         changed_and_deleted = have_night(settings, basis="reuse")
         (folder / "images" / "apple" / "3.jpg").unlink()
-        only_deleted = have_night(settings)
-    return Nights(settings, first, nothing_new, one_new, changed_and_deleted, only_deleted)
+        with patch.context() as scheduled:
+            scheduled.setattr("orchard.workflow.tasks.BY_HAND", ())  # dag.test makes runs by hand alone
+            only_deleted = have_night(settings, basis="refit", components=1)
+        other_components = have_night(settings, basis="refit", components=1)
+    nights = (first, nothing_new, one_new, changed_and_deleted, only_deleted, other_components)
+    return Nights(settings, *nights)
 
 
 def have_night(settings: Settings, **conf: Any) -> Night:
@@ -168,10 +175,25 @@ def test_a_changed_image_is_computed_again_and_a_deleted_one_leaves_the_next_res
 
 def test_a_night_in_which_images_were_only_deleted_is_skipped(nights: Nights) -> None:
     assert nights.only_deleted.states == dict.fromkeys(EVERY_TASK, "skipped")
+    assert "Not applied, because no image is new" in nights.only_deleted.log
+    assert "components=1, where the newest result has 2 components" in nights.only_deleted.log
+
+
+def test_a_run_by_hand_gives_known_images_other_components(nights: Nights) -> None:
+    night, summary = nights.other_components, nights.other_components.summary
+    assert night.states == dict.fromkeys(EVERY_TASK, "success")
+    assert night.latest["run"] not in [run["run"] for run in nights.only_deleted.latest["runs"]]
+    assert summary["counts"] == {"listed": 1, "featurized": 0, "rejected": 0, "known": 1, "deleted": 1}
+    assert (summary["rows"], summary["builds_on"]) == (1, nights.changed_and_deleted.latest["run"])
+    assert "components are fitted on the stored statistics, and no image is read: " in night.log
+    assert "Estimate: 0 new images: about" in night.log
+    assert summary["cost"]["per_1000_images"] is None
+    page = local_path(Lake(nights.settings.places.lake).run(night.latest["run"]).page).read_text()
+    assert "1 listed = <strong>0</strong> featurized" in page
 
 
 def test_a_published_run_computes_nothing_again_but_may_publish_again(nights: Nights) -> None:
-    settings, dag_run = nights.settings, nights.changed_and_deleted.dag_run
+    settings, dag_run = nights.settings, nights.other_components.dag_run
     clusters = boto3.client("emr").list_clusters()["Clusters"]
     written = content_of(nights.lake)
     dag = build_dag(settings)
@@ -180,6 +202,7 @@ def test_a_published_run_computes_nothing_again_but_may_publish_again(nights: Ni
         "run_id": dag_run.run_id,
         "params": {name: param.resolve() for name, param in params(settings).items()},
         "ti": SimpleNamespace(xcom_pull=lambda **_: None),
+        "dag_run": dag_run,
     }
     again = RunTasks.from_context(context, settings)
     guards = {task.task_id: task.guard for task in dag.tasks if hasattr(task, "guard")}

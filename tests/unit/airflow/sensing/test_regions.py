@@ -66,7 +66,7 @@ def test_the_first_task_refuses_before_anything_is_listed(
     monkeypatch.setattr("orchard.sensing.sense.list_images", lambda *_: pytest.fail("it has listed"))
     chosen = {name: param.value for name, param in params(settings).items()}
     with pytest.raises(OrchardError, match="s3://virginia is in us-east-1"):
-        sense("r", RunParams.parse(chosen, settings), settings)
+        sense("r", RunParams.parse(chosen, settings), settings, by_hand=True)
 
 
 class Refusing:
