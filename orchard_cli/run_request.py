@@ -72,6 +72,7 @@ class RunRequest:
             "core_nodes": settings.fleet.core_nodes,
             "max_failure_ratio": self.max_failure_ratio,
             "cost_ceiling": None,  # nothing is paid for here
+            "recompute": True,  # whoever asks has been told before
         }
         return RunParams.parse(params, settings)
 

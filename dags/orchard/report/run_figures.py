@@ -73,8 +73,12 @@ def cost(run: Run) -> str:
     return UNKNOWN if dollars is None else f"{dollars:,.4f} $"
 
 
+def _count_new(run: Run) -> int:
+    return int(run["counts"]["featurized"] + run["counts"]["rejected"])
+
+
 def _each(run: Run) -> str:
-    if not run.get("cost") or not run["counts"]["featurized"] + run["counts"]["rejected"]:
+    if not run.get("cost") or not _count_new(run):
         return NONE
     each = run["cost"]["per_1000_images"]
     return UNKNOWN if each is None else f"{each:,.4f} $"
@@ -112,7 +116,7 @@ COMPARED: dict[str, Figure] = {
     "environment": environment,
     **LISTED,
     "seconds": lambda run: _number(seconds(run)),
-    "images/s": lambda run: _number(run["images_per_second"]),
+    "images/s": lambda run: _number(run["images_per_second"]) if _count_new(run) else NONE,
     "cost": cost,
     "per 1,000 images": _each,
     "instances": _instances,

@@ -53,6 +53,12 @@ def sense(slug: str, params: RunParams, settings: Settings, *, by_hand: bool) ->
     spec = FeatureSpec.of_run(card["id"], params, settings)
     index = RunIndex.load(storage, lake)
     if change := describe_change(index, params.images, spec):
+        if by_hand and not params.recompute:
+            raise OrchardError(
+                change,
+                rule="a run by hand replaces them only where it is asked to",
+                remedy="trigger it again with 'Compute images again' (recompute), or with what they are of",
+            )
         log.warning("%s", change)
     builds_on = index.builds_on(params.images, spec)
     listing = list_images(params.images, settings.access)

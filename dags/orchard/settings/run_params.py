@@ -25,6 +25,7 @@ class RunParams:
     core_nodes: int | None
     max_failure_ratio: float
     cost_ceiling: float | None = None
+    recompute: bool = False
 
     @classmethod
     def parse(cls, params: Mapping[str, Any], settings: Settings) -> Self:
@@ -57,6 +58,7 @@ class RunParams:
             core_nodes=_whole(params, "core_nodes"),
             max_failure_ratio=params["max_failure_ratio"],
             cost_ceiling=params["cost_ceiling"],
+            recompute=params["recompute"],
         )
 
 
@@ -122,7 +124,8 @@ def _whole(params: Mapping[str, Any], name: str) -> int | None:
 
 def _parse_allowed_images(uri: str, places: Places) -> str:
     """As parse_images; what Airflow may read is more than what a run by hand is to list."""
-    images, allowed = parse_images(uri, places.lake), (places.images, *places.allowed_images)
+    given = f"file://{uri}" if uri.startswith("/") else uri
+    images, allowed = parse_images(given, places.lake), (places.images, *places.allowed_images)
     if not any(_is_below(images, folder) for folder in allowed):
         raise OrchardError(
             f"images={uri}",
@@ -141,9 +144,11 @@ def _is_below(images: str, folder: str) -> bool:
 def images_pattern(places: Places) -> str:
     """Return the pattern, of Python and JSON Schema, of the URIs that a run by hand may have for its images.
 
-    Links on a disk are not looked at: ``RunParams.parse`` does that.
+    Where they are on a disk, ``file://`` may be left out, and links are not looked at: ``RunParams.parse``
+    does that.
     """
     folders = "|".join(map(_literally, (places.images, *places.allowed_images)))
+    folders = folders.replace(_literally("file://"), f"({_literally('file://')})?")
     below = r"(/(?!\.{1,2}(/|(?![\s\S])))[^\/\x00-\x1f\x7f]*)*"
     return f"^({folders}){below}(?![\\s\\S])"
 

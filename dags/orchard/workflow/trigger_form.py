@@ -48,9 +48,17 @@ def params(settings: Settings) -> dict[str, Param]:
             nightly.precision.value,
             title="Precision",
             description="Number format of the inference: bfloat16 is faster on some CPUs, and less exact. "
-            "A change computes every image again.",
+            "A change computes every image again, which has to be allowed below.",
             type="string",
             enum=[precision.value for precision in Precision],
+        ),
+        "recompute": Param(
+            False,
+            title="Compute images again",
+            description="Whether images are computed again that have results of another model, precision or "
+            "decoding. Without, such a run fails before there is a cluster, and says how many they are. "
+            "Nightly runs follow the settings.",
+            type="boolean",
         ),
         "core_nodes": Param(
             fleet.core_nodes,

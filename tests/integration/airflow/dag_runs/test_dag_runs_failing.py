@@ -1,5 +1,6 @@
 """Runs of the DAG that fail: what is published, what is left, and what is said."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,24 @@ def test_a_run_above_its_ceiling_fails_before_there_is_a_cluster(
     assert boto3.client("emr").list_clusters()["Clusters"] == clusters
     shown = capfd.readouterr().out
     assert "the ceiling is 0.01 $ (nothing has been started)" in shown
+
+
+def test_a_run_by_hand_computes_images_again_only_where_it_is_asked_to(
+    run: Any, settings: Settings, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    add_images(tmp_path, "apple/1.jpg", "apple/2.jpg")
+    run()
+    latest = local_path(settings.places.lake) / "latest.json"
+    before, clusters = latest.read_text(), boto3.client("emr").list_clusters()["Clusters"]
+    assert states_of(run(precision="bfloat16"))["sense"] == "failed"
+    assert boto3.client("emr").list_clusters()["Clusters"] == clusters
+    assert latest.read_text() == before
+    shown = capfd.readouterr().out
+    assert "of other features: precision float32 → bfloat16. All 2 images are computed again" in shown
+    assert "Trigger it again with 'Compute images again' (recompute)" in shown
+    assert states_of(run(precision="bfloat16", recompute=True)) == dict.fromkeys(EVERY_TASK, "success")
+    summary = json.loads(local_path(json.loads(latest.read_text())["run_json"]).read_text())
+    assert (summary["precision"], summary["counts"]["featurized"]) == ("bfloat16", 2)
 
 
 def test_a_cost_that_nobody_tells_is_no_reason_to_fail(

@@ -40,6 +40,7 @@ DEFAULTS = {name: param.resolve() for name, param in params(SETTINGS).items()}
         ("core_nodes", 21),
         ("cost_ceiling", 0),
         ("cost_ceiling", "cheap"),
+        ("recompute", "yes"),
         ("max_failure_ratio", -0.1),
         ("max_failure_ratio", 1.1),
     ],
@@ -126,10 +127,24 @@ PLACES = {"ORCHARD_IMAGES": "s3://in/a+b (1)", "ORCHARD_ALLOWED_IMAGES": "s3://m
 
 @pytest.mark.parametrize(
     "images",
-    ["s3://in/a+b (1)", "s3://in/a+b (1)/", "s3://in/a+b (1)/c/..d", "s3://more", "file:///mnt/pictures/x"],
+    [
+        "s3://in/a+b (1)",
+        "s3://in/a+b (1)/",
+        "s3://in/a+b (1)/c/..d",
+        "s3://more",
+        "file:///mnt/pictures/x",
+        "/mnt/pictures",
+        "/mnt/pictures/x/",
+    ],
 )
 def test_the_form_takes_the_folders_that_the_settings_name(images: str) -> None:
     assert params(Settings.from_env({**LEAST, **PLACES}))["images"].resolve(images) == images
+
+
+@pytest.mark.parametrize("images", ["/mnt/pictures/x", "/mnt/pictures/x/", "file:///mnt/pictures/x"])
+def test_a_path_is_taken_as_the_uri_that_it_is(images: str) -> None:
+    settings = Settings.from_env({**LEAST, **PLACES})
+    assert RunParams.parse({**DEFAULTS, "images": images}, settings).images == "file:///mnt/pictures/x"
 
 
 @pytest.mark.parametrize(
@@ -146,6 +161,10 @@ def test_the_form_takes_the_folders_that_the_settings_name(images: str) -> None:
         "s3://more/x\n",
         "file:///mnt/pictures2",
         "file:///etc",
+        "/etc",
+        "mnt/pictures",
+        "/mnt/pictures2",
+        "/more",
     ],
 )
 def test_the_form_takes_no_other_images(images: str) -> None:
