@@ -13,6 +13,10 @@ from local_spark.node import CODE, NODE_ENV, ROOT
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "JAVA_HOME", "SSL_CERT_FILE")
 
 
+QUIET = "airflow.providers.amazon.aws.hooks.base_aws=WARNING botocore=WARNING"
+"""With each client these say that no connection is named, as is meant, and where credentials were found."""
+
+
 @dataclass(frozen=True)
 class AirflowEnv:
     """An Airflow of our own: its home, and what the DAG is to work on.
@@ -55,8 +59,7 @@ class AirflowEnv:
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home}/airflow.db",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-            # With each call it says that no connection is named, as is meant: boto3 finds credentials itself.
-            "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "airflow.providers.amazon.aws.hooks.base_aws=WARNING",
+            "AIRFLOW__LOGGING__NAMESPACE_LEVELS": QUIET,
         }
 
     def _aws(self) -> dict[str, str]:

@@ -24,7 +24,8 @@ def params(settings: Settings) -> dict[str, Param]:
             None,
             title="Components",
             description=f"Principal components to keep, {describe_range('components')}; or give a variance, "
-            f"not both. {nightly.components} if both are empty.",
+            f"not both. {nightly.components} if both are empty. Where no image is new, they "
+            "are fitted on what is stored.",
             type=["null", "integer"],
             **RANGES["components"],
         ),
