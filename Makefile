@@ -98,6 +98,17 @@ test-s3a: setup-tests ## The jobs and the DAG on an S3 of this machine, through 
 test-yarn: setup-tests ## The jobs on YARN, in client and in cluster mode; skips without `make s3a-jars yarn-jars`
 	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/system/yarn
 
+# A checkout of its own for each: an environment has one Python. What is not committed is not tested.
+test-pythons: ## `make demo` with each of PYTHONS="python3.12 python3.13"; 4 GB and some minutes each
+	@for python in $(PYTHONS); do \
+		folder=$$(mktemp -d) && git clone --quiet . "$$folder/orchard" && \
+		$(MAKE) --no-print-directory -C "$$folder/orchard" demo PYTHON="$$python" WEIGHTS=untrained; \
+		failed=$$?; rm -rf "$$folder"; \
+		[ $$failed = 0 ] || { echo "Failed with $$python."; exit 1; }; \
+		echo "Passed with $$("$$python" --version)."; \
+	done
+PYTHONS := python3.12 python3.13
+
 s3a-jars: .orchard/s3a-jars/.ready ## Fetch what test-s3a needs from Maven Central: 13 MB, with Maven
 
 yarn-jars: .orchard/yarn-jars/.ready ## Fetch what test-yarn needs beside these from Maven Central: 50 MB, with Maven
