@@ -9,6 +9,7 @@ import pytest
 from cfnlint.api import ManualArgs, lint
 
 from orchard.emr.job_flow import run_job_flow, run_tags
+from orchard.lake.layout import Lake
 from orchard.settings.settings import Settings, table
 from tests.unit.infra.stack import (
     ACCOUNT,
@@ -148,6 +149,33 @@ def test_only_logs_expire_by_age(plain: Stack) -> None:
     rules = plain.properties("Lake")["LifecycleConfiguration"]["Rules"]
     expiring = [rule for rule in rules if "ExpirationInDays" in rule]
     assert [(rule["Prefix"], rule["ExpirationInDays"]) for rule in expiring] == [("logs/", 90)]
+
+
+def prefixes_whose_old_versions_expire(stack: Stack) -> tuple[str, ...]:
+    rules = stack.properties("Lake")["LifecycleConfiguration"]["Rules"]
+    of_old_versions = [rule for rule in rules if "NoncurrentVersionExpiration" in rule]
+    assert {str(rule["NoncurrentVersionExpiration"]["NoncurrentDays"]) for rule in of_old_versions} == {"30"}
+    return tuple(rule.get("Prefix", "") for rule in of_old_versions)
+
+
+def test_no_version_expires_that_managed_airflow_may_be_told_to_take(plain: Stack, given: Stack) -> None:
+    """It keeps the versions of these three that it was given, until it is given others."""
+    for stack in (plain, given):
+        pinned = ("plugins.zip", "requirements.txt", "startup.sh")
+        assert not [key for key in pinned if key.startswith(prefixes_whose_old_versions_expire(stack))]
+
+
+def test_old_versions_of_all_that_orchard_writes_expire(plain: Stack, settings: Settings) -> None:
+    lake, places = Lake(f"s3://{LAKE}"), settings.places
+    run = lake.run("r")
+    for uri in (
+        *(lake.latest, lake.ledger_entry("r"), lake.report_digest("r"), f"{lake.basis('b')}/basis.npz"),
+        *(run.run_json, run.page, f"{run.features}/part-0.parquet", f"{places.logs}/j-1/steps/s-1/stdout.gz"),
+        *(f"{places.images}/apple/1.jpg", f"{places.code}/0123/run.py", f"{places.model}/card.json"),
+        f"{lake.uri}/dags/orchard_features.py",
+    ):
+        key = uri.removeprefix(f"{lake.uri}/")
+        assert key.startswith(prefixes_whose_old_versions_expire(plain)), key
 
 
 def test_no_upload_of_a_step_is_aborted_while_it_runs(plain: Stack, settings: Settings) -> None:
