@@ -193,7 +193,7 @@ def _configurations(core_nodes: int, settings: Settings) -> list[dict[str, Any]]
                 "spark.executor.cores": str(spark.executor_cores),
                 # To start with, one on each node; Spark asks for more where there is room.
                 "spark.executor.instances": str(core_nodes + fleet.task_nodes),
-                **({"spark.executorEnv.AWS_REGION": region} if region else {}),
+                **(_of_region(region) if region else {}),
                 **event_log_conf(settings.places.logs),
                 **(_of_driver_in_container(spark.driver_overhead, region) if spark.driver_overhead else {}),
             },
@@ -204,6 +204,15 @@ def _configurations(core_nodes: int, settings: Settings) -> list[dict[str, Any]]
             "Configurations": [{"Classification": "export", "Properties": exports}],
         },
     ]
+
+
+def _of_region(region: str) -> dict[str, str]:
+    return {
+        "spark.executorEnv.AWS_REGION": region,
+        # S3A would ask us-east-2 first, to which a network without a way out has none.
+        # https://hadoop.apache.org/docs/current/hadoop-aws/tools/hadoop-aws/connecting.html
+        "spark.hadoop.fs.s3a.endpoint.region": region,
+    }
 
 
 def _of_driver_in_container(overhead: str, region: str | None) -> dict[str, str]:

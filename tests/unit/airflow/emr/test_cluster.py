@@ -134,6 +134,7 @@ def test_the_whole_request() -> None:
 def test_the_region_reaches_the_nodes() -> None:
     defaults, spark_env = request(ORCHARD_REGION="eu-west-3", ORCHARD_TASK_NODES="3")["Configurations"]  # type: ignore[misc]
     assert defaults["Properties"]["spark.executorEnv.AWS_REGION"] == "eu-west-3"
+    assert defaults["Properties"]["spark.hadoop.fs.s3a.endpoint.region"] == "eu-west-3"
     assert defaults["Properties"]["spark.executor.instances"] == "5"
     exports = spark_env["Configurations"][0]["Properties"]
     assert exports == {"PYSPARK_PYTHON": "/opt/orchard/venv/bin/python", "AWS_REGION": "eu-west-3"}
