@@ -34,7 +34,7 @@ def test_it_creates_the_cluster_that_orchard_asks_for(plain: Stack, given: Stack
 def test_it_gives_a_cluster_its_idle_time_while_it_is_created_and_has_no_tags_yet(
     plain: Stack, settings: Settings
 ) -> None:
-    """RunJobFlow with an AutoTerminationPolicy is authorised against cluster/*, by the tags of the request."""
+    """RunJobFlow with an AutoTerminationPolicy asks for it on cluster/*: the tags are in the request."""
     action, of_all = "elasticmapreduce:PutAutoTerminationPolicy", CLUSTER.replace("j-1", "*")
     tags = tags_asked_for(settings)
     assert is_allowed(airflow(plain), action, of_all, request_tags(tags))

@@ -43,7 +43,7 @@ SWITCHES = {
 """What can be given, and the parameters that give it."""
 
 MADE_WITH = {
-    "images": {"NodeImagesPolicy", "AirflowImagesPolicy"},
+    "images": {"AirflowImagesPolicy"},
     "key": {"NodeKeyPolicy", "ServiceKeyPolicy", "AirflowKeyPolicy"},
     "certificates": {"NodeCertificatesPolicy"},
     "queue": {"ImagesEvents", "ImagesQueuePolicy", "AirflowQueuePolicy"},
