@@ -56,6 +56,8 @@ MADE_WITH = {
 NETWORK = {"Vpc", "Subnet", "RouteTable", "SubnetRoutes", "S3Endpoint", "EmrEndpoint", "EmrEndpointGroup"}
 NETWORK |= {"NodeGroup", "NodeTcp", "NodeUdp", "NodeIcmp"}
 NETWORK |= {"NamesOfAws", "AllNames", "NameRules", "NameRulesOfVpc"}
+SECOND_ZONE = {"SecondSubnet", "SecondSubnetRoutes"}
+KEY_IN_OWN_NETWORK = {"KmsEndpoint"}
 ALWAYS = {"Lake", "LakePolicy", "NodeRole", "NodeProfile", "ServiceRole", "Security", "AirflowPolicy"}
 
 INTERPLAY = ("network", "images", "role", "key", "certificates", "queue")
@@ -87,14 +89,16 @@ def test_every_combination_deploys_and_makes_just_what_was_asked_for(on: frozens
     with account():
         stack = deploy(**parameters)
     asked = [names for switch, names in MADE_WITH.items() if switch in on]
-    assert set(stack.resources) == ALWAYS.union(*asked, set() if "network" in on else NETWORK)
+    network = set() if "network" in on else NETWORK | (KEY_IN_OWN_NETWORK if "key" in on else set())
+    assert set(stack.resources) == ALWAYS.union(*asked, network)
     assert "${" not in str(stack), "something is left unresolved"
     assert ("NotificationConfiguration" in stack.properties("Lake")) is ("queue" in on and "images" not in on)
     assert settings_of(stack)
 
 
 def test_all_resources_are_in_these_tables() -> None:
-    assert set(template()["Resources"]) == ALWAYS.union(NETWORK, *MADE_WITH.values())
+    of_network = NETWORK | SECOND_ZONE | KEY_IN_OWN_NETWORK
+    assert set(template()["Resources"]) == ALWAYS.union(of_network, *MADE_WITH.values())
     assert {name for names in SWITCHES.values() for name in names} == set(GIVEN)
 
 
@@ -197,6 +201,57 @@ def test_the_network_has_no_way_to_the_internet_and_none_from_it(plain: Stack) -
     assert {(rule["GroupId"], rule["SourceSecurityGroupId"]) for rule in rules} == {
         (plain.names["NodeGroup"], plain.names["NodeGroup"])
     }
+
+
+def test_the_subnet_is_in_the_zone_that_is_asked_for() -> None:
+    with account():
+        stack = deploy(Zone="eu-west-3b")
+        (subnet,) = boto3.client("ec2", REGION).describe_subnets(SubnetIds=[stack.names["Subnet"]])["Subnets"]
+    assert (subnet["AvailabilityZone"], subnet["CidrBlock"]) == ("eu-west-3b", "10.97.0.0/24")
+    assert not SECOND_ZONE & set(stack.resources)
+
+
+def test_with_a_second_zone_emr_may_choose_and_reaches_everything_from_both() -> None:
+    with account():
+        stack = deploy(Zone="eu-west-3b", SecondZone="eu-west-3c", KmsKeyArn=GIVEN["KmsKeyArn"])
+        ids = [stack.names["Subnet"], stack.names["SecondSubnet"]]
+        subnets = boto3.client("ec2", REGION).describe_subnets(SubnetIds=ids)["Subnets"]
+        endpoints = boto3.client("ec2", REGION).describe_vpc_endpoints()["VpcEndpoints"]
+    assert {(subnet["AvailabilityZone"], subnet["CidrBlock"]) for subnet in subnets} == {
+        ("eu-west-3b", "10.97.0.0/25"),
+        ("eu-west-3c", "10.97.0.128/25"),
+    }
+    assert stack.environ["ORCHARD_SUBNETS"] == ",".join(ids)
+    assert EMR_TAG in stack.properties("SecondSubnet")["Tags"]
+    interfaces = [one for one in endpoints if one["VpcEndpointType"] == "Interface"]
+    assert [set(one["SubnetIds"]) for one in interfaces] == [set(ids)] * 2
+    routed = stack.of_type("AWS::EC2::SubnetRouteTableAssociation").values()
+    assert {(one["SubnetId"], one["RouteTableId"]) for one in routed} == {
+        (subnet, stack.names["RouteTable"]) for subnet in ids
+    }
+    settings = settings_of(stack)
+    request = run_job_flow(run_tags("orchard_features", "manual__2026", settings), 2, settings)
+    assert request["Instances"]["Ec2SubnetIds"] == ids
+
+
+@pytest.mark.parametrize("zone", ["eu-west-3", "b", "eu-west-3b,eu-west-3c"])
+def test_what_is_no_zone_is_refused(zone: str) -> None:
+    for name in ("Zone", "SecondZone"):
+        pattern = template()["Parameters"][name]["AllowedPattern"]
+        assert not re.fullmatch(pattern, zone)
+        assert re.fullmatch(pattern, "us-gov-west-1a")
+
+
+def test_with_a_key_nodes_of_the_own_network_reach_kms_for_that_key_only() -> None:
+    with account():
+        stack = deploy(KmsKeyArn=GIVEN["KmsKeyArn"])
+    endpoint = stack.properties("KmsEndpoint")
+    assert endpoint["ServiceName"] == f"com.amazonaws.{REGION}.kms"
+    assert endpoint["PrivateDnsEnabled"] is True
+    assert endpoint["SecurityGroupIds"] == [stack.names["EmrEndpointGroup"]]
+    (way_out,) = endpoint["PolicyDocument"]["Statement"]
+    (use_key,) = stack.properties("NodeKeyPolicy")["PolicyDocument"]["Statement"]
+    assert (way_out["Action"], way_out["Resource"]) == (use_key["Action"], use_key["Resource"])
 
 
 def test_nodes_look_up_names_of_aws_and_their_own_and_no_others(plain: Stack) -> None:
