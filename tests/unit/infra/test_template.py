@@ -293,6 +293,30 @@ def test_what_is_no_name_of_a_bucket_is_refused(name: str) -> None:
     assert re.fullmatch(pattern, "images.of-fruits-1")
 
 
+HOSTILE = ["$(id)", "`id`", "a b", "a'b", 'a"b', "a;b", "a\nb", "a*", "a?", "${aws:username}", "é"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_policies_and_shells_would_read_otherwise_is_in_no_parameter(text: str) -> None:
+    """Parameters become parts of ARNs and of Airflow's startup script."""
+    given = {"ImagesPrefix": text, "AirflowRole": text, "TlsCertificates": f"s3://b/{text}.zip"}
+    given["AlarmEmail"] = f"{text}@example.org"
+    for name, value in given.items():
+        assert not re.fullmatch(template()["Parameters"][name]["AllowedPattern"], value), name
+
+
+def test_every_parameter_that_takes_any_text_says_which() -> None:
+    free = {
+        name
+        for name, found in template()["Parameters"].items()
+        if found["Type"] == "String" and not {"AllowedPattern", "AllowedValues"} & set(found)
+    }
+    assert free == set()
+    for name, value in GIVEN.items():
+        pattern = template()["Parameters"][name].get("AllowedPattern", re.escape(value))
+        assert re.fullmatch(pattern, value), name
+
+
 def test_the_network_is_tagged_as_emr_wants_it(plain: Stack) -> None:
     for name in ("Vpc", "Subnet", "EmrEndpoint", "EmrEndpointGroup", "NodeGroup"):
         assert EMR_TAG in plain.properties(name)["Tags"], name
