@@ -12,7 +12,9 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore import xform_name
 
 from deployment.wheels import pins_for
 from orchard.deployed import deployed_environment
@@ -175,6 +177,23 @@ def test_it_says_which_versions_managed_airflow_is_to_take(
     assert f"--plugins-s3-object-version {objects(s3)['plugins.zip']}" in capsys.readouterr().out
     deploy()
     assert "update-environment" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_it_names_the_version_of_the_startup_script_where_there_is_one(
+    is_there: bool, deploy: Deploy, model: Path, s3: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An update that names no version of it would leave the one before."""
+    if is_there:
+        s3.put_object(Bucket=BUCKET, Key="startup.sh", Body=b"export A='1'\n")
+    deploy(MODEL=str(model))
+    command = capsys.readouterr().out.splitlines()[-1]
+    given = {word.removeprefix("--") for word in command.split() if word.startswith("--")}
+    update = botocore.session.get_session().get_service_model("mwaa").operation_model("UpdateEnvironment")
+    assert given <= {xform_name(name, "-") for name in update.input_shape.members}
+    of_script = f"--startup-script-s3-object-version {objects(s3).get('startup.sh')}"
+    assert (f"--startup-script-s3-path startup.sh {of_script}" in command) is is_there
+    assert ("startup" in command) is is_there
 
 
 def refused(deploy: Deploy, s3: Any, capsys: pytest.CaptureFixture[str], **variables: str) -> str:
