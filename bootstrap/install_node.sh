@@ -12,7 +12,8 @@
 #
 # Every wheel is checked against its hash. Running it again with the same requirements does nothing. It
 # ends with 2 and the reason where anything is not as it must be.
-# PYTHON names the interpreter; without it, python3.11 (EMR's) or else python3.
+# PYTHON names the interpreter; without it, python3.11 or else python3; where neither will do, dnf installs
+# python3.11, from repositories that Amazon Linux has in S3.
 set -euo pipefail
 
 say() { echo "install_node.sh: $1"; }
@@ -65,9 +66,19 @@ if [ -f "$stamp" ] && grep -qxF "$(pins "$requirements")" "$stamp"; then
   exit 0
 fi
 
-python="${PYTHON:-$(command -v python3.11 || command -v python3)}" ||
-  fail "no python3 on this machine: install Python 3.11"
-"$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' ||
+suits() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'; }
+find_python() { command -v python3.11 || command -v python3 || true; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+python="${PYTHON:-$(find_python)}"
+# Amazon Linux 2023 itself has Python 3.9. EMR's 3.11 is one of its applications, which come after this script.
+if [ -z "${PYTHON:-}" ] && ! { [ -n "$python" ] && suits "$python"; } && command -v dnf > /dev/null; then
+  say "installing python3.11, for want of a Python 3.11, 3.12 or 3.13"
+  as_root dnf -y --quiet install python3.11 || fail "dnf could not install python3.11 (above is why)"
+  python="$(find_python)"
+fi
+[ -n "$python" ] || fail "no python3 on this machine: install Python 3.11"
+suits "$python" ||
   fail "$python is $("$python" --version 2>&1): it must be Python 3.11, 3.12 or 3.13; name one with PYTHON"
 
 set -- --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r "$code/$requirements"

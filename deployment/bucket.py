@@ -104,8 +104,13 @@ class Bucket:
                 self._put(change.item)
 
     def version_of(self, key: str) -> str | None:
-        """Return the id of an object's version; None where the bucket keeps none."""
-        version: str | None = self.client.head_object(Bucket=self.name, Key=key).get("VersionId")
+        """Return the id of an object's version; None where the bucket keeps none, or has no such object."""
+        try:
+            version: str | None = self.client.head_object(Bucket=self.name, Key=key).get("VersionId")
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+                raise
+            return None
         return None if version == "null" else version
 
     def _compare(self, item: Item) -> Change:

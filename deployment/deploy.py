@@ -16,8 +16,10 @@ from orchard_jobs.errors import OrchardError
 
 ROOT = Path(__file__).resolve().parents[1]
 WHEELS = ROOT / ".orchard" / "wheels"
-BY_VERSION = {"plugins.zip", "requirements.txt"}
-"""What managed Airflow takes only with an update that names its version."""
+BY_VERSION = {"plugins.zip": "plugins", "requirements.txt": "requirements", "startup.sh": "startup-script"}
+"""What managed Airflow takes only with an update that names its version, and what the update calls it. The
+startup script is put there by whoever follows docs/aws.md.
+"""
 
 
 @dataclass(frozen=True)
@@ -85,17 +87,20 @@ class Deployment:
     def describe_outcome(self) -> str:
         """Return what was done, and what is left to do by hand."""
         changed = {change.key for change in self.changes if change.kind != "same"}
-        if not changed & BY_VERSION:
+        if not changed & BY_VERSION.keys():
             return (
                 f"{len(changed)} objects changed. "
                 "A run that has begun keeps its code; the next takes this one."
             )
-        plugins, requirements = (self.bucket.version_of(key) for key in ("plugins.zip", "requirements.txt"))
+        versions = {key: self.bucket.version_of(key) for key in BY_VERSION}
+        options = " ".join(
+            f"--{BY_VERSION[key]}-s3-path {key} --{BY_VERSION[key]}-s3-object-version {version}"
+            for key, version in versions.items()
+            if version
+        )
         return (
-            f"{len(changed)} objects changed. Managed Airflow takes these two by version:\n"
-            "aws mwaa update-environment --name <environment>"
-            f" --plugins-s3-path plugins.zip --plugins-s3-object-version {plugins}"
-            f" --requirements-s3-path requirements.txt --requirements-s3-object-version {requirements}"
+            f"{len(changed)} objects changed. Managed Airflow takes some of them by version:\n"
+            f"aws mwaa update-environment --name <environment> {options}"
         )
 
 

@@ -5,11 +5,9 @@ restarts it. What they import is read from the revision that is deployed, which 
 """
 
 import ast
-import io
-import zipfile
 from collections.abc import Iterator, Mapping
 
-from bootstrap.package import EPOCH
+from deployment.archive import zip_files
 
 NAME = "orchard_pages.zip"
 APP = "orchard.pages.app"
@@ -19,12 +17,8 @@ ASSETS = ("dags/orchard/pages/assets/", "dags/orchard/report/assets/style.css")
 
 def zip_pages(files: Mapping[str, bytes]) -> bytes:
     """Return the zip, with the same bytes wherever it is made."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for path in sorted({*find_modules(files), *(path for path in files if path.startswith(ASSETS))}):
-            _, _, name = path.partition("/")
-            archive.writestr(zipfile.ZipInfo(name, EPOCH), files[path])
-    return buffer.getvalue()
+    paths = {*find_modules(files), *(path for path in files if path.startswith(ASSETS))}
+    return zip_files({path.partition("/")[2]: files[path] for path in paths})
 
 
 def find_modules(files: Mapping[str, bytes]) -> set[str]:

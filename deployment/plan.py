@@ -14,16 +14,15 @@ when its run began. ``deployed.json`` is written last: with it the DAGs use the 
 """
 
 import hashlib
-import io
 import json
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bootstrap.package import EPOCH, code_files
+from bootstrap.package import code_files
 from deployment import pages
+from deployment.archive import zip_files
 from deployment.model import Model
 from deployment.revision import Revision
 from orchard_jobs.errors import OrchardError
@@ -106,11 +105,7 @@ def zip_plugins(files: Mapping[str, bytes]) -> bytes:
     plugins = dict(_below(files, "plugins/", "plugins/"))
     if PAGES_PLUGINS & plugins.keys():  # a rollback may be to a revision from before there were pages
         plugins[pages.NAME] = pages.zip_pages(files)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, data in sorted(plugins.items()):
-            archive.writestr(zipfile.ZipInfo(name, EPOCH), data)
-    return buffer.getvalue()
+    return zip_files(plugins)
 
 
 def _find(revision: Revision, *paths: str) -> bytes:

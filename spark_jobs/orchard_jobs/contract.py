@@ -19,7 +19,9 @@ class Status(StrEnum):
     OK = "ok"
     EMPTY = "empty"  # zero bytes
     MISSING = "missing"  # gone between listing and reading
-    UNREADABLE = "unreadable"  # permission denied, reads that kept failing, or no memory for it
+    # Permission denied, reads that kept failing, or no memory for it. In a bucket that may not be listed,
+    # S3 calls what is gone denied, too: the message says so.
+    UNREADABLE = "unreadable"
     NOT_AN_IMAGE = "not_an_image"  # no known image format
     CORRUPT = "corrupt"  # a known format, truncated or damaged
     TOO_LARGE = "too_large"  # more bytes, pixels or work than the limits in decode.py and encoded.py

@@ -294,7 +294,11 @@ def _as_os_error(key: str) -> Iterator[None]:
         yield
     except (NotFoundError, FileNotFoundError) as error:
         raise FileNotFoundError(f"no object {key!r}") from error
-    except (PermissionDeniedError, UnauthenticatedError) as error:
+    except PermissionDeniedError as error:
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, Permissions
+        why = "S3 answers 403 to both where the bucket may not be listed"
+        raise PermissionError(f"{key!r} is missing or forbidden: {why}") from error
+    except UnauthenticatedError as error:
         raise PermissionError(f"access denied to {key!r}") from error
     except (BaseError, ValueError) as error:
         # ValueError: a key that obstore cannot address (an empty segment, '..', a control character).

@@ -12,7 +12,8 @@ from urllib.parse import quote, unquote
 
 from orchard.lake.event_logs import event_log_conf
 from orchard.lake.layout import run_slug
-from orchard.settings.cluster import Fleet
+from orchard.settings.cluster import DEFAULT_ROLE, Fleet
+from orchard.settings.env import require
 from orchard.settings.settings import Settings
 from orchard.settings.sizing import spark_sizes
 from orchard_airflow.emr_api import ClusterGroup
@@ -22,6 +23,9 @@ from orchard_jobs.errors import OrchardError
 DAG_TAG = "orchard:dag"
 RUN_TAG = "orchard:run"
 LAKE_TAG = "orchard:lake"
+
+EMR_TAG = "for-use-with-amazon-emr-managed-policies"
+"""AWS's policy AmazonEMRServicePolicy_v2 acts only on what has it: a cluster, a subnet, a security group."""
 
 LONGEST_TAG = 256
 """Characters that a tag holds, and the name of a cluster."""
@@ -90,15 +94,28 @@ def run_job_flow(tags: dict[str, str], core_nodes: int, settings: Settings) -> d
         "VisibleToAllUsers": True,
         "StepConcurrencyLevel": 1,
         "AutoTerminationPolicy": {"IdleTimeout": fleet.idle_timeout},
-        # The managed policy AmazonEMRServicePolicy_v2 acts only on what has the last tag.
-        "Tags": [
-            {"Key": key, "Value": value}
-            for key, value in {**tags, "for-use-with-amazon-emr-managed-policies": "true"}.items()
-        ],
+        "Tags": [{"Key": key, "Value": value} for key, value in {**tags, EMR_TAG: "true"}.items()],
     }
     if fleet.security_configuration:
         request["SecurityConfiguration"] = fleet.security_configuration
     return request
+
+
+def refuse_untagged_network(settings: Settings) -> None:
+    """Refuse what EC2 would refuse EMR when the cluster starts: on AWS, which a lake in S3 stands for.
+
+    Raises:
+        OrchardError: if subnets are left to EMR, and its role may act in tagged ones only.
+    """
+    fleet = settings.fleet
+    is_default = fleet.service_role.rpartition("/")[2] == DEFAULT_ROLE
+    is_reachable = fleet.subnets or not is_default or not settings.places.lake.startswith("s3://")
+    require(
+        bool(is_reachable),
+        "subnets",
+        f" with ORCHARD_SERVICE_ROLE={fleet.service_role}",
+        f"subnets with the tag {EMR_TAG}=true, as their VPC has it: elsewhere this role may start no node",
+    )
 
 
 def _tag_of_lake(settings: Settings) -> str:
@@ -193,7 +210,7 @@ def _configurations(core_nodes: int, settings: Settings) -> list[dict[str, Any]]
                 "spark.executor.cores": str(spark.executor_cores),
                 # To start with, one on each node; Spark asks for more where there is room.
                 "spark.executor.instances": str(core_nodes + fleet.task_nodes),
-                **({"spark.executorEnv.AWS_REGION": region} if region else {}),
+                **(_of_region(region) if region else {}),
                 **event_log_conf(settings.places.logs),
                 **(_of_driver_in_container(spark.driver_overhead, region) if spark.driver_overhead else {}),
             },
@@ -204,6 +221,15 @@ def _configurations(core_nodes: int, settings: Settings) -> list[dict[str, Any]]
             "Configurations": [{"Classification": "export", "Properties": exports}],
         },
     ]
+
+
+def _of_region(region: str) -> dict[str, str]:
+    return {
+        "spark.executorEnv.AWS_REGION": region,
+        # S3A would ask us-east-2 first, to which a network without a way out has none.
+        # https://hadoop.apache.org/docs/current/hadoop-aws/tools/hadoop-aws/connecting.html
+        "spark.hadoop.fs.s3a.endpoint.region": region,
+    }
 
 
 def _of_driver_in_container(overhead: str, region: str | None) -> dict[str, str]:

@@ -11,6 +11,7 @@ from orchard_jobs.contract import DamagedImages, Decoding, InstructionSet
 
 XLARGE = ("m6i.xlarge", "m5.xlarge", "m7i.xlarge")
 MORE_XLARGE = ("m6a.xlarge", "m5a.xlarge")
+DEFAULT_ROLE = "EMR_DefaultRole_V2"
 BY_TYPE = "none: as the instance types ask for"
 
 
@@ -30,12 +31,15 @@ class Fleet:
     max_core_nodes: int = setting("Most core nodes that a run's parameters may ask for", 20)
     task_nodes: int = setting("Spot task nodes, on-demand where Spot has none; 0 for no task fleet", 0)
     ebs_gib: int = setting("EBS volume of each node, in GiB", 64)
-    subnets: tuple[str, ...] = setting("Subnets to choose from, by comma; the default VPC's where empty", ())
+    subnets: tuple[str, ...] = setting(
+        "Subnets to choose from, by comma; none: the default VPC's, which EMR_DefaultRole_V2 may not use",
+        (),
+    )
     security_groups: tuple[str, ...] = setting(
         "Security groups of the nodes and of EMR's endpoint, by comma; EMR's own where empty", ()
     )
     instance_profile: str = setting("Instance profile of the nodes", "EMR_EC2_DefaultRole")
-    service_role: str = setting("Service role of EMR", "EMR_DefaultRole_V2")
+    service_role: str = setting("Service role of EMR", DEFAULT_ROLE)
     security_configuration: str | None = setting(
         "EMR security configuration: encryption, and IMDSv2, which RunJobFlow itself cannot ask for", None
     )

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from orchard.emr.actual_cost import cost_of_clusters, find_region, format_bill
 from orchard.emr.cost_estimate import Work, estimate, format_estimate, refuse_too_dear
 from orchard.emr.job_args import RunJobs
-from orchard.emr.job_flow import cluster_name, run_job_flow, run_tags
+from orchard.emr.job_flow import cluster_name, refuse_untagged_network, run_job_flow, run_tags
 from orchard.emr.steps import build_step
 from orchard.lake.compaction import compact
 from orchard.lake.event_logs import delete_event_logs
@@ -98,6 +98,8 @@ class RunTasks:
         Raises:
             AirflowFailException: where waiting or trying again cannot help.
         """
+        with failing_for_good():
+            refuse_untagged_network(self.settings)
         self.refuse_if_published()
         with failing_for_good():
             self.tags()  # where no tag holds the run id, there is nothing to list for

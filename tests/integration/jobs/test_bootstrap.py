@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -152,6 +153,72 @@ def test_a_python_that_is_too_old_is_refused(source: Path, tmp_path: Path) -> No
     done = install("--target", str(tmp_path / "venv"), "--source", f"file://{source}", PYTHON=str(old))
     assert done.returncode == 2
     assert f"{old} is Python 3.9.2: it must be Python 3.11, 3.12 or 3.13" in done.stderr
+
+
+class Node:
+    """A machine of Amazon Linux 2023 before EMR has installed anything: its Python is 3.9, and it has dnf."""
+
+    TOOLS = ("cksum", "find", "grep", "id", "mkdir", "mktemp", "rm", "uname", "wc")
+
+    def __init__(self, folder: Path) -> None:
+        self.path, self.log = folder / "node-bin", folder / "dnf-was-asked"
+        self.path.mkdir()
+        for name in self.TOOLS:
+            (self.path / name).symlink_to(str(shutil.which(name)))
+        self.has("sudo", 'exec "$@"')
+        self.has("python3", 'if [ "$1" = --version ]; then echo Python 3.9.2; else exit 1; fi')
+
+    def has(self, name: str, script: str) -> None:
+        (self.path / name).write_text(f"#!{shutil.which('bash')}\n{script}\n")
+        (self.path / name).chmod(0o755)
+
+    def has_dnf(self, then: str) -> None:
+        self.has("dnf", f'echo "$*" >> "{self.log}"\n{then}')
+
+    def install(self, target: Path, source: Path) -> "subprocess.CompletedProcess[str]":
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHON"}
+        command = [
+            str(shutil.which("bash")),
+            str(SCRIPT),
+            "--target",
+            str(target),
+            "--source",
+            f"file://{source}",
+        ]
+        environment["PATH"] = str(self.path)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    return Node(tmp_path)
+
+
+def test_a_node_without_python_311_gets_it_from_dnf(node: Node, source: Path, tmp_path: Path) -> None:
+    python = f'#!{shutil.which("bash")}\nexec {sys.executable} "$@"\n'
+    (tmp_path / "python").write_text(python)
+    (tmp_path / "python").chmod(0o755)
+    node.has_dnf(f'{shutil.which("ln")} -s "{tmp_path / "python"}" "{node.path}/python3.11"')
+    done = node.install(tmp_path / "venv", source)
+    assert done.returncode == 0, done.stderr
+    assert node.log.read_text() == "-y --quiet install python3.11\n"
+    again = node.install(tmp_path / "venv2", source)
+    assert again.returncode == 0, again.stderr
+    assert node.log.read_text().count("\n") == 1, "what is there is not installed again"
+
+
+def test_where_dnf_cannot_install_python_311_it_says_so(node: Node, source: Path, tmp_path: Path) -> None:
+    node.has_dnf('echo "Errno 14: no mirrors" >&2; exit 1')
+    done = node.install(tmp_path / "venv", source)
+    assert done.returncode == 2
+    assert "Errno 14: no mirrors" in done.stderr
+    assert "dnf could not install python3.11 (above is why)" in done.stderr
+
+
+def test_without_dnf_an_old_python_is_refused(node: Node, source: Path, tmp_path: Path) -> None:
+    done = node.install(tmp_path / "venv", source)
+    assert done.returncode == 2
+    assert "it must be Python 3.11, 3.12 or 3.13" in done.stderr
 
 
 @pytest.mark.parametrize("may", [True, False])

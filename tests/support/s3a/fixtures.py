@@ -77,6 +77,7 @@ def s3_environ(model_in_s3: str, code_in_s3: str) -> dict[str, str]:
         "ORCHARD_CODE": code_in_s3,
         "ORCHARD_NODE_ENV": str(NODE_PYTHON.parents[1]),
         "ORCHARD_BOOTSTRAP_ARGS": "--with-tensorflow",
+        "ORCHARD_SUBNETS": "subnet-0a1b2c3d",
         "ORCHARD_COMPONENTS": "5",
         "ORCHARD_DRIVER_MEMORY": "1g",
         "ORCHARD_MAX_FAILURE_RATIO": "0.2",

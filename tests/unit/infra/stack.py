@@ -1,18 +1,21 @@
 """The template as moto deploys it: resources that exist, and the resolved properties of every one."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import ip_network
+from itertools import islice
 from typing import Any
 
 import boto3
 from cfnlint.decode.cfn_yaml import loads
 from moto import mock_aws
+from moto.cloudformation import parsing
 from moto.cloudformation.models import cloudformation_backends
-from moto.cloudformation.parsing import clean_json, get_model_list, get_model_map, get_name_type_map
+from moto.cloudformation.parsing import get_model_list, get_model_map, get_name_type_map
 from moto.core.common_models import CloudFormationModel
 
 from orchard.settings.settings import Settings
@@ -113,7 +116,7 @@ def deploy(**parameters: str) -> Stack:
     }
     made = cloudformation_backends[ACCOUNT][REGION].stacks[created["StackId"]].resource_map
     resources = {
-        name: clean_json(deepcopy(resource), made)
+        name: parsing.clean_json(deepcopy(resource), made)
         for name, resource in template()["Resources"].items()
         if "Condition" not in resource or made.lazy_condition_map[resource["Condition"]]
     }
@@ -153,3 +156,19 @@ def _named_only(kind: str) -> type[CloudFormationModel]:
 _NAMED = [_named_only(kind) for kind in NOT_IN_MOTO]  # held: moto finds them by their base class
 for forget in (get_model_list, get_model_map, get_name_type_map):
     forget.cache_clear()
+
+
+def _with_cidr(clean: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Add Fn::Cidr to the functions that moto resolves. It resolves what is in them by the same name."""
+
+    def clean_json(part: Any, resources: Any) -> Any:
+        if not (isinstance(part, dict) and "Fn::Cidr" in part):
+            return clean(part, resources)
+        block, count, bits = clean_json(part["Fn::Cidr"], resources)
+        blocks = ip_network(block).subnets(new_prefix=32 - int(bits))
+        return [str(one) for one in islice(blocks, int(count))]
+
+    return clean_json
+
+
+parsing.clean_json = _with_cidr(parsing.clean_json)

@@ -5,7 +5,7 @@ import pytest
 from orchard.lake.event_logs import event_log_folder
 from orchard.lake.layout import Lake
 from orchard.settings.settings import Settings
-from tests.unit.infra.iam import is_allowed
+from tests.unit.infra.iam import as_list, is_allowed
 from tests.unit.infra.policies import (
     BUCKET,
     CLUSTER,
@@ -29,6 +29,34 @@ def test_it_creates_the_cluster_that_orchard_asks_for(plain: Stack, given: Stack
         request = request_tags(tags_asked_for(settings_of(stack)))
         assert is_allowed(airflow(stack), "elasticmapreduce:RunJobFlow", "*", request)
         assert is_allowed(airflow(stack), "elasticmapreduce:AddTags", CLUSTER, request)
+
+
+def test_it_gives_a_cluster_its_idle_time_while_it_is_created_and_has_no_tags_yet(
+    plain: Stack, settings: Settings
+) -> None:
+    """RunJobFlow with an AutoTerminationPolicy asks for it on cluster/*: the tags are in the request."""
+    action, of_all = "elasticmapreduce:PutAutoTerminationPolicy", CLUSTER.replace("j-1", "*")
+    tags = tags_asked_for(settings)
+    assert is_allowed(airflow(plain), action, of_all, request_tags(tags))
+    assert is_allowed(airflow(plain), action, CLUSTER, resource_tags(tags))  # if it is asked for afterwards
+    for others in ({}, {"orchard:lake": "s3---another-0123abcd"}):
+        assert not is_allowed(airflow(plain), action, of_all, request_tags(others))
+        assert not is_allowed(airflow(plain), action, CLUSTER, resource_tags(others))
+
+
+def test_whatever_creating_a_cluster_asks_for_is_told_by_the_tags_of_the_request(plain: Stack) -> None:
+    """A cluster that does not exist has no tags: a condition on them would refuse it."""
+    by_request = {
+        action
+        for one in airflow(plain)
+        if "aws:RequestTag/orchard:lake" in str(one.get("Condition"))
+        for action in as_list(one["Action"])
+    }
+    assert by_request == {
+        "elasticmapreduce:AddTags",
+        "elasticmapreduce:PutAutoTerminationPolicy",
+        "elasticmapreduce:RunJobFlow",
+    }
 
 
 @pytest.mark.parametrize("missing", ["orchard:lake", "for-use-with-amazon-emr-managed-policies"])

@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+from pathlib import Path
 
 import botocore.session
 import pytest
@@ -34,6 +36,30 @@ def test_the_aws_commands_are_operations_with_these_members(command: list[str]) 
     of_cli = {"region", "query", "output", "active"}
     given = {word.removeprefix("--") for word in command[3:] if word.startswith("--")}
     assert given - of_cli <= members
+
+
+def test_the_startup_script_exports_what_the_outputs_say_whatever_is_in_it(tmp_path: Path) -> None:
+    (sed,) = re.findall(r"\| (sed .*?) > startup\.sh", TEXT)
+    values = {
+        "ORCHARD_LAKE": "s3://lake",
+        "ORCHARD_IMAGES": 's3://lake/a b=c;$(id)`id`"*',
+        "ORCHARD_SUBNETS": "a,b",
+    }
+    lines = "".join(f"{name}={value}\n" for name, value in values.items())
+    script = subprocess.run(
+        ["bash", "-c", sed], input=lines, capture_output=True, text=True, check=True
+    ).stdout
+    assert "export ORCHARD_SUBNETS='a,b'\n" in script
+    (tmp_path / "startup.sh").write_text(script)
+    shown = "; ".join(f'printf "%s\\n" "${name}"' for name in values)
+    done = subprocess.run(
+        ["bash", "-c", f"set -eu; . ./startup.sh; {shown}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == list(values.values())
 
 
 def test_the_stack_is_deployed_with_parameters_that_there_are() -> None:

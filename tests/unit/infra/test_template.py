@@ -9,6 +9,7 @@ import pytest
 from cfnlint.api import ManualArgs, lint
 
 from orchard.emr.job_flow import run_job_flow, run_tags
+from orchard.lake.layout import Lake
 from orchard.settings.settings import Settings, table
 from tests.unit.infra.stack import (
     ACCOUNT,
@@ -42,7 +43,7 @@ SWITCHES = {
 """What can be given, and the parameters that give it."""
 
 MADE_WITH = {
-    "images": {"NodeImagesPolicy", "AirflowImagesPolicy"},
+    "images": {"AirflowImagesPolicy"},
     "key": {"NodeKeyPolicy", "ServiceKeyPolicy", "AirflowKeyPolicy"},
     "certificates": {"NodeCertificatesPolicy"},
     "queue": {"ImagesEvents", "ImagesQueuePolicy", "AirflowQueuePolicy"},
@@ -55,6 +56,8 @@ MADE_WITH = {
 NETWORK = {"Vpc", "Subnet", "RouteTable", "SubnetRoutes", "S3Endpoint", "EmrEndpoint", "EmrEndpointGroup"}
 NETWORK |= {"NodeGroup", "NodeTcp", "NodeUdp", "NodeIcmp"}
 NETWORK |= {"NamesOfAws", "AllNames", "NameRules", "NameRulesOfVpc"}
+SECOND_ZONE = {"SecondSubnet", "SecondSubnetRoutes"}
+KEY_IN_OWN_NETWORK = {"KmsEndpoint"}
 ALWAYS = {"Lake", "LakePolicy", "NodeRole", "NodeProfile", "ServiceRole", "Security", "AirflowPolicy"}
 
 INTERPLAY = ("network", "images", "role", "key", "certificates", "queue")
@@ -86,14 +89,16 @@ def test_every_combination_deploys_and_makes_just_what_was_asked_for(on: frozens
     with account():
         stack = deploy(**parameters)
     asked = [names for switch, names in MADE_WITH.items() if switch in on]
-    assert set(stack.resources) == ALWAYS.union(*asked, set() if "network" in on else NETWORK)
+    network = set() if "network" in on else NETWORK | (KEY_IN_OWN_NETWORK if "key" in on else set())
+    assert set(stack.resources) == ALWAYS.union(*asked, network)
     assert "${" not in str(stack), "something is left unresolved"
     assert ("NotificationConfiguration" in stack.properties("Lake")) is ("queue" in on and "images" not in on)
     assert settings_of(stack)
 
 
 def test_all_resources_are_in_these_tables() -> None:
-    assert set(template()["Resources"]) == ALWAYS.union(NETWORK, *MADE_WITH.values())
+    of_network = NETWORK | SECOND_ZONE | KEY_IN_OWN_NETWORK
+    assert set(template()["Resources"]) == ALWAYS.union(of_network, *MADE_WITH.values())
     assert {name for names in SWITCHES.values() for name in names} == set(GIVEN)
 
 
@@ -150,6 +155,33 @@ def test_only_logs_expire_by_age(plain: Stack) -> None:
     assert [(rule["Prefix"], rule["ExpirationInDays"]) for rule in expiring] == [("logs/", 90)]
 
 
+def prefixes_whose_old_versions_expire(stack: Stack) -> tuple[str, ...]:
+    rules = stack.properties("Lake")["LifecycleConfiguration"]["Rules"]
+    of_old_versions = [rule for rule in rules if "NoncurrentVersionExpiration" in rule]
+    assert {str(rule["NoncurrentVersionExpiration"]["NoncurrentDays"]) for rule in of_old_versions} == {"30"}
+    return tuple(rule.get("Prefix", "") for rule in of_old_versions)
+
+
+def test_no_version_expires_that_managed_airflow_may_be_told_to_take(plain: Stack, given: Stack) -> None:
+    """It keeps the versions of these three that it was given, until it is given others."""
+    for stack in (plain, given):
+        pinned = ("plugins.zip", "requirements.txt", "startup.sh")
+        assert not [key for key in pinned if key.startswith(prefixes_whose_old_versions_expire(stack))]
+
+
+def test_old_versions_of_all_that_orchard_writes_expire(plain: Stack, settings: Settings) -> None:
+    lake, places = Lake(f"s3://{LAKE}"), settings.places
+    run = lake.run("r")
+    for uri in (
+        *(lake.latest, lake.ledger_entry("r"), lake.report_digest("r"), f"{lake.basis('b')}/basis.npz"),
+        *(run.run_json, run.page, f"{run.features}/part-0.parquet", f"{places.logs}/j-1/steps/s-1/stdout.gz"),
+        *(f"{places.images}/apple/1.jpg", f"{places.code}/0123/run.py", f"{places.model}/card.json"),
+        f"{lake.uri}/dags/orchard_features.py",
+    ):
+        key = uri.removeprefix(f"{lake.uri}/")
+        assert key.startswith(prefixes_whose_old_versions_expire(plain)), key
+
+
 def test_no_upload_of_a_step_is_aborted_while_it_runs(plain: Stack, settings: Settings) -> None:
     rules = plain.properties("Lake")["LifecycleConfiguration"]["Rules"]
     (rule,) = (rule for rule in rules if "AbortIncompleteMultipartUpload" in rule)
@@ -169,6 +201,57 @@ def test_the_network_has_no_way_to_the_internet_and_none_from_it(plain: Stack) -
     assert {(rule["GroupId"], rule["SourceSecurityGroupId"]) for rule in rules} == {
         (plain.names["NodeGroup"], plain.names["NodeGroup"])
     }
+
+
+def test_the_subnet_is_in_the_zone_that_is_asked_for() -> None:
+    with account():
+        stack = deploy(Zone="eu-west-3b")
+        (subnet,) = boto3.client("ec2", REGION).describe_subnets(SubnetIds=[stack.names["Subnet"]])["Subnets"]
+    assert (subnet["AvailabilityZone"], subnet["CidrBlock"]) == ("eu-west-3b", "10.97.0.0/24")
+    assert not SECOND_ZONE & set(stack.resources)
+
+
+def test_with_a_second_zone_emr_may_choose_and_reaches_everything_from_both() -> None:
+    with account():
+        stack = deploy(Zone="eu-west-3b", SecondZone="eu-west-3c", KmsKeyArn=GIVEN["KmsKeyArn"])
+        ids = [stack.names["Subnet"], stack.names["SecondSubnet"]]
+        subnets = boto3.client("ec2", REGION).describe_subnets(SubnetIds=ids)["Subnets"]
+        endpoints = boto3.client("ec2", REGION).describe_vpc_endpoints()["VpcEndpoints"]
+    assert {(subnet["AvailabilityZone"], subnet["CidrBlock"]) for subnet in subnets} == {
+        ("eu-west-3b", "10.97.0.0/25"),
+        ("eu-west-3c", "10.97.0.128/25"),
+    }
+    assert stack.environ["ORCHARD_SUBNETS"] == ",".join(ids)
+    assert EMR_TAG in stack.properties("SecondSubnet")["Tags"]
+    interfaces = [one for one in endpoints if one["VpcEndpointType"] == "Interface"]
+    assert [set(one["SubnetIds"]) for one in interfaces] == [set(ids)] * 2
+    routed = stack.of_type("AWS::EC2::SubnetRouteTableAssociation").values()
+    assert {(one["SubnetId"], one["RouteTableId"]) for one in routed} == {
+        (subnet, stack.names["RouteTable"]) for subnet in ids
+    }
+    settings = settings_of(stack)
+    request = run_job_flow(run_tags("orchard_features", "manual__2026", settings), 2, settings)
+    assert request["Instances"]["Ec2SubnetIds"] == ids
+
+
+@pytest.mark.parametrize("zone", ["eu-west-3", "b", "eu-west-3b,eu-west-3c"])
+def test_what_is_no_zone_is_refused(zone: str) -> None:
+    for name in ("Zone", "SecondZone"):
+        pattern = template()["Parameters"][name]["AllowedPattern"]
+        assert not re.fullmatch(pattern, zone)
+        assert re.fullmatch(pattern, "us-gov-west-1a")
+
+
+def test_with_a_key_nodes_of_the_own_network_reach_kms_for_that_key_only() -> None:
+    with account():
+        stack = deploy(KmsKeyArn=GIVEN["KmsKeyArn"])
+    endpoint = stack.properties("KmsEndpoint")
+    assert endpoint["ServiceName"] == f"com.amazonaws.{REGION}.kms"
+    assert endpoint["PrivateDnsEnabled"] is True
+    assert endpoint["SecurityGroupIds"] == [stack.names["EmrEndpointGroup"]]
+    (way_out,) = endpoint["PolicyDocument"]["Statement"]
+    (use_key,) = stack.properties("NodeKeyPolicy")["PolicyDocument"]["Statement"]
+    assert (way_out["Action"], way_out["Resource"]) == (use_key["Action"], use_key["Resource"])
 
 
 def test_nodes_look_up_names_of_aws_and_their_own_and_no_others(plain: Stack) -> None:
@@ -208,6 +291,30 @@ def test_what_is_no_name_of_a_bucket_is_refused(name: str) -> None:
     pattern = template()["Parameters"]["ImagesBucket"]["AllowedPattern"]
     assert not re.fullmatch(pattern, name)
     assert re.fullmatch(pattern, "images.of-fruits-1")
+
+
+HOSTILE = ["$(id)", "`id`", "a b", "a'b", 'a"b', "a;b", "a\nb", "a*", "a?", "${aws:username}", "é"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_policies_and_shells_would_read_otherwise_is_in_no_parameter(text: str) -> None:
+    """Parameters become parts of ARNs and of Airflow's startup script."""
+    given = {"ImagesPrefix": text, "AirflowRole": text, "TlsCertificates": f"s3://b/{text}.zip"}
+    given["AlarmEmail"] = f"{text}@example.org"
+    for name, value in given.items():
+        assert not re.fullmatch(template()["Parameters"][name]["AllowedPattern"], value), name
+
+
+def test_every_parameter_that_takes_any_text_says_which() -> None:
+    free = {
+        name
+        for name, found in template()["Parameters"].items()
+        if found["Type"] == "String" and not {"AllowedPattern", "AllowedValues"} & set(found)
+    }
+    assert free == set()
+    for name, value in GIVEN.items():
+        pattern = template()["Parameters"][name].get("AllowedPattern", re.escape(value))
+        assert re.fullmatch(pattern, value), name
 
 
 def test_the_network_is_tagged_as_emr_wants_it(plain: Stack) -> None:

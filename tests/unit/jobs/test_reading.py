@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from orchard_jobs.contract import Status
 from orchard_jobs.images.decode import MAX_ENCODED_BYTES, Rejected
-from orchard_jobs.images.reading import GROWTH, read_groups
+from orchard_jobs.images.reading import GROWTH, open_images, read_groups
 from orchard_jobs.storage import FileTooLargeError
 
 MEBIBYTE = 2**20
@@ -87,6 +88,34 @@ def test_a_file_that_cannot_be_read_is_an_outcome_among_the_others(error: Except
     assert (first.data, last.data) == (b"good", b"good")
     assert isinstance(bad.data, Rejected)
     assert bad.data.status is status
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    """S3, asked by somebody who may not list the bucket: a missing key and a forbidden one are the same."""
+
+    def do_GET(self) -> None:
+        body = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+        self.send_response(403)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+def test_an_image_of_a_bucket_that_may_not_be_listed_is_missing_or_forbidden(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{server.server_port}")
+        ((image,),) = read_groups([("apple/1.jpg", 5_000)], open_images("s3://theirs/fruit"), 1)
+        server.shutdown()
+    why = "S3 answers 403 to both where the bucket may not be listed"
+    assert image.data == Rejected(Status.UNREADABLE, f"'fruit/apple/1.jpg' is missing or forbidden: {why}")
 
 
 def test_who_stops_reading_leaves_no_thread_behind() -> None:

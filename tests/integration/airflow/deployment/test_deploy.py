@@ -3,15 +3,18 @@
 import io
 import json
 import shutil
+import stat
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore import xform_name
 
 from deployment.wheels import pins_for
 from orchard.deployed import deployed_environment
@@ -64,6 +67,35 @@ def test_the_bucket_gets_what_a_cluster_and_managed_airflow_need(
         "ORCHARD_CODE": f"s3://{BUCKET}/{code}",
         "ORCHARD_MODEL": f"s3://{BUCKET}/models/m",
     }
+
+
+def test_what_managed_airflow_unpacks_anybody_may_read(deploy: Deploy, model: Path, s3: Any) -> None:
+    """Root unpacks plugins.zip, with the modes that are in it, and Airflow runs as another user."""
+    deploy(MODEL=str(model))
+    plugins = zipfile.ZipFile(io.BytesIO(read(s3, "plugins.zip")))
+    pages = zipfile.ZipFile(io.BytesIO(plugins.read("orchard_pages.zip")))
+    for archive in (plugins, pages):
+        modes = {entry.filename: entry.external_attr >> 16 for entry in archive.infolist()}
+        assert {stat.filemode(mode) for name, mode in modes.items() if name.endswith("/")} == {"drwxr-xr-x"}
+        assert {stat.filemode(mode) for name, mode in modes.items() if not name.endswith("/")} == {
+            "-rw-r--r--"
+        }
+        folders = {f"{folder}/" for name in modes for folder in PurePosixPath(name).parents} - {"./"}
+        assert folders <= set(modes), "unzip would make it as the umask of root wants it"
+
+
+@pytest.mark.skipif(shutil.which("unzip") is None, reason="there is no unzip on this machine")
+def test_unzip_with_a_strict_umask_leaves_everything_readable(
+    deploy: Deploy, model: Path, s3: Any, tmp_path: Path
+) -> None:
+    deploy(MODEL=str(model))
+    (tmp_path / "plugins.zip").write_bytes(read(s3, "plugins.zip"))
+    folder = tmp_path / "plugins"
+    command = ["unzip", "-q", tmp_path / "plugins.zip", "-d", folder]
+    subprocess.run(command, check=True, umask=0o077)
+    found = {path: stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*")}
+    assert {mode for path, mode in found.items() if path.is_dir()} == {0o755}
+    assert {mode for path, mode in found.items() if path.is_file()} == {0o644}
 
 
 def test_deploying_again_writes_nothing(deploy: Deploy, model: Path, s3: Any) -> None:
@@ -145,6 +177,23 @@ def test_it_says_which_versions_managed_airflow_is_to_take(
     assert f"--plugins-s3-object-version {objects(s3)['plugins.zip']}" in capsys.readouterr().out
     deploy()
     assert "update-environment" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_it_names_the_version_of_the_startup_script_where_there_is_one(
+    is_there: bool, deploy: Deploy, model: Path, s3: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An update that names no version of it would leave the one before."""
+    if is_there:
+        s3.put_object(Bucket=BUCKET, Key="startup.sh", Body=b"export A='1'\n")
+    deploy(MODEL=str(model))
+    command = capsys.readouterr().out.splitlines()[-1]
+    given = {word.removeprefix("--") for word in command.split() if word.startswith("--")}
+    update = botocore.session.get_session().get_service_model("mwaa").operation_model("UpdateEnvironment")
+    assert given <= {xform_name(name, "-") for name in update.input_shape.members}
+    of_script = f"--startup-script-s3-object-version {objects(s3).get('startup.sh')}"
+    assert (f"--startup-script-s3-path startup.sh {of_script}" in command) is is_there
+    assert ("startup" in command) is is_there
 
 
 def refused(deploy: Deploy, s3: Any, capsys: pytest.CaptureFixture[str], **variables: str) -> str:

@@ -8,7 +8,14 @@ from botocore.validate import ParamValidator
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from orchard.emr.job_flow import cluster_name, run_job_flow, run_of_tag, run_tags, tag_of_run
+from orchard.emr.job_flow import (
+    cluster_name,
+    refuse_untagged_network,
+    run_job_flow,
+    run_of_tag,
+    run_tags,
+    tag_of_run,
+)
 from orchard.lake.layout import run_slug
 from orchard.settings.settings import Settings
 from orchard_jobs.contract import JAVA_OPTIONS
@@ -131,9 +138,29 @@ def test_the_whole_request() -> None:
     }
 
 
+@pytest.mark.parametrize("role", ["EMR_DefaultRole_V2", "arn:aws:iam::123456789012:role/EMR_DefaultRole_V2"])
+def test_emrs_default_role_without_subnets_is_refused(role: str) -> None:
+    """It acts in tagged subnets only, and those of the default VPC have no tag."""
+    environ = {**LEAST, "ORCHARD_SERVICE_ROLE": role}
+    with pytest.raises(OrchardError) as refused:
+        refuse_untagged_network(Settings.from_env(environ))
+    assert str(refused.value) == (
+        f"ORCHARD_SUBNETS= with ORCHARD_SERVICE_ROLE={role}: it takes subnets with the tag "
+        "for-use-with-amazon-emr-managed-policies=true, as their VPC has it: elsewhere this role may start "
+        "no node. Correct ORCHARD_SUBNETS."
+    )
+    refuse_untagged_network(Settings.from_env({**environ, "ORCHARD_SUBNETS": "subnet-1"}))
+
+
+def test_another_role_and_a_lake_on_a_disk_may_do_without_subnets() -> None:
+    for more in ({"ORCHARD_SERVICE_ROLE": "ours"}, {"ORCHARD_LAKE": "file:///lake"}):
+        refuse_untagged_network(Settings.from_env({**LEAST, **more}))
+
+
 def test_the_region_reaches_the_nodes() -> None:
     defaults, spark_env = request(ORCHARD_REGION="eu-west-3", ORCHARD_TASK_NODES="3")["Configurations"]  # type: ignore[misc]
     assert defaults["Properties"]["spark.executorEnv.AWS_REGION"] == "eu-west-3"
+    assert defaults["Properties"]["spark.hadoop.fs.s3a.endpoint.region"] == "eu-west-3"
     assert defaults["Properties"]["spark.executor.instances"] == "5"
     exports = spark_env["Configurations"][0]["Properties"]
     assert exports == {"PYSPARK_PYTHON": "/opt/orchard/venv/bin/python", "AWS_REGION": "eu-west-3"}

@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
@@ -14,6 +15,7 @@ from orchard.sensing.sense import sense
 from orchard.settings.aws import Access
 from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings
+from orchard.workflow.tasks import RunTasks
 from orchard.workflow.trigger_form import params
 from orchard_jobs.errors import OrchardError
 
@@ -67,6 +69,16 @@ def test_the_first_task_refuses_before_anything_is_listed(
     chosen = {name: param.value for name, param in params(settings).items()}
     with pytest.raises(OrchardError, match="s3://virginia is in us-east-1"):
         sense("r", RunParams.parse(chosen, settings), settings, by_hand=True)
+
+
+def test_the_first_task_refuses_a_network_in_which_no_node_starts(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings.from_env({**environ, "ORCHARD_LAKE": "s3://paris/lake"})
+    monkeypatch.setattr("orchard.workflow.tasks.storage_for", lambda *_: pytest.fail("it has read the lake"))
+    tasks = RunTasks("d", "r", {}, None, settings)
+    with pytest.raises(AirflowFailException, match="ORCHARD_SUBNETS= with ORCHARD_SERVICE_ROLE="):
+        tasks.sense()
 
 
 class Refusing:
