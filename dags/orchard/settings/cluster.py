@@ -128,8 +128,12 @@ class Cost:
     cost_ceiling: float | None = setting(
         "Most dollars that a run may cost by its estimate; else it fails before there is a cluster", None
     )
-    images_per_core: float = setting("Images a second and core that an estimate reckons with", 50)
-    boot_seconds: int = setting("Seconds that an estimate reckons with for the start of a cluster", 480)
+    images_per_core: float = setting(
+        "Images a second and core that an estimate reckons with, until three runs of the lake on EMR tell", 50
+    )
+    boot_seconds: int = setting(
+        "Seconds that an estimate reckons with for the start of a cluster, until three runs tell", 480
+    )
 
     def __post_init__(self) -> None:
         ceiling = self.cost_ceiling

@@ -14,6 +14,7 @@ from orchard.emr.actual_cost import cost_of_clusters, find_region, format_bill
 from orchard.emr.cost_estimate import Work, estimate, format_estimate, refuse_too_dear
 from orchard.emr.job_args import RunJobs
 from orchard.emr.job_flow import cluster_name, refuse_untagged_network, run_job_flow, run_tags
+from orchard.emr.observed_rates import observe
 from orchard.emr.steps import build_step
 from orchard.lake.compaction import compact
 from orchard.lake.event_logs import delete_event_logs
@@ -218,7 +219,8 @@ class RunTasks:
         """Say what the run is going to cost. Raises OrchardError where that is too much."""
         images, rows = sensed["new"], sensed["new"] + sensed["kept"]
         work = Work(images, rows, self._core_nodes(images))
-        estimated = estimate(work, self.settings, find_region(self.settings.access))
+        cost = observe(RunIndex.load(self._storage(), self._lake), self.settings.cost)
+        estimated = estimate(work, replace(self.settings, cost=cost), find_region(self.settings.access))
         log.info("Estimate: %s", format_estimate(estimated))
         refuse_too_dear(estimated, self._params().cost_ceiling)
         return estimated.to_json()
