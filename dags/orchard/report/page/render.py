@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from orchard.report import formats
-from orchard.report.facts import COMPONENTS, STEADY, Facts
+from orchard.report.facts import COMPONENTS, FEW_LABELS, STEADY, Facts
 from orchard.report.page import charts, tables
 from orchard.report.page.points import points
 from orchard.report.page.styles import SWATCHES
@@ -67,6 +67,7 @@ def _render(facts: Facts, data: Mapping[str, Any]) -> str:
             ),
             data=data,
             steady=STEADY,
+            one_of_each=len(facts.sample.names) > FEW_LABELS,
             swatches=SWATCHES,
             marks=charts.marks_of(facts.basis),
             warning=noise(facts.run),
