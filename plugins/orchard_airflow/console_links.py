@@ -1,4 +1,4 @@
-"""Links on the tasks to what EMR's and S3's consoles show of a cluster and of a step. A local EMR has none."""
+"""Links on tasks to what the consoles of EMR and S3 show of a cluster and a step: not of a local EMR."""
 
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote

@@ -156,6 +156,9 @@
   }
 
   document.documentElement.classList.add("scripted");
+  // As the comparison of two runs shows it: the charts alone, beside those of the other run.
+  const chartsAlone = window.name === "charts";
+  document.documentElement.classList.toggle("charts", chartsAlone);
   for (const id of ["x", "y", "label", "pictures"]) $(id).addEventListener("change", drawMap);
   for (const button of document.querySelectorAll("button[data-label]")) {
     button.addEventListener("click", () => {
@@ -183,7 +186,8 @@
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") tip.hidden = true; });
   drawMap();
   window.vegaEmbed($("bars"), specs.bars, options);
-  window.vegaEmbed($("curve"), specs.curve, options);
+  window.vegaEmbed($("counts"), specs.counts, options);
+  if (!chartsAlone) window.vegaEmbed($("curve"), specs.curve, options);
 
   // In Airflow's pages the report has no address of its own, which links within it would be of. Those to other
   // files lead nowhere: the page around it has them.
