@@ -1,4 +1,4 @@
-"""Links on the tasks to what EMR's and S3's consoles show of a cluster and of a step."""
+"""Links on tasks to what the consoles of EMR and S3 show of a cluster and a step: not of a local EMR."""
 
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -6,6 +6,8 @@ from urllib.parse import quote
 from airflow.providers.amazon.aws.hooks.emr import EmrHook
 from airflow.providers.amazon.aws.links.base_aws import BASE_AWS_CONSOLE_LINK, BaseAwsLink
 from airflow.providers.amazon.aws.links.emr import EmrClusterLink, EmrLogsLink
+
+from orchard_airflow.emr_api import is_local
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
@@ -26,10 +28,12 @@ class EmrStepLogsLink(BaseAwsLink):
 def persist_links(operator: "AwsBaseOperator[EmrHook]", context: "Context", cluster: dict[str, Any]) -> None:
     """Show the links to the cluster and its logs. ``cluster`` is DescribeCluster's."""
     where = _console(operator)
-    EmrClusterLink.persist(context=context, operator=operator, **where, job_flow_id=cluster["Id"])
+    # Without an id the provider's link is empty.
+    shown = {} if is_local(operator.hook.conn) else {"job_flow_id": cluster["Id"]}
+    EmrClusterLink.persist(context=context, operator=operator, **where, **shown)
     # Stored even where there is nothing to show, or Airflow logs an error for each missing link. The provider
     # has the bucket followed by the cluster; a prefix of S3's console is all that comes after the bucket.
-    bucket, folder = _logs_of(cluster)
+    bucket, folder = _logs_of(operator, cluster)
     EmrLogsLink.persist(context=context, operator=operator, **where, job_flow_id=folder, log_uri=bucket)
 
 
@@ -37,7 +41,7 @@ def persist_step_link(
     operator: "AwsBaseOperator[EmrHook]", context: "Context", cluster: dict[str, Any], step_id: str = ""
 ) -> None:
     """Show the link to a step's logs; without a step, store that there is nothing to show."""
-    bucket, folder = _logs_of(cluster)
+    bucket, folder = _logs_of(operator, cluster)
     EmrStepLogsLink.persist(
         context=context,
         operator=operator,
@@ -51,9 +55,10 @@ def _console(operator: "AwsBaseOperator[EmrHook]") -> dict[str, Any]:
     return {"region_name": operator.hook.conn_region_name, "aws_partition": operator.hook.conn_partition}
 
 
-def _logs_of(cluster: dict[str, Any]) -> tuple[str, str]:
-    """Return the bucket, '' where logs are not in S3, and the folder of a cluster's logs, for a URL."""
+def _logs_of(operator: "AwsBaseOperator[EmrHook]", cluster: dict[str, Any]) -> tuple[str, str]:
+    """Return the bucket, '' where no console shows it, and the folder of a cluster's logs, for a URL."""
     scheme, _, path = cluster.get("LogUri", "").partition("://")
     bucket, _, prefix = path.partition("/")
     folder = "/".join(part for part in (prefix.rstrip("/"), cluster["Id"]) if part)
-    return bucket if scheme.startswith("s3") else "", quote(folder)
+    is_shown = scheme.startswith("s3") and not is_local(operator.hook.conn)
+    return bucket if is_shown else "", quote(folder)

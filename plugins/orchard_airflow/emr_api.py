@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from urllib.parse import urlsplit
 
 LIVE_STATES = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
 READY_STATES = ("RUNNING", "WAITING")
@@ -57,6 +58,15 @@ def describe(client: Any, cluster_id: str) -> dict[str, Any]:
     """Return DescribeCluster's cluster."""
     cluster: dict[str, Any] = client.describe_cluster(ClusterId=cluster_id)["Cluster"]
     return cluster
+
+
+def is_local(client: Any) -> bool:
+    """Whether ``client`` asks a local EMR, on this machine or beside it, and none of AWS's: it bills nothing.
+
+    Its host has no domain, as ``emr``, or is this machine; AWS's and those of proxies to it have one.
+    """
+    host = urlsplit(client.meta.endpoint_url).hostname or ""
+    return "." not in host or host.startswith("127.")
 
 
 def tags_of(cluster: Mapping[str, Any]) -> dict[str, str]:

@@ -6,7 +6,7 @@ that is not published is shown but its logs, and no part of a path comes from a 
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated
+from typing import Annotated, Any, Literal, TypeVar
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 
 from orchard.lake.layout import run_slug
 from orchard.lake.run_index import RunIndex
-from orchard.pages import dag_runs, files, logs, templates
-from orchard.pages.access import VisibleRuns, source_of
+from orchard.pages import dag_runs, files, guard, logs, templates
+from orchard.pages.access import OF_NO_DAG, VisibleRuns, source_of
 from orchard.pages.guard import Guarded
 from orchard.pages.problems import Absent, tell_absent, tell_error, tell_lake
 from orchard.pages.progress import find_progress
@@ -41,6 +41,7 @@ NUMBERS: dict[str, Figure] = {
 }
 """Columns of the list: those of the command line, and a few more."""
 
+T = TypeVar("T")
 Text = Annotated[str, Query(max_length=500)]
 
 
@@ -82,6 +83,7 @@ def list_runs(
         request,
         "runs.html",
         lake=published.lake.uri,
+        dag_id=OF_NO_DAG,
         runs=runs,
         known=dag_runs.find_known(session, runs),
         listed=LISTED,
@@ -101,25 +103,35 @@ def compare(
 ) -> Response:
     """Two runs side by side."""
     if len(run) != 2:
-        raise Absent("Choose two runs in the list to compare them.")
+        text = f"Tick two runs in the list, then choose Compare two. You have ticked {len(run) or 'none'}."
+        return templates.render(request, "problem.html", 400, title="Tick two runs", text=text)
     runs = [published.describe(_seen(published, slug)) for slug in run]
-    return templates.render(request, "compare.html", runs=runs, figures=COMPARED)
+    return templates.render(
+        request,
+        "compare.html",
+        policy=guard.FRAMING,
+        runs=runs,
+        figures=COMPARED,
+        without_report=[_why_without_report(published, slug) for slug in run],
+    )
 
 
 def show_run(request: Request, session: SessionDep, published: VisibleRuns, slug: str) -> Response:
     """One run: its figures, its files, and the run before it."""
-    run = published.describe(_seen(published, slug))
-    older = published.names[published.names.index(slug) + 1 :][:1]
-    known = dag_runs.find_known(session, [run]).get(slug)
-    return templates.render(request, "run.html", run=run, figures=COMPARED, older=older, known=known)
+    return templates.render(request, "run.html", figures=COMPARED, **_describe(session, published, slug))
 
 
-def show_report(published: VisibleRuns, slug: str) -> Response:
-    lake, run = published.lake, _seen(published, slug)
-    return _found(
-        lambda: files.report(read_report(published.storage, lake, run)),
-        "This run has no report: the task 'report' makes it, or `orchard report`.",
+def show_report(request: Request, session: SessionDep, published: VisibleRuns, slug: str) -> Response:
+    """The report of a run in its frame, and what else there is of the run."""
+    _report_of(published, slug)  # what is wrong with it is said here, not in the frame
+    return templates.render(
+        request, "report.html", policy=guard.FRAMING, **_describe(session, published, slug)
     )
+
+
+def show_framed(published: VisibleRuns, slug: str, only: Literal["charts"] | None = None) -> Response:
+    """What the frame shows: the report, or its charts alone."""
+    return files.report(_report_of(published, slug), only or "")
 
 
 def show_run_json(published: VisibleRuns, slug: str) -> Response:
@@ -196,6 +208,7 @@ ROUTES: dict[str, Callable[..., Response]] = {
     "/compare": compare,
     "/runs/{slug}": show_run,
     "/runs/{slug}/report.html": show_report,
+    "/runs/{slug}/framed.html": show_framed,
     "/runs/{slug}/run.json": show_run_json,
     "/runs/{slug}/csv/{name}": download_csv,
     "/style.css": show_style,
@@ -216,6 +229,33 @@ def _seen(published: RunIndex, slug: str) -> str:
     return slug
 
 
+def _describe(session: Session, published: RunIndex, slug: str) -> dict[str, Any]:
+    """Return what the pages of one run say of it."""
+    run = published.describe(_seen(published, slug))
+    older = published.names[published.names.index(slug) + 1 :]
+    return {
+        "run": run,
+        "known": dag_runs.find_known(session, [run]).get(slug),
+        "older": older[0] if older else None,
+    }
+
+
+def _report_of(published: RunIndex, slug: str) -> bytes:
+    run = _seen(published, slug)
+    return _found(
+        lambda: read_report(published.storage, published.lake, run),
+        "This run has no report: the task 'report' makes it, or `orchard report`.",
+    )
+
+
+def _why_without_report(published: RunIndex, slug: str) -> str | None:
+    try:
+        _report_of(published, slug)
+    except (Absent, OrchardError) as error:
+        return str(error)
+    return None
+
+
 def _folder(published: RunIndex, slug: str) -> RunFolder:
     return published.lake.run(_seen(published, slug))
 
@@ -233,8 +273,8 @@ def _cluster(source: Source, session: Session, dag_id: str, run_id: str) -> str:
     return cluster
 
 
-def _found(answer: Callable[[], Response], otherwise: str) -> Response:
+def _found(read: Callable[[], T], otherwise: str) -> T:
     try:
-        return answer()
+        return read()
     except FileNotFoundError:
         raise Absent(otherwise) from None

@@ -20,16 +20,21 @@ FRAME = (
     b'<meta name="color-scheme" content="light dark">'
     b"<title>Report</title><style>html,body{height:100%;margin:0}"
     b"iframe{display:block;border:0;width:100%;height:100%}</style></head>"
-    b'<body><iframe title="Report" sandbox="allow-scripts" srcdoc="',
+    b'<body><iframe title="Report" sandbox="allow-scripts" name="',
+    b'" srcdoc="',
     b'"></iframe></body></html>',
 )
-"""What is before and behind a report, which is an attribute in between: it has no address of its own, under
-which it could be opened without the frame that keeps it. See ``guard.REPORT``."""
+"""What is before a frame's name, between that and the report, and behind it. The report is an attribute: it
+has no address of its own, under which it could be opened without the frame that keeps it, ``guard.REPORT``.
+
+The page around this one has the links: from here, a document of no site, nobody would be logged in."""
 
 
-def report(page: bytes) -> Response:
-    """Return a report, to look at."""
-    framed = FRAME[0] + page.replace(b"&", b"&amp;").replace(b'"', b"&quot;") + FRAME[1]
+def report(page: bytes, name: str) -> Response:
+    """Return a report, to look at. In a frame of the ``name`` charts it shows nothing but those."""
+    framed = (
+        FRAME[0] + name.encode() + FRAME[1] + page.replace(b"&", b"&amp;").replace(b'"', b"&quot;") + FRAME[2]
+    )
     headers = {"content-security-policy": REPORT}
     return Response(framed, headers=headers, media_type="text/html; charset=utf-8")
 

@@ -14,6 +14,9 @@ PAGE = (
 )
 """Of the pages: nothing but what the app itself serves."""
 
+FRAMING = f"{PAGE}; frame-src 'self'"
+"""Of a page around a report: what it frames is of the app, and in a sandbox."""
+
 FILE = "default-src 'none'; sandbox; frame-ancestors 'self'"
 """Of what is data: should a browser show it, then as a document of no site."""
 

@@ -9,15 +9,18 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from orchard.pages.guard import PAGE
 from orchard.report.formats import moment, plural
 from orchard.report.run_figures import show
 
 
-def render(request: Request, name: str, status: int = 200, **shown: Any) -> HTMLResponse:
+def render(
+    request: Request, name: str, status: int = 200, *, policy: str = PAGE, **shown: Any
+) -> HTMLResponse:
     """Return a page; ``base`` is the path of the app in Airflow, and ``root`` Airflow's own."""
     base = request.scope.get("root_path", "")
     page = _environment().get_template(name).render(base=base, root=base.rpartition("/")[0], **shown)
-    return HTMLResponse(page, status)
+    return HTMLResponse(page, status, {"content-security-policy": policy})
 
 
 @cache

@@ -12,6 +12,12 @@ from orchard.report.numbers.neighbours import Matrix, Separation
 COMPONENTS = 20
 """Most components that are shown: the first ones."""
 
+ENDS = 6
+"""Images at each end of a component."""
+
+FEW_LABELS = 2 * ENDS
+"""Of no more labels, the two ends of a component would show the same ones, were each of another label."""
+
 STEADY = 15.0
 """Degrees: what has turned less still means much the same; its cosine is 0.97."""
 

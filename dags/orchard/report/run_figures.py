@@ -50,10 +50,16 @@ def noise(run: Run) -> str | None:
     return f"{which} nothing: the {span}. Keep {plural(rank, 'component')}, or add images"
 
 
+def is_local(run: Run) -> bool:
+    """Whether a run's cluster was one of a local EMR, which bills nothing. Earlier versions did not say."""
+    return bool((run.get("cluster") or {}).get("local"))
+
+
 def environment(run: Run) -> str:
     """Return where a run was computed: ``EMR emr-spark-8.1.0``, or Spark's master without a cluster."""
     release = run["cluster"].get("release")
-    return f"EMR {release}" if release else f"Spark {run['cluster']['id']}"
+    emr = "local EMR" if is_local(run) else "EMR"
+    return f"{emr} {release}" if release else f"Spark {run['cluster']['id']}"
 
 
 def seconds(run: Run) -> float:
@@ -67,10 +73,7 @@ def minutes(run: Run) -> str:
 
 def cost(run: Run) -> str:
     """Return what the run's clusters came to by list prices; ``–`` where there was none."""
-    if not run.get("cost"):
-        return NONE
-    dollars = run["cost"]["dollars"]
-    return UNKNOWN if dollars is None else f"{dollars:,.4f} $"
+    return _dollars(run, "dollars")
 
 
 def _count_new(run: Run) -> int:
@@ -78,10 +81,16 @@ def _count_new(run: Run) -> int:
 
 
 def _each(run: Run) -> str:
-    if not run.get("cost") or not _count_new(run):
+    return _dollars(run, "per_1000_images") if _count_new(run) else NONE
+
+
+def _dollars(run: Run, name: str) -> str:
+    if not run.get("cost"):
         return NONE
-    each = run["cost"]["per_1000_images"]
-    return UNKNOWN if each is None else f"{each:,.4f} $"
+    dollars = run["cost"][name]
+    if dollars is None:
+        return UNKNOWN
+    return f"would have cost {dollars:,.4f} $" if is_local(run) else f"{dollars:,.4f} $"
 
 
 def _instances(run: Run) -> str:

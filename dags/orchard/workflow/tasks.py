@@ -156,7 +156,8 @@ class RunTasks:
         """Log what the run's clusters have cost, now that they have ended; write it beside run.json."""
         cost = self._cost()
         if cost:
-            log.info("Cost: %s", format_bill(cost))
+            is_local = self._cluster_facts().get("local")
+            log.info("%s: %s", "A local EMR; would have cost" if is_local else "Cost", format_bill(cost))
             self._storage().write(self._lake.run(self.slug).cost, to_json(cost))
 
     def compact(self) -> list[str]:

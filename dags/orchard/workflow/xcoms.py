@@ -5,7 +5,7 @@ it is written. Cluster ids are checked by the operators, against EMR's tags.
 """
 
 import re
-from typing import Any
+from typing import Any, NotRequired
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -29,6 +29,8 @@ class ClusterFacts(TypedDict):
     release: str | None
     states: list[dict[str, str]] | None
     timeline: dict[str, str] | None
+    local: NotRequired[bool]
+    """Of a local EMR, which bills nothing."""
 
 
 _SENSED: TypeAdapter[Sensed] = TypeAdapter(Sensed)

@@ -19,6 +19,7 @@ from orchard_airflow.emr_api import (
     describe_end,
     facts_of,
     find_clusters,
+    is_local,
     live_clusters,
 )
 from orchard_airflow.emr_retries import ADAPTIVE_RETRIES, NO_RETRIES, is_unanswered, send_once
@@ -98,7 +99,8 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
             return self.execute(context)
         self._job_flow_id = event["job_flow_id"]
         cluster = self._describe()
-        context["ti"].xcom_push(key="cluster", value={**facts_of(cluster), "states": event["seen"]})
+        facts = {**facts_of(cluster), "states": event["seen"], "local": is_local(self.hook.conn)}
+        context["ti"].xcom_push(key="cluster", value=facts)
         if cluster["Status"]["State"] not in READY_STATES:
             raise AirflowException(self._explain(cluster))
         self.log.info("Cluster %s is ready", self._job_flow_id)

@@ -9,6 +9,8 @@
   const tip = $("tip");
   const PICTURE = 30; // pixels: as wide as the mark in the chart, and the least from one picture to the next
   const ROWS = 100; // most rows of the table that stands in for the map
+  const REACH = 24; // pixels between the middle of a finger and the point that it means, at most
+  const hidden = new Set(); // labels that the legend has switched off
 
   const nameOf = (label) => points.labels[label] || "(no label)";
   const uriOf = (i) => `data:image/webp;base64,${points.thumbnails[i]}`;
@@ -25,7 +27,12 @@
     return element("img", undefined, { src: uriOf(i), alt: "", width: 64, height: 64 });
   }
 
-  function showTip(_, event, __, value) {
+  // What Vega says of a pointer. A finger is no pointer to it: it has gone before anybody looks, see below.
+  function followPointer(_, event, __, value) {
+    if (event.pointerType !== "touch") showTip(event, value);
+  }
+
+  function showTip({ clientX, clientY }, value) {
     tip.hidden = value === null || value === undefined || value === "";
     if (tip.hidden) return;
     const i = Number(value);
@@ -36,14 +43,13 @@
       element("span", [$("x"), $("y")].map((axis) => `PC${Number(axis.value) + 1} ${points.components[axis.value][i]}`).join("   ")),
     );
     tip.replaceChildren(picture(i), words);
-    const { clientX, clientY } = event.touches?.[0] ?? event;
     const right = clientX + 16 + tip.offsetWidth < document.documentElement.clientWidth;
     tip.style.left = `${right ? clientX + 16 : Math.max(8, clientX - 16 - tip.offsetWidth)}px`;
     tip.style.top = `${Math.max(8, Math.min(clientY + 16, window.innerHeight - tip.offsetHeight - 8))}px`;
   }
 
   const options = {
-    mode: "vega-lite", renderer: "svg", actions: false, defaultStyle: false, tooltip: showTip,
+    mode: "vega-lite", renderer: "svg", actions: false, defaultStyle: false, tooltip: followPointer,
     ast: true, // expressions are interpreted: the page's policy forbids eval
   };
 
@@ -70,13 +76,15 @@
     return new Set(cells.values());
   }
 
+  const isWanted = (i, picked) => (picked < 0 ? !hidden.has(points.label[i]) : points.label[i] === picked);
+
   function rowsOf(xs, ys, picked, asPictures, width, height) {
-    const wanted = (i) => picked < 0 || points.label[i] === picked;
+    const wanted = (i) => isWanted(i, picked);
     const chosen = asPictures ? picturesApart(xs, ys, width, height, wanted) : new Set();
     const rows = [];
     for (let i = 0; i < xs.length; i++) {
       const label = points.label[i], front = wanted(i), url = chosen.has(i);
-      if (asPictures && !url && front) continue;
+      if (front ? asPictures && !url : hidden.has(label)) continue;
       rows.push({
         i, x: xs[i], y: ys[i], front: front ? (url ? 2 : 1) : 0,
         ...(url ? { url: uriOf(i) } : {}),
@@ -90,7 +98,8 @@
   }
 
   const share = (component) => points.shares[component];
-  let latest = 0;
+  const extent = (values) => [Math.min(...values), Math.max(...values)];
+  let latest = 0, shown = null; // what the map shows: its rows, and Vega's view of them
 
   async function drawMap() {
     const x = Number($("x").value), y = Number($("y").value), picked = Number($("label").value);
@@ -100,9 +109,10 @@
     if (host.clientWidth < 500) spec.height = 360;
     const rows = rowsOf(points.components[x], points.components[y], picked, asPictures, host.clientWidth - 60, spec.height - 50);
     spec.data.values = rows;
-    // A layer of no rows would warn of an infinite extent.
-    spec.layer = spec.layer.filter((layer) => rows.some((row) => (layer.mark.type === "image") === Boolean(row.url)));
     for (const layer of spec.layer) {
+      // Of all images: what is left stays where it was when the legend hides others.
+      layer.encoding.x.scale.domain = extent(points.components[x]);
+      layer.encoding.y.scale.domain = extent(points.components[y]);
       layer.encoding.x.axis.title = `PC${x + 1} · ${share(x)} of the variance`;
       layer.encoding.y.axis.title = `PC${y + 1} · ${share(y)}`;
     }
@@ -110,12 +120,25 @@
     $("said").textContent =
       `${front.toLocaleString("en")} ${asPictures ? "pictures" : "points"}${picked < 0 ? "" : ` of ${nameOf(picked)}`}, PC${x + 1} across, PC${y + 1} up.`;
     fillTable(x, y, picked);
-    await window.vegaEmbed(host, spec, options);
-    if (turn === latest) host.dataset.drawn = String(turn);
+    const { view } = await window.vegaEmbed(host, spec, options);
+    if (turn !== latest) return;
+    shown = { rows, view };
+    host.dataset.drawn = String(turn);
+  }
+
+  function findNearest({ clientX, clientY }) {
+    const { left, top } = $("map").querySelector("svg").getBoundingClientRect();
+    const [x, y] = ["x", "y"].map((axis) => shown.view.scale(axis)), [across, down] = shown.view.origin();
+    let nearest, least = REACH;
+    for (const row of shown.rows) {
+      const away = Math.hypot(left + across + x(row.x) - clientX, top + down + y(row.y) - clientY);
+      if (row.front && away < least) [nearest, least] = [row.i, away];
+    }
+    return nearest;
   }
 
   function fillTable(x, y, picked) {
-    const all = Array.from(points.label.keys()).filter((i) => picked < 0 || points.label[i] === picked);
+    const all = Array.from(points.label.keys()).filter((i) => isWanted(i, picked));
     const head = element("tr");
     for (const title of ["image", "label", "path", `PC${x + 1}`, `PC${y + 1}`]) {
       head.append(element("th", title, { scope: "col" }));
@@ -133,6 +156,9 @@
   }
 
   document.documentElement.classList.add("scripted");
+  // As the comparison of two runs shows it: the charts alone, beside those of the other run.
+  const chartsAlone = window.name === "charts";
+  document.documentElement.classList.toggle("charts", chartsAlone);
   for (const id of ["x", "y", "label", "pictures"]) $(id).addEventListener("change", drawMap);
   for (const button of document.querySelectorAll("button[data-label]")) {
     button.addEventListener("click", () => {
@@ -142,13 +168,31 @@
       $("label").focus({ preventScroll: true });
     });
   }
+  document.querySelectorAll(".legend li").forEach((item, label) => {
+    const button = element("button", undefined, { type: "button", "aria-pressed": "true" });
+    button.append(...item.childNodes);
+    button.addEventListener("click", () => {
+      if (!hidden.delete(label)) hidden.add(label);
+      button.setAttribute("aria-pressed", String(!hidden.has(label)));
+      $("label").value = "-1"; // one that is picked out would hide what the legend does
+      drawMap();
+    });
+    item.append(button);
+  });
+  $("map").addEventListener("pointerup", (event) => {
+    if (event.pointerType === "touch" && shown) showTip(event, findNearest(event));
+  });
+  document.addEventListener("pointerdown", (event) => { if (event.pointerType === "touch") tip.hidden = true; });
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") tip.hidden = true; });
   drawMap();
   window.vegaEmbed($("bars"), specs.bars, options);
-  window.vegaEmbed($("curve"), specs.curve, options);
+  window.vegaEmbed($("counts"), specs.counts, options);
+  if (!chartsAlone) window.vegaEmbed($("curve"), specs.curve, options);
 
-  // In Airflow's pages the report has no address of its own, which links within it would be of.
+  // In Airflow's pages the report has no address of its own, which links within it would be of. Those to other
+  // files lead nowhere: the page around it has them.
   if (document.URL.startsWith("about:srcdoc")) {
+    document.documentElement.classList.add("framed");
     document.addEventListener("click", (event) => {
       const target = document.getElementById(event.target.closest('a[href^="#"]')?.hash.slice(1));
       if (target === null) return;

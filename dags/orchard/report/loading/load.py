@@ -7,7 +7,7 @@ from orchard.lake.layout import Lake
 from orchard.lake.objects import Storage
 from orchard.lake.run_index import RunIndex
 from orchard.lake.run_record import RunRecord
-from orchard.report.facts import Extremes, Facts, Picture, Rejected, Sample
+from orchard.report.facts import ENDS, Extremes, Facts, Picture, Rejected, Sample
 from orchard.report.loading.bases import read_basis
 from orchard.report.loading.changes import find_changes
 from orchard.report.loading.rows import read_folder
@@ -17,9 +17,6 @@ from orchard.report.numbers.neighbours import separate
 from orchard_jobs.contract import Status
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.run_folder import RunFolder
-
-ENDS = 6
-"""Images at each end of a component."""
 
 REJECTED = 200
 """Most rejected images that are listed; the rest is in rejects.csv."""

@@ -5,13 +5,12 @@ Of a million rows only labels and hashes are kept, 12 bytes a row; then the comp
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
 from orchard.lake.objects import Storage
-from orchard.report.facts import COMPONENTS
+from orchard.report.facts import COMPONENTS, FEW_LABELS
 from orchard.report.loading.rows import read_folder, to_matrix
 from orchard.report.loading.sampling import choose_rows, hash_paths
 from orchard.report.numbers.neighbours import Matrix
@@ -90,19 +89,19 @@ def _count(storage: Storage, uri: str) -> tuple[list[str], npt.NDArray[np.int32]
 
 
 def _pick_lowest(values: Matrix, sample: Chosen, ends: int) -> tuple[tuple[tuple[str, str], ...], ...]:
-    """Return ``ends`` images of each column: of different labels first, they say more."""
-    return tuple(
-        tuple((sample.paths[row], sample.labels[row]) for row in _of_different(order, sample.labels, ends))
-        for order in np.argsort(values, axis=0, kind="stable").T.tolist()
-    )
+    """Return ``ends`` images of each column, the lowest first: of many labels each of another one.
+
+    Of few labels both ends would have the same ones, which says nothing of the component.
+    """
+    orders = np.argsort(values, axis=0, kind="stable").T.tolist()
+    if len(set(sample.labels)) > FEW_LABELS:
+        orders = [_of_different(order, sample.labels) for order in orders]
+    return tuple(tuple((sample.paths[row], sample.labels[row]) for row in order[:ends]) for order in orders)
 
 
-def _of_different(rows: list[int], labels: Sequence[str], ends: int) -> list[int]:
-    """Return ``ends`` of the rows in their order: the first of each label, then others."""
+def _of_different(rows: list[int], labels: Sequence[str]) -> list[int]:
+    """Return the first row of each label."""
     first: dict[str, int] = {}
     for row in rows:
         first.setdefault(labels[row], row)
-    chosen = set(list(first.values())[:ends])
-    others = (row for row in rows if row not in chosen)
-    chosen |= set(islice(others, ends - len(chosen)))
-    return [row for row in rows if row in chosen]
+    return list(first.values())

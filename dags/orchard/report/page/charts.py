@@ -3,12 +3,13 @@
 Colours are CSS variables, which SVG takes: so the charts follow the light or dark of the page.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from orchard.report.facts import Basis
-from orchard.report.formats import rounded
+from orchard.report.formats import rounded, shorten
 from orchard.report.numbers.spectrum import components_for
 
 Spec = dict[str, Any]
@@ -16,9 +17,15 @@ Spec = dict[str, Any]
 VEGA_LITE = "6.4"
 MARKS = (0.8, 0.9, 0.95)
 
+LABELS = 30
+"""Most labels whose images are drawn."""
+
+LONGEST_LABEL = 60
+
 CONFIG: Spec = {
     "background": "transparent",
-    "font": "inherit",
+    # By name: what Vega cannot measure, as "inherit", it cuts.
+    "font": "system-ui, sans-serif",
     "view": {"stroke": None},
     "axis": {
         "labelColor": "var(--soft)",
@@ -70,6 +77,37 @@ def scatter(height: int = 520) -> Spec:
                 },
             },
         ],
+    )
+
+
+def label_bars(counts: Mapping[str, int]) -> Spec:
+    """Images of each label; of many labels the largest ones. By name: so two runs are side by side."""
+    largest = sorted(counts, key=lambda name: (-counts[name], name))[:LABELS]
+    rows = [
+        {"label": shorten(name or "(no label)", LONGEST_LABEL), "images": counts[name]}
+        for name in sorted(largest)
+    ]
+    return _chart(
+        f"Images of each of {len(rows)} labels",
+        16 * len(rows) + 60,
+        {"values": rows},
+        mark={"type": "bar", "fill": "var(--accent)"},
+        encoding={
+            "y": {
+                "field": "label",
+                "type": "nominal",
+                "title": None,
+                "sort": None,
+                "axis": {"ticks": False, "labelLimit": 140},
+                "scale": {"paddingInner": 0.3},
+            },
+            "x": {
+                "field": "images",
+                "type": "quantitative",
+                "title": "images",
+                "axis": {"format": ",d", "tickMinStep": 1, "tickCount": 5},
+            },
+        },
     )
 
 

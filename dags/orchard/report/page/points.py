@@ -6,10 +6,11 @@ import numpy as np
 
 from orchard.report.facts import Facts, Sample
 from orchard.report.formats import percent, rounded, shorten
+from orchard.report.page.charts import LONGEST_LABEL
 from orchard.report.page.styles import Style, assign_styles
 from orchard.report.page.thumbnail_uris import to_base64
 
-LONGEST_PATH, LONGEST_LABEL = 120, 60
+LONGEST_PATH = 120
 
 
 def points(facts: Facts, shown: int, thumbnails: int) -> dict[str, Any]:

@@ -17,12 +17,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from orchard.report import formats
-from orchard.report.facts import COMPONENTS, STEADY, Facts
+from orchard.report.facts import COMPONENTS, FEW_LABELS, STEADY, Facts
 from orchard.report.page import charts, tables
 from orchard.report.page.points import points
 from orchard.report.page.styles import SWATCHES
 from orchard.report.page.thumbnail_uris import to_uri
-from orchard.report.run_figures import noise
+from orchard.report.run_figures import is_local, noise
 
 HERE = Path(__file__).parents[1] / "assets"
 
@@ -63,13 +63,17 @@ def _render(facts: Facts, data: Mapping[str, Any]) -> str:
                     "scatter": charts.scatter(),
                     "bars": charts.variance_bars(facts.basis),
                     "curve": charts.variance_curve(facts.basis),
+                    "counts": charts.label_bars(facts.label_counts),
                 }
             ),
             data=data,
             steady=STEADY,
+            one_of_each=len(facts.sample.names) > FEW_LABELS,
             swatches=SWATCHES,
+            most_bars=charts.LABELS,
             marks=charts.marks_of(facts.basis),
             warning=noise(facts.run),
+            local=is_local(facts.run),
             labels=tables.label_rows(facts),
             right=tables.share_right(facts),
             confusions=tables.confusions(facts),

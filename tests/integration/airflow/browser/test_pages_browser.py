@@ -18,7 +18,7 @@ TASKS = ("sense", "create_cluster", "featurize", "reduce", "export", "publish", 
 
 def test_somebody_who_is_not_logged_in_sees_nothing(browser: Browser, shown: Shown) -> None:
     page = browser.new_page()
-    for path in ("/orchard/", "/orchard/runs/older/report.html"):
+    for path in ("/orchard/", "/orchard/runs/older/report.html", "/orchard/runs/older/framed.html"):
         answer = page.goto(shown.url(path))
         assert answer is not None
         assert answer.status == 401
@@ -39,8 +39,7 @@ def test_the_runs_are_listed_in_airflows_navigation_newest_first_with_their_stat
 
 def test_a_report_works_in_the_frame_and_is_a_document_of_no_site(page: Page, frame: FrameLocator) -> None:
     """Its label `<script>` is text there; that nothing ran is checked when the page is left."""
-    frame.locator("tbody tr").nth(1).get_by_role("link", name="report").click()
-    shown = frame.frame_locator("iframe[title=Report]")
+    shown = open_report(frame, 1)
     expect(shown.locator("#map")).to_have_attribute("data-drawn", "1", timeout=SECONDS)
     expect(shown.locator("bdi").get_by_text(HOSTILE, exact=True).first).to_be_visible()
     (report,) = [each for each in page.frames if each.url == "about:srcdoc"]
@@ -49,6 +48,37 @@ def test_a_report_works_in_the_frame_and_is_a_document_of_no_site(page: Page, fr
         report.evaluate("document.cookie")
     shown.get_by_role("link", name="Labels", exact=True).click()
     wait_for(lambda: report.evaluate("scrollY") > 0, "the report to show its labels")
+
+
+def open_report(frame: FrameLocator, row: int) -> FrameLocator:
+    """Follow the link of a row of the list; return the report, in its sandbox."""
+    frame.locator("tbody tr").nth(row).get_by_role("link", name="report").click()
+    return report_in(frame)
+
+
+def report_in(page: Page | FrameLocator) -> FrameLocator:
+    return page.frame_locator("iframe[title=Report]").frame_locator("iframe[title=Report]")
+
+
+def test_around_a_report_are_links_that_work_and_leave_airflow_where_it_is(
+    page: Page, frame: FrameLocator
+) -> None:
+    """Somebody is still logged in behind them, which they would not be behind a link of the report."""
+    shown = open_report(frame, 0)
+    expect(shown.get_by_role("heading", name="Run of ")).to_be_visible(timeout=SECONDS)
+    expect(shown.locator("a:not([href^='#']):visible")).to_have_count(0)
+    links = frame.get_by_role("navigation", name="Run").get_by_role("link")
+    expect(links).to_have_text(["Runs", "CSV", "Rejects", "run.json", "Logs", "Compare with the run before"])
+    with page.expect_download() as saving:
+        links.get_by_text("CSV").click()
+    assert saving.value.suggested_filename.endswith("-features.csv")
+    for link, heading in (("Logs", "Logs of the steps"), ("Compare", "Two runs"), ("Runs", "Published runs")):
+        frame.get_by_role("navigation", name="Run").get_by_role("link", name=link).click()
+        expect(frame.get_by_role("heading", name=heading)).to_be_visible(timeout=SECONDS)
+        assert "/plugin/orchard" in page.url
+        expect(page.get_by_role("link", name="Orchard", exact=True)).to_be_visible()
+        frame.locator("body").evaluate("history.back()")
+        expect(links.first).to_be_visible()
 
 
 def test_two_runs_are_compared_with_the_keyboard_alone(page: Page, frame: FrameLocator) -> None:
@@ -61,7 +91,55 @@ def test_two_runs_are_compared_with_the_keyboard_alone(page: Page, frame: FrameL
     page.keyboard.press("Enter")
     expect(frame.get_by_role("heading", name="Two runs")).to_be_visible()
     cells = frame.get_by_role("row", name=re.compile("^environment")).locator("bdi")
-    expect(cells).to_have_text(["EMR emr-spark-8.1.0", f"EMR {HOSTILE}"])
+    expect(cells).to_have_text(["local EMR emr-spark-8.1.0", f"EMR {HOSTILE}"])
+
+
+def test_the_charts_of_two_runs_are_side_by_side(page: Page, frame: FrameLocator) -> None:
+    for box in frame.get_by_role("checkbox").all():
+        box.check()
+    frame.get_by_role("button", name="Compare two").click()
+    places, sides = [], frame.locator("iframe[title^='Charts of ']")
+    expect(sides).to_have_count(2, timeout=SECONDS)
+    for side in sides.all():
+        places.append(side.bounding_box())
+        report = side.content_frame.frame_locator("iframe")
+        expect(report.locator("#map")).to_have_attribute("data-drawn", "1", timeout=SECONDS)
+        for chart in ("#map", "#bars", "#counts"):
+            expect(report.locator(f"{chart} svg")).to_be_visible()
+        for gone in ("header", "#curve", "#labels table", "#map-of-images form", "#time"):
+            expect(report.locator(gone).first).to_be_hidden()
+    left, right = places
+    assert left is not None
+    assert right is not None
+    assert (left["y"], left["width"]) == (right["y"], right["width"])
+    assert left["x"] + left["width"] < right["x"]
+
+
+def test_a_comparison_with_nothing_ticked_explains_itself(frame: FrameLocator) -> None:
+    compare, alert = frame.get_by_role("button", name="Compare two"), frame.get_by_role("alert")
+    compare.click()
+    expect(alert).to_have_text("Tick two runs to compare them: none is ticked.")
+    frame.get_by_role("checkbox").first.check()
+    compare.click()
+    expect(alert).to_have_text("Tick two runs to compare them: 1 is ticked.")
+    expect(frame.get_by_role("heading", name="Published runs")).to_be_visible()
+
+
+def test_where_there_is_no_run_yet_a_link_opens_the_dag_to_trigger_one_in_another_window(
+    page: Page, shown: Shown
+) -> None:
+    latest = shown.lake / "latest.json"
+    kept = latest.rename(shown.lake / "kept.json")
+    try:
+        page.get_by_role("link", name="Orchard", exact=True).click()
+        link = page.frame_locator("iframe[title=Orchard]").get_by_role("link", name="Trigger")
+        with page.expect_popup() as opening:
+            link.click(timeout=SECONDS)
+        button = opening.value.get_by_role("button", name="Trigger Dag")
+        expect(button).to_be_visible(timeout=SECONDS)
+        expect(link).to_be_visible()
+    finally:
+        kept.rename(latest)
 
 
 def test_a_csv_is_saved(page: Page, frame: FrameLocator) -> None:
@@ -71,12 +149,15 @@ def test_a_csv_is_saved(page: Page, frame: FrameLocator) -> None:
     assert Path(saving.value.path()).read_bytes() == b"path,label\n"
 
 
-def test_the_state_of_a_run_leads_out_of_the_frame_to_airflows_own_page(
+def test_the_state_of_a_run_leads_to_airflows_own_page_in_another_window(
     page: Page, frame: FrameLocator, shown: Shown
 ) -> None:
-    frame.get_by_role("link", name="success").click()
-    page.wait_for_url(lambda url: "/dags/orchard_features/runs/manual__" in url, timeout=SECONDS)
-    expect(page.get_by_role("heading", name=shown.run.run_id)).to_be_visible(timeout=SECONDS)
+    with page.expect_popup() as opening:
+        frame.get_by_role("link", name="success").click()
+    opened = opening.value
+    opened.wait_for_url(lambda url: "/dags/orchard_features/runs/manual__" in url, timeout=SECONDS)
+    expect(opened.get_by_role("heading", name=shown.run.run_id)).to_be_visible(timeout=SECONDS)
+    expect(frame.get_by_role("heading", name="Published runs")).to_be_visible()
 
 
 def test_a_dag_run_shows_its_run_of_the_lake_and_the_logs_of_its_steps(page: Page, shown: Shown) -> None:
@@ -97,8 +178,15 @@ def test_a_task_has_links_that_work(task: str, link: str, page: Page, shown: Sho
     page.goto(f"{shown.of_run}/tasks/{task}/details")
     page.get_by_role("link", name=link, exact=True).click()
     heading = "Run of " if link == "Report" else "Logs of the steps"
-    shown_in = page.frame_locator("iframe[title=Report]") if link == "Report" else page
+    shown_in = report_in(page) if link == "Report" else page
     expect(shown_in.get_by_role("heading", name=heading)).to_be_visible(timeout=SECONDS)
+
+
+def test_no_task_has_a_link_to_a_console_that_knows_nothing_of_a_local_emr(page: Page, shown: Shown) -> None:
+    for task in ("create_cluster", "reduce", "terminate_cluster"):
+        page.goto(f"{shown.of_run}/tasks/{task}/details")
+        expect(page.get_by_role("link", name="Logs of the steps")).to_be_visible(timeout=SECONDS)
+        expect(page.get_by_role("link", name=re.compile("^EMR"))).to_have_count(0)
 
 
 def test_the_graph_shows_every_task_as_success(page: Page, shown: Shown) -> None:

@@ -29,6 +29,7 @@ class Seen:
     """A page, and what it did while it was open."""
 
     page: Page
+    url: str
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
@@ -53,9 +54,18 @@ class Seen:
 def url(tmp_path_factory: pytest.TempPathFactory) -> str:
     lake = ReportLake(Lake(f"file://{tmp_path_factory.mktemp('lake')}"))
     rejected = {f"{label}/bad.jpg": ("corrupt", f"reason {label}") for label in HOSTILE}
+    rejected[f"{'long/' * 30}bad.jpg"] = ("too_large", f"89478486 pixels, {'without_a_space' * 10}, at most")
     lake.publish("first", clusters(LABELS))
     lake.publish("second", clusters({"quince": 8}, seed=2), rejected=rejected, turn=30)
     return f"file://{local_path(write_report(lake.storage, lake.lake, 'second'))}"
+
+
+@pytest.fixture(scope="module")
+def few_labels(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The report of a run of so few labels that the map has a legend."""
+    lake = ReportLake(Lake(f"file://{tmp_path_factory.mktemp('few')}"))
+    lake.publish("first", clusters({"apple": 12, "fig": 9, HOSTILE[4]: 6}))
+    return f"file://{local_path(write_report(lake.storage, lake.lake, 'first'))}"
 
 
 @pytest.fixture
@@ -63,13 +73,13 @@ def visit(browser: Browser, url: str) -> Iterator[Callable[..., Seen]]:
     """Return a function that opens the report; afterwards nothing must have been complained of or fetched."""
     visits: list[Seen] = []
 
-    def open_report(width: int = WIDE, **how: Any) -> Seen:
+    def open_report(width: int = WIDE, at: str = url, **how: Any) -> Seen:
         context = browser.new_context(
             viewport={"width": width, "height": 900}, reduced_motion="reduce", **how
         )
-        seen = Seen(context.new_page())
+        seen = Seen(context.new_page(), at)
         seen.listen()
-        seen.page.goto(url)
+        seen.page.goto(at)
         if how.get("java_script_enabled", True):
             seen.drawn(1)
             expect(seen.page.locator("#curve svg")).to_be_visible()
@@ -79,7 +89,8 @@ def visit(browser: Browser, url: str) -> Iterator[Callable[..., Seen]]:
     yield open_report
     for seen in visits:
         assert seen.complaints == []
-        assert {address for address in seen.requests if not address.startswith("data:image/webp;")} == {url}
+        fetched = {address for address in seen.requests if not address.startswith("data:image/webp;")}
+        assert fetched == {seen.url}
         seen.page.context.close()
 
 
@@ -94,6 +105,82 @@ def test_pointing_at_an_image_shows_it(visit: Callable[..., Seen]) -> None:
     assert path.startswith(f"{label}/")
     seen.page.mouse.move(2, 2)
     expect(tip).to_be_hidden()
+
+
+def test_a_finger_shows_the_image_that_is_nearest_to_it_and_another_touch_hides_it(
+    visit: Callable[..., Seen],
+) -> None:
+    seen = visit(390, has_touch=True)
+    tip, points = seen.page.locator("#tip"), seen.page.locator("#map svg .mark-symbol path")
+    seen.page.locator("#map").scroll_into_view_if_needed()
+    box = points.nth(100).bounding_box()
+    assert box is not None
+    seen.page.touchscreen.tap(box["x"] + box["width"] / 2 + 3, box["y"] + box["height"] / 2)
+    expect(tip).to_be_visible()
+    label, path = tip.locator("strong").inner_text(), tip.locator("span").first.inner_text()
+    assert path.startswith(f"{label}/")
+    shown = tip.bounding_box()
+    assert shown is not None
+    assert (shown["x"] >= 0, shown["x"] + shown["width"] <= 390) == (True, True)
+    seen.page.touchscreen.tap(5, 5)
+    expect(tip).to_be_hidden()
+
+
+def colours_of(seen: Seen) -> set[str]:
+    return set(
+        seen.page.locator("#map svg .mark-symbol path").evaluate_all(
+            "all => all.map(e => e.getAttribute('fill') || e.style.fill)"
+        )
+    )
+
+
+def test_a_label_of_the_legend_is_hidden_and_shown_again_with_a_click(
+    visit: Callable[..., Seen], few_labels: str
+) -> None:
+    seen = visit(at=few_labels)
+    buttons, points = seen.page.locator(".legend button"), seen.page.locator("#map svg .mark-symbol path")
+    fig = buttons.filter(has_text="fig")
+    expect(fig).to_have_attribute("aria-pressed", "true")
+    at_first = points.first.get_attribute("transform")
+    fig.click()
+    seen.drawn(2)
+    expect(fig).to_have_attribute("aria-pressed", "false")
+    expect(points).to_have_count(18)
+    assert points.first.get_attribute("transform") == at_first
+    expect(seen.page.get_by_role("status")).to_have_text("18 points, PC1 across, PC2 up.")
+    seen.page.get_by_text("The same as a table").first.click()
+    expect(seen.page.locator("#rows tbody tr")).to_have_count(18)
+    fig.focus()
+    seen.page.keyboard.press("Enter")
+    seen.drawn(3)
+    expect(points).to_have_count(27)
+
+
+def test_all_labels_can_be_hidden_and_one_that_is_hidden_picked_out(
+    visit: Callable[..., Seen], few_labels: str
+) -> None:
+    seen = visit(at=few_labels)
+    for turn, button in enumerate(seen.page.locator(".legend button").all(), 2):
+        button.click()
+        seen.drawn(turn)
+    points = seen.page.locator("#map svg .mark-symbol path")
+    expect(points).to_have_count(0)
+    expect(seen.page.locator("#map svg .role-axis-title").first).to_be_visible()
+    seen.page.locator("#label").select_option(label="apple")
+    seen.drawn(5)
+    expect(points).to_have_count(12)
+
+
+def test_the_ends_of_a_component_of_few_labels_show_its_outermost_images(
+    visit: Callable[..., Seen], few_labels: str
+) -> None:
+    seen = visit(at=few_labels)
+    ends = [seen.page.locator(f".end.{side}").first.locator("li") for side in ("low", "high")]
+    for end in ends:
+        expect(end).to_have_count(6)
+        expect(end.locator("img")).to_have_count(6)
+    low, high = (set(end.evaluate_all("all => all.map(e => e.title)")) for end in ends)
+    assert low.isdisjoint(high)
 
 
 def test_other_components_can_be_chosen_with_the_keyboard_alone(visit: Callable[..., Seen]) -> None:
@@ -241,6 +328,39 @@ def test_nothing_has_to_be_scrolled_sideways(width: int, visit: Callable[..., Se
         summary.click()
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.locator("#map svg").bounding_box()["width"] <= width  # type: ignore[index]
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_why_an_image_was_rejected_can_be_read_on_a_phone(width: int, visit: Callable[..., Seen]) -> None:
+    page = visit(width).page
+    table = page.get_by_role("region", name="Rejected images")
+    assert table.evaluate("e => e.scrollWidth <= e.clientWidth")
+    cells = table.locator("td").evaluate_all(
+        "all => all.map(e => [e.scrollWidth <= e.clientWidth, e.getBoundingClientRect().right])"
+    )
+    assert len(cells) == 3 * (len(HOSTILE) + 1)
+    assert all(fits and right <= width for fits, right in cells)
+    reason = table.get_by_text("89478486 pixels").bounding_box()
+    assert reason is not None
+    assert reason["width"] > width / 2
+
+
+def test_links_to_files_are_there_from_disk_and_not_in_the_frame_of_the_pages(
+    visit: Callable[..., Seen], browser: Browser, url: str
+) -> None:
+    """The pages give it to a frame as it is: what it is shown in is for the report itself to see."""
+    links = "a:not([href^='#'])"
+    assert visit().page.locator(f"{links}:visible").count() == 3
+    report = local_path(url).read_text("utf-8")
+    page = browser.new_page()
+    page.set_content('<iframe sandbox="allow-scripts" width="900" height="600"></iframe>')
+    page.locator("iframe").evaluate("(frame, report) => { frame.srcdoc = report }", report)
+    framed = page.frame_locator("iframe")
+    expect(framed.locator("#map")).to_have_attribute("data-drawn", "1")
+    expect(framed.locator(links)).to_have_count(3)
+    expect(framed.locator(f"{links}:visible")).to_have_count(0)
+    expect(framed.get_by_text("files", exact=True)).to_be_hidden()
+    page.close()
 
 
 def test_without_scripts_the_tables_are_there_and_controls_that_would_do_nothing_are_not(

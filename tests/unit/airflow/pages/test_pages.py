@@ -17,6 +17,7 @@ from sqlalchemy import delete
 from orchard.lake.layout import run_slug
 from orchard.lake.storage_files import FileStorage
 from orchard.pages.app import OF_DAG_RUNS, PER_PAGE, ROUTES
+from orchard.pages.guard import FRAMING
 from tests.support.airflow.deployments import BUCKET
 from tests.support.airflow.page_client import Visit
 from tests.support.published_runs import DAG_RUN, LOG_OF_STEP, add_files, published, write, write_lake
@@ -60,7 +61,7 @@ def test_runs_are_shown_to_those_who_may_see_their_own_dag(visit: Visit, tmp_pat
         add_files(tmp_path / "runs" / run)
     client = visit()
     assert re.findall(r'value="(\w+)"', client.get("/orchard/").text) == ["a"]
-    for rest in ("", "/report.html", "/run.json", "/csv/features.csv"):
+    for rest in ("", "/report.html", "/framed.html", "/run.json", "/csv/features.csv"):
         answers = [client.get(f"/orchard/runs/{run}{rest}").status_code for run in "abc"]
         assert answers == [200, 404, 404]
     assert client.get("/orchard/compare", params={"run": ["a", "b"]}).status_code == 404
@@ -69,7 +70,7 @@ def test_runs_are_shown_to_those_who_may_see_their_own_dag(visit: Visit, tmp_pat
 @pytest.mark.usefixtures("only_apples")
 def test_who_may_see_the_runs_of_no_dag_of_the_lake_sees_none(visit: Visit, tmp_path: Path) -> None:
     write_lake(tmp_path, [published("b", dag_id="pears"), published("c")])
-    for path in ("/", "/compare", "/runs/b", "/runs/c/report.html"):
+    for path in ("/", "/compare", "/runs/b", "/runs/c/report.html", "/runs/c/framed.html"):
         assert visit().get(f"/orchard{path}").status_code == 403
 
 
@@ -129,8 +130,28 @@ def test_a_run_is_listed_with_its_figures_and_its_final_cost(visit: Visit, tmp_p
     assert "EMR emr-spark-8.1.0" in text
 
 
-def test_a_lake_without_runs_says_so(visit: Visit) -> None:
-    assert "No run is published yet" in visit().get("/orchard/").text
+def test_a_run_on_a_local_emr_is_not_billed_and_looks_like_it(visit: Visit, tmp_path: Path) -> None:
+    on_aws = {"id": "j-1", "release": "emr-spark-8.1.0"}
+    cost = {"dollars": 0.25, "per_1000_images": 0.125}
+    runs = [published("here", cost=cost, cluster={**on_aws, "local": True})]
+    write_lake(tmp_path, [*runs, published("aws", cost=cost, cluster={**on_aws, "local": False})])
+    client = visit()
+    for path in ("/", "/runs/here", "/compare?run=here&run=aws"):
+        text = client.get(f"/orchard{path}").text
+        assert "would have cost 0.2500 $" in text
+        assert "local EMR emr-spark-8.1.0" in text
+    text = client.get("/orchard/runs/aws").text
+    assert "would have cost" not in text
+    assert "local EMR" not in text
+    assert "<bdi>0.2500 $</bdi>" in text
+
+
+def test_a_lake_without_runs_says_so_and_leads_to_where_one_is_triggered(visit: Visit) -> None:
+    for prefix in ("", "/team/airflow"):
+        text = visit(prefix=prefix).get(f"{prefix}/orchard/").text
+        assert "No run is published yet" in text
+        assert 'data-leave target="_blank"' in text
+        assert f'href="{prefix}/dags/orchard_features">Trigger</a>' in text
 
 
 def test_names_are_shown_as_they_are_and_are_never_markup(visit: Visit, tmp_path: Path) -> None:
@@ -188,12 +209,44 @@ def test_two_runs_are_compared_and_what_differs_is_marked_by_more_than_colour(
     assert all(bool(differs) == (mark == "≠") for differs, _, mark, _ in rows)
 
 
-@pytest.mark.parametrize("query", ["", "run=a", "run=a&run=a&run=a", "run=a&run=nobody"])
-def test_a_comparison_takes_two_runs_that_are_there(query: str, visit: Visit, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("query", "ticked"), [("", "none"), ("run=a", "1"), ("run=a&run=a&run=a", "3"), ("run=nobody", "1")]
+)
+def test_a_comparison_of_other_than_two_runs_says_what_to_do(
+    query: str, ticked: str, visit: Visit, tmp_path: Path
+) -> None:
     write_lake(tmp_path, [published("a")])
     answer = visit().get(f"/orchard/compare?{query}")
+    assert answer.status_code == 400
+    assert "<h1>Tick two runs</h1>" in answer.text
+    assert f"then choose Compare two. You have ticked {ticked}.</p>" in answer.text
+    assert '<a href="/orchard/">All published runs</a>' in answer.text
+
+
+def test_a_comparison_takes_runs_that_are_there(visit: Visit, tmp_path: Path) -> None:
+    write_lake(tmp_path, [published("a")])
+    answer = visit().get("/orchard/compare?run=a&run=nobody")
     assert answer.status_code == 404
     assert 'role="alert"' in answer.text
+
+
+def test_two_runs_are_compared_by_the_charts_of_their_reports(visit: Visit, tmp_path: Path) -> None:
+    """Of a report that is not Airflow's nothing is shown, and of one that is not there why."""
+    write_lake(tmp_path, [published(name) for name in ("good", "other", "without")])
+    for name in ("good", "other"):
+        add_files(tmp_path / "runs" / name)
+    write(tmp_path / "runs" / "other" / "report.html", HOSTILE.encode())
+    client = visit()
+    answer = client.get("/orchard/compare?run=good&run=good")
+    frame = 'sandbox="allow-scripts" src="/orchard/runs/good/framed.html?only=charts"></iframe>'
+    assert answer.text.count(frame) == 2
+    assert answer.headers["content-security-policy"] == FRAMING
+    text = client.get("/orchard/compare?run=other&run=without").text
+    assert "<iframe" not in text
+    assert "report.html is not as the task &#39;report&#39; wrote it" in text
+    assert "This run has no report" in text
+    assert 'name="charts" srcdoc=' in client.get("/orchard/runs/good/framed.html?only=charts").text
+    assert client.get(f"/orchard/runs/good/framed.html?only={HOSTILE}").status_code == 422
 
 
 def test_a_dag_run_leads_to_its_run_in_the_lake(visit: Visit, tmp_path: Path) -> None:

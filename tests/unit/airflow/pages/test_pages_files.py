@@ -1,6 +1,7 @@
 """Files of published runs in the pages: how they are given, and what a request cannot reach."""
 
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote
@@ -9,6 +10,7 @@ import pytest
 
 from orchard.lake.storage_files import FileStorage
 from orchard.pages import files
+from orchard.pages.guard import PAGE
 from tests.support.airflow.page_client import Visit
 from tests.support.published_runs import REPORT, add_files, published, write, write_lake
 
@@ -18,7 +20,7 @@ HOSTILE = "<script>alert(1)</script>"
 def test_the_report_is_shown_as_a_document_of_no_site(visit: Visit, tmp_path: Path) -> None:
     write_lake(tmp_path, [published("a")])
     add_files(tmp_path / "runs" / "a")
-    answer = visit().get("/orchard/runs/a/report.html")
+    answer = visit().get("/orchard/runs/a/framed.html")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert framed(answer.text) == REPORT
     policy = answer.headers["content-security-policy"]
@@ -31,9 +33,28 @@ def test_what_is_in_the_place_of_a_report_stays_in_its_frame(visit: Visit, tmp_p
     write_lake(tmp_path, [published("a")])
     hostile = '"></iframe><script>alert(1)</script>&quot;&amp;<!-- "'
     add_files(tmp_path / "runs" / "a", report=hostile)
-    text = visit().get("/orchard/runs/a/report.html").text
+    text = visit().get("/orchard/runs/a/framed.html").text
     assert framed(text) == hostile
     assert text.count("</iframe>") == 2  # one of them in the attribute
+
+
+def test_around_a_report_are_links_to_what_else_there_is_of_the_run(visit: Visit, tmp_path: Path) -> None:
+    """They are not in the report: a document of no site, from which nobody is logged in."""
+    write_lake(tmp_path, [published("a"), published("b")])
+    for run in "ab":
+        add_files(tmp_path / "runs" / run)
+    answer = visit().get("/orchard/runs/b/report.html")
+    links = re.findall(r'<a href="/orchard/([^"]*)">([^<]*)</a>', answer.text)
+    assert links == [
+        ("", "Runs"),
+        ("runs/b/csv/features.csv", "CSV"),
+        ("runs/b/csv/rejects.csv", "Rejects"),
+        ("runs/b/run.json", "run.json"),
+        ("compare?run=a&amp;run=b", "Compare with the run before"),
+    ]
+    assert '<iframe title="Report" sandbox="allow-scripts" src="/orchard/runs/b/framed.html">' in answer.text
+    assert answer.headers["content-security-policy"] == f"{PAGE}; frame-src 'self'"
+    assert "Compare" not in visit().get("/orchard/runs/a/report.html").text
 
 
 def framed(text: str) -> str:
@@ -91,6 +112,7 @@ def test_a_file_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     "path",
     [
         "runs/unpublished/report.html",
+        "runs/unpublished/framed.html",
         "runs/unpublished/run.json",
         "runs/unpublished/csv/features.csv",
         "runs/..%2Foutside/run.json",
@@ -134,7 +156,11 @@ def test_a_latest_json_that_names_places_outside_the_runs_shows_none_of_them(
 def test_what_is_no_longer_there_is_said(visit: Visit, tmp_path: Path) -> None:
     write_lake(tmp_path, [published("a")])
     client = visit()
-    for path, why in (("report.html", "has no report"), ("csv/features.csv", "has no such CSV")):
+    for path, why in (
+        ("report.html", "has no report"),
+        ("framed.html", "has no report"),
+        ("csv/features.csv", "has no such CSV"),
+    ):
         answer = client.get(f"/orchard/runs/a/{path}")
         assert answer.status_code == 404
         assert why in answer.text
@@ -146,8 +172,8 @@ def test_a_report_that_somebody_else_has_written_is_not_shown(visit: Visit, tmp_
         add_files(tmp_path / "runs" / run)
     write(tmp_path / "runs" / "a" / "report.html", REPORT.replace("report", "another").encode())
     (tmp_path / "ledger" / "b.report").unlink()  # as an earlier version of Orchard leaves it
-    for run in "ab":
-        answer = visit().get(f"/orchard/runs/{run}/report.html")
+    for path in ("a/report.html", "b/report.html", "a/framed.html", "b/framed.html"):
+        answer = visit().get(f"/orchard/runs/{path}")
         assert answer.status_code == 500
         assert "is not as the task &#39;report&#39; wrote it" in answer.text
         assert "or run `orchard report`" in answer.text

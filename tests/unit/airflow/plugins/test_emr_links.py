@@ -60,6 +60,21 @@ def test_where_no_log_is_in_s3_there_is_no_link_to_it(
     assert links(operator, cluster, "s-1")[1:] == ["", ""]
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8998", "http://localhost:8998", "http://emr:8998"])
+def test_of_a_local_emr_there_is_no_link_to_a_console(
+    operator: OrchardStepOperator, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_EMR", url)
+    assert links(operator, {"Id": "j-1", "LogUri": "s3://lake/logs/"}, "s-1") == ["", "", ""]
+
+
+def test_an_endpoint_of_ones_own_in_front_of_aws_is_no_local_emr(
+    operator: OrchardStepOperator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_EMR", "https://vpce-1.elasticmapreduce.eu-west-3.vpce.amazonaws.com")
+    assert all(links(operator, {"Id": "j-1", "LogUri": "s3://lake/logs/"}, "s-1"))
+
+
 def test_before_there_is_a_step_there_is_no_link_to_its_logs(operator: OrchardStepOperator) -> None:
     assert links(operator, {"Id": "j-1", "LogUri": "s3://lake/logs/"})[2] == ""
 

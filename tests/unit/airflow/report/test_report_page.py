@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from orchard.lake.layout import Lake
+from orchard.report.page.charts import label_bars
 from orchard.report.page.render import to_script
 from orchard.report.write import write_report
 from orchard_jobs.contract import label_of
@@ -131,8 +132,26 @@ def test_it_says_what_it_is_about(text: str) -> None:
     assert "cost" not in re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
 
 
+def test_the_images_of_many_labels_are_drawn_for_the_largest_by_name() -> None:
+    counts = {f"label {place:02d}": place for place in range(40)} | {"": 100, "x" * 80: 50}
+    spec = label_bars(counts)
+    rows = spec["data"]["values"]
+    assert [row["images"] for row in rows] == [100, *range(12, 40), 50]
+    assert rows[0]["label"] == "(no label)"
+    assert len(rows[-1]["label"]) == 60
+    assert spec["encoding"]["y"]["sort"] is None
+
+
 def test_a_cost_is_shown_where_there_is_one(tmp_path: Path) -> None:
     assert "<dt>cost</dt><dd>$0.42</dd>" in make_page(tmp_path, cost={"dollars": 0.42})
+
+
+def test_a_run_on_a_local_emr_says_that_it_is_not_billed(tmp_path: Path) -> None:
+    cluster = {"id": "j-1", "release": "emr-spark-8.1.0", "local": True}
+    page = make_page(tmp_path, cost={"dollars": 0.42}, cluster=cluster)
+    assert "<dt>would have cost</dt><dd>$0.42</dd>" in page
+    assert "<dt>cost</dt>" not in page
+    assert '<span class="mono">j-1</span>, local EMR emr-spark-8.1.0</dd>' in page
 
 
 def test_a_run_that_had_no_cluster_of_its_own_has_a_report(tmp_path: Path) -> None:

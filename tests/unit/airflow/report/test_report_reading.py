@@ -59,8 +59,8 @@ def test_labels_are_counted_and_every_image_is_there_once(lake: ReportLake) -> N
         assert picture.thumbnail == thumbnail_of(picture.path)
 
 
-def test_the_ends_of_a_component_are_its_outermost_images_of_different_labels(lake: ReportLake) -> None:
-    images = clusters({f"label {place}": 20 for place in range(9)})
+def test_of_many_labels_each_image_at_an_end_of_a_component_is_of_another(lake: ReportLake) -> None:
+    images = clusters({f"label {place}": 20 for place in range(13)})
     lake.publish("first", images)
     facts = read_facts(lake.storage, lake.lake, "first")
     assert len(facts.extremes) == 4
@@ -70,15 +70,18 @@ def test_the_ends_of_a_component_are_its_outermost_images_of_different_labels(la
             for path in sorted(images, key=lambda path: sign * images[path][component]):
                 outermost.setdefault(path.split("/")[0], path)
             assert [picture.path for picture in pictures] == list(outermost.values())[:6]
+    assert "the outermost first, each of another label." in page_of(lake, "first")
 
 
-def test_of_fewer_labels_than_places_the_outermost_images_fill_up(lake: ReportLake) -> None:
-    lake.publish("first", FIRST)
-    (first, *_) = read_facts(lake.storage, lake.lake, "first").extremes
-    assert {picture.label for picture in first.low} == {"apple", "fig", "pear"}
-    values = [FIRST[picture.path][0] for picture in first.low]
-    assert len(values) == 6
-    assert values == sorted(values)
+def test_of_few_labels_the_ends_are_the_outermost_images_and_not_every_label_twice(lake: ReportLake) -> None:
+    images = clusters({f"label {place}": 20 for place in range(12)})
+    lake.publish("first", images)
+    for component, ends in enumerate(read_facts(lake.storage, lake.lake, "first").extremes):
+        rising = sorted(images, key=lambda path: images[path][component])
+        assert [picture.path for picture in ends.low] == rising[:6]
+        assert [picture.path for picture in ends.high] == rising[-6:][::-1]
+        assert all(picture.thumbnail for picture in (*ends.low, *ends.high))
+    assert "the outermost first. Of all 240 images" in page_of(lake, "first")
 
 
 def test_ends_are_those_of_the_sample_in_batches_of_any_size(
