@@ -122,6 +122,7 @@ def test_new_images_are_published_and_the_cluster_is_terminated(nights: Nights) 
     assert summary["counts"] == {"listed": 2, "featurized": 2, "rejected": 0, "known": 0, "deleted": 0}
     cluster = summary["cluster"]
     assert list(cluster) == ["id", "release", "states", "timeline", "local"]
+    assert cluster["local"] is True
     assert cluster["states"][-1]["state"] in ("RUNNING", "WAITING")
     assert set(cluster["timeline"]) == {"CreationDateTime", "ReadyDateTime"}
     page = local_path(Lake(nights.settings.places.lake).run(night.latest["run"]).page).read_text()

@@ -330,7 +330,7 @@ def test_the_pages_show_nothing_from_outside_the_lake_and_change_nothing(
     pages = [
         "/orchard/",
         f"/orchard/compare?run={NEWEST}&run=n0",
-        *(f"{run}{name}" for name in ("", "/report.html", "/run.json", "/csv/features.csv")),
+        *(f"{run}{name}" for name in ("", "/report.html", "/framed.html", "/run.json", "/csv/features.csv")),
         *(f"/orchard/runs/n0{name}" for name in ("", "/report.html", "/csv/rejects.csv")),
         f"{run}/csv/..%2F..%2F..%2Fsecret",
     ]

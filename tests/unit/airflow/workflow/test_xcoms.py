@@ -178,7 +178,14 @@ def test_neither_step_nor_publication_works_on_another_run(
 
 def test_what_create_cluster_noted_is_believed_and_nothing_else() -> None:
     assert read_cluster_facts(FACTS) == FACTS
+    assert read_cluster_facts({**FACTS, "local": True}) == {**FACTS, "local": True}
     assert read_cluster_facts(None) == NO_FACTS
-    for change in ({"id": 7}, {"states": "WAITING"}, {"timeline": [1]}, {"release": {"a": 1}}):
+    for change in (
+        {"id": 7},
+        {"local": "yes"},
+        {"states": "WAITING"},
+        {"timeline": [1]},
+        {"release": {"a": 1}},
+    ):
         with pytest.raises(OrchardError, match=r"^the XCom of create_cluster: its "):
             read_cluster_facts({**FACTS, **change})
