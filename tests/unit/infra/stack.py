@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_network
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -22,6 +23,7 @@ from orchard.settings.settings import Settings
 from tests.support.checkout import ROOT
 
 TEMPLATE = ROOT / "infra" / "orchard.yaml"
+WATCH = ROOT / "infra" / "watch.yaml"
 ACCOUNT = "123456789012"
 REGION = "eu-west-3"
 LAKE = f"orchard-{ACCOUNT}-{REGION}"
@@ -51,6 +53,7 @@ NOT_IN_MOTO = (
     "AWS::Route53Resolver::FirewallRuleGroup",
     "AWS::Route53Resolver::FirewallRuleGroupAssociation",
     "AWS::S3::BucketPolicy",
+    "AWS::SNS::Subscription",
     "AWS::SQS::QueuePolicy",
 )
 """Types that moto's CloudFormation passes over. Here they get a name, so that others may refer to them;
@@ -91,18 +94,18 @@ def account() -> Iterator[None]:
 
 
 @cache
-def template() -> dict[str, Any]:
+def template(path: Path = TEMPLATE) -> dict[str, Any]:
     """Return the template with its short forms (``!Ref``) in full."""
-    found: dict[str, Any] = json.loads(json.dumps(loads(TEMPLATE.read_text())))
+    found: dict[str, Any] = json.loads(json.dumps(loads(path.read_text())))
     return found
 
 
-def deploy(**parameters: str) -> Stack:
+def deploy(path: Path = TEMPLATE, /, **parameters: str) -> Stack:
     """Create the stack with boto3, inside ``mock_aws``."""
     client = boto3.client("cloudformation", REGION)
     created = client.create_stack(
-        StackName="orchard",
-        TemplateBody=TEMPLATE.read_text(),
+        StackName=path.stem,
+        TemplateBody=path.read_text(),
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         Capabilities=["CAPABILITY_IAM"],
     )
@@ -117,7 +120,7 @@ def deploy(**parameters: str) -> Stack:
     made = cloudformation_backends[ACCOUNT][REGION].stacks[created["StackId"]].resource_map
     resources = {
         name: parsing.clean_json(deepcopy(resource), made)
-        for name, resource in template()["Resources"].items()
+        for name, resource in template(path)["Resources"].items()
         if "Condition" not in resource or made.lazy_condition_map[resource["Condition"]]
     }
     names = {name: getattr(made[name], "physical_resource_id", "") for name in resources}

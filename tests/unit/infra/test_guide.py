@@ -9,16 +9,22 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
+from local_emr.validation.fleet_rules import validate_instances
+from orchard.emr.job_flow import run_job_flow, run_tags
+from orchard.settings.cluster import XLARGE
 from orchard.settings.settings import table
-from tests.unit.infra.stack import ROOT, template
+from orchard.settings.sizing import core_nodes_for, spark_sizes
+from tests.unit.infra.stack import ROOT, Stack, account, deploy, settings_of, template
 
 GUIDE = ROOT / "docs" / "aws.md"
 TEXT = GUIDE.read_text()
 LINES = (
-    "".join(re.findall(r"^```\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)).replace("\\\n", " ").splitlines()
+    "".join(re.findall(r"^ *```\n(.*?)^ *```", TEXT, re.MULTILINE | re.DOTALL))
+    .replace("\\\n", " ")
+    .splitlines()
 )
 COMMANDS = [shlex.split(line.partition("  #")[0].replace("|", "# ", 1), comments=True) for line in LINES]
-OF_CLI_ONLY = {("cloudformation", "deploy"), ("s3", "cp")}
+OF_CLI_ONLY = {("cloudformation", "deploy"), ("s3", "cp"), ("s3", "sync")}
 
 
 @pytest.mark.parametrize(
@@ -62,10 +68,54 @@ def test_the_startup_script_exports_what_the_outputs_say_whatever_is_in_it(tmp_p
     assert done.stdout.splitlines() == list(values.values())
 
 
+def test_each_step_has_what_it_needs_from_those_before() -> None:
+    """The bucket is the stack's; managed Airflow reads it; its role is there once its environment is."""
+    lines = [shlex.join(one) for one in COMMANDS]
+    order = [
+        "AlarmEmail=",
+        "s3 cp startup.sh",
+        "make deploy",
+        "mwaa get-environment",
+        "AirflowRole=",
+        "invoke-rest",
+    ]
+    places = [next(n for n, line in enumerate(lines) if text in line) for text in order]
+    assert places == sorted(places)
+    first, second = [one for one in COMMANDS if tuple(one[1:3]) == ("cloudformation", "deploy")]
+    assert "AirflowRole" not in shlex.join(first)
+    assert first[: first.index("--parameter-overrides")] == second[: second.index("--parameter-overrides")]
+    with account():
+        assert deploy(AlarmEmail="me@example.org").outputs["AirflowPolicyArn"]
+
+
+def test_the_smallest_cluster_fits_the_quota_of_a_new_account(plain: Stack) -> None:
+    """5 vCPUs of Standard instances; m4.large has 2, and 8 GiB, of which EMR gives YARN 6.
+
+    https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-hadoop-task-config.html
+    """
+    small = dict(one[1].split("=", 1) for one in COMMANDS if one[:1] == ["export"])
+    for environ, cores, nodes in (({}, 4, 2), (small, 2, 2)):
+        settings = settings_of(plain, **environ)
+        core_nodes = core_nodes_for(50_000, settings.fleet)
+        instances = run_job_flow(run_tags("d", "r", settings), core_nodes, settings)["Instances"]
+        validate_instances(instances, ())
+        fleets = instances["InstanceFleets"]
+        assert sum(fleet["TargetOnDemandCapacity"] for fleet in fleets) == nodes
+        types = {kind["InstanceType"] for fleet in fleets for kind in fleet["InstanceTypeConfigs"]}
+        assert types == ({"m4.large"} if small is environ else set(XLARGE))
+        assert (nodes * cores <= 5) is (small is environ)
+    sizes = spark_sizes(settings.fleet, settings.spark)
+    assert (sizes.executor_memory, sizes.executor_overhead, sizes.executor_cores) == ("1536m", "3g", 2)
+    application_master = 1024
+    assert 1536 + 3 * 1024 + application_master <= 6 * 1024
+
+
 def test_the_stack_is_deployed_with_parameters_that_there_are() -> None:
-    (deploy,) = [one for one in COMMANDS if tuple(one[1:3]) == ("cloudformation", "deploy")]
-    assert (ROOT / deploy[deploy.index("--template-file") + 1]).is_file()
-    given = {word.partition("=")[0] for word in deploy[deploy.index("--parameter-overrides") + 1 :]}
+    given = set()
+    for one in COMMANDS:
+        if tuple(one[1:3]) == ("cloudformation", "deploy"):
+            assert (ROOT / one[one.index("--template-file") + 1]).is_file()
+            given |= {word.partition("=")[0] for word in one[one.index("--parameter-overrides") + 1 :]}
     named = set(re.findall(r"`(ImagesBucket|MonthlyBudget|AirflowRole)`", TEXT))
     assert given | named <= template()["Parameters"].keys()
 
@@ -87,7 +137,7 @@ def test_every_setting_is_there() -> None:
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)]+)\)", TEXT))
 def test_every_link_has_its_file_and_heading(link: str) -> None:
     path, _, anchor = link.partition("#")
-    target = (GUIDE.parent / path).resolve()
+    target = (GUIDE.parent / path).resolve() if path else GUIDE
     assert target.is_file()
     headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
     assert not anchor or anchor in {anchor_of(heading) for heading in headings}

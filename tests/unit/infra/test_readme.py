@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import boto3
 import jmespath
 import pytest
 
 from tests.unit.infra.policies import airflow, node
-from tests.unit.infra.stack import REGION, ROOT, Stack, account, deploy, template
+from tests.unit.infra.stack import REGION, ROOT, TEMPLATE, WATCH, Stack, account, deploy, template
 
 README = (ROOT / "infra" / "README.md").read_text()
 
@@ -23,12 +24,23 @@ def rows(after: str) -> Iterator[list[str]]:
         yield [cell.strip() for cell in line.strip("|").split(" | ")]
 
 
-def test_it_has_every_parameter_with_its_default_and_meaning() -> None:
+@pytest.mark.parametrize(
+    ("after", "path"),
+    [("## Parameters", TEMPLATE), ("Its parameters:", WATCH)],
+    ids=lambda one: str(one)[-12:],
+)
+def test_it_has_every_parameter_with_its_default_and_meaning(after: str, path: Path) -> None:
     expected = [
-        [f"`{name}`", f"`{found['Default']}`" if found["Default"] != "" else "none", found["Description"]]
-        for name, found in template()["Parameters"].items()
+        [f"`{name}`", shown_default(found.get("Default")), found["Description"]]
+        for name, found in template(path)["Parameters"].items()
     ]
-    assert list(rows("## Parameters")) == expected
+    assert list(rows(after)) == expected
+
+
+def shown_default(default: object) -> str:
+    if default is None:
+        return "required"
+    return "none" if default == "" else f"`{default}`"
 
 
 def test_it_has_every_variable_of_the_outputs() -> None:
@@ -46,6 +58,12 @@ def test_it_has_every_statement_of_every_role(plain: Stack, given: Stack) -> Non
         ("ServiceRole, which", service),
     ):
         assert {row[0] for row in rows(text)} == {f"`{one['Sid']}`" for one in statements}, text
+
+
+def test_it_has_every_statement_of_the_watch() -> None:
+    (policy,) = template(WATCH)["Resources"]["Role"]["Properties"]["Policies"]
+    sids = [f"`{one['Sid']}`" for one in policy["PolicyDocument"]["Statement"]]
+    assert [row[0] for row in rows("Its function may:")] == sids
 
 
 def test_its_query_writes_the_environment() -> None:

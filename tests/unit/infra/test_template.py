@@ -2,6 +2,7 @@
 
 import re
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -17,6 +18,7 @@ from tests.unit.infra.stack import (
     LAKE,
     REGION,
     TEMPLATE,
+    WATCH,
     Stack,
     account,
     deploy,
@@ -73,8 +75,9 @@ def combinations() -> list[frozenset[str]]:
     ]
 
 
-def test_cfn_lint_finds_nothing() -> None:
-    found = lint(TEMPLATE.read_text(), config=ManualArgs(regions=REGIONS))
+@pytest.mark.parametrize("path", [TEMPLATE, WATCH], ids=lambda path: path.name)
+def test_cfn_lint_finds_nothing(path: Path) -> None:
+    found = lint(path.read_text(), config=ManualArgs(regions=REGIONS))
     assert [f"{match.rule.id} line {match.linenumber}: {match.message}" for match in found] == []
 
 
