@@ -19,7 +19,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from orchard_airflow.page_links import StepLogsLink, path_of_pages
+from orchard_airflow.page_links import ROUTE, StepLogsLink, path_of_pages
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class OrchardPlugin(AirflowPlugin):
             "icon": f"{path_of_pages()}/icon.svg",
             "destination": "nav",
             "nav_top_level": True,
-            "url_route": "orchard",
+            "url_route": ROUTE,
         },
         {
             "name": "Orchard",

@@ -15,18 +15,29 @@ if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
 
 
+ROUTE = "orchard"
+"""Of the pages in Airflow's own UI, which shows them in a frame."""
+
+
 def path_of_pages() -> str:
     """Return where Airflow serves the pages: ``/orchard``, behind a prefix that Airflow itself may have."""
-    return f"{urlsplit(conf.get('api', 'base_url', fallback='') or '').path.rstrip('/')}/orchard"
+    return f"{_prefix()}/orchard"
+
+
+def _prefix() -> str:
+    return urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
 
 
 class _OfDagRun(BaseOperatorLink):
     name: ClassVar[str]
     page: ClassVar[str]
+    framed: ClassVar[bool] = True
+    """Shown with Airflow's UI around it: Airflow follows a link to itself in the window that it is in."""
 
     def get_link(self, operator: "BaseOperator", *, ti_key: "TaskInstanceKey") -> str:  # noqa: ARG002
         dag_id, run_id = quote(ti_key.dag_id, safe=""), quote(ti_key.run_id, safe="")
-        return f"{path_of_pages()}/{self.page}dag_id={dag_id}&run_id={run_id}"
+        shown_in = f"{_prefix()}/plugin/{ROUTE}" if self.framed else ""
+        return f"{shown_in}{path_of_pages()}/{self.page}dag_id={dag_id}&run_id={run_id}"
 
 
 class ReportLink(_OfDagRun):
@@ -37,10 +48,11 @@ class ReportLink(_OfDagRun):
 
 
 class CsvLink(_OfDagRun):
-    """To its CSV."""
+    """To its CSV, which is saved, and leaves the window as it is."""
 
     name = "CSV"
     page = "dag-run?show=csv&"
+    framed = False
 
 
 class StepLogsLink(_OfDagRun):

@@ -174,11 +174,12 @@ def test_a_dag_run_shows_its_run_of_the_lake_and_the_logs_of_its_steps(page: Pag
 @pytest.mark.parametrize(
     ("task", "link"), [("publish", "Report"), ("report", "Report"), ("reduce", "Logs of the steps")]
 )
-def test_a_task_has_links_that_work(task: str, link: str, page: Page, shown: Shown) -> None:
+def test_a_task_has_links_that_work_within_airflow(task: str, link: str, page: Page, shown: Shown) -> None:
     page.goto(f"{shown.of_run}/tasks/{task}/details")
     page.get_by_role("link", name=link, exact=True).click()
     heading = "Run of " if link == "Report" else "Logs of the steps"
-    shown_in = report_in(page) if link == "Report" else page
+    frame = page.frame_locator("iframe[title=Orchard]")
+    shown_in = report_in(frame) if link == "Report" else frame
     expect(shown_in.get_by_role("heading", name=heading)).to_be_visible(timeout=SECONDS)
 
 

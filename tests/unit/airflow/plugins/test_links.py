@@ -36,12 +36,18 @@ def test_the_links_of_every_task_reach_the_api_server() -> None:
 
 @pytest.mark.parametrize(
     ("link", "page"),
-    [(ReportLink(), "dag-run?show=report&"), (CsvLink(), "dag-run?show=csv&"), (StepLogsLink(), "logs?")],
+    [
+        (ReportLink(), "/plugin/orchard/orchard/dag-run?show=report&"),
+        (CsvLink(), "/orchard/dag-run?show=csv&"),
+        (StepLogsLink(), "/plugin/orchard/orchard/logs?"),
+    ],
 )
 def test_a_link_leads_to_the_page_of_its_dag_run_whatever_that_is_called(link: Any, page: str) -> None:
-    assert link.get_link(SimpleNamespace(), ti_key=TI) == f"/orchard/{page}{QUERY}"
+    assert link.get_link(SimpleNamespace(), ti_key=TI) == f"{page}{QUERY}"
 
 
 def test_links_keep_the_prefix_that_airflow_is_served_under(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://example.org/team/airflow/")
-    assert ReportLink().get_link(SimpleNamespace(), ti_key=TI).startswith("/team/airflow/orchard/dag-run?")
+    framed, alone = (link.get_link(SimpleNamespace(), ti_key=TI) for link in (ReportLink(), CsvLink()))
+    assert framed.startswith("/team/airflow/plugin/orchard/team/airflow/orchard/dag-run?show=report&")
+    assert alone.startswith("/team/airflow/orchard/dag-run?show=csv&")
