@@ -104,6 +104,9 @@ def test_the_smallest_cluster_fits_the_quota_of_a_new_account(plain: Stack) -> N
         types = {kind["InstanceType"] for fleet in fleets for kind in fleet["InstanceTypeConfigs"]}
         assert types == ({"m4.large"} if small is environ else set(XLARGE))
         assert (nodes * cores <= 5) is (small is environ)
+    usual = settings_of(plain).fleet
+    assert "1,000,000 take 36" in TEXT
+    assert 4 * (1 + core_nodes_for(1_000_000, usual)) == 36
     sizes = spark_sizes(settings.fleet, settings.spark)
     assert (sizes.executor_memory, sizes.executor_overhead, sizes.executor_cores) == ("1536m", "3g", 2)
     application_master = 1024
