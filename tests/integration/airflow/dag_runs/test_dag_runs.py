@@ -141,7 +141,7 @@ def test_a_run_says_what_it_was_going_to_cost_and_what_it_has_cost(nights: Night
     final = json.loads(local_path(night.latest["run_json"]).with_name("cost.json").read_text())
     assert final["instance_seconds"] >= so_far["instance_seconds"] >= 2 * 60
     assert "Estimate: 2 new images: about 11 minutes on 1 primary, 1 core and 0 task nodes" in night.log
-    assert "Cost: 2 instances for" in night.log
+    assert "A local EMR; would have cost: 2 instances for" in night.log
 
 
 def test_a_night_without_new_images_is_skipped_and_creates_no_cluster(nights: Nights) -> None:
