@@ -139,7 +139,8 @@ class Faulty:
 
     def __init__(self, client: Any, faults: dict[str, list[Any]]) -> None:
         self._client = client
-        self.meta = SimpleNamespace(client=client)  # where the hook looks for the region
+        # Where the hook looks for the region, and who asks whether EMR is a local one.
+        self.meta = SimpleNamespace(client=client, endpoint_url=client.meta.endpoint_url)
         self._faults = faults
 
     def __getattr__(self, name: str) -> Any:
