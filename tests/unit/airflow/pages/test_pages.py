@@ -333,6 +333,15 @@ def test_a_run_that_works_says_how_far_it_is_and_looks_again(
     assert "<dt>reduce</dt><dd>working</dd>" in text
 
 
+def test_a_published_run_whose_cluster_has_not_ended_looks_again_for_the_state_and_the_cost(
+    visit: Visit, tmp_path: Path, running_dag_run: str
+) -> None:
+    write_lake(tmp_path, [published("older"), published(running_dag_run, **DAG_RUN)])
+    client, refresh = visit(), '<meta http-equiv="refresh" content="5">'
+    assert refresh in client.get(f"/orchard/runs/{running_dag_run}").text
+    assert refresh not in client.get("/orchard/runs/older").text
+
+
 @pytest.mark.parametrize("content", [b"[", b"[]", b'{"state": "<b>", "done": "<script>"}', b"[" * 100_000])
 def test_whatever_a_job_says_while_it_works_the_page_is_shown(
     content: bytes, visit: Visit, tmp_path: Path, running_dag_run: str
