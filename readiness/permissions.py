@@ -1,0 +1,219 @@
+"""Whether Airflow's role may do what the DAGs do, by IAM's own simulator.
+
+The simulator knows the role's policies, its boundary and the organisation's; not the policies of buckets,
+keys and queues, and no condition on what only a real request has.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from orchard.emr.job_flow import run_job_flow, run_tags
+from orchard.lake.layout import Lake
+from orchard.lake.objects import bucket_and_key
+from readiness.finding import Finding, failed, passed, skipped
+from readiness.refusals import code_of
+from readiness.roles import EC2, EMR, MISSING, find_node_role, name_of
+from readiness.target import Target
+
+Context = Mapping[str, str | list[str]]
+"""Condition keys of a request."""
+
+GIVEN_KEYS = (
+    "aws:requesttag/",
+    "aws:resourcetag/",
+    "aws:tagkeys",
+    "elasticmapreduce:executionrolearn",
+    "iam:awsservicename",
+    "iam:passedtoservice",
+    "kms:viaservice",
+    "s3:prefix",
+)
+"""Beginnings of the keys whose values Orchard's requests are known to have, or known not to have."""
+
+USED = (
+    *("AddJobFlowSteps", "CancelSteps", "DescribeCluster", "DescribeStep", "ListInstances", "ListSteps"),
+    *("PutAutoTerminationPolicy", "TerminateJobFlows"),
+)
+"""What is done with a cluster that is there."""
+
+NAME = "preflight"
+"""Of a run, an object, a cluster: permissions go by what is around it."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Calls that the DAGs make on some resources."""
+
+    label: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    context: Context = field(default_factory=dict)
+
+
+def check_permissions(iam: Any, target: Target) -> Iterator[Finding]:
+    """Simulate every request; one finding each."""
+    role = find_principal(iam, target)
+    if isinstance(role, Finding):
+        yield role
+        return
+    name = name_of(role)
+    for request in list_requests(iam, target):
+        yield check_request(iam, role, name, request)
+
+
+def find_principal(iam: Any, target: Target) -> str | Finding:
+    """Return the ARN of the role or user to simulate; a finding where there is none."""
+    asked, arn = target.airflow_role, target.identity.arn
+    kind, _, rest = arn.split(":", 5)[5].partition("/")
+    if not asked and kind == "user":
+        return arn
+    if not asked and kind != "assumed-role":
+        found = f"the policies of {arn} cannot be simulated"
+        return skipped("permissions", found, "give Airflow's role: --airflow-role=NAME")
+    # The ARN of a session lacks the path of its role.
+    name = name_of(asked) if asked else rest.partition("/")[0]
+    return _find_role(iam, name) or failed(
+        "permissions", f"there is no role {name}", "correct --airflow-role"
+    )
+
+
+def check_request(iam: Any, principal: str, name: str, request: Request) -> Finding:
+    """Simulate the calls of one request on each of its resources."""
+    check = f"{name} may {request.label}"
+    denied: list[str] = []
+    unknown: set[str] = set()
+    for resource in request.resources:
+        for result in _simulate(iam, principal, request, resource):
+            if result["EvalDecision"] != "allowed":
+                denied.append(f"{result['EvalActionName']} on {resource}")
+                unknown |= {key for key in result.get("MissingContextValues", ()) if not _is_given(key)}
+    if not denied:
+        return passed(check, _shorten(request.actions))
+    if unknown:
+        found = f"that depends on {', '.join(sorted(unknown))}, which only a real request has"
+        return skipped(check, found, "look at the policies that name it")
+    remedy = f"allow it to {name}: AirflowRole of infra/orchard.yaml attaches the policies"
+    return failed(check, f"denied: {'; '.join(denied)}", remedy)
+
+
+def list_requests(iam: Any, target: Target) -> Iterator[Request]:
+    """Yield what the DAGs call, as far as a night cannot do without it."""
+    yield from list_emr_requests(target)
+    yield from list_passed_roles(iam, target)
+    yield from list_s3_requests(target)
+    yield from list_signal_requests(target)
+
+
+def list_emr_requests(target: Target) -> Iterator[Request]:
+    tags = run_tags("orchard_features", NAME, target.settings)
+    flow = run_job_flow(tags, target.cluster.core_nodes, target.settings)
+    given = {tag["Key"]: tag["Value"] for tag in flow["Tags"]}
+    asked: Context = {"aws:TagKeys": list(given), **{f"aws:RequestTag/{key}": given[key] for key in given}}
+    has: Context = {f"aws:ResourceTag/{key}": value for key, value in given.items()}
+    cluster = (_arn(target, "elasticmapreduce", f"cluster/j-{NAME.upper()}"),)
+    # What is being created has no id and no tags yet.
+    new = (_arn(target, "elasticmapreduce", "cluster/*"),)
+    yield Request("create clusters", ("elasticmapreduce:RunJobFlow",), ("*",), asked)
+    yield Request("tag clusters", ("elasticmapreduce:AddTags",), new, asked)
+    yield Request("find clusters", ("elasticmapreduce:ListClusters",), ("*",))
+    yield Request("use and end clusters", tuple(f"elasticmapreduce:{name}" for name in USED), cluster, has)
+
+
+def list_passed_roles(iam: Any, target: Target) -> Iterator[Request]:
+    """Of roles that are not there, ``roles`` tells."""
+    fleet = target.settings.fleet
+    service, node = _find_role(iam, fleet.service_role), find_node_role(iam, fleet)
+    if service:
+        yield Request("give EMR its role", ("iam:PassRole",), (service,), {"iam:PassedToService": EMR})
+    if node:
+        yield Request("give nodes theirs", ("iam:PassRole",), (node["Arn"],), {"iam:PassedToService": EC2})
+
+
+def list_s3_requests(target: Target) -> Iterator[Request]:
+    places, lake = target.settings.places, Lake(target.settings.places.lake)
+    run = lake.run(NAME)
+    get, put, delete = "s3:GetObject", "s3:PutObject", "s3:DeleteObject"
+    _, folder = bucket_and_key(places.images)
+    listed = {"s3:prefix": f"{folder}/"} if folder else {}
+    own, images = _bucket(target, places.lake), _bucket(target, places.images)
+    yield Request("list the lake", ("s3:ListBucket",), (own,))
+    yield Request("list the images", ("s3:ListBucket",), (images,), listed)
+    read = _objects(target, f"{places.model}/card.json", f"{places.logs}/{NAME}")
+    yield Request("read the model and logs", (get,), read)
+    yield Request("publish runs", (get, put), _objects(target, lake.latest, run.manifest, run.run_json))
+    yield Request("keep the ledger", (get, put, delete), _objects(target, lake.ledger_entry(NAME)))
+    if target.settings.nightly.retention_days:
+        yield Request("delete old runs", (delete,), _objects(target, run.run_json))
+
+
+def list_signal_requests(target: Target) -> Iterator[Request]:
+    signals = target.settings.signals
+    if signals.queue_url:
+        account, name = signals.queue_url.split("/")[-2:]
+        queue = f"arn:{target.identity.partition}:sqs:{target.region}:{account}:{name}"
+        yield Request("hear of new images", ("sqs:ReceiveMessage", "sqs:DeleteMessage"), (queue,))
+    if target.topic:
+        yield Request("tell of failures", ("sns:Publish",), (target.topic,))
+    if database := signals.glue_database:
+        resources = ("catalog", f"database/{database}", f"table/{database}/{NAME}")
+        tables = ("CreateTable", "GetTable", "UpdateTable")
+        partitions = ("BatchCreatePartition", "BatchDeletePartition", "GetPartitions")
+        yield Request(
+            "register runs in Glue",
+            tuple(f"glue:{name}" for name in (*tables, *partitions)),
+            tuple(_arn(target, "glue", resource) for resource in resources),
+        )
+
+
+def _find_role(iam: Any, role: str) -> str | None:
+    """Return the ARN of a role by its name, without which its path is not known; None where there is none."""
+    try:
+        arn: str = iam.get_role(RoleName=name_of(role))["Role"]["Arn"]
+    except ClientError as error:
+        if code_of(error) != MISSING:
+            raise
+        return None
+    return arn
+
+
+def _simulate(iam: Any, principal: str, request: Request, resource: str) -> Iterator[dict[str, Any]]:
+    pages = iam.get_paginator("simulate_principal_policy").paginate(
+        PolicySourceArn=principal,
+        ActionNames=list(request.actions),
+        ResourceArns=[resource],
+        ContextEntries=[_entry(key, value) for key, value in request.context.items()],
+    )
+    for page in pages:
+        yield from page["EvaluationResults"]
+
+
+def _entry(key: str, value: str | Sequence[str]) -> dict[str, Any]:
+    if isinstance(value, str):
+        return {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
+    return {"ContextKeyName": key, "ContextKeyValues": list(value), "ContextKeyType": "stringList"}
+
+
+def _shorten(actions: Sequence[str]) -> str:
+    """Return actions of one service, which is named once."""
+    service = actions[0].partition(":")[0]
+    return f"{service}: {', '.join(action.partition(':')[2] for action in actions)}"
+
+
+def _is_given(key: str) -> bool:
+    return key.lower().startswith(GIVEN_KEYS)
+
+
+def _arn(target: Target, service: str, resource: str) -> str:
+    identity = target.identity
+    return f"arn:{identity.partition}:{service}:{target.region}:{identity.account}:{resource}"
+
+
+def _bucket(target: Target, uri: str) -> str:
+    return f"arn:{target.identity.partition}:s3:::{bucket_and_key(uri)[0]}"
+
+
+def _objects(target: Target, *uris: str) -> tuple[str, ...]:
+    return tuple(f"arn:{target.identity.partition}:s3:::{uri.removeprefix('s3://')}" for uri in uris)
