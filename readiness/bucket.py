@@ -39,7 +39,7 @@ def check_bucket_region(s3: Any, bucket: str, region: str) -> Finding:
         remedy = "correct the URI that names it, or deploy infra/orchard.yaml, which makes the lake's"
         return failed(check, "there is none", remedy)
     if found is None:
-        return skipped(check, "it does not tell its region", "run it again")
+        return skipped(check, "it does not tell its region", "allow s3:ListBucket, or run it again")
     if found != region:
         remedy = f"name a bucket of {region}, or set ORCHARD_REGION={found}"
         return failed(check, f"it is in {found}, and the cluster in {region}", remedy)

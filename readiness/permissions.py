@@ -39,6 +39,9 @@ USED = (
 )
 """What is done with a cluster that is there."""
 
+SHOWN = 3
+"""Actions that are named where all are allowed."""
+
 NAME = "preflight"
 """Of a run, an object, a cluster: permissions go by what is around it."""
 
@@ -102,9 +105,9 @@ def check_request(iam: Any, principal: str, name: str, request: Request) -> Find
 def list_requests(iam: Any, target: Target) -> Iterator[Request]:
     """Yield what the DAGs call, as far as a night cannot do without it."""
     yield from list_emr_requests(target)
-    yield from list_passed_roles(iam, target)
     yield from list_s3_requests(target)
     yield from list_signal_requests(target)
+    yield from list_passed_roles(iam, target)  # last, because it asks what may be denied
 
 
 def list_emr_requests(target: Target) -> Iterator[Request]:
@@ -129,7 +132,9 @@ def list_passed_roles(iam: Any, target: Target) -> Iterator[Request]:
     if service:
         yield Request("give EMR its role", ("iam:PassRole",), (service,), {"iam:PassedToService": EMR})
     if node:
-        yield Request("give nodes theirs", ("iam:PassRole",), (node["Arn"],), {"iam:PassedToService": EC2})
+        yield Request(
+            "give nodes their role", ("iam:PassRole",), (node["Arn"],), {"iam:PassedToService": EC2}
+        )
 
 
 def list_s3_requests(target: Target) -> Iterator[Request]:
@@ -197,9 +202,11 @@ def _entry(key: str, value: str | Sequence[str]) -> dict[str, Any]:
 
 
 def _shorten(actions: Sequence[str]) -> str:
-    """Return actions of one service, which is named once."""
+    """Return actions of one service, which is named once; of many the first."""
     service = actions[0].partition(":")[0]
-    return f"{service}: {', '.join(action.partition(':')[2] for action in actions)}"
+    names = [action.partition(":")[2] for action in actions]
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{service}: {', '.join(names[:SHOWN])}{more}"
 
 
 def _is_given(key: str) -> bool:
