@@ -1,21 +1,39 @@
 """What a run reads beside images: the model artefact, and the code of the jobs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from orchard.lake.objects import bucket_and_key
 from readiness.finding import Finding, failed, passed
 from readiness.refusals import code_of
+from readiness.target import Clients
 
 CARD = "card.json"
 LARGEST_CARD = 2**20  # bytes
 CODE = ("run.py", "orchard_jobs.zip", "install_node.sh", "requirements.txt")
 WHEELHOUSE = "wheelhouse.txt"
+DEPLOYED = "dags/orchard/deployed.json"
 MISSING = ("404", "NoSuchKey", "NoSuchBucket")
+
+
+def read_deployed(clients: Clients, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that ``orchard deploy`` gave the DAGs, from the lake's bucket; {} where it cannot.
+
+    Beside the DAGs lies what Airflow knows of model and code; a checkout does not have it.
+    """
+    lake = environ.get("ORCHARD_LAKE", "")
+    if not lake.startswith("s3://"):
+        return {}
+    try:
+        found = clients.get("s3").get_object(Bucket=bucket_and_key(lake)[0], Key=DEPLOYED)
+        variables = json.loads(found["Body"].read(LARGEST_CARD))["environment"]
+        return {name: str(variables[name]) for name in ("ORCHARD_MODEL", "ORCHARD_CODE")}
+    except (ClientError, BotoCoreError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def check_model(s3: Any, model: str) -> Iterator[Finding]:

@@ -89,16 +89,20 @@ def check_request(iam: Any, principal: str, name: str, request: Request) -> Find
     denied: list[str] = []
     unknown: set[str] = set()
     for resource in request.resources:
-        for result in _simulate(iam, principal, request, resource):
-            if result["EvalDecision"] != "allowed":
-                denied.append(f"{result['EvalActionName']} on {resource}")
+        results = {
+            result["EvalActionName"]: result for result in _simulate(iam, principal, request, resource)
+        }
+        for action in request.actions:
+            result = results.get(action, {})
+            if result.get("EvalDecision") != "allowed":
+                denied.append(f"{action} on {resource}")
                 unknown |= {key for key in result.get("MissingContextValues", ()) if not _is_given(key)}
     if not denied:
         return passed(check, _shorten(request.actions))
     if unknown:
         found = f"that depends on {', '.join(sorted(unknown))}, which only a real request has"
         return skipped(check, found, "look at the policies that name it")
-    remedy = f"allow it to {name}: AirflowRole of infra/orchard.yaml attaches the policies"
+    remedy = f"attach the stack's policies to it: deploy infra/orchard.yaml with AirflowRole={name}"
     return failed(check, f"denied: {'; '.join(denied)}", remedy)
 
 

@@ -42,12 +42,13 @@ def _check(quotas: Any, quota: Quota, planned: PlannedCluster, vcpus: tuple[int,
     found = f"{allowed} vCPUs ({quota.code}); {planned.describe()} take {asked}"
     if allowed < asked:
         remedy = (
-            f"aws service-quotas request-service-quota-increase --service-code ec2 --quota-code {quota.code} "
-            f"--desired-value {max(asked, most)}; it may take days"
+            f"aws service-quotas request-service-quota-increase --region {quotas.meta.region_name} "
+            f"--service-code ec2 --quota-code {quota.code} --desired-value {max(asked, most)}; "
+            "it may take days"
         )
         return failed(quota.name, found, remedy)
     more = f", the largest night {most}" if most > asked else ""
-    return passed(quota.name, f"{found}{more}{': more than there are' if most > allowed else ''}")
+    return passed(quota.name, f"{found}{more}{', which is more than that' if most > allowed else ''}")
 
 
 def _find(quotas: Any, quota: Quota) -> float:

@@ -127,5 +127,7 @@ def _explain_answer(check: str, error: ClientError) -> Finding:
 
 
 def skip_denied(check: str, permission: str) -> Finding:
-    """Return the finding of a check whose asker lacks a permission."""
-    return skipped(check, f"{permission} is denied to whoever asks", f"allow {permission}, or ask as another")
+    """Return the finding of a check that these credentials may not make."""
+    return skipped(
+        check, f"these credentials lack {permission}", f"allow {permission}, or ask with other credentials"
+    )

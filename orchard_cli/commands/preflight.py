@@ -29,14 +29,16 @@ def preflight(
     from orchard.settings.settings import Settings
     from orchard_cli.output import REFUSED, print_json, print_table
     from orchard_cli.tables import list_findings
+    from readiness.artefacts import read_deployed
     from readiness.preflight import Question, count_outcomes, describe, run_preflight
     from readiness.signals import find_topic
     from readiness.target import Clients
 
-    settings = Settings.from_env(os.environ)
+    clients = Clients(os.environ.get("ORCHARD_REGION", "").strip() or None)
+    given = {name: value for name, value in os.environ.items() if value.strip()}
+    settings = Settings.from_env({**read_deployed(clients, given), **given})
     topic = find_topic(settings.signals, os.environ)
-    question = Question(settings, new_images, airflow_role, topic)
-    findings = list(run_preflight(question, Clients(settings.access.region)))
+    findings = list(run_preflight(Question(settings, new_images, airflow_role, topic), clients))
     counts = count_outcomes(findings)
     if as_json:
         print_json({"counts": counts, "findings": [finding.to_json() for finding in findings]})

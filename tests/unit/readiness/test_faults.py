@@ -128,7 +128,6 @@ def set_variable(name: str, value: str) -> Fault:
 def set_topic(sound: SoundAccount) -> None:
     topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:nobody"
     sound.environ["AIRFLOW_CONN_TEAM"] = json.dumps({"conn_type": "aws", "extra": {"topic_arn": topic}})
-    sound.answers["SimulatePrincipalPolicy"] = lambda _: {"EvaluationResults": []}
 
 
 FAULTS: dict[str, tuple[Fault, str, str, str]] = {
@@ -214,7 +213,7 @@ FAULTS: dict[str, tuple[Fault, str, str, str]] = {
         deny_termination,
         "airflow may use and end clusters",
         "denied: elasticmapreduce:TerminateJobFlows on arn:aws:elasticmapreduce:eu-west-3",
-        "allow it to airflow",
+        "deploy infra/orchard.yaml with AirflowRole=airflow",
     ),
     "versioning off": (
         suspend_versioning,

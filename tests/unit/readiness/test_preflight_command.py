@@ -7,8 +7,10 @@ import sys
 
 import pytest
 
+from deployment.plan import STAMP
 from orchard_cli.app import main
 from tests.support.checkout import ROOT
+from tests.unit.infra.stack import LAKE
 from tests.unit.readiness.sound_account import SoundAccount
 
 
@@ -62,8 +64,8 @@ def test_json_has_every_finding_and_nothing_else(
         "check": "on-demand quota",
         "outcome": "fail",
         "found": "5 vCPUs (L-1216C47A); 1 primary, 2 core and 0 task nodes take 12",
-        "remedy": "aws service-quotas request-service-quota-increase --service-code ec2 "
-        "--quota-code L-1216C47A --desired-value 68; it may take days",
+        "remedy": "aws service-quotas request-service-quota-increase --region eu-west-3 "
+        "--service-code ec2 --quota-code L-1216C47A --desired-value 68; it may take days",
     }
 
 
@@ -74,6 +76,22 @@ def test_a_setting_that_is_missing_is_refused_as_everywhere(
     monkeypatch.delenv("ORCHARD_MODEL")
     assert main(["preflight"]) == 2
     assert capsys.readouterr().err.startswith("orchard: ORCHARD_MODEL is not set")
+
+
+@pytest.mark.usefixtures("environ")
+def test_model_and_code_are_those_that_were_deployed(
+    sound: SoundAccount, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Airflow has them from deployed.json, which lies beside its DAGs."""
+    variables = {name: sound.environ[name] for name in ("ORCHARD_MODEL", "ORCHARD_CODE")}
+    stamp = json.dumps({"revision": "0847ef6bd432", "environment": variables, "files": []})
+    sound.client("s3").put_object(Bucket=LAKE, Key=STAMP, Body=stamp.encode())
+    for name in variables:
+        monkeypatch.delenv(name)
+    assert main(["preflight", "--airflow-role", "airflow", "--json"]) == 0
+    found = {one["check"]: one["found"] for one in json.loads(capsys.readouterr().out)["findings"]}
+    assert found["model"].startswith(variables["ORCHARD_MODEL"])
+    assert found["code"].startswith(variables["ORCHARD_CODE"])
 
 
 def test_the_command_finds_all_that_it_imports() -> None:

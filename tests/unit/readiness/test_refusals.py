@@ -2,7 +2,9 @@
 
 import ast
 import re
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import pytest
 from botocore import xform_name
@@ -52,6 +54,11 @@ def test_every_operation_has_its_permission() -> None:
     assert found | of_sensing == set(PERMISSIONS)
 
 
+def test_the_guide_has_every_permission() -> None:
+    section = (ROOT / "docs" / "aws.md").read_text().split("| permissions |")[1].split("## ")[0]
+    assert set(re.findall(r"`(\w+:\w+)`", section)) == set(PERMISSIONS.values())
+
+
 @pytest.mark.parametrize("permission", sorted(set(PERMISSIONS.values())))
 def test_every_permission_is_one_of_iam_and_only_reads(permission: str) -> None:
     service, _, name = permission.partition(":")
@@ -77,7 +84,7 @@ def test_a_permission_that_is_lacking_is_named_and_nothing_fails(sound: SoundAcc
         findings = sound.ask()
         assert list_failed(findings) == [], operation
         remedies = [finding.remedy for finding in list_skipped(findings)]
-        said = any(f"allow {permission}, or ask as another" in remedy for remedy in remedies)
+        said = any(f"allow {permission}, or ask with other credentials" in remedy for remedy in remedies)
         assert said is (operation not in ELSEWHERE), operation
 
 
@@ -94,7 +101,7 @@ def test_whether_the_tag_is_needed_may_be_unknown(sound: SoundAccount) -> None:
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("UnauthorizedOperation", "ec2:DescribeVpcs is denied"),
+        ("UnauthorizedOperation", "these credentials lack ec2:DescribeVpcs"),
         ("RequestLimitExceeded", "AWS did not answer: RequestLimitExceeded"),
         ("RequestExpired", "AWS does not take these credentials: RequestExpired"),
     ],
@@ -128,14 +135,24 @@ def test_a_check_that_breaks_hides_no_other(sound: SoundAccount, monkeypatch: py
 
 def test_a_denied_call_that_depends_on_the_real_request_is_skipped(sound: SoundAccount) -> None:
     """The simulator does not know from where a request comes."""
-    result = {"EvalActionName": "s3:ListBucket", "EvalDecision": "explicitDeny"}
-    result |= {"MissingContextValues": ["aws:SourceVpce", "s3:prefix"]}
-    sound.answers["SimulatePrincipalPolicy"] = lambda _: {"EvaluationResults": [result]}
+    missing = ["aws:SourceVpce", "s3:prefix"]
+
+    def deny(params: Mapping[str, Any]) -> dict[str, Any]:
+        denied = {"EvalDecision": "explicitDeny", "MissingContextValues": missing}
+        return {"EvaluationResults": [{"EvalActionName": name, **denied} for name in params["ActionNames"]]}
+
+    sound.answers["SimulatePrincipalPolicy"] = deny
     findings = sound.ask()
     assert list_failed(findings) == []
     assert {finding.found for finding in list_skipped(findings)} == {
         "that depends on aws:SourceVpce, which only a real request has"
     }
+
+
+def test_what_the_simulator_says_nothing_of_is_not_allowed(sound: SoundAccount) -> None:
+    sound.answers["SimulatePrincipalPolicy"] = lambda _: {"EvaluationResults": []}
+    failed = list_failed(sound.ask())
+    assert failed[0].found == "denied: elasticmapreduce:RunJobFlow on *"
 
 
 def test_root_cannot_be_simulated(sound: SoundAccount) -> None:

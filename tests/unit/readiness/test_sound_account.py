@@ -50,6 +50,13 @@ def test_a_quota_that_nobody_has_changed_is_that_of_aws(sound: SoundAccount) -> 
     assert found.found.startswith("5 vCPUs")
 
 
+def test_a_quota_for_small_nights_only_passes_and_says_so(sound: SoundAccount) -> None:
+    sound.quota = 32
+    (found,) = [finding for finding in sound.ask() if finding.check == "on-demand quota"]
+    assert found.outcome is Outcome.PASS
+    assert found.found.endswith("take 8, the largest night 68, which is more than that")
+
+
 def test_a_night_of_more_images_asks_for_more(sound: SoundAccount) -> None:
     (found,) = [finding for finding in sound.ask(new_images=100_000) if finding.check == "on-demand quota"]
     assert "1 primary, 2 core and 0 task nodes take 12" in found.found
