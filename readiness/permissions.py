@@ -1,16 +1,17 @@
-"""Whether Airflow's role may do what the DAGs do, by IAM's own simulator.
+"""Whether Airflow and the nodes may do what a night does, by IAM's own simulator.
 
-The simulator knows the role's policies, its boundary and the organisation's; not the policies of buckets,
+The simulator knows a role's policies, its boundary and the organisation's; not the policies of buckets,
 keys and queues, and no condition on what only a real request has.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from orchard.emr.job_flow import run_job_flow, run_tags
+from orchard.lake.event_logs import event_log_folder
 from orchard.lake.layout import Lake
 from orchard.lake.objects import bucket_and_key
 from readiness.finding import Finding, failed, passed, skipped
@@ -22,6 +23,7 @@ Context = Mapping[str, str | list[str]]
 """Condition keys of a request."""
 
 GIVEN_KEYS = (
+    "aws:requestedregion",
     "aws:requesttag/",
     "aws:resourcetag/",
     "aws:tagkeys",
@@ -48,7 +50,7 @@ NAME = "preflight"
 
 @dataclass(frozen=True)
 class Request:
-    """Calls that the DAGs make on some resources."""
+    """Calls on some resources."""
 
     label: str
     actions: tuple[str, ...]
@@ -56,19 +58,44 @@ class Request:
     context: Context = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Principal:
+    """Whose policies are simulated.
+
+    Args:
+        name: As the findings have it.
+        remedy: What gives it what it lacks.
+    """
+
+    arn: str
+    name: str
+    remedy: str
+
+
 def check_permissions(iam: Any, target: Target) -> Iterator[Finding]:
-    """Simulate every request; one finding each."""
-    role = find_principal(iam, target)
-    if isinstance(role, Finding):
-        yield role
+    """Simulate what Airflow does; one finding a request."""
+    found = find_principal(iam, target)
+    if isinstance(found, Finding):
+        yield found
         return
-    name = name_of(role)
+    name = name_of(found)
+    remedy = f"attach the stack's policies to it: deploy infra/orchard.yaml with AirflowRole={name}"
     for request in list_requests(iam, target):
-        yield check_request(iam, role, name, request)
+        yield check_request(iam, Principal(found, name, remedy), _place(request, target.region))
+
+
+def check_node_permissions(iam: Any, target: Target) -> Iterator[Finding]:
+    """Simulate what the jobs do. Of a role that is not there, ``roles`` tells."""
+    role = find_node_role(iam, target.settings.fleet)
+    if role is None:
+        return
+    remedy = f"correct the policies of {role['RoleName']}: NodeRole of infra/orchard.yaml has what it takes"
+    for request in list_node_requests(target):
+        yield check_request(iam, Principal(role["Arn"], "nodes", remedy), _place(request, target.region))
 
 
 def find_principal(iam: Any, target: Target) -> str | Finding:
-    """Return the ARN of the role or user to simulate; a finding where there is none."""
+    """Return the ARN of Airflow's role, or of whoever asks; a finding where it cannot be simulated."""
     asked, arn = target.airflow_role, target.identity.arn
     kind, _, rest = arn.split(":", 5)[5].partition("/")
     if not asked and kind == "user":
@@ -78,32 +105,28 @@ def find_principal(iam: Any, target: Target) -> str | Finding:
         return skipped("permissions", found, "give Airflow's role: --airflow-role=NAME")
     # The ARN of a session lacks the path of its role.
     name = name_of(asked) if asked else rest.partition("/")[0]
-    return _find_role(iam, name) or failed(
-        "permissions", f"there is no role {name}", "correct --airflow-role"
-    )
+    missing = failed("permissions", f"there is no role {name}", "correct --airflow-role")
+    return _find_role(iam, name) or missing
 
 
-def check_request(iam: Any, principal: str, name: str, request: Request) -> Finding:
+def check_request(iam: Any, principal: Principal, request: Request) -> Finding:
     """Simulate the calls of one request on each of its resources."""
-    check = f"{name} may {request.label}"
+    check = f"{principal.name} may {request.label}"
     denied: list[str] = []
     unknown: set[str] = set()
     for resource in request.resources:
-        results = {
-            result["EvalActionName"]: result for result in _simulate(iam, principal, request, resource)
-        }
+        results = {one["EvalActionName"]: one for one in _simulate(iam, principal.arn, request, resource)}
         for action in request.actions:
             result = results.get(action, {})
             if result.get("EvalDecision") != "allowed":
                 denied.append(f"{action} on {resource}")
-                unknown |= {key for key in result.get("MissingContextValues", ()) if not _is_given(key)}
+                unknown |= _find_unknown_keys(result)
     if not denied:
         return passed(check, _shorten(request.actions))
     if unknown:
         found = f"that depends on {', '.join(sorted(unknown))}, which only a real request has"
         return skipped(check, found, "look at the policies that name it")
-    remedy = f"attach the stack's policies to it: deploy infra/orchard.yaml with AirflowRole={name}"
-    return failed(check, f"denied: {'; '.join(denied)}", remedy)
+    return failed(check, f"denied: {'; '.join(denied)}", principal.remedy)
 
 
 def list_requests(iam: Any, target: Target) -> Iterator[Request]:
@@ -158,6 +181,21 @@ def list_s3_requests(target: Target) -> Iterator[Request]:
         yield Request("delete old runs", (delete,), _objects(target, run.run_json))
 
 
+def list_node_requests(target: Target) -> Iterator[Request]:
+    """Yield what the jobs do on nodes."""
+    places = target.settings.places
+    run, logs = Lake(places.lake).run(NAME), places.logs
+    get, put, delete = "s3:GetObject", "s3:PutObject", "s3:DeleteObject"
+    uris = (f"{places.code}/run.py", f"{places.model}/card.json", f"{places.images}/{NAME}", run.manifest)
+    yield Request("list the lake", ("s3:ListBucket",), (_bucket(target, places.lake),))
+    yield Request("read code, model and images", (get,), _objects(target, *uris))
+    written = _objects(target, f"{run.features}/{NAME}", f"{run.csv}/{NAME}")
+    yield Request("write results", (get, put, delete, "s3:AbortMultipartUpload"), written)
+    yield Request(
+        "write logs", (put,), _objects(target, f"{logs}/{NAME}", f"{event_log_folder(logs)}/{NAME}")
+    )
+
+
 def list_signal_requests(target: Target) -> Iterator[Request]:
     signals = target.settings.signals
     if signals.queue_url:
@@ -199,6 +237,18 @@ def _simulate(iam: Any, principal: str, request: Request, resource: str) -> Iter
         yield from page["EvaluationResults"]
 
 
+def _place(request: Request, region: str) -> Request:
+    """Return a request with its region: what organisations deny often depends on that."""
+    return replace(request, context={**request.context, "aws:RequestedRegion": region})
+
+
+def _find_unknown_keys(result: Mapping[str, Any]) -> set[str]:
+    """Return the condition keys that policies ask for and Orchard does not know of its requests."""
+    parts = (result, *result.get("ResourceSpecificResults", ()))  # where IAM says it depends on the resource
+    keys = {key for part in parts for key in part.get("MissingContextValues", ())}
+    return {key for key in keys if not key.lower().startswith(GIVEN_KEYS)}
+
+
 def _entry(key: str, value: str | Sequence[str]) -> dict[str, Any]:
     if isinstance(value, str):
         return {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
@@ -211,10 +261,6 @@ def _shorten(actions: Sequence[str]) -> str:
     names = [action.partition(":")[2] for action in actions]
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return f"{service}: {', '.join(names[:SHOWN])}{more}"
-
-
-def _is_given(key: str) -> bool:
-    return key.lower().startswith(GIVEN_KEYS)
 
 
 def _arn(target: Target, service: str, resource: str) -> str:

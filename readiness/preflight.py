@@ -21,7 +21,7 @@ from readiness.network import (
     find_subnets,
     find_tag_rule,
 )
-from readiness.permissions import check_permissions
+from readiness.permissions import check_node_permissions, check_permissions
 from readiness.planned_cluster import plan_cluster
 from readiness.quotas import check_quotas
 from readiness.refusals import explain
@@ -154,6 +154,10 @@ def _check_permissions(target: Target) -> Iterable[Finding]:
     return check_permissions(target.client("iam"), target)
 
 
+def _check_node_permissions(target: Target) -> Iterable[Finding]:
+    return check_node_permissions(target.client("iam"), target)
+
+
 def _check_regions(target: Target) -> Iterable[Finding]:
     yield from check_scheme(target.settings.places)
     for bucket in list_buckets(target.settings.places):
@@ -196,6 +200,7 @@ CHECKS = (
     Check("service role", _check_service_role),
     Check("instance profile", _check_instance_profile),
     Check("permissions", _check_permissions),
+    Check("permissions of nodes", _check_node_permissions),
     Check("buckets", _check_regions),
     Check("lake", _check_lake),
     Check("model", _check_model),

@@ -36,7 +36,7 @@ def check_release(emr: Any, fleet: Fleet) -> Iterator[Finding]:
 
 
 def check_instance_types(emr: Any, fleet: Fleet) -> Finding:
-    """EMR refuses a request in which one type is not supported, however many others are there."""
+    """EMR refuses a request in which one type is not supported: https://github.com/boto/boto3/issues/3418"""
     supported = set(_list_supported(emr, fleet.release))
     asked = fleet_types(fleet)
     missing = {
@@ -70,7 +70,7 @@ def check_security_configuration(emr: Any, name: str | None) -> Iterator[Finding
 
 def _list_labels(emr: Any, label: str) -> str:
     """Return labels like the one that is not there; '' where whoever asks may not list them."""
-    prefix = label.partition("-")[0] + "-"
+    prefix = label.rpartition("-")[0] + "-"
     try:
         labels = emr.list_release_labels(Filters={"Prefix": prefix}).get("ReleaseLabels", [])
     except (ClientError, BotoCoreError):

@@ -25,7 +25,7 @@ from readiness.preflight import Question, run_preflight
 from readiness.signals import find_topic
 from readiness.target import Clients
 from tests.unit.infra.iam import is_allowed
-from tests.unit.infra.policies import airflow
+from tests.unit.infra.policies import airflow, node, role_arn
 from tests.unit.infra.stack import ACCOUNT, LAKE, REGION, Stack, deploy
 
 MODEL = "models/4b8fe23a20cd"
@@ -143,7 +143,8 @@ class SoundAccount:
             else entry["ContextKeyValues"][0]
             for entry in params["ContextEntries"]
         }
-        statements = airflow(self.stack)
+        is_node = params["PolicySourceArn"] == role_arn(self.stack, "NodeRole")
+        statements = node(self.stack) if is_node else airflow(self.stack)
         results = [
             {
                 "EvalActionName": action,

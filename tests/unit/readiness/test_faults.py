@@ -297,7 +297,7 @@ def test_a_fault_is_found_with_its_remedy(fault: str, sound: SoundAccount) -> No
     assert said.format(**names) in finding.found
     assert remedy.format(**names) in finding.remedy
     # The template's policies are for what the template makes, and for nothing else that is named.
-    assert [name for name in found if not name.startswith("airflow may")] == []
+    assert [name for name in found if not name.startswith(("airflow may", "nodes may"))] == []
 
 
 def test_what_lacks_the_tag_is_named_with_the_command_that_sets_it(sound: SoundAccount) -> None:
@@ -342,6 +342,19 @@ def test_a_denied_pass_role_is_found_for_both_roles(sound: SoundAccount) -> None
     ]
     role = f"arn:aws:iam::{ACCOUNT}:role/{sound.stack.names['ServiceRole']}"
     assert failed[0].found == f"denied: iam:PassRole on {role}"
+
+
+def test_nodes_that_may_not_read_the_images_are_found(sound: SoundAccount) -> None:
+    """The stack gives them those of one bucket only."""
+    boto3.client("s3", REGION).create_bucket(
+        Bucket="photographs", CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    sound.environ["ORCHARD_IMAGES"] = "s3://photographs/fruit"
+    found = {finding.check: finding for finding in list_failed(sound.ask())}
+    assert set(found) == {"airflow may list the images", "nodes may read code, model and images"}
+    finding = found["nodes may read code, model and images"]
+    assert finding.found == "denied: s3:GetObject on arn:aws:s3:::photographs/fruit/preflight"
+    assert f"the policies of {sound.stack.names['NodeRole']}" in finding.remedy
 
 
 def test_a_security_group_of_another_vpc_is_found(sound: SoundAccount) -> None:

@@ -26,7 +26,7 @@ def test_a_sound_account_ends_with_0(capsys: pytest.CaptureFixture[str]) -> None
     *rows, empty, answer = capsys.readouterr().out.splitlines()
     assert rows[0].split() == ["check", "found"]
     assert {row.split()[0] for row in rows[1:]} == {"pass"}
-    assert (empty, answer) == ("", "38 passed, 0 failed, 0 skipped: nothing keeps a night from starting.")
+    assert (empty, answer) == ("", "42 passed, 0 failed, 0 skipped: nothing keeps a night from starting.")
 
 
 @pytest.mark.usefixtures("environ")
@@ -40,7 +40,7 @@ def test_a_fault_ends_with_2_and_a_remedy_on_a_line_of_its_own(
     at = next(n for n, row in enumerate(rows) if row.startswith("fail "))
     assert "on-demand quota" in rows[at]
     assert rows[at + 1].strip().startswith("→ aws service-quotas request-service-quota-increase")
-    assert rows[-1] == "36 passed, 1 failed, 1 skipped: see to what failed before the first night."
+    assert rows[-1] == "40 passed, 1 failed, 1 skipped: see to what failed before the first night."
 
 
 @pytest.mark.usefixtures("environ")
@@ -57,8 +57,8 @@ def test_json_has_every_finding_and_nothing_else(
     sound.quota = 5
     assert main(["preflight", "--airflow-role", "airflow", "--new-images", "100000", "--json"]) == 2
     printed = json.loads(capsys.readouterr().out)
-    assert printed["counts"] == {"pass": 37, "fail": 1, "skipped": 0}
-    assert len(printed["findings"]) == 38
+    assert printed["counts"] == {"pass": 41, "fail": 1, "skipped": 0}
+    assert len(printed["findings"]) == 42
     (failed,) = [finding for finding in printed["findings"] if finding["outcome"] == "fail"]
     assert failed == {
         "check": "on-demand quota",

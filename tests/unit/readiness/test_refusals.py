@@ -70,7 +70,12 @@ def test_what_is_simulated_is_what_the_dags_call(sound: SoundAccount) -> None:
     sound.environ["ORCHARD_GLUE_DATABASE"] = sound.environ["ORCHARD_QUEUE_URL"] = ""
     sound.environ["ORCHARD_NOTIFY_CONN_ID"] = ""
     sound.ask()
-    asked = [params["ActionNames"] for name, params in sound.calls if name == "SimulatePrincipalPolicy"]
+    role = "arn:aws:iam::123456789012:role/airflow"
+    asked = [
+        params["ActionNames"]
+        for name, params in sound.calls
+        if name == "SimulatePrincipalPolicy" and params["PolicySourceArn"] == role
+    ]
     simulated = {action for actions in asked for action in actions} - {"iam:PassRole"}
     prices = {"ec2:DescribeSpotPriceHistory"}  # a night does without
     assert simulated == {action_of(method) for method in operations_called()} | set(IMPLIED) - prices
@@ -135,10 +140,14 @@ def test_a_check_that_breaks_hides_no_other(sound: SoundAccount, monkeypatch: py
 
 def test_a_denied_call_that_depends_on_the_real_request_is_skipped(sound: SoundAccount) -> None:
     """The simulator does not know from where a request comes."""
-    missing = ["aws:SourceVpce", "s3:prefix"]
+    of_resource: dict[str, Any] = {
+        "EvalResourceName": "arn:aws:s3:::lake",
+        "EvalResourceDecision": "explicitDeny",
+    }
+    of_resource["MissingContextValues"] = ["aws:SourceVpce", "s3:prefix"]
 
     def deny(params: Mapping[str, Any]) -> dict[str, Any]:
-        denied = {"EvalDecision": "explicitDeny", "MissingContextValues": missing}
+        denied = {"EvalDecision": "explicitDeny", "ResourceSpecificResults": [of_resource]}
         return {"EvaluationResults": [{"EvalActionName": name, **denied} for name in params["ActionNames"]]}
 
     sound.answers["SimulatePrincipalPolicy"] = deny

@@ -1,6 +1,7 @@
 """In the account that infra/orchard.yaml makes, a night would start."""
 
 from readiness.finding import Outcome
+from tests.unit.infra.policies import role_arn
 from tests.unit.infra.stack import ACCOUNT, LAKE
 from tests.unit.readiness.sound_account import SoundAccount, list_failed
 
@@ -23,6 +24,8 @@ def test_nothing_fails_and_nothing_is_skipped(sound: SoundAccount) -> None:
         *("airflow may hear of new images", "airflow may tell of failures"),
         *("airflow may register runs in Glue", "airflow may give EMR its role"),
         "airflow may give nodes their role",
+        *("nodes may list the lake", "nodes may read code, model and images"),
+        *("nodes may write results", "nodes may write logs"),
         f"bucket {LAKE}",
         *("lake: versioning", "lake: encryption", "lake: public access", "lake: unfinished uploads"),
         *("model", "code", "SQS queue", "SNS topic", "Glue database"),
@@ -64,8 +67,7 @@ def test_a_night_of_more_images_asks_for_more(sound: SoundAccount) -> None:
 
 def test_without_the_option_whoever_asks_is_simulated(sound: SoundAccount) -> None:
     sound.ask(role="")
-    asked = {params["PolicySourceArn"] for name, params in sound.calls if name == "SimulatePrincipalPolicy"}
-    assert asked == {f"arn:aws:sts::{ACCOUNT}:user/moto"}
+    assert simulated_principals(sound) == {f"arn:aws:sts::{ACCOUNT}:user/moto"}
 
 
 def test_a_session_of_a_role_is_simulated_as_that_role(sound: SoundAccount) -> None:
@@ -76,8 +78,13 @@ def test_a_session_of_a_role_is_simulated_as_that_role(sound: SoundAccount) -> N
     session = f"arn:aws:sts::{ACCOUNT}:assumed-role/admin/me"
     sound.answers["GetCallerIdentity"] = lambda _: {"Account": ACCOUNT, "Arn": session}
     sound.ask(role="")
+    assert simulated_principals(sound) == {arn}
+
+
+def simulated_principals(sound: SoundAccount) -> set[str]:
+    """Return who was simulated, beside the nodes."""
     asked = {params["PolicySourceArn"] for name, params in sound.calls if name == "SimulatePrincipalPolicy"}
-    assert asked == {arn}
+    return asked - {role_arn(sound.stack, "NodeRole")}
 
 
 def test_a_role_without_the_managed_policy_needs_no_tags(sound: SoundAccount) -> None:
