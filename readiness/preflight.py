@@ -21,7 +21,7 @@ from readiness.network import (
     find_subnets,
     find_tag_rule,
 )
-from readiness.permissions import check_node_permissions, check_permissions
+from readiness.permissions.simulation import check_node_permissions, check_permissions
 from readiness.planned_cluster import plan_cluster
 from readiness.quotas import check_quotas
 from readiness.refusals import explain

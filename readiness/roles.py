@@ -57,6 +57,17 @@ def find_node_role(iam: Any, fleet: Fleet) -> dict[str, Any] | None:
     return next(iter(profile["InstanceProfile"]["Roles"]), None)
 
 
+def find_role(iam: Any, role: str) -> str | None:
+    """Return the ARN of a role, whose path its name does not tell; None where there is none."""
+    try:
+        arn: str = iam.get_role(RoleName=name_of(role))["Role"]["Arn"]
+    except ClientError as error:
+        if code_of(error) != MISSING:
+            raise
+        return None
+    return arn
+
+
 def check_trust(check: str, role: Mapping[str, Any], service: str, keys: Mapping[str, str]) -> Finding:
     """Whether a service may take a role. Of conditions those on ``keys`` are looked at, and no others."""
     statements = [one for one in _list_statements(role) if _names(one, service)]

@@ -40,7 +40,7 @@ def operations() -> dict[str, str]:
 
 def test_every_operation_has_its_permission() -> None:
     """And no other: the list is what docs/aws.md has whoever asks allowed."""
-    sources = [path.read_text() for path in (ROOT / "readiness").glob("*.py")]
+    sources = [path.read_text() for path in (ROOT / "readiness").rglob("*.py")]
     methods = {name for source in sources for name in called(source)}
     # The network's are described by their names.
     texts = {
