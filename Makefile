@@ -150,7 +150,7 @@ lint: setup-tests ## Ruff and mypy
 	$(AIRFLOW_ENV)/bin/ruff check .
 	$(AIRFLOW_ENV)/bin/ruff format --check .
 	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local_airflow/sample_images.py \
-		dags plugins local_airflow local_emr local_spark bootstrap benchmarks/listing.py orchard_cli deployment erasure
+		dags plugins local_airflow local_emr local_spark bootstrap benchmarks/listing.py orchard_cli deployment erasure readiness
 	MYPYPATH=dags:spark_jobs:. $(NODE_ENV)/bin/mypy --exclude benchmarks/listing.py spark_jobs local_airflow/sample_images.py benchmarks
 
 format: setup-tests ## Let ruff mend what it can

@@ -9,4 +9,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-sys.path[:0] = [path for path in (str(ROOT / "dags"), str(ROOT / "spark_jobs")) if path not in sys.path]
+FOLDERS = [str(ROOT / name) for name in ("dags", "plugins", "spark_jobs")]
+
+sys.path[:0] = [path for path in FOLDERS if path not in sys.path]

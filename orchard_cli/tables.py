@@ -1,4 +1,7 @@
-"""Figures of runs, as tables of a terminal. Pure. Names are untrusted: nothing in them is markup."""
+"""Figures of runs and findings of a preflight, as tables of a terminal. Pure.
+
+Names are untrusted: nothing in them is markup.
+"""
 
 from collections.abc import Iterable
 
@@ -6,6 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from orchard.report.run_figures import COMPARED, LISTED, Run, show
+from readiness.finding import Finding, Outcome
+
+COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.SKIPPED: "yellow"}
 
 
 def list_runs(runs: Iterable[Run]) -> Table:
@@ -34,6 +40,18 @@ def show_runs(runs: Iterable[Run]) -> Table:
         )
     if len(shown) == 1:
         table.add_row(Text("report", style="dim"), Text(show(_report, shown[0])))
+    return table
+
+
+def list_findings(findings: Iterable[Finding]) -> Table:
+    """One row a finding; its remedy has a line of its own, for it may be a command to copy."""
+    table = Table("", "check", "found", box=None, padding=(0, 1, 0, 0), header_style="bold")
+    for finding in findings:
+        table.add_row(
+            Text(finding.outcome, style=COLOURS[finding.outcome]), Text(finding.check), Text(finding.found)
+        )
+        if finding.remedy:
+            table.add_row("", "", Text(f"→ {finding.remedy}"))
     return table
 
 

@@ -27,6 +27,7 @@ COMMANDS = [
     "notebook",
     "model",
     "deploy",
+    "preflight",
     "purge",
 ]
 PAGE = (ROOT / "docs" / "command-line.md").read_text()
@@ -114,7 +115,7 @@ def test_help_loads_nothing_that_takes_seconds() -> None:
 
 
 def test_only_the_local_commands_import_development_tooling() -> None:
-    product = ("orchard_cli", "local_spark", "erasure", "deployment")
+    product = ("orchard_cli", "local_spark", "erasure", "deployment", "readiness")
     paths = [path for folder in product for path in (ROOT / folder).rglob("*.py")]
     tooling = re.compile(
         r"^\s*(from|import) (local_airflow|local\.|local_emr|tests|benchmarks)", re.MULTILINE

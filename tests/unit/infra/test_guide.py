@@ -18,11 +18,9 @@ from tests.unit.infra.stack import ROOT, Stack, account, deploy, settings_of, te
 
 GUIDE = ROOT / "docs" / "aws.md"
 TEXT = GUIDE.read_text()
-LINES = (
-    "".join(re.findall(r"^ *```\n(.*?)^ *```", TEXT, re.MULTILINE | re.DOTALL))
-    .replace("\\\n", " ")
-    .splitlines()
-)
+BLOCKS = re.findall(r"^ *```(\w*)\n(.*?)^ *```", TEXT, re.MULTILINE | re.DOTALL)
+LINES = "".join(text for kind, text in BLOCKS if not kind).replace("\\\n", " ").splitlines()
+"""Of commands; what they print is marked as ``text``."""
 COMMANDS = [shlex.split(line.partition("  #")[0].replace("|", "# ", 1), comments=True) for line in LINES]
 OF_CLI_ONLY = {("cloudformation", "deploy"), ("s3", "cp"), ("s3", "sync")}
 

@@ -40,7 +40,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("orchard_features", "orchard_sweeper", "orchard_plugin"),
     # What people run. Development tooling stands above what is the product.
     ("bootstrap",),
-    ("erasure", "deployment", "local_spark"),
+    ("erasure", "deployment", "readiness", "local_spark"),
     ("local_emr",),
     ("local_airflow",),
     ("orchard_cli",),
@@ -55,6 +55,7 @@ TOP = (
     "bootstrap",
     "erasure",
     "deployment",
+    "readiness",
     "local_spark",
     "local_emr",
     "local_airflow",

@@ -1,0 +1,201 @@
+"""Where the nodes are to be: subnets and their zones, the VPC, security groups."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from orchard.settings.cluster import Fleet
+from readiness.finding import Finding, failed, passed, skipped
+from readiness.planned_cluster import PlannedCluster, fleet_types
+from readiness.refusals import is_denied
+from readiness.roles import name_of
+
+TAG = "for-use-with-amazon-emr-managed-policies"
+TAGGED_ROLE_POLICY = "AmazonEMRServicePolicy_v2"
+"""With this policy the service role acts on nothing that lacks the tag."""
+
+
+class TagRule(Enum):
+    """Whether the network needs EMR's tag."""
+
+    NEEDED = "needed"
+    FREE = "free"
+    UNKNOWN = "unknown"
+    """The policies of the service role cannot be seen."""
+
+
+TAG_FOUND = {
+    TagRule.NEEDED: "it has EMR's tag",
+    TagRule.FREE: "the service role needs no tag on it",
+    TagRule.UNKNOWN: "it has EMR's tag",
+}
+"""What is said of a resource that passes."""
+
+
+def find_tag_rule(iam: Any, service_role: str) -> TagRule:
+    """Look at the policies of the service role. One that is not there is the roles' matter."""
+    try:
+        pages = iam.get_paginator("list_attached_role_policies").paginate(RoleName=name_of(service_role))
+        names = {policy["PolicyName"] for page in pages for policy in page["AttachedPolicies"]}
+    except ClientError as error:
+        if is_denied(error) or error.response["Error"]["Code"] == "NoSuchEntity":
+            return TagRule.UNKNOWN
+        raise
+    return TagRule.NEEDED if TAGGED_ROLE_POLICY in names else TagRule.FREE
+
+
+def find_subnets(ec2: Any, asked: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return the subnets of the settings, or those of the default VPC where none are set."""
+    # A filter, because one unknown id would be the answer to all.
+    name, values = ("subnet-id", asked) if asked else ("default-for-az", ("true",))
+    return _describe(ec2, "describe_subnets", "Subnets", {name: values})
+
+
+def check_subnets(
+    subnets: list[dict[str, Any]], fleet: Fleet, planned: PlannedCluster, rule: TagRule
+) -> Iterator[Finding]:
+    """EMR chooses one of the subnets, so each of them has to do."""
+    found = {subnet["SubnetId"] for subnet in subnets}
+    for missing in (name for name in fleet.subnets if name not in found):
+        remedy = "correct ORCHARD_SUBNETS: the stack's output Subnets has them"
+        yield failed(f"subnet {missing}", "there is none in this region and account", remedy)
+    if not fleet.subnets and not subnets:
+        remedy = "set ORCHARD_SUBNETS, or deploy infra/orchard.yaml, which makes a network"
+        yield failed("subnets", "none are set, and there is no default VPC", remedy)
+    for subnet in subnets:
+        yield from check_tag(f"subnet {subnet['SubnetId']}", subnet["SubnetId"], subnet.get("Tags", ()), rule)
+        yield check_addresses(subnet, planned)
+
+
+def check_addresses(subnet: dict[str, Any], planned: PlannedCluster) -> Finding:
+    """Every node takes an address."""
+    check, free = f"subnet {subnet['SubnetId']}", subnet["AvailableIpAddressCount"]
+    if free >= planned.nodes:
+        return passed(check, f"in {subnet['AvailabilityZone']}, with {free} free addresses")
+    found = f"{free} free addresses, and {planned.describe()} take {planned.nodes}"
+    return failed(check, found, "end what holds its addresses, or name a larger one in ORCHARD_SUBNETS")
+
+
+def check_zones(ec2: Any, subnets: list[dict[str, Any]], fleet: Fleet) -> Iterator[Finding]:
+    for zone in dict.fromkeys(subnet["AvailabilityZone"] for subnet in subnets):
+        yield check_zone(ec2, zone, fleet)
+
+
+def check_zone(ec2: Any, zone: str, fleet: Fleet) -> Finding:
+    """A fleet takes what there is of its types, and so needs one of them."""
+    check, asked = f"zone {zone}", fleet_types(fleet)
+    every = dict.fromkeys(name for names in asked.values() for name in names)
+    pages = ec2.get_paginator("describe_instance_type_offerings").paginate(
+        LocationType="availability-zone",
+        Filters=[
+            {"Name": "location", "Values": [zone]},
+            {"Name": "instance-type", "Values": list(every)},
+        ],
+    )
+    offered = {item["InstanceType"] for page in pages for item in page["InstanceTypeOfferings"]}
+    without = [kind for kind, names in asked.items() if not offered & {*names}]
+    if without:
+        variables = ", ".join(f"ORCHARD_{kind.upper()}_TYPES" for kind in without)
+        found = f"it offers no type of the {', '.join(without)} fleet"
+        return failed(check, found, f"name types that it has in {variables}, or subnets of another zone")
+    missing = [name for name in every if name not in offered]
+    return passed(check, "it offers " + (f"all but {', '.join(missing)}" if missing else ", ".join(every)))
+
+
+def check_vpcs(ec2: Any, subnets: list[dict[str, Any]], rule: TagRule) -> Iterator[Finding]:
+    """EMR makes its endpoint, and security groups where none are set, in the VPC: it needs the tag, too."""
+    ids = {subnet["VpcId"] for subnet in subnets}
+    if len(ids) > 1:
+        remedy = "name subnets of one VPC in ORCHARD_SUBNETS"
+        yield failed("VPC", f"the subnets are in several: {', '.join(sorted(ids))}", remedy)
+    for vpc in _describe(ec2, "describe_vpcs", "Vpcs", {"vpc-id": sorted(ids)}) if ids else ():
+        check = f"VPC {vpc['VpcId']}"
+        problems = list(check_tag(check, vpc["VpcId"], vpc.get("Tags", ()), rule))
+        yield from problems or [passed(check, TAG_FOUND[rule])]
+
+
+def check_security_groups(
+    ec2: Any, groups: tuple[str, ...], subnets: list[dict[str, Any]], rule: TagRule
+) -> Iterator[Finding]:
+    """Those of the settings; where none are set, EMR makes its own."""
+    if not groups:
+        return
+    vpcs = {subnet["VpcId"] for subnet in subnets}
+    found = _describe(ec2, "describe_security_groups", "SecurityGroups", {"group-id": groups})
+    by_id = {group["GroupId"]: group for group in found}
+    for name in groups:
+        check, group = f"security group {name}", by_id.get(name)
+        if group is None:
+            remedy = "correct ORCHARD_SECURITY_GROUPS: the stack's output SecurityGroups has them"
+            yield failed(check, "there is none in this region and account", remedy)
+        elif vpcs and group["VpcId"] not in vpcs:
+            found_in = f"it is in {group['VpcId']}, the subnets in {', '.join(sorted(vpcs))}"
+            yield failed(check, found_in, "name groups of the subnets' VPC in ORCHARD_SECURITY_GROUPS")
+        else:
+            problems = list(check_tag(check, name, group.get("Tags", ()), rule))
+            yield from problems or [passed(check, f"in {group['VpcId']}; {TAG_FOUND[rule]}")]
+
+
+def check_tag(check: str, name: str, tags: Iterable[dict[str, str]], rule: TagRule) -> Iterator[Finding]:
+    """Yield what is wrong with the tag of one resource; nothing where all is well."""
+    if rule is TagRule.FREE or {"Key": TAG, "Value": "true"} in tags:
+        return
+    if rule is TagRule.UNKNOWN:
+        found = f"it lacks the tag {TAG}=true; whether the service role needs it is not known"
+        yield skipped(check, found, "allow iam:ListAttachedRolePolicies, or set the tag")
+        return
+    found = f"it lacks the tag {TAG}=true, without which EMR's service role may not use it"
+    yield failed(check, found, f"aws ec2 create-tags --resources {name} --tags Key={TAG},Value=true")
+
+
+def check_route(ec2: Any, subnet: dict[str, Any], region: str) -> Finding:
+    """S3 has code, images and lake: nodes reach it through an endpoint of the VPC, or the internet."""
+    check = f"route to S3 from {subnet['SubnetId']}"
+    table = _find_route_table(ec2, subnet)
+    through = _list_endpoints(ec2, subnet["VpcId"], region, table.get("RouteTableId", ""))
+    if through:
+        return passed(check, f"through the endpoint {', '.join(through)}")
+    default = [route for route in table.get("Routes", ()) if route.get("DestinationCidrBlock") == "0.0.0.0/0"]
+    if any(route.get("State") == "active" for route in default):
+        return passed(check, "through the internet; an endpoint for S3 would cost nothing")
+    lost = "its default route leads nowhere (blackhole)" if default else "it has no default route"
+    service = f"com.amazonaws.{region}.s3"
+    remedy = (
+        f"aws ec2 create-vpc-endpoint --vpc-id {subnet['VpcId']} --service-name {service} "
+        f"--route-table-ids {table.get('RouteTableId', '<its route table>')}"
+    )
+    return failed(check, f"{lost}, and there is no endpoint for S3", remedy)
+
+
+def _find_route_table(ec2: Any, subnet: dict[str, Any]) -> dict[str, Any]:
+    """Return the route table of a subnet, which is the VPC's main one where none is said; {} if unseen."""
+    own = {"association.subnet-id": [subnet["SubnetId"]]}
+    main = {"vpc-id": [subnet["VpcId"]], "association.main": ["true"]}
+    tables = (_describe(ec2, "describe_route_tables", "RouteTables", filters) for filters in (own, main))
+    return next((found[0] for found in tables if found), {})
+
+
+def _list_endpoints(ec2: Any, vpc: str, region: str, table: str) -> list[str]:
+    """Return the endpoints through which a route table leads to S3."""
+    endpoints = _describe(ec2, "describe_vpc_endpoints", "VpcEndpoints", {"vpc-id": [vpc]})
+    return [
+        endpoint["VpcEndpointId"]
+        for endpoint in endpoints
+        if endpoint["ServiceName"].endswith(f".{region}.s3")
+        and endpoint.get("State", "available").lower() == "available"
+        and (
+            table in endpoint.get("RouteTableIds", ())
+            if endpoint.get("VpcEndpointType", "Gateway") == "Gateway"
+            else endpoint.get("PrivateDnsEnabled", False)
+        )
+    ]
+
+
+def _describe(
+    ec2: Any, operation: str, key: str, filters: Mapping[str, Iterable[str]]
+) -> list[dict[str, Any]]:
+    request = [{"Name": name, "Values": list(values)} for name, values in filters.items()]
+    pages = ec2.get_paginator(operation).paginate(Filters=request)
+    return [item for page in pages for item in page[key]]

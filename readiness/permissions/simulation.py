@@ -1,0 +1,138 @@
+"""Asks IAM's simulator.
+
+The simulator knows a role's policies, its boundary and the organisation's; not the policies of buckets,
+keys and queues, and no condition on what only a real request has.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from readiness.finding import Finding, failed, passed, skipped
+from readiness.permissions.requests import Request, list_node_requests, list_requests
+from readiness.roles import find_node_role, find_role, name_of
+from readiness.target import Target
+
+GIVEN_KEYS = (
+    "aws:requestedregion",
+    "aws:requesttag/",
+    "aws:resourcetag/",
+    "aws:tagkeys",
+    "elasticmapreduce:executionrolearn",
+    "iam:awsservicename",
+    "iam:passedtoservice",
+    "kms:viaservice",
+    "s3:prefix",
+)
+"""Beginnings of the keys whose values Orchard's requests are known to have, or known not to have."""
+
+SHOWN = 3
+"""Actions that are named where all are allowed."""
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Whose policies are simulated.
+
+    Args:
+        name: As the findings have it.
+        remedy: What gives it what it lacks.
+    """
+
+    arn: str
+    name: str
+    remedy: str
+
+
+def check_permissions(iam: Any, target: Target) -> Iterator[Finding]:
+    """Simulate what Airflow does; one finding a request."""
+    found = find_principal(iam, target)
+    if isinstance(found, Finding):
+        yield found
+        return
+    name = name_of(found)
+    remedy = f"attach the stack's policies to it: deploy infra/orchard.yaml with AirflowRole={name}"
+    for request in list_requests(iam, target):
+        yield check_request(iam, Principal(found, name, remedy), _place(request, target.region))
+
+
+def check_node_permissions(iam: Any, target: Target) -> Iterator[Finding]:
+    """Simulate what the jobs do. Of a role that is not there, ``roles`` tells."""
+    role = find_node_role(iam, target.settings.fleet)
+    if role is None:
+        return
+    remedy = f"correct the policies of {role['RoleName']}: NodeRole of infra/orchard.yaml has what it takes"
+    for request in list_node_requests(target):
+        yield check_request(iam, Principal(role["Arn"], "nodes", remedy), _place(request, target.region))
+
+
+def find_principal(iam: Any, target: Target) -> str | Finding:
+    """Return the ARN of Airflow's role, or of whoever asks; a finding where it cannot be simulated."""
+    asked, arn = target.airflow_role, target.identity.arn
+    kind, _, rest = arn.split(":", 5)[5].partition("/")
+    if not asked and kind == "user":
+        return arn
+    if not asked and kind != "assumed-role":
+        found = f"the policies of {arn} cannot be simulated"
+        return skipped("permissions", found, "give Airflow's role: --airflow-role=NAME")
+    # The ARN of a session lacks the path of its role.
+    name = name_of(asked) if asked else rest.partition("/")[0]
+    missing = failed("permissions", f"there is no role {name}", "correct --airflow-role")
+    return find_role(iam, name) or missing
+
+
+def check_request(iam: Any, principal: Principal, request: Request) -> Finding:
+    """Simulate the calls of one request on each of its resources."""
+    check = f"{principal.name} may {request.label}"
+    denied: list[str] = []
+    unknown: set[str] = set()
+    for resource in request.resources:
+        results = {one["EvalActionName"]: one for one in _simulate(iam, principal.arn, request, resource)}
+        for action in request.actions:
+            result = results.get(action, {})
+            if result.get("EvalDecision") != "allowed":
+                denied.append(f"{action} on {resource}")
+                unknown |= _find_unknown_keys(result)
+    if not denied:
+        return passed(check, _shorten(request.actions))
+    if unknown:
+        found = f"that depends on {', '.join(sorted(unknown))}, which only a real request has"
+        return skipped(check, found, "look at the policies that name it")
+    return failed(check, f"denied: {'; '.join(denied)}", principal.remedy)
+
+
+def _simulate(iam: Any, principal: str, request: Request, resource: str) -> Iterator[dict[str, Any]]:
+    pages = iam.get_paginator("simulate_principal_policy").paginate(
+        PolicySourceArn=principal,
+        ActionNames=list(request.actions),
+        ResourceArns=[resource],
+        ContextEntries=[_entry(key, value) for key, value in request.context.items()],
+    )
+    for page in pages:
+        yield from page["EvaluationResults"]
+
+
+def _place(request: Request, region: str) -> Request:
+    """Return a request with its region: what organisations deny often depends on that."""
+    return replace(request, context={**request.context, "aws:RequestedRegion": region})
+
+
+def _find_unknown_keys(result: Mapping[str, Any]) -> set[str]:
+    """Return the condition keys that policies ask for and Orchard does not know of its requests."""
+    parts = (result, *result.get("ResourceSpecificResults", ()))  # where IAM says it depends on the resource
+    keys = {key for part in parts for key in part.get("MissingContextValues", ())}
+    return {key for key in keys if not key.lower().startswith(GIVEN_KEYS)}
+
+
+def _entry(key: str, value: str | Sequence[str]) -> dict[str, Any]:
+    if isinstance(value, str):
+        return {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
+    return {"ContextKeyName": key, "ContextKeyValues": list(value), "ContextKeyType": "stringList"}
+
+
+def _shorten(actions: Sequence[str]) -> str:
+    """Return actions of one service, which is named once; of many the first."""
+    service = actions[0].partition(":")[0]
+    names = [action.partition(":")[2] for action in actions]
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{service}: {', '.join(names[:SHOWN])}{more}"

@@ -1,0 +1,63 @@
+"""Whether the account may have as many vCPUs at once as a night asks for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from orchard.settings.cluster import Fleet
+from readiness.finding import Finding, failed, passed, skipped
+from readiness.planned_cluster import PlannedCluster, plan_largest
+from readiness.refusals import code_of
+
+
+@dataclass(frozen=True)
+class Quota:
+    """A quota of EC2, in vCPUs of standard types, of which c, m and r are."""
+
+    name: str
+    code: str
+
+
+ON_DEMAND = Quota("on-demand quota", "L-1216C47A")
+SPOT = Quota("Spot quota", "L-34B43A08")
+
+
+def check_quotas(quotas: Any, fleet: Fleet, planned: PlannedCluster) -> Iterator[Finding]:
+    """Compare the quotas with the cluster. What else of the account runs meanwhile counts, too, unseen."""
+    largest = plan_largest(fleet)
+    if planned.unknown:
+        found = f"the vCPUs of {', '.join(planned.unknown)} are not known to Orchard"
+        yield skipped("quotas", found, "compare the quotas of EC2 with the cluster by hand")
+        return
+    yield _check(quotas, ON_DEMAND, planned, (planned.on_demand, largest.on_demand))
+    if fleet.task_nodes:
+        yield _check(quotas, SPOT, planned, (planned.spot, largest.spot))
+
+
+def _check(quotas: Any, quota: Quota, planned: PlannedCluster, vcpus: tuple[int, int]) -> Finding:
+    asked, most = vcpus
+    allowed = int(_find(quotas, quota))
+    found = f"{allowed} vCPUs ({quota.code}); {planned.describe()} take {asked}"
+    if allowed < asked:
+        remedy = (
+            f"aws service-quotas request-service-quota-increase --region {quotas.meta.region_name} "
+            f"--service-code ec2 --quota-code {quota.code} --desired-value {max(asked, most)}; "
+            "it may take days"
+        )
+        return failed(quota.name, found, remedy)
+    more = f", the largest night {most}" if most > asked else ""
+    return passed(quota.name, f"{found}{more}{', which is more than that' if most > allowed else ''}")
+
+
+def _find(quotas: Any, quota: Quota) -> float:
+    request = {"ServiceCode": "ec2", "QuotaCode": quota.code}
+    try:
+        found = quotas.get_service_quota(**request)
+    except ClientError as error:
+        if code_of(error) != "NoSuchResourceException":
+            raise
+        found = quotas.get_aws_default_service_quota(**request)  # nobody has changed it
+    value: float = found["Quota"]["Value"]
+    return value

@@ -1,0 +1,52 @@
+"""What is asked about, and the clients that ask: they give up soon, for there are some fifty questions."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from orchard.settings.settings import Settings
+from readiness.account import Identity
+from readiness.planned_cluster import PlannedCluster
+
+BOUNDS = Config(connect_timeout=5, read_timeout=15, retries={"total_max_attempts": 2, "mode": "standard"})
+
+
+class Clients:
+    """One client a service, made when it is first asked for. With the credentials that boto3 finds."""
+
+    def __init__(self, region: str | None) -> None:
+        self._session = boto3.session.Session(region_name=region)
+        self._made: dict[str, Any] = {}
+
+    @property
+    def region(self) -> str | None:
+        region: str | None = self._session.region_name
+        return region
+
+    def get(self, service: str) -> Any:
+        if service not in self._made:
+            self._made[service] = self._session.client(service, config=BOUNDS)
+        return self._made[service]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What every check is given.
+
+    Args:
+        airflow_role: Name or ARN of the role that Airflow runs as; '' to simulate whoever asks.
+        topic: ARN of the SNS topic that failures are told to, as ``signals.find_topic`` found it.
+    """
+
+    settings: Settings
+    clients: Clients
+    region: str
+    identity: Identity
+    cluster: PlannedCluster
+    airflow_role: str = ""
+    topic: str = ""
+
+    def client(self, service: str) -> Any:
+        return self.clients.get(service)
