@@ -11,6 +11,7 @@ NODE_ENV := .venv-node
 PEERS_ENV := .venv-peers
 NOTEBOOK_ENV := .venv-notebook
 TOOLS_ENV := .venv-tools
+MWAA_ENV := .venv-mwaa
 UV := $(AIRFLOW_ENV)/bin/uv
 ORCHARD := $(AIRFLOW_ENV)/bin/orchard
 BUILD := build
@@ -20,7 +21,7 @@ BUILD := build
 export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS MODEL N MANY ROUNDS PARTS RESULTS
 export BUCKET REVISION REGION DRY_RUN RUN IMAGE ALL CONFIRM
 
-.PHONY: help demo up down model test test-all test-jobs test-units test-one-run test-integration test-local-emr test-cluster test-system test-faults test-s3a s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-photographs bench-sizing bench-docs lint format lock sbom audit package setup clean preflight-%
+.PHONY: help demo up down model test test-all test-jobs test-units test-one-run test-integration test-local-emr test-cluster test-system test-faults test-s3a test-mwaa test-mwaa-suites s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-photographs bench-sizing bench-docs lint format lock sbom audit package setup clean preflight-%
 
 help: ## This list
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## /{printf "  %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,6 +109,16 @@ test-pythons: ## `make demo` with each of PYTHONS="python3.12 python3.13"; 4 GB 
 		echo "Passed with $$("$$python" --version)."; \
 	done
 PYTHONS := python3.12 python3.13
+
+# The Python first: without one no environment is made.
+test-mwaa: ## Airflow's unit tests and whole DAG runs with the versions of managed Airflow; skips without [MWAA_PYTHON=python3.12]
+	@if $(MWAA_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null; \
+	then $(MAKE) test-mwaa-suites; \
+	else echo "Skipped: make test-mwaa takes Python 3.12, which $(MWAA_PYTHON) is not. Name one: make test-mwaa MWAA_PYTHON=…"; fi
+MWAA_PYTHON := python3.12
+
+test-mwaa-suites: $(MWAA_ENV)/.ready
+	$(MWAA_ENV)/bin/python $(PYTEST) tests/unit/airflow tests/integration/airflow/dag_runs
 
 s3a-jars: .orchard/s3a-jars/.ready ## Fetch what test-s3a needs from Maven Central: 13 MB, with Maven
 
@@ -203,9 +214,15 @@ lock: $(AIRFLOW_ENV)/.ready ## Resolve the pinned requirements anew
 	cd notebooks && $(LOCK) requirements.in -o requirements.txt
 	cd notebooks && $(LOCK) requirements-jupyterlab.in -o requirements-jupyterlab.txt
 	cd tests && $(LOCK) requirements-airflow.in -o requirements-airflow.txt
+	cd tests && $(MWAA_LOCK) requirements-mwaa.in -o requirements-mwaa.txt
 	cd tests && $(LOCK) requirements-node.in -o requirements-node.txt
 	cd tests && $(LOCK) requirements-tools.in -o requirements-tools.txt
-LOCK := $(CURDIR)/$(UV) pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes
+LOCK_WITH := $(CURDIR)/$(UV) pip compile --quiet --universal --no-emit-index-url --generate-hashes
+LOCK := $(LOCK_WITH) --python-version 3.11 --no-header
+# What there was on the day after Airflow 3.3.1 was released, 2026-08-12; but the tests' own tools are as everywhere.
+MWAA_LOCK := $(LOCK_WITH) --python-version 3.12 --exclude-newer 2026-08-13 \
+	$(foreach tool,hypothesis moto playwright pytest,--exclude-newer-package $(tool)=false) --custom-compile-command \
+	"make lock, with what there was on 2026-08-13; stands in for Airflow's constraints, see requirements-mwaa.in"
 
 sbom: $(AIRFLOW_ENV)/.ready $(NODE_ENV)/.ready $(TOOLS_ENV)/.ready ## What is installed, as CycloneDX, in build/sbom-airflow.json and build/sbom-node.json
 	@mkdir -p $(BUILD)
@@ -219,7 +236,7 @@ audit: $(TOOLS_ENV)/.ready ## Known vulnerabilities of what runs in production; 
 AUDITED := requirements.txt bootstrap/requirements.txt local_spark/requirements-pyspark.txt docker/requirements-postgres.txt
 
 clean: down ## Remove the environments and what they made; never the lake
-	rm -rf $(AIRFLOW_ENV) $(NODE_ENV) $(PEERS_ENV) $(NOTEBOOK_ENV) $(TOOLS_ENV) $(BUILD) .orchard
+	rm -rf $(AIRFLOW_ENV) $(NODE_ENV) $(PEERS_ENV) $(NOTEBOOK_ENV) $(TOOLS_ENV) $(MWAA_ENV) $(BUILD) .orchard
 
 preflight-%:
 	@command -v $(PYTHON) >/dev/null || { printf '%s\n' "orchard: PYTHON=$(PYTHON): there is no such program." \
@@ -265,6 +282,12 @@ $(NOTEBOOK_ENV)/.ready: notebooks/requirements.txt $(AIRFLOW_ENV)/.ready
 $(TOOLS_ENV)/.ready: tests/requirements-tools.txt $(AIRFLOW_ENV)/.ready
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(TOOLS_ENV)
 	@$(UV) pip install --quiet --python $(TOOLS_ENV)/bin/python --require-hashes -r tests/requirements-tools.txt
+	@touch $@
+
+$(MWAA_ENV)/.ready: tests/requirements-mwaa.txt $(AIRFLOW_ENV)/.ready
+	@echo "Making an environment like managed Airflow's in $(MWAA_ENV), about 1 GB from PyPI …"
+	@$(UV) venv --quiet --allow-existing --python "$$(command -v $(MWAA_PYTHON))" $(MWAA_ENV)
+	@$(UV) pip install --quiet --compile-bytecode --python $(MWAA_ENV)/bin/python --require-hashes -r tests/requirements-mwaa.txt
 	@touch $@
 
 $(NOTEBOOK_ENV)/.jupyterlab-ready: notebooks/requirements-jupyterlab.txt $(NOTEBOOK_ENV)/.ready

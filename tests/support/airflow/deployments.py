@@ -14,7 +14,6 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from orchard_cli.app import main
 from tests.support.checkout import ROOT
 from tests.support.tiny_wheel import make_wheel
 
@@ -112,6 +111,8 @@ def s3(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.fixture
 def deploy(s3: Any, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Runs ``orchard deploy`` on the repository, by the variables of ``make deploy``; gives its exit code."""
+    from orchard_cli.app import main  # managed Airflow's environment, `make test-mwaa`, lacks what it needs
+
     monkeypatch.setattr("deployment.deploy.ROOT", repository.folder)
 
     def run(**variables: str) -> int:

@@ -40,3 +40,15 @@ def test_whatever_installs_asks_for_hashes(installer: str) -> None:
     text = (ROOT / installer).read_text().replace("\\\n", " ")
     installs = re.findall(r"pip install .*", text)
     assert [line for line in installs if "--require-hashes" not in line and "--editable" not in line] == []
+
+
+def test_managed_airflow_is_tested_with_what_is_deployed_to_it() -> None:
+    """Its Airflow and Python are those of the constraints line; what has no constraint has the same pin."""
+    deployed, tested = (ROOT / MANAGED).read_text(), (ROOT / "tests/requirements-mwaa.in").read_text()
+    versions = re.search(r"constraints-([\d.]+)/constraints-([\d.]+)\.txt", deployed)
+    assert versions is not None
+    airflow, python = versions.groups()
+    assert f"\napache-airflow=={airflow} " in tested
+    assert f"--python-version {python} --exclude-newer" in (ROOT / "Makefile").read_text()
+    for requirement in re.findall(r"^[a-z].*$", deployed, re.MULTILINE):
+        assert re.search(rf"^{re.escape(requirement)}\b", tested, re.MULTILINE), requirement
