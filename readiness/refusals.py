@@ -37,6 +37,7 @@ PERMISSIONS = {
     "HeadObject": "s3:GetObject",
     # signals
     "GetDatabase": "glue:GetDatabase",
+    "GetEnvironment": "airflow:GetEnvironment",
     "GetQueueAttributes": "sqs:GetQueueAttributes",
     "GetTopicAttributes": "sns:GetTopicAttributes",
 }

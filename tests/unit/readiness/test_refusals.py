@@ -21,10 +21,11 @@ from tests.unit.infra.test_calls import IMPLIED, action_of, called, operations_c
 from tests.unit.readiness.sound_account import SoundAccount, list_failed, list_skipped
 from tests.unit.readiness.test_sound_account import remove_tags
 
-SERVICES = ("ec2", "emr", "glue", "iam", "s3", "service-quotas", "sns", "sqs")
+SERVICES = ("ec2", "emr", "glue", "iam", "mwaa", "s3", "service-quotas", "sns", "sqs")
 ELSEWHERE = {
     "GetAWSDefaultServiceQuota": "asked where GetServiceQuota knows none",
     "HeadBucket": "S3 tells the region where it denies the rest",
+    "GetEnvironment": "asked where there is managed Airflow",
     "ListAttachedRolePolicies": "asked for the tags, which are there",
     "ListReleaseLabels": "asked for what to name instead",
 }
