@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from readiness.account import check_credentials, check_region, explain_unknown_asker, identify
 from readiness.artefacts import check_code, check_model
@@ -24,7 +24,7 @@ from readiness.network import (
 from readiness.permissions.simulation import check_node_permissions, check_permissions
 from readiness.planned_cluster import plan_cluster
 from readiness.quotas import check_quotas
-from readiness.refusals import explain
+from readiness.refusals import UNREACHED, explain
 from readiness.release import check_release, check_security_configuration
 from readiness.roles import check_instance_profile, check_service_role
 from readiness.signals import check_database, check_queue, check_topic
@@ -48,7 +48,7 @@ def run_preflight(question: Question, clients: Clients) -> Iterator[Finding]:
         try:
             identity = identify(clients.get("sts"))
             yield check_credentials(identity, access)
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, *UNREACHED) as error:
             yield explain_unknown_asker(error, region)
     if identity is None or region is None:
         yield from (skipped(check.name, "not asked", "see above") for check in CHECKS)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from botocore import xform_name
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from readiness import preflight
@@ -118,6 +119,17 @@ def test_what_is_no_fault_of_the_account_is_skipped(code: str, said: str, sound:
     assert list_failed(findings) == []
     (finding,) = list_skipped(findings)
     assert (finding.check, finding.found[: len(said)]) == ("VPC", said)
+
+
+def test_an_answer_that_is_none_of_aws_is_skipped(sound: SoundAccount) -> None:
+    def answer(_: Mapping[str, Any]) -> dict[str, Any]:
+        raise ResponseParserError("invalid XML")
+
+    sound.answers["DescribeVpcs"] = answer
+    (finding,) = list_skipped(sound.ask())
+    assert finding.found == "AWS was not reached: invalid XML"
+    sound.answers["GetCallerIdentity"] = answer
+    assert [finding.check for finding in list_failed(sound.ask())] == ["credentials"]
 
 
 def test_an_error_that_nobody_expects_fails_with_the_words_of_aws(sound: SoundAccount) -> None:
