@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError
 
 from orchard.settings.aws import Access
 from orchard_jobs.errors import first_line
@@ -45,7 +45,7 @@ def check_region(region: str | None, access: Access) -> Finding:
     return passed("region", region)
 
 
-def explain_unknown_asker(error: ClientError | BotoCoreError, region: str) -> Finding:
+def explain_unknown_asker(error: Exception, region: str) -> Finding:
     """Say why AWS does not know who asks. Nothing else can be asked then, so that this is a failure."""
     if isinstance(error, NoCredentialsError):
         return failed("credentials", "boto3 finds none", "sign in: `aws sso login`, or export AWS_PROFILE")

@@ -62,6 +62,8 @@ def check_lake(s3: Any, lake: str) -> Iterator[Finding]:
         try:
             yield check(s3, title, bucket, folder)
         except Exception as error:  # one that is denied does not hide the others
+            if isinstance(error, ClientError) and code_of(error) == "NoSuchBucket":
+                return  # ``check_bucket_region`` says so
             yield explain(title, error)
 
 

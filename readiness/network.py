@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 from orchard.settings.cluster import Fleet
 from readiness.finding import Finding, failed, passed, skipped
 from readiness.planned_cluster import PlannedCluster, fleet_types
-from readiness.refusals import is_denied
-from readiness.roles import name_of
+from readiness.refusals import code_of, is_denied
+from readiness.roles import MISSING, name_of
 
 TAG = "for-use-with-amazon-emr-managed-policies"
 TAGGED_ROLE_POLICY = "AmazonEMRServicePolicy_v2"
@@ -35,14 +35,16 @@ TAG_FOUND = {
 
 
 def find_tag_rule(iam: Any, service_role: str) -> TagRule:
-    """Look at the policies of the service role. One that is not there is the roles' matter."""
+    """Look at the policies of the service role. Of one that is not there, ``roles`` tells."""
     try:
         pages = iam.get_paginator("list_attached_role_policies").paginate(RoleName=name_of(service_role))
         names = {policy["PolicyName"] for page in pages for policy in page["AttachedPolicies"]}
     except ClientError as error:
-        if is_denied(error) or error.response["Error"]["Code"] == "NoSuchEntity":
+        if is_denied(error):
             return TagRule.UNKNOWN
-        raise
+        if code_of(error) != MISSING:
+            raise
+        return TagRule.NEEDED  # as with the role that the settings mean, once it is there
     return TagRule.NEEDED if TAGGED_ROLE_POLICY in names else TagRule.FREE
 
 

@@ -1,16 +1,16 @@
 """Every check, in turn. One that fails, is denied or breaks hides none of the others."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from orchard.settings.settings import Settings
 from readiness.account import check_credentials, check_region, explain_unknown_asker, identify
 from readiness.artefacts import check_code, check_model
 from readiness.bucket import check_bucket_region, check_lake, check_scheme, list_buckets
 from readiness.finding import Finding, Outcome, skipped
+from readiness.mwaa import check_environment, find_execution_role
 from readiness.network import (
     TagRule,
     check_route,
@@ -24,26 +24,11 @@ from readiness.network import (
 from readiness.permissions.simulation import check_node_permissions, check_permissions
 from readiness.planned_cluster import plan_cluster
 from readiness.quotas import check_quotas
-from readiness.refusals import explain
+from readiness.refusals import UNREACHED, explain
 from readiness.release import check_release, check_security_configuration
 from readiness.roles import check_instance_profile, check_service_role
 from readiness.signals import check_database, check_queue, check_topic
-from readiness.target import Clients, Target
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked.
-
-    Args:
-        new_images: Of the night; its cluster is as large as they ask for.
-        topic: ARN of the SNS topic that failures are told to; '' where it is not known.
-    """
-
-    settings: Settings
-    new_images: int = 0
-    airflow_role: str = ""
-    topic: str = ""
+from readiness.target import Clients, Question, Target
 
 
 @dataclass(frozen=True)
@@ -63,14 +48,16 @@ def run_preflight(question: Question, clients: Clients) -> Iterator[Finding]:
         try:
             identity = identify(clients.get("sts"))
             yield check_credentials(identity, access)
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, *UNREACHED) as error:
             yield explain_unknown_asker(error, region)
     if identity is None or region is None:
         yield from (skipped(check.name, "not asked", "see above") for check in CHECKS)
         return
-    settings = question.settings
-    cluster = plan_cluster(settings.fleet, question.new_images)
-    target = Target(settings, clients, region, identity, cluster, question.airflow_role, question.topic)
+    if question.mwaa_environment and not question.airflow_role:
+        role = find_execution_role(clients.get("mwaa"), question.mwaa_environment)
+        question = replace(question, airflow_role=role)
+    cluster = plan_cluster(question.settings.fleet, question.new_images)
+    target = Target(question, clients, region, identity, cluster)
     for check in CHECKS:
         yield from run_check(check, target)
 
@@ -181,7 +168,11 @@ def _check_queue(target: Target) -> Iterable[Finding]:
 
 
 def _check_topic(target: Target) -> Iterable[Finding]:
-    return check_topic(target.client("sns"), target.settings.signals, target.topic)
+    return check_topic(target.client("sns"), target.settings.signals, target.question.topic)
+
+
+def _check_environment(target: Target) -> Iterable[Finding]:
+    return check_environment(target.client("mwaa"), target.client("s3"), target.question.mwaa_environment)
 
 
 def _check_database(target: Target) -> Iterable[Finding]:
@@ -208,4 +199,5 @@ CHECKS = (
     Check("SQS queue", _check_queue),
     Check("SNS topic", _check_topic),
     Check("Glue database", _check_database),
+    Check("MWAA", _check_environment),
 )

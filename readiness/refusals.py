@@ -1,9 +1,13 @@
 """What an error of boto3 means for a check: a permission that the asker lacks is no fault of the account."""
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from orchard_jobs.errors import OrchardError, first_line
 from readiness.finding import Finding, failed, skipped
+
+UNREACHED = (BotoCoreError, ResponseParserError)
+"""Errors of boto3 that are no answer of AWS; the second where something between answers, as a proxy may."""
 
 PERMISSIONS = {
     # account, permissions
@@ -37,6 +41,7 @@ PERMISSIONS = {
     "HeadObject": "s3:GetObject",
     # signals
     "GetDatabase": "glue:GetDatabase",
+    "GetEnvironment": "airflow:GetEnvironment",
     "GetQueueAttributes": "sqs:GetQueueAttributes",
     "GetTopicAttributes": "sns:GetTopicAttributes",
 }
@@ -107,7 +112,7 @@ def explain(check: str, error: Exception) -> Finding:
     """Return the finding of a check that ended with an error which it does not expect."""
     if isinstance(error, ClientError):
         return _explain_answer(check, error)
-    if isinstance(error, BotoCoreError):
+    if isinstance(error, UNREACHED):
         return skipped(check, f"AWS was not reached: {first_line(error)}", "run it where AWS is reachable")
     if isinstance(error, OrchardError):
         return failed(check, error.message, error.hint)

@@ -32,21 +32,36 @@ class Clients:
 
 
 @dataclass(frozen=True)
-class Target:
-    """What every check is given.
+class Question:
+    """What is asked.
 
     Args:
+        new_images: Of the night; its cluster is as large as they ask for.
         airflow_role: Name or ARN of the role that Airflow runs as; '' to simulate whoever asks.
         topic: ARN of the SNS topic that failures are told to, as ``signals.find_topic`` found it.
+        mwaa_environment: Name of managed Airflow; '' for an Airflow of another kind.
     """
 
     settings: Settings
+    new_images: int = 0
+    airflow_role: str = ""
+    topic: str = ""
+    mwaa_environment: str = ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What every check is given: the question, and of whom and what it is asked."""
+
+    question: Question
     clients: Clients
     region: str
     identity: Identity
     cluster: PlannedCluster
-    airflow_role: str = ""
-    topic: str = ""
+
+    @property
+    def settings(self) -> Settings:
+        return self.question.settings
 
     def client(self, service: str) -> Any:
         return self.clients.get(service)

@@ -14,6 +14,7 @@ commands = typer.Typer()
     epilog=write_examples(
         "orchard preflight --airflow-role my-airflow",
         "orchard preflight --airflow-role my-airflow --new-images 22688 --json",
+        "orchard preflight --mwaa-environment my-airflow",
     )
 )
 def preflight(
@@ -23,6 +24,9 @@ def preflight(
     new_images: Annotated[
         int, typer.Option(min=0, help="Images of the first night: its cluster is as large as they ask for.")
     ] = 0,
+    mwaa_environment: Annotated[
+        str, typer.Option(help="Name of managed Airflow: it is looked at, and tells the role.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Ask an AWS account whether a night would start. It only reads; settings are ORCHARD_* variables."""
@@ -30,15 +34,16 @@ def preflight(
     from orchard_cli.output import REFUSED, print_json, print_table
     from orchard_cli.tables import list_findings
     from readiness.artefacts import read_deployed
-    from readiness.preflight import Question, count_outcomes, describe, run_preflight
+    from readiness.preflight import count_outcomes, describe, run_preflight
     from readiness.signals import find_topic
-    from readiness.target import Clients
+    from readiness.target import Clients, Question
 
     clients = Clients(os.environ.get("ORCHARD_REGION", "").strip() or None)
     given = {name: value for name, value in os.environ.items() if value.strip()}
     settings = Settings.from_env({**read_deployed(clients, given), **given})
     topic = find_topic(settings.signals, os.environ)
-    findings = list(run_preflight(Question(settings, new_images, airflow_role, topic), clients))
+    question = Question(settings, new_images, airflow_role, topic, mwaa_environment)
+    findings = list(run_preflight(question, clients))
     counts = count_outcomes(findings)
     if as_json:
         print_json({"counts": counts, "findings": [finding.to_json() for finding in findings]})

@@ -107,8 +107,8 @@ def list_signal_requests(target: Target) -> Iterator[Request]:
         account, name = signals.queue_url.split("/")[-2:]
         queue = f"arn:{target.identity.partition}:sqs:{target.region}:{account}:{name}"
         yield Request("hear of new images", ("sqs:ReceiveMessage", "sqs:DeleteMessage"), (queue,))
-    if target.topic:
-        yield Request("tell of failures", ("sns:Publish",), (target.topic,))
+    if target.question.topic:
+        yield Request("tell of failures", ("sns:Publish",), (target.question.topic,))
     if database := signals.glue_database:
         resources = ("catalog", f"database/{database}", f"table/{database}/{NAME}")
         tables = ("CreateTable", "GetTable", "UpdateTable")

@@ -68,7 +68,7 @@ def check_node_permissions(iam: Any, target: Target) -> Iterator[Finding]:
 
 def find_principal(iam: Any, target: Target) -> str | Finding:
     """Return the ARN of Airflow's role, or of whoever asks; a finding where it cannot be simulated."""
-    asked, arn = target.airflow_role, target.identity.arn
+    asked, arn = target.question.airflow_role, target.identity.arn
     kind, _, rest = arn.split(":", 5)[5].partition("/")
     if not asked and kind == "user":
         return arn

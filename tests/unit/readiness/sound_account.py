@@ -21,9 +21,9 @@ from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBacken
 from orchard.settings.settings import Settings
 from readiness.artefacts import CODE
 from readiness.finding import Finding, Outcome
-from readiness.preflight import Question, run_preflight
+from readiness.preflight import run_preflight
 from readiness.signals import find_topic
-from readiness.target import Clients
+from readiness.target import Clients, Question
 from tests.unit.infra.iam import is_allowed
 from tests.unit.infra.policies import airflow, node, role_arn
 from tests.unit.infra.stack import ACCOUNT, LAKE, REGION, Stack, deploy
@@ -72,11 +72,11 @@ class SoundAccount:
         """Return a client of the test's own, which moto alone answers."""
         return make_client(service, "test")
 
-    def ask(self, new_images: int = 0, role: str = "airflow") -> list[Finding]:
+    def ask(self, new_images: int = 0, role: str = "airflow", mwaa: str = "") -> list[Finding]:
         settings = Settings.from_env(self.environ)
         topic = find_topic(settings.signals, self.environ)
         clients = Clients(settings.access.region)
-        return list(run_preflight(Question(settings, new_images, role, topic), clients))
+        return list(run_preflight(Question(settings, new_images, role, topic, mwaa), clients))
 
     def moto_subnet(self) -> Any:
         """Return moto's own object, for what no call of AWS changes."""

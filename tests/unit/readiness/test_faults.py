@@ -317,6 +317,12 @@ def test_what_lacks_the_tag_is_named_with_the_command_that_sets_it(sound: SoundA
     )
 
 
+def test_a_service_role_that_is_not_there_yet_will_need_the_tags(sound: SoundAccount) -> None:
+    sound.refuse("ListAttachedRolePolicies", code="NoSuchEntity", status=404)
+    remove_tags(sound)
+    assert [finding.check.split()[0] for finding in list_failed(sound.ask())][:2] == ["subnet", "VPC"]
+
+
 def test_the_subnets_of_the_default_vpc_lack_the_tag(sound: SoundAccount) -> None:
     """Where no subnets are set, EMR takes these."""
     sound.environ |= {"ORCHARD_SUBNETS": "", "ORCHARD_SECURITY_GROUPS": ""}
@@ -367,6 +373,7 @@ def test_a_lake_that_is_no_bucket_is_found(sound: SoundAccount) -> None:
     sound.environ["ORCHARD_LAKE"] = "s3://nowhere"
     found = {finding.check: finding for finding in list_failed(sound.ask())}
     assert found["bucket nowhere"].found == "there is none"
+    assert not [check for check in found if check.startswith("lake:")], "said once"
 
 
 def test_a_lake_on_a_disk_is_found(sound: SoundAccount) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from botocore import xform_name
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from readiness import preflight
@@ -21,10 +22,11 @@ from tests.unit.infra.test_calls import IMPLIED, action_of, called, operations_c
 from tests.unit.readiness.sound_account import SoundAccount, list_failed, list_skipped
 from tests.unit.readiness.test_sound_account import remove_tags
 
-SERVICES = ("ec2", "emr", "glue", "iam", "s3", "service-quotas", "sns", "sqs")
+SERVICES = ("ec2", "emr", "glue", "iam", "mwaa", "s3", "service-quotas", "sns", "sqs")
 ELSEWHERE = {
     "GetAWSDefaultServiceQuota": "asked where GetServiceQuota knows none",
     "HeadBucket": "S3 tells the region where it denies the rest",
+    "GetEnvironment": "asked where there is managed Airflow",
     "ListAttachedRolePolicies": "asked for the tags, which are there",
     "ListReleaseLabels": "asked for what to name instead",
 }
@@ -117,6 +119,17 @@ def test_what_is_no_fault_of_the_account_is_skipped(code: str, said: str, sound:
     assert list_failed(findings) == []
     (finding,) = list_skipped(findings)
     assert (finding.check, finding.found[: len(said)]) == ("VPC", said)
+
+
+def test_an_answer_that_is_none_of_aws_is_skipped(sound: SoundAccount) -> None:
+    def answer(_: Mapping[str, Any]) -> dict[str, Any]:
+        raise ResponseParserError("invalid XML")
+
+    sound.answers["DescribeVpcs"] = answer
+    (finding,) = list_skipped(sound.ask())
+    assert finding.found == "AWS was not reached: invalid XML"
+    sound.answers["GetCallerIdentity"] = answer
+    assert [finding.check for finding in list_failed(sound.ask())] == ["credentials"]
 
 
 def test_an_error_that_nobody_expects_fails_with_the_words_of_aws(sound: SoundAccount) -> None:
