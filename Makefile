@@ -111,14 +111,15 @@ test-pythons: ## `make demo` with each of PYTHONS="python3.12 python3.13"; 4 GB 
 PYTHONS := python3.12 python3.13
 
 # The Python first: without one no environment is made.
-test-mwaa: ## Airflow's unit tests and whole DAG runs with the versions of managed Airflow; skips without [MWAA_PYTHON=python3.12]
+test-mwaa: ## Airflow's unit tests, whole DAG runs, pages with the versions of managed Airflow; skips without [MWAA_PYTHON=python3.12]
 	@if $(MWAA_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null; \
 	then $(MAKE) test-mwaa-suites; \
 	else echo "Skipped: make test-mwaa takes Python 3.12, which $(MWAA_PYTHON) is not. Name one: make test-mwaa MWAA_PYTHON=…"; fi
 MWAA_PYTHON := python3.12
+PAGES := tests/integration/airflow/browser/test_pages_browser.py
 
 test-mwaa-suites: $(MWAA_ENV)/.ready
-	$(MWAA_ENV)/bin/python $(PYTEST) tests/unit/airflow tests/integration/airflow/dag_runs
+	$(MWAA_ENV)/bin/python $(PYTEST) tests/unit/airflow tests/integration/airflow/dag_runs $(PAGES)
 
 s3a-jars: .orchard/s3a-jars/.ready ## Fetch what test-s3a needs from Maven Central: 13 MB, with Maven
 

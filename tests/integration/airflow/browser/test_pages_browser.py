@@ -181,6 +181,11 @@ def test_a_task_has_links_that_work_within_airflow(task: str, link: str, page: P
     frame = page.frame_locator("iframe[title=Orchard]")
     shown_in = report_in(frame) if link == "Report" else frame
     expect(shown_in.get_by_role("heading", name=heading)).to_be_visible(timeout=SECONDS)
+    if link == "Report":  # and the list is not taken for the report again
+        frame.get_by_role("navigation", name="Run").get_by_role("link", name="Runs").click()
+        expect(frame.get_by_role("heading", name="Published runs")).to_be_visible(timeout=SECONDS)
+        frame.get_by_role("button", name="Compare two").click()
+        expect(frame.get_by_role("alert")).to_have_text("Tick two runs to compare them: none is ticked.")
 
 
 def test_no_task_has_a_link_to_a_console_that_knows_nothing_of_a_local_emr(page: Page, shown: Shown) -> None:
