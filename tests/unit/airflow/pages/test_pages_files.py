@@ -44,7 +44,7 @@ def test_around_a_report_are_links_to_what_else_there_is_of_the_run(visit: Visit
     for run in "ab":
         add_files(tmp_path / "runs" / run)
     answer = visit().get("/orchard/runs/b/report.html")
-    links = re.findall(r'<a href="/orchard/([^"]*)">([^<]*)</a>', answer.text)
+    links = re.findall(r'<a (?:data-save )?href="/orchard/([^"]*)">([^<]*)</a>', answer.text)
     assert links == [
         ("", "Runs"),
         ("runs/b/csv/features.csv", "CSV"),
