@@ -84,7 +84,8 @@ def listener() -> Iterator[tuple[str, list[str]]]:
         def handle(self) -> None:
             asked.append("packet")
 
-    with UDPServer(("127.0.0.1", 0), Packet) as packets, Server(packets.server_address, Handler) as server:
+    # TCP first: its ports are those that others have taken.
+    with Server(("127.0.0.1", 0), Handler) as server, UDPServer(server.server_address, Packet) as packets:
         for each in (packets, server):
             threading.Thread(target=each.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/", asked
