@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from orchard.lake.objects import bucket_and_key
 from readiness.finding import Finding, failed, passed
-from readiness.refusals import code_of
+from readiness.refusals import ask
 from readiness.target import Clients
 
 CARD = "card.json"
@@ -73,11 +73,8 @@ def check_code(s3: Any, code: str) -> Iterator[Finding]:
 def _read_card(s3: Any, uri: str) -> Any:
     """Return what is in a card; None where there is none, and '' where it is no JSON."""
     bucket, key = bucket_and_key(uri)
-    try:
-        found = s3.get_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if code_of(error) not in MISSING:
-            raise
+    found = ask(lambda: s3.get_object(Bucket=bucket, Key=key), MISSING)
+    if found is None:
         return None
     try:
         return json.loads(found["Body"].read(LARGEST_CARD))
@@ -87,10 +84,4 @@ def _read_card(s3: Any, uri: str) -> Any:
 
 def _is_there(s3: Any, uri: str) -> bool:
     bucket, key = bucket_and_key(uri)
-    try:
-        s3.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if code_of(error) not in MISSING:
-            raise
-        return False
-    return True
+    return ask(lambda: s3.head_object(Bucket=bucket, Key=key), MISSING) is not None

@@ -10,7 +10,7 @@ from orchard.sensing.regions import find_bucket_region
 from orchard.settings.settings import Places
 from orchard_jobs.errors import OrchardError
 from readiness.finding import Finding, failed, passed, skipped
-from readiness.refusals import code_of, explain
+from readiness.refusals import ask, code_of, explain
 
 BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
@@ -79,11 +79,9 @@ def _check_versioning(s3: Any, title: str, bucket: str, _: str) -> Finding:
 
 
 def _check_encryption(s3: Any, title: str, bucket: str, _: str) -> Finding:
-    try:
-        found = s3.get_bucket_encryption(Bucket=bucket)
-    except ClientError as error:
-        if code_of(error) != "ServerSideEncryptionConfigurationNotFoundError":
-            raise
+    none = ("ServerSideEncryptionConfigurationNotFoundError",)
+    found = ask(lambda: s3.get_bucket_encryption(Bucket=bucket), none)
+    if found is None:
         remedy = f"aws s3api put-bucket-encryption --bucket {bucket} …, with AES256 or aws:kms"
         return failed(title, "none", remedy)
     (rule, *_others) = found["ServerSideEncryptionConfiguration"]["Rules"]
@@ -93,12 +91,9 @@ def _check_encryption(s3: Any, title: str, bucket: str, _: str) -> Finding:
 
 
 def _check_public_access(s3: Any, title: str, bucket: str, _: str) -> Finding:
-    try:
-        found = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
-    except ClientError as error:
-        if code_of(error) != "NoSuchPublicAccessBlockConfiguration":
-            raise
-        found = {}
+    none = ("NoSuchPublicAccessBlockConfiguration",)
+    answer = ask(lambda: s3.get_public_access_block(Bucket=bucket), none)
+    found = answer["PublicAccessBlockConfiguration"] if answer else {}
     missing = [name for name in BLOCKS if not found.get(name)]
     if not missing:
         return passed(title, "blocked")
@@ -111,12 +106,9 @@ def _check_public_access(s3: Any, title: str, bucket: str, _: str) -> Finding:
 
 def _check_unfinished_uploads(s3: Any, title: str, bucket: str, folder: str) -> Finding:
     """Killed executors leave parts of uploads, which are paid for and which no listing shows."""
-    try:
-        rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
-    except ClientError as error:
-        if code_of(error) != "NoSuchLifecycleConfiguration":
-            raise
-        rules = []
+    none = ("NoSuchLifecycleConfiguration",)
+    answer = ask(lambda: s3.get_bucket_lifecycle_configuration(Bucket=bucket), none)
+    rules = answer["Rules"] if answer else []
     days = [
         rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"]
         for rule in rules

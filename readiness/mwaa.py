@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from readiness.finding import Finding, failed, passed
-from readiness.refusals import code_of
+from readiness.refusals import ask
 
 PINS = Path(__file__).resolve().parents[1] / "deployment" / "requirements-mwaa.txt"
 PINNED = {
@@ -32,13 +32,11 @@ def check_environment(mwaa: Any, s3: Any, name: str) -> Iterator[Finding]:
     if not name:
         return
     check = f"MWAA {name}"
-    try:
-        found = mwaa.get_environment(Name=name)["Environment"]
-    except ClientError as error:
-        if code_of(error) != "ResourceNotFoundException":
-            raise
+    answer = ask(lambda: mwaa.get_environment(Name=name), ("ResourceNotFoundException",))
+    if answer is None:
         yield failed(check, "there is none in this region and account", "correct --mwaa-environment")
         return
+    found = answer["Environment"]
     if found["Status"] != "AVAILABLE":
         yield failed(check, f"it is {found['Status']}", "wait until it is AVAILABLE, or see its events")
     yield _check_version(check, found["AirflowVersion"])
@@ -61,12 +59,10 @@ def _check_pin(s3: Any, check: str, found: Mapping[str, Any], names: tuple[str, 
         remedy = "name it to the environment: `aws mwaa update-environment`, as docs/aws.md has it"
         return failed(check, "the environment has none", remedy)
     bucket = found["SourceBucketArn"].rpartition(":")[2]
-    try:
-        newest = s3.head_object(Bucket=bucket, Key=path).get("VersionId")
-    except ClientError as error:
-        if code_of(error) != "404":
-            raise
+    there = ask(lambda: s3.head_object(Bucket=bucket, Key=path), ("404",))
+    if there is None:
         return failed(check, f"there is no s3://{bucket}/{path}", "`orchard deploy` uploads it")
+    newest = there.get("VersionId")
     if pinned and newest != pinned:
         remedy = f"aws mwaa update-environment --name {found['Name']} …, with {names[1]} {newest}"
         return failed(check, f"{path} is pinned to {pinned}, and {newest} is deployed", remedy)

@@ -6,13 +6,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from orchard.emr.job_flow import EMR_TAG
 from orchard.settings.cluster import Fleet
 from readiness.finding import Finding, failed, passed, skipped
 from readiness.planned_cluster import PlannedCluster, fleet_types
 from readiness.refusals import code_of, is_denied
 from readiness.roles import MISSING, name_of
 
-TAG = "for-use-with-amazon-emr-managed-policies"
 TAGGED_ROLE_POLICY = "AmazonEMRServicePolicy_v2"
 """With this policy the service role acts on nothing that lacks the tag."""
 
@@ -42,7 +42,7 @@ def find_tag_rule(iam: Any, service_role: str) -> TagRule:
     except ClientError as error:
         if is_denied(error):
             return TagRule.UNKNOWN
-        if code_of(error) != MISSING:
+        if code_of(error) not in MISSING:
             raise
         return TagRule.NEEDED  # as with the role that the settings mean, once it is there
     return TagRule.NEEDED if TAGGED_ROLE_POLICY in names else TagRule.FREE
@@ -142,14 +142,14 @@ def check_security_groups(
 
 def check_tag(check: str, name: str, tags: Iterable[dict[str, str]], rule: TagRule) -> Iterator[Finding]:
     """Yield what is wrong with the tag of one resource; nothing where all is well."""
-    if rule is TagRule.FREE or {"Key": TAG, "Value": "true"} in tags:
+    if rule is TagRule.FREE or {"Key": EMR_TAG, "Value": "true"} in tags:
         return
     if rule is TagRule.UNKNOWN:
-        found = f"it lacks the tag {TAG}=true; whether the service role needs it is not known"
+        found = f"it lacks the tag {EMR_TAG}=true; whether the service role needs it is not known"
         yield skipped(check, found, "allow iam:ListAttachedRolePolicies, or set the tag")
         return
-    found = f"it lacks the tag {TAG}=true, without which EMR's service role may not use it"
-    yield failed(check, found, f"aws ec2 create-tags --resources {name} --tags Key={TAG},Value=true")
+    found = f"it lacks the tag {EMR_TAG}=true, without which EMR's service role may not use it"
+    yield failed(check, found, f"aws ec2 create-tags --resources {name} --tags Key={EMR_TAG},Value=true")
 
 
 def check_route(ec2: Any, subnet: dict[str, Any], region: str) -> Finding:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -12,14 +11,11 @@ from readiness.bucket import check_bucket_region, check_lake, check_scheme, list
 from readiness.finding import Finding, Outcome, skipped
 from readiness.mwaa import check_environment, find_execution_role
 from readiness.network import (
-    TagRule,
     check_route,
     check_security_groups,
     check_subnets,
     check_vpcs,
     check_zones,
-    find_subnets,
-    find_tag_rule,
 )
 from readiness.permissions.simulation import check_node_permissions, check_permissions
 from readiness.planned_cluster import plan_cluster
@@ -86,14 +82,6 @@ def describe(findings: Iterable[Finding]) -> str:
     return f"{said}: nothing keeps a night from starting{known}."
 
 
-def _subnets(target: Target) -> list[dict[str, Any]]:
-    return find_subnets(target.client("ec2"), target.settings.fleet.subnets)
-
-
-def _rule(target: Target) -> TagRule:
-    return find_tag_rule(target.client("iam"), target.settings.fleet.service_role)
-
-
 def _check_release(target: Target) -> Iterable[Finding]:
     return check_release(target.client("emr"), target.settings.fleet)
 
@@ -108,24 +96,24 @@ def _check_quotas(target: Target) -> Iterable[Finding]:
 
 
 def _check_subnets(target: Target) -> Iterable[Finding]:
-    return check_subnets(_subnets(target), target.settings.fleet, target.cluster, _rule(target))
+    return check_subnets(target.subnets, target.settings.fleet, target.cluster, target.tag_rule)
 
 
 def _check_zones(target: Target) -> Iterable[Finding]:
-    return check_zones(target.client("ec2"), _subnets(target), target.settings.fleet)
+    return check_zones(target.client("ec2"), target.subnets, target.settings.fleet)
 
 
 def _check_vpcs(target: Target) -> Iterable[Finding]:
-    return check_vpcs(target.client("ec2"), _subnets(target), _rule(target))
+    return check_vpcs(target.client("ec2"), target.subnets, target.tag_rule)
 
 
 def _check_security_groups(target: Target) -> Iterable[Finding]:
     groups = target.settings.fleet.security_groups
-    return check_security_groups(target.client("ec2"), groups, _subnets(target), _rule(target))
+    return check_security_groups(target.client("ec2"), groups, target.subnets, target.tag_rule)
 
 
 def _check_routes(target: Target) -> Iterable[Finding]:
-    return (check_route(target.client("ec2"), subnet, target.region) for subnet in _subnets(target))
+    return (check_route(target.client("ec2"), subnet, target.region) for subnet in target.subnets)
 
 
 def _check_service_role(target: Target) -> Iterable[Finding]:

@@ -4,12 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from orchard.settings.cluster import Fleet
 from readiness.finding import Finding, failed, passed, skipped
 from readiness.planned_cluster import PlannedCluster, plan_largest
-from readiness.refusals import code_of
+from readiness.refusals import ask
 
 
 @dataclass(frozen=True)
@@ -53,11 +51,7 @@ def _check(quotas: Any, quota: Quota, planned: PlannedCluster, vcpus: tuple[int,
 
 def _find(quotas: Any, quota: Quota) -> float:
     request = {"ServiceCode": "ec2", "QuotaCode": quota.code}
-    try:
-        found = quotas.get_service_quota(**request)
-    except ClientError as error:
-        if code_of(error) != "NoSuchResourceException":
-            raise
-        found = quotas.get_aws_default_service_quota(**request)  # nobody has changed it
+    found = ask(lambda: quotas.get_service_quota(**request), ("NoSuchResourceException",))
+    found = found or quotas.get_aws_default_service_quota(**request)  # nobody has changed it
     value: float = found["Quota"]["Value"]
     return value

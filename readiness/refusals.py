@@ -1,10 +1,15 @@
 """What an error of boto3 means for a check: a permission that the asker lacks is no fault of the account."""
 
+from collections.abc import Callable, Collection
+from typing import TypeVar
+
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from orchard_jobs.errors import OrchardError, first_line
 from readiness.finding import Finding, failed, skipped
+
+T = TypeVar("T")
 
 UNREACHED = (BotoCoreError, ResponseParserError)
 """Errors of boto3 that are no answer of AWS; the second where something between answers, as a proxy may."""
@@ -95,6 +100,16 @@ PASSING = frozenset(
 def code_of(error: ClientError) -> str:
     code: str = error.response.get("Error", {}).get("Code", "")
     return code
+
+
+def ask(call: Callable[[], T], missing: Collection[str]) -> T | None:
+    """Return what AWS answers; None where its answer is one of these codes: there is no such thing."""
+    try:
+        return call()
+    except ClientError as error:
+        if code_of(error) not in missing:
+            raise
+        return None
 
 
 def is_denied(error: Exception) -> bool:

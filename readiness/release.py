@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from orchard.settings.cluster import Fleet
 from readiness.finding import Finding, failed, passed
 from readiness.planned_cluster import fleet_types
-from readiness.refusals import code_of
+from readiness.refusals import ask
 
 UNKNOWN = ("InvalidRequestException", "ValidationException")
 """EMR's codes for a name that it does not know."""
@@ -18,11 +18,8 @@ MOST_PAGES = 100
 
 def check_release(emr: Any, fleet: Fleet) -> Iterator[Finding]:
     """The release label, Spark in it, and the types that it supports."""
-    try:
-        found = emr.describe_release_label(ReleaseLabel=fleet.release)
-    except ClientError as error:
-        if code_of(error) not in UNKNOWN:
-            raise
+    found = ask(lambda: emr.describe_release_label(ReleaseLabel=fleet.release), UNKNOWN)
+    if found is None:
         known = _list_labels(emr, fleet.release)
         remedy = f"set ORCHARD_RELEASE to one of {known}" if known else "correct ORCHARD_RELEASE"
         yield failed("release", f"EMR has no {fleet.release} here", remedy)
@@ -55,17 +52,13 @@ def check_security_configuration(emr: Any, name: str | None) -> Iterator[Finding
     """RunJobFlow names it; where none is set there is nothing to look at."""
     if name is None:
         return
-    try:
-        emr.describe_security_configuration(Name=name)
-    except ClientError as error:
-        if code_of(error) not in UNKNOWN:
-            raise
+    if ask(lambda: emr.describe_security_configuration(Name=name), UNKNOWN) is None:
         remedy = (
             "correct ORCHARD_SECURITY_CONFIGURATION: the stack's output SecurityConfiguration has its name"
         )
         yield failed("security configuration", f"EMR has no {name} here", remedy)
-    else:
-        yield passed("security configuration", name)
+        return
+    yield passed("security configuration", name)
 
 
 def _list_labels(emr: Any, label: str) -> str:

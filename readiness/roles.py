@@ -4,15 +4,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from orchard.settings.cluster import Fleet
 from readiness.account import Identity
 from readiness.finding import Finding, failed, passed
-from readiness.refusals import code_of
+from readiness.refusals import ask
 
 EMR, EC2 = "elasticmapreduce.amazonaws.com", "ec2.amazonaws.com"
-MISSING = "NoSuchEntity"
+MISSING = ("NoSuchEntity",)
 
 Statement = Mapping[str, Any]
 
@@ -25,11 +23,8 @@ def name_of(role: str) -> str:
 def check_service_role(iam: Any, fleet: Fleet, identity: Identity, region: str) -> Finding:
     """The role that EMR itself works with."""
     check = "service role"
-    try:
-        role = iam.get_role(RoleName=name_of(fleet.service_role))["Role"]
-    except ClientError as error:
-        if code_of(error) != MISSING:
-            raise
+    role = find_role(iam, fleet.service_role)
+    if role is None:
         remedy = "correct ORCHARD_SERVICE_ROLE: the stack's output ServiceRoleName has its name"
         return failed(check, f"there is no role {name_of(fleet.service_role)}", remedy)
     return check_trust(check, role, EMR, source_keys(identity, region))
@@ -48,24 +43,15 @@ def check_instance_profile(iam: Any, fleet: Fleet) -> Finding:
 
 def find_node_role(iam: Any, fleet: Fleet) -> dict[str, Any] | None:
     """Return the role in the instance profile; None where there is no profile, or nothing in it."""
-    try:
-        profile = iam.get_instance_profile(InstanceProfileName=name_of(fleet.instance_profile))
-    except ClientError as error:
-        if code_of(error) != MISSING:
-            raise
-        return None
-    return next(iter(profile["InstanceProfile"]["Roles"]), None)
+    name = name_of(fleet.instance_profile)
+    found = ask(lambda: iam.get_instance_profile(InstanceProfileName=name), MISSING)
+    return next(iter(found["InstanceProfile"]["Roles"]), None) if found else None
 
 
-def find_role(iam: Any, role: str) -> str | None:
-    """Return the ARN of a role, whose path its name does not tell; None where there is none."""
-    try:
-        arn: str = iam.get_role(RoleName=name_of(role))["Role"]["Arn"]
-    except ClientError as error:
-        if code_of(error) != MISSING:
-            raise
-        return None
-    return arn
+def find_role(iam: Any, role: str) -> dict[str, Any] | None:
+    """Return a role; None where there is none."""
+    found = ask(lambda: iam.get_role(RoleName=name_of(role)), MISSING)
+    return found["Role"] if found else None
 
 
 def check_trust(check: str, role: Mapping[str, Any], service: str, keys: Mapping[str, str]) -> Finding:

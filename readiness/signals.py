@@ -4,11 +4,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from orchard.settings.settings import Signals
 from readiness.finding import Finding, failed, passed, skipped
-from readiness.refusals import code_of
+from readiness.refusals import ask
 
 NO_QUEUE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 NO_TOPIC = ("NotFound", "NotFoundException")
@@ -38,45 +36,31 @@ def check_topic(sns: Any, signals: Signals, topic: str) -> Iterator[Finding]:
     if conn_id is None:
         return
     if not topic:
-        found = f"{connection_variable(conn_id)} names no topic here; Airflow's store may"
-        yield skipped("SNS topic", found, "export it as Airflow has it, as docs/operations.md shows")
+        unknown = f"{connection_variable(conn_id)} names no topic here; Airflow's store may"
+        yield skipped("SNS topic", unknown, "export it as Airflow has it, as docs/operations.md shows")
         return
-    try:
-        sns.get_topic_attributes(TopicArn=topic)
-    except ClientError as error:
-        if code_of(error) not in NO_TOPIC:
-            raise
-        remedy = f"correct topic_arn in the connection {conn_id}: the stack's output TopicArn has it"
-        yield failed("SNS topic", f"there is no {topic}", remedy)
-    else:
-        yield passed("SNS topic", topic)
+    found = ask(lambda: sns.get_topic_attributes(TopicArn=topic), NO_TOPIC)
+    remedy = f"correct topic_arn in the connection {conn_id}: the stack's output TopicArn has it"
+    yield _tell("SNS topic", topic, found, remedy)
 
 
 def check_queue(sqs: Any, url: str | None) -> Iterator[Finding]:
     """The queue of S3's notifications."""
     if url is None:
         return
-    try:
-        sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    except ClientError as error:
-        if code_of(error) not in NO_QUEUE:
-            raise
-        remedy = "correct ORCHARD_QUEUE_URL: the stack's output QueueUrl has it, with ImagesQueue=yes"
-        yield failed("SQS queue", f"there is no {url}", remedy)
-    else:
-        yield passed("SQS queue", url)
+    found = ask(lambda: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"]), NO_QUEUE)
+    remedy = "correct ORCHARD_QUEUE_URL: the stack's output QueueUrl has it, with ImagesQueue=yes"
+    yield _tell("SQS queue", url, found, remedy)
 
 
 def check_database(glue: Any, name: str | None) -> Iterator[Finding]:
     """The database in which runs are registered."""
     if name is None:
         return
-    try:
-        glue.get_database(Name=name)
-    except ClientError as error:
-        if code_of(error) not in NO_DATABASE:
-            raise
-        remedy = "correct ORCHARD_GLUE_DATABASE, or deploy infra/orchard.yaml with GlueDatabase=yes"
-        yield failed("Glue database", f"there is no {name}", remedy)
-    else:
-        yield passed("Glue database", name)
+    found = ask(lambda: glue.get_database(Name=name), NO_DATABASE)
+    remedy = "correct ORCHARD_GLUE_DATABASE, or deploy infra/orchard.yaml with GlueDatabase=yes"
+    yield _tell("Glue database", name, found, remedy)
+
+
+def _tell(check: str, name: str, found: object, remedy: str) -> Finding:
+    return failed(check, f"there is no {name}", remedy) if found is None else passed(check, name)

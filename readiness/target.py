@@ -1,6 +1,7 @@
 """What is asked about, and the clients that ask: they give up soon, for there are some fifty questions."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import boto3
@@ -8,6 +9,7 @@ from botocore.config import Config
 
 from orchard.settings.settings import Settings
 from readiness.account import Identity
+from readiness.network import TagRule, find_subnets, find_tag_rule
 from readiness.planned_cluster import PlannedCluster
 
 BOUNDS = Config(connect_timeout=5, read_timeout=15, retries={"total_max_attempts": 2, "mode": "standard"})
@@ -62,6 +64,15 @@ class Target:
     @property
     def settings(self) -> Settings:
         return self.question.settings
+
+    @cached_property
+    def subnets(self) -> list[dict[str, Any]]:
+        """Five checks look at them, and all at the same."""
+        return find_subnets(self.client("ec2"), self.settings.fleet.subnets)
+
+    @cached_property
+    def tag_rule(self) -> TagRule:
+        return find_tag_rule(self.client("iam"), self.settings.fleet.service_role)
 
     def client(self, service: str) -> Any:
         return self.clients.get(service)

@@ -62,7 +62,7 @@ def list_passed_roles(iam: Any, target: Target) -> Iterator[Request]:
     fleet = target.settings.fleet
     service, node = find_role(iam, fleet.service_role), find_node_role(iam, fleet)
     if service:
-        yield Request("give EMR its role", ("iam:PassRole",), (service,), {"iam:PassedToService": EMR})
+        yield Request("give EMR its role", ("iam:PassRole",), (service["Arn"],), {"iam:PassedToService": EMR})
     if node:
         yield Request(
             "give nodes their role", ("iam:PassRole",), (node["Arn"],), {"iam:PassedToService": EC2}

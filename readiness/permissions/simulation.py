@@ -78,7 +78,8 @@ def find_principal(iam: Any, target: Target) -> str | Finding:
     # The ARN of a session lacks the path of its role.
     name = name_of(asked) if asked else rest.partition("/")[0]
     missing = failed("permissions", f"there is no role {name}", "correct --airflow-role")
-    return find_role(iam, name) or missing
+    role = find_role(iam, name)
+    return role["Arn"] if role else missing
 
 
 def check_request(iam: Any, principal: Principal, request: Request) -> Finding:
