@@ -1,9 +1,8 @@
 """What the lake's own clusters took: an estimate reckons with it instead of the settings. Reads run.json."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from itertools import islice
 from statistics import median
 from typing import Any
 
@@ -30,18 +29,15 @@ def observe(index: RunIndex, cost: Cost) -> Cost:
 
     Clusters of a local EMR start at once, and tell nothing of AWS.
     """
-    runs = list(islice(_runs_on_emr(index), LOOKED_AT))
+    runs = [run for run in map(index.describe, index.names[:LOOKED_AT]) if _was_on_aws(run)]
     rate = _median(runs, _images_per_core, cost.images_per_core)
     boot = _median(runs, _boot_seconds, float(cost.boot_seconds))
     return replace(cost, images_per_core=rate, boot_seconds=round(boot))
 
 
-def _runs_on_emr(index: RunIndex) -> Iterator[Run]:
-    for name in index.names[: 3 * LOOKED_AT]:
-        run = index.describe(name)
-        cluster = run.get("cluster") or {}
-        if cluster.get("timeline") and not cluster.get("local"):
-            yield run
+def _was_on_aws(run: Run) -> bool:
+    """Runs of earlier versions do not say so: theirs may have been on a local EMR."""
+    return (run.get("cluster") or {}).get("local") is False
 
 
 def _median(runs: list[Run], measure: Callable[[Run], float | None], setting: float) -> float:

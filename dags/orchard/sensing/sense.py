@@ -26,11 +26,6 @@ from orchard_jobs.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
-_REFITS = {
-    True: "No image is new, so components are fitted on the stored statistics, and no image is read",
-    False: "Not applied, because no image is new; a run by hand would fit it on the rows that there are",
-}
-
 ROW_GROUP = 10_000
 """Rows. Tasks read those alone that they work on."""
 
@@ -57,7 +52,7 @@ def sense(slug: str, params: RunParams, settings: Settings, *, by_hand: bool) ->
             raise OrchardError(
                 change,
                 rule="a run by hand replaces them only where it is asked to",
-                remedy="trigger it again with 'Compute images again' (recompute), or with what they are of",
+                remedy="trigger it again with 'Compute images again' (recompute), or as they were computed",
             )
         log.warning("%s", change)
     builds_on = index.builds_on(params.images, spec)
@@ -76,7 +71,11 @@ def sense(slug: str, params: RunParams, settings: Settings, *, by_hand: bool) ->
     goes_on = found.new.num_rows > 0
     if builds_on and not goes_on and (refit := describe_refit(index, builds_on, params)):
         goes_on = by_hand and found.kept > 0
-        log.log(logging.INFO if goes_on else logging.WARNING, "%s: %s", _REFITS[goes_on], refit)
+        if goes_on:
+            log.info("No image is new: components are fitted on the stored statistics, for %s", refit)
+        else:
+            why = "No image is left" if by_hand else "No image is new; a run by hand fits it all the same"
+            log.warning("Not applied: %s. %s", refit, why)
     listing, digest = prepare(storage, lake.run(slug), found, spec) if goes_on else (None, None)
     return Sensed(
         listing=listing,

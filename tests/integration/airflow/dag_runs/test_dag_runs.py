@@ -176,8 +176,8 @@ def test_a_changed_image_is_computed_again_and_a_deleted_one_leaves_the_next_res
 
 def test_a_night_in_which_images_were_only_deleted_is_skipped(nights: Nights) -> None:
     assert nights.only_deleted.states == dict.fromkeys(EVERY_TASK, "skipped")
-    assert "Not applied, because no image is new" in nights.only_deleted.log
-    assert "components=1, where the newest result has 2 components" in nights.only_deleted.log
+    assert "Not applied: components=1, where the newest result has 2 components" in nights.only_deleted.log
+    assert "No image is new; a run by hand fits it all the same" in nights.only_deleted.log
 
 
 def test_a_run_by_hand_gives_known_images_other_components(nights: Nights) -> None:
@@ -186,7 +186,7 @@ def test_a_run_by_hand_gives_known_images_other_components(nights: Nights) -> No
     assert night.latest["run"] not in [run["run"] for run in nights.only_deleted.latest["runs"]]
     assert summary["counts"] == {"listed": 1, "featurized": 0, "rejected": 0, "known": 1, "deleted": 1}
     assert (summary["rows"], summary["builds_on"]) == (1, nights.changed_and_deleted.latest["run"])
-    assert "components are fitted on the stored statistics, and no image is read: " in night.log
+    assert "components are fitted on the stored statistics, for components=1, where" in night.log
     assert "Estimate: 0 new images: about" in night.log
     assert summary["cost"]["per_1000_images"] is None
     page = local_path(Lake(nights.settings.places.lake).run(night.latest["run"]).page).read_text()

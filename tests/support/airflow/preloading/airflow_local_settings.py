@@ -8,7 +8,6 @@ import airflow.providers.amazon.aws.hooks.emr
 import airflow.providers.amazon.aws.hooks.sns
 import airflow.providers.amazon.aws.triggers.sqs
 import airflow.providers.http.hooks.http
-import airflow.providers.standard.operators.python
-import airflow.providers.standard.sensors.python  # noqa: F401
+import airflow.providers.standard.operators.python  # noqa: F401
 
 __all__: list[str] = []  # no settings

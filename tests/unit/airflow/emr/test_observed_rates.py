@@ -28,7 +28,9 @@ def publish(
         "CreationDateTime": "2026-11-22T02:00:00+00:00",
         "ReadyDateTime": f"2026-11-22T02:{boot // 60:02}:{boot % 60:02}+00:00",
     }
-    made.publish(slug, clusters({"plum": 5}), cluster={"id": "j-1", "timeline": timeline, **cluster})
+    made.publish(
+        slug, clusters({"plum": 5}), cluster={"id": "j-1", "timeline": timeline, "local": False, **cluster}
+    )
     place = made.lake.run(slug).run_json
     run = json.loads(made.storage.read(place).data)
     run["counts"] |= {"featurized": images, "rejected": 0}
@@ -61,9 +63,10 @@ def test_few_images_tell_how_long_a_cluster_takes_to_start_and_no_rate(made: Rep
     assert look(made) == (50, 300)
 
 
-def test_a_local_emr_tells_nothing(made: ReportLake) -> None:
+@pytest.mark.parametrize("local", [True, None], ids=["it was", "an earlier version did not say"])
+def test_a_run_that_may_have_been_on_a_local_emr_tells_nothing(local: bool | None, made: ReportLake) -> None:
     for slug in "abc":
-        publish(made, slug, boot=1, local=True)
+        publish(made, slug, boot=1, local=local)
     assert look(made) == (50, 480)
 
 
