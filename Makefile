@@ -19,13 +19,13 @@ BUILD := build
 # Recipes read these variables from the environment and pass them on as options of the command orchard, so that a
 # path may contain spaces or quotes.
 export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS MODEL N MANY ROUNDS PARTS RESULTS
-export BUCKET REVISION REGION DRY_RUN RUN IMAGE ALL CONFIRM
+export BUCKET REVISION REGION DRY_RUN RUN IMAGE ALL CONFIRM VERSION
 
 .PHONY: help demo up down history compose-env compose-test notebook
 .PHONY: test test-all test-jobs test-units test-one-run test-integration test-local-emr test-cluster test-system
 .PHONY: test-faults test-pythons test-s3a test-mwaa test-mwaa-suites test-yarn s3a-jars yarn-jars
 .PHONY: bench bench-listing bench-check bench-photographs bench-sizing bench-docs
-.PHONY: lint lint-code lint-types lint-prose format setup setup-tests class-archive model purge package deploy
+.PHONY: lint lint-code lint-types lint-prose format setup setup-tests class-archive model purge package deploy release
 .PHONY: lock sbom audit clean preflight-%
 
 help: ## List all targets
@@ -214,6 +214,10 @@ package: ## Collect the files that a cluster needs in build/
 deploy: $(AIRFLOW_ENV)/.orchard-ready ## Upload a git revision BUCKET=name [MODEL=dir|s3://…] [REVISION=hash] [REGION=…] [DRY_RUN=1]
 	@$(ORCHARD) deploy "--bucket=$$BUCKET" $${MODEL:+"--model=$$MODEL"} $${REVISION:+"--revision=$$REVISION"} \
 		$${REGION:+"--region=$$REGION"} $$(test "$${DRY_RUN:-0}" = 0 || echo --dry-run)
+
+release: ## Tag a release and build its artefacts in build/release/; pushes nothing VERSION=x.y.z
+	@test -n "$$VERSION" || { echo "orchard: VERSION is not set. Set it to the version in pyproject.toml." >&2; exit 2; }
+	@PYTHONPATH=spark_jobs $(PYTHON) -m deployment.release "$$VERSION"
 
 ##@ Dependencies
 
