@@ -11,6 +11,7 @@ NODE_ENV := .venv-node
 PEERS_ENV := .venv-peers
 NOTEBOOK_ENV := .venv-notebook
 TOOLS_ENV := .venv-tools
+DOCS_ENV := .venv-docs
 MWAA_ENV := .venv-mwaa
 UV := $(AIRFLOW_ENV)/bin/uv
 ORCHARD := $(AIRFLOW_ENV)/bin/orchard
@@ -21,7 +22,7 @@ BUILD := build
 export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS MODEL N MANY ROUNDS PARTS RESULTS
 export BUCKET REVISION REGION DRY_RUN RUN IMAGE ALL CONFIRM
 
-.PHONY: help demo up down model test test-all test-jobs test-units test-one-run test-integration test-local-emr test-cluster test-system test-faults test-s3a test-mwaa test-mwaa-suites s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-photographs bench-sizing bench-docs lint format lock sbom audit package setup clean preflight-%
+.PHONY: help demo up down model test test-all test-jobs test-units test-one-run test-integration test-local-emr test-cluster test-system test-faults test-s3a test-mwaa test-mwaa-suites s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-photographs bench-sizing bench-docs docs lint format lock sbom audit package setup clean preflight-%
 
 help: ## This list
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## /{printf "  %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,8 +92,8 @@ test-cluster: setup-tests # The jobs on a cluster of processes, their bootstrap,
 test-system: setup-tests $(NOTEBOOK_ENV)/.ready ## make demo, orchard run, S3A and YARN (which skip without `make s3a-jars yarn-jars`)
 	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/system --ignore tests/system/faults --deselect $(ONE_RUN)
 
-test-faults: setup-tests ## The fault matrix; writes docs/reliability.md
-	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/system/faults --reliability docs/reliability.md
+test-faults: setup-tests ## The fault matrix; writes docs/reference/faults.md
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/system/faults --reliability docs/reference/faults.md
 
 test-s3a: setup-tests ## The jobs and the DAG on an S3 of this machine, through S3A; skips without `make s3a-jars`
 	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/system/s3a
@@ -155,8 +156,14 @@ bench-photographs: setup ## Photographs of 1 to 24 megapixels, decoded exactly a
 bench-sizing: setup ## Hours and dollars on clusters, estimated from benchmarks/results.json
 	@$(BENCH_TABLES)
 
-bench-docs: setup ## Write the tables of docs/performance.md from benchmarks/results.json
-	@$(BENCH_TABLES) docs/performance.md
+bench-docs: setup ## Write the tables of docs/explanation/performance.md from benchmarks/results.json
+	@$(BENCH_TABLES) docs/explanation/performance.md
+
+##@ Documentation
+
+docs: $(DOCS_ENV)/.ready ## The documentation site, in build/site: open index.html. A broken link or anchor fails
+	@NO_MKDOCS_2_WARNING=1 $(DOCS_ENV)/bin/mkdocs build
+	@echo "$(CURDIR)/$(BUILD)/site/index.html"
 
 ##@ Check the code
 
@@ -164,7 +171,7 @@ lint: setup-tests ## Ruff and mypy
 	$(AIRFLOW_ENV)/bin/ruff check .
 	$(AIRFLOW_ENV)/bin/ruff format --check .
 	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local_airflow/sample_images.py \
-		dags plugins local_airflow local_emr local_spark bootstrap benchmarks/listing.py orchard_cli deployment erasure readiness
+		dags plugins local_airflow local_emr local_spark bootstrap benchmarks/listing.py orchard_cli deployment erasure readiness docs/generate
 	MYPYPATH=dags:spark_jobs:. $(NODE_ENV)/bin/mypy --exclude benchmarks/listing.py spark_jobs local_airflow/sample_images.py benchmarks
 
 format: setup-tests ## Let ruff mend what it can
@@ -212,6 +219,7 @@ lock: $(AIRFLOW_ENV)/.ready ## Resolve the pinned requirements anew
 	cd local_airflow && $(LOCK) requirements-uv.in -o requirements-uv.txt
 	cd benchmarks && $(LOCK) requirements-node.in -o requirements-node.txt
 	cd benchmarks && $(LOCK) requirements-peers.in -o requirements-peers.txt
+	cd docs && $(LOCK) requirements.in -o requirements.txt
 	cd docker && $(LOCK) requirements-postgres.in -o requirements-postgres.txt
 	cd docker && $(LOCK) requirements-emr.in -o requirements-emr.txt
 	cd notebooks && $(LOCK) requirements.in -o requirements.txt
@@ -239,7 +247,7 @@ audit: $(TOOLS_ENV)/.ready ## Known vulnerabilities of what runs in production; 
 AUDITED := requirements.txt bootstrap/requirements.txt local_spark/requirements-pyspark.txt docker/requirements-postgres.txt
 
 clean: down ## Remove the environments and what they made; never the lake
-	rm -rf $(AIRFLOW_ENV) $(NODE_ENV) $(PEERS_ENV) $(NOTEBOOK_ENV) $(TOOLS_ENV) $(MWAA_ENV) $(BUILD) .orchard
+	rm -rf $(AIRFLOW_ENV) $(NODE_ENV) $(PEERS_ENV) $(NOTEBOOK_ENV) $(TOOLS_ENV) $(DOCS_ENV) $(MWAA_ENV) $(BUILD) .orchard
 
 preflight-%:
 	@command -v $(PYTHON) >/dev/null || { printf '%s\n' "orchard: PYTHON=$(PYTHON): there is no such program." \
@@ -285,6 +293,11 @@ $(NOTEBOOK_ENV)/.ready: notebooks/requirements.txt $(AIRFLOW_ENV)/.ready
 $(TOOLS_ENV)/.ready: tests/requirements-tools.txt $(AIRFLOW_ENV)/.ready
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(TOOLS_ENV)
 	@$(UV) pip install --quiet --python $(TOOLS_ENV)/bin/python --require-hashes -r tests/requirements-tools.txt
+	@touch $@
+
+$(DOCS_ENV)/.ready: docs/requirements.txt $(AIRFLOW_ENV)/.ready
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(DOCS_ENV)
+	@$(UV) pip install --quiet --python $(DOCS_ENV)/bin/python --require-hashes -r docs/requirements.txt
 	@touch $@
 
 $(MWAA_ENV)/.ready: tests/requirements-mwaa.txt $(AIRFLOW_ENV)/.ready
