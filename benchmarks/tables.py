@@ -1,7 +1,7 @@
-"""Writes the tables of docs/performance.md from results.json, so that no figure is typed by hand.
+"""Writes the tables of the page on performance from results.json, so that no figure is typed by hand.
 
-    python -m benchmarks.tables benchmarks/results.json                         prints them
-    python -m benchmarks.tables benchmarks/results.json docs/performance.md     writes them into the page
+    python -m benchmarks.tables benchmarks/results.json          prints them
+    python -m benchmarks.tables benchmarks/results.json PAGE     writes them into the page
 
 In the page, a table is between ``<!-- table: NAME -->`` and ``<!-- end of table -->``.
 """

@@ -40,11 +40,13 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("orchard_features", "orchard_sweeper", "orchard_plugin"),
     # What people run. Development tooling stands above what is the product.
     ("bootstrap",),
-    ("erasure", "deployment", "readiness", "local_spark"),
+    ("erasure", "deployment", "local_spark"),
+    ("readiness",),
     ("local_emr",),
     ("local_airflow",),
     ("orchard_cli",),
     ("benchmarks",),
+    ("docs",),
 )
 """From the lowest to the highest. A package imports from itself and from what stands in lower lines."""
 
@@ -61,6 +63,7 @@ TOP = (
     "local_airflow",
     "orchard_cli",
     "benchmarks",
+    "docs",
 )
 SOURCES = {"dags": "dags", "plugins": "plugins", "spark_jobs": "spark_jobs"} | dict.fromkeys(TOP, ".")
 """Folders of product code, and the folders that are on the path when it runs."""
