@@ -19,7 +19,7 @@ BUILD := build
 # Arguments of targets are in the environment of their recipes, which pass them on as options of the command orchard:
 # so a path may hold a space or a quote.
 export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS MODEL N MANY ROUNDS PARTS RESULTS
-export BUCKET REVISION REGION DRY_RUN RUN IMAGE ALL CONFIRM
+export BUCKET STACK SETTINGS ENVIRONMENT REVISION REGION DRY_RUN RUN IMAGE ALL CONFIRM
 
 .PHONY: help demo up down model test test-all test-jobs test-units test-one-run test-integration test-local-emr test-cluster test-system test-faults test-s3a test-mwaa test-mwaa-suites s3a-jars test-yarn yarn-jars history compose-env compose-test notebook bench-listing bench bench-check bench-photographs bench-sizing bench-docs lint format lock sbom audit package setup clean preflight-%
 
@@ -196,8 +196,9 @@ package: ## Collect what a cluster needs into build/
 	@$(PYTHON) bootstrap/package.py $(BUILD)
 
 .PHONY: deploy
-deploy: $(AIRFLOW_ENV)/.orchard-ready ## Upload a git revision BUCKET=name [MODEL=dir|s3://…] [REVISION=hash] [REGION=…] [DRY_RUN=1]
-	@$(ORCHARD) deploy "--bucket=$$BUCKET" $${MODEL:+"--model=$$MODEL"} $${REVISION:+"--revision=$$REVISION"} \
+deploy: $(AIRFLOW_ENV)/.orchard-ready ## Upload a git revision STACK=name|BUCKET=name [ENVIRONMENT=…] [SETTINGS=file] [MODEL=dir|s3://…] [REVISION=hash] [REGION=…] [DRY_RUN=1]
+	@$(ORCHARD) deploy "--bucket=$$BUCKET" $${STACK:+"--stack=$$STACK"} $${ENVIRONMENT:+"--environment=$$ENVIRONMENT"} \
+		$${SETTINGS:+"--settings=$$SETTINGS"} $${MODEL:+"--model=$$MODEL"} $${REVISION:+"--revision=$$REVISION"} \
 		$${REGION:+"--region=$$REGION"} $$(test "$${DRY_RUN:-0}" = 0 || echo --dry-run)
 
 ##@ Dependencies
