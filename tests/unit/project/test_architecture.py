@@ -40,7 +40,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("orchard_features", "orchard_sweeper", "orchard_plugin"),
     # What people run. Development tooling stands above what is the product.
     ("bootstrap",),
-    ("erasure", "deployment", "readiness", "local_spark"),
+    ("erasure", "deployment", "local_spark"),
+    ("readiness",),
     ("local_emr",),
     ("local_airflow",),
     ("orchard_cli",),
