@@ -19,6 +19,7 @@ OF_AIRFLOW = [
     "tests.support.airflow.browser",
     "tests.support.airflow.dag_runs",
     "tests.support.airflow.deployments",
+    "tests.support.airflow.managed_airflow",
     "tests.support.airflow.emr_operators",
     "tests.support.airflow.page_client",
     "local_emr.pytest_plugin",

@@ -135,7 +135,7 @@ def files_of_checkout() -> dict[str, bytes]:
 def deploy_options(**variables: str) -> list[str]:
     """Return the options into which the Makefile turns variables."""
     flags = ["--dry-run"] if variables.pop("DRY_RUN", "") else []
-    return [*(f"--{name.lower()}={value}" for name, value in variables.items()), *flags]
+    return [*(f"--{name.lower().replace('_', '-')}={value}" for name, value in variables.items()), *flags]
 
 
 def objects(s3: Any) -> dict[str, str]:
