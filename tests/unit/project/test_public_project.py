@@ -1,4 +1,4 @@
-"""What a public project has, and one place for each fact in it."""
+"""The files of a public project are present, valid and consistent."""
 
 import hashlib
 import re
