@@ -1,4 +1,4 @@
-"""Writes the tables of the page on performance from results.json, so that no figure is typed by hand.
+"""Writes the tables of docs/explanation/performance.md from results.json, so that no figure is typed by hand.
 
     python -m benchmarks.tables benchmarks/results.json          prints them
     python -m benchmarks.tables benchmarks/results.json PAGE     writes them into the page
