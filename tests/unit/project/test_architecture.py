@@ -51,7 +51,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
 """From the lowest to the highest. A package imports from itself and from lower levels."""
 
 STANDS_ALONE = ("local_emr", "orchard_airflow")
-"""These import nothing else of this project: other projects use the one, and triggerers have only the other."""
+"""These import nothing else of this project: others use the first, and triggerers have only the second."""
 
 TOP = (
     "bootstrap",
