@@ -1,7 +1,7 @@
-"""The tables of docs/performance.md, from results.json: nobody types a figure.
+"""The tables of docs/explanation/performance.md, from results.json: nobody types a figure.
 
-    python -m benchmarks.tables benchmarks/results.json                         prints them
-    python -m benchmarks.tables benchmarks/results.json docs/performance.md     writes them into the page
+    python -m benchmarks.tables benchmarks/results.json          prints them
+    python -m benchmarks.tables benchmarks/results.json PAGE     writes them into the page
 
 In the page, a table stands between ``<!-- table: NAME -->`` and ``<!-- end of table -->``.
 """

@@ -34,7 +34,7 @@ which then has nothing to do, and what follows it. Trigger a new run.
 **Results**: `<lake>/latest.json` names the newest run's `csv` and `run.json`, and all published runs. What
 is in `<lake>/runs/`, `ledger/` and `basis/` for a run that it does not name is unfinished.
 
-**Settings**: `ORCHARD_*` environment variables of Airflow's processes; see `docs/configuration.md`.
+**Settings**: `ORCHARD_*` environment variables of Airflow's processes; see `docs/reference/settings.md`.
 """
 
 import os

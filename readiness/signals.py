@@ -19,7 +19,7 @@ def connection_variable(conn_id: str) -> str:
 
 
 def find_topic(signals: Signals, environ: Mapping[str, str]) -> str:
-    """Return the topic of the connection, where that is in the environment as docs/operations.md has it."""
+    """Return the topic of the connection, where the environment has it as docs/how-to/alerts.md shows."""
     conn_id = signals.notify_conn_id
     try:
         found = json.loads(environ.get(connection_variable(conn_id), "") if conn_id else "")
@@ -37,7 +37,7 @@ def check_topic(sns: Any, signals: Signals, topic: str) -> Iterator[Finding]:
         return
     if not topic:
         unknown = f"{connection_variable(conn_id)} names no topic here; Airflow's store may"
-        yield skipped("SNS topic", unknown, "export it as Airflow has it, as docs/operations.md shows")
+        yield skipped("SNS topic", unknown, "export it as Airflow has it, as docs/how-to/alerts.md shows")
         return
     found = ask(lambda: sns.get_topic_attributes(TopicArn=topic), NO_TOPIC)
     remedy = f"correct topic_arn in the connection {conn_id}: the stack's output TopicArn has it"

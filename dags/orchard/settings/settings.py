@@ -199,7 +199,7 @@ class Settings:
 
 
 def table() -> list[Variable]:
-    """Return every variable with its default and meaning, for docs/configuration.md."""
+    """Return every variable with its default and meaning, for docs/reference/settings.md."""
     groups = (Places, Fleet, Spark, Cost, Waits, Nightly, Access, Limits, Signals)
     return [variable for group in groups for variable in variables(group)]
 

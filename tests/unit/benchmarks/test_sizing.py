@@ -97,7 +97,7 @@ def test_tables_are_written_into_their_places_again_and_again() -> None:
 
 
 def test_the_tables_of_the_page_are_those_of_the_committed_results() -> None:
-    page = (ROOT / "docs" / "performance.md").read_text()
+    page = (ROOT / "docs" / "explanation" / "performance.md").read_text()
     built = tables.build_tables(ROOT / "benchmarks" / "results.json")
     assert [name for name in built if f"<!-- table: {name} -->" not in page] == []
     assert tables.fill_in(page, built) == page, "run `make bench-docs`"

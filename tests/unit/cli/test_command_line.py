@@ -30,7 +30,7 @@ COMMANDS = [
     "preflight",
     "purge",
 ]
-PAGE = (ROOT / "docs" / "command-line.md").read_text()
+PAGE = (ROOT / "docs" / "reference" / "command-line.md").read_text()
 SLOW = ("airflow", "boto3", "botocore", "numpy", "pyarrow", "orchard.lake.storage")
 
 

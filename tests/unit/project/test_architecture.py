@@ -46,6 +46,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("local_airflow",),
     ("orchard_cli",),
     ("benchmarks",),
+    ("docs",),
 )
 """From the lowest to the highest. A package imports from itself and from what stands in lower lines."""
 
@@ -62,6 +63,7 @@ TOP = (
     "local_airflow",
     "orchard_cli",
     "benchmarks",
+    "docs",
 )
 SOURCES = {"dags": "dags", "plugins": "plugins", "spark_jobs": "spark_jobs"} | dict.fromkeys(TOP, ".")
 """Folders of product code, and the folders that are on the path when it runs."""

@@ -3,7 +3,7 @@
 from orchard.settings.settings import table
 from tests.support.checkout import ROOT
 
-SETTINGS = (ROOT / "docs" / "configuration.md").read_text()
+SETTINGS = (ROOT / "docs" / "reference" / "settings.md").read_text()
 
 
 def test_every_setting_is_documented_with_its_default_and_meaning() -> None:
@@ -11,7 +11,7 @@ def test_every_setting_is_documented_with_its_default_and_meaning() -> None:
         f"| `{variable.name}` | {shown(variable.default)} | {variable.description} |" for variable in table()
     ]
     found = [line for line in SETTINGS.splitlines() if line.startswith("| `ORCHARD_")]
-    assert found == rows, "paste these rows into docs/configuration.md:\n" + "\n".join(rows)
+    assert found == rows, "paste these rows into docs/reference/settings.md:\n" + "\n".join(rows)
 
 
 def shown(default: str) -> str:
