@@ -171,7 +171,7 @@ docs: $(DOCS_ENV)/.ready ## Build the documentation site in build/site; broken l
 	@echo "$(CURDIR)/$(BUILD)/site/index.html"
 
 docs-reference: setup-tests ## Write the generated parts of docs/reference from the code
-	@$(AIRFLOW_ENV)/bin/python -m docs.generate
+	@PYTHONPATH=dags:plugins:spark_jobs AIRFLOW_HOME="$(CURDIR)/.orchard/docs" $(AIRFLOW_ENV)/bin/python -m docs.generate
 
 ##@ Check the code
 

@@ -1,4 +1,4 @@
-"""Actions that list what a cluster is made of."""
+"""Actions that list the instances and bootstrap actions of a cluster."""
 
 from __future__ import annotations
 

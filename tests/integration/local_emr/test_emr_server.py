@@ -161,7 +161,9 @@ def test_a_taken_port_is_one_clear_line(serve: Any, tmp_path: Path) -> None:
         running_emr(node_python(), tmp_path / "w2", port=port, log_file=log),
     ):
         pass
-    assert log.read_text() == f"local EMR: port {port} on 127.0.0.1 cannot be had: Address already in use\n"
+    assert (
+        log.read_text() == f"local EMR: cannot listen on port {port} of 127.0.0.1: Address already in use\n"
+    )
 
 
 def test_a_clusters_spark_properties_count_before_the_nodes_own(
@@ -188,7 +190,7 @@ def test_spark_defaults_that_are_not_there_are_one_clear_line(tmp_path: Path) ->
         running_emr(node_python(), tmp_path / "work", log_file=log, options=options),
     ):
         pass
-    assert log.read_text() == f"local EMR: spark_defaults is {tmp_path / 'absent'}: there is no such file\n"
+    assert log.read_text() == f"local EMR: spark_defaults is {tmp_path / 'absent'}: no such file\n"
 
 
 def test_it_answers_to_a_name_that_it_was_given_and_to_no_other(

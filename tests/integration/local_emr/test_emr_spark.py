@@ -128,7 +128,7 @@ def test_spark_submit_is_found_where_emr_has_it_and_another_spark_than_the_relea
     jar_step = {"Jar": "command-runner.jar", "Args": ["/usr/bin/spark-submit", "--master", "yarn", str(job)]}
     logs = run_step(emr, run, tmp_path, jar_step, ReleaseLabel="emr-7.1.0")
     there = logs["stdout"].strip()
-    assert f"WARNING: emr-7.1.0 has Spark 3.5.0, and this node Spark {there}: that runs" in logs["controller"]
+    assert f"WARNING: emr-7.1.0 has Spark 3.5.0, but this node runs Spark {there}" in logs["controller"]
     assert "spark.master=yarn is left out" in logs["controller"]
 
 
@@ -142,7 +142,7 @@ def test_run_example_runs_sparks_own_example(emr: Any, run: Run, tmp_path: Path)
     arguments = ["/usr/lib/spark/bin/run-example", "--name", "pi", "SparkPi", "3"]
     logs = run_step(emr, run, tmp_path, {"Jar": "command-runner.jar", "Args": arguments})
     assert re.fullmatch(r"Pi is roughly 3\.\d+\n", logs["stdout"])
-    assert "run-example SparkPi runs as pi.py" in logs["controller"]
+    assert "run-example SparkPi runs pi.py" in logs["controller"]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_an_example_that_pyspark_does_not_bring_is_refused_plainly(emr: Any, run
     step_id = add_step(emr, cluster_id, {"Name": "example", "HadoopJarStep": jar_step})
     failure = wait_for_step(emr, cluster_id, step_id, "FAILED")["FailureDetails"]
     assert failure["Message"].startswith(
-        "run-example has no 'LocalPi': pyspark brings Spark's examples in Python"
+        "run-example has no 'LocalPi': pyspark contains only the Python examples"
     )
 
 

@@ -112,15 +112,15 @@ def test_a_step_sees_a_small_environment_with_its_aws_credentials(
 @pytest.mark.parametrize(
     ("jar_step", "message"),
     [
-        ({"Jar": "/no/such.jar"}, "Failed to fetch /no/such.jar: there is no such file"),
-        ({"Jar": "file:///no/such.jar"}, "Failed to fetch file:///no/such.jar: there is no such file"),
+        ({"Jar": "/no/such.jar"}, "Failed to fetch /no/such.jar: no such file"),
+        ({"Jar": "file:///no/such.jar"}, "Failed to fetch file:///no/such.jar: no such file"),
         (
             {"Jar": "s3://region.elasticmapreduce/libs/script-runner/script-runner.jar"},
             "script-runner.jar needs Args: the script and its arguments",
         ),
         (
             {"Jar": "script-runner.jar", "Args": ["/no/such.sh"]},
-            "Failed to fetch /no/such.sh: there is no such file",
+            "Failed to fetch /no/such.sh: no such file",
         ),
         (
             {"Jar": "command-runner.jar", "Args": ["", "}}"]},
@@ -309,4 +309,4 @@ def test_a_python_that_the_bootstrap_actions_have_not_made_fails_the_step_and_sa
     status = wait_for_step(emr, cluster_id, add_step(emr, cluster_id, step), "FAILED")
     asked = {"spark-defaults": "spark.pyspark.python", "spark-env": "PYSPARK_PYTHON"}[classification]
     assert status["FailureDetails"]["Reason"] == "Unable to run the step."
-    assert status["FailureDetails"]["Message"].startswith(f"{asked}=/no/python: there is no such program")
+    assert status["FailureDetails"]["Message"].startswith(f"{asked}=/no/python: no such program")

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import phases, tables
 from benchmarks.lines import Line, Point, Results, fit_line, orchard_lines
 from benchmarks.phases import OF_ONE_CORE, SAME_FOR_ANY, SPREAD
-from benchmarks.sizing import CLUSTER_START, estimate, price, to_advice, to_check
+from benchmarks.sizing import CLUSTER_START, estimate, format_check, format_families, price
 from tests.support.checkout import ROOT
 
 
@@ -46,7 +46,7 @@ def test_the_estimate_is_held_against_what_other_numbers_of_cores_took() -> None
     same = 4.0 * len(OF_ONE_CORE) + 7.0 * len(SAME_FOR_ANY) + 3.0
     on_two, on_one = 4.0 * len(SPREAD) + same, 6.0 * len(SPREAD) + same
     took = {"cores, 1": 2 * on_one, "cores, 2": on_two}
-    assert to_check(measured(**took)).splitlines()[2:] == [
+    assert format_check(measured(**took)).splitlines()[2:] == [
         f"| 1 | {2 * on_one:.0f} s | {on_one:.0f} s | -50% |",
         f"| 2 | {on_two:.0f} s | {on_two:.0f} s | +0% |",
     ]
@@ -63,7 +63,10 @@ def test_only_families_with_amx_are_advised_for_bfloat16() -> None:
     rates = {"featurize float32": 200.0}
     rates |= {"orchard in one application float32: featurize": 8.0}
     rates |= {"orchard in one application bfloat16: featurize": 5.5}
-    rows = {line.split(" | ")[0]: line.split(" | ")[2:] for line in to_advice(measured(**rates)).splitlines()}
+    rows = {
+        line.split(" | ")[0]: line.split(" | ")[2:]
+        for line in format_families(measured(**rates)).splitlines()
+    }
     assert rows["| m5"] == ["6,000,000", " |"]
     assert rows["| m7i"] == ["5,714,286", "11,428,571 |"]
 
@@ -74,14 +77,14 @@ def test_results_of_some_parts_only_are_refused_in_one_line(
     content = {"images": 300, "many": 3000, "few": 2000, "machine": {"cores": 2}, "measures": {"ml.PCA": 1.0}}
     (tmp_path / "results.json").write_text(json.dumps(content | {"figures": {}}))
     assert tables.main([str(tmp_path / "results.json")]) == 2
-    assert capsys.readouterr().err.endswith("the tables take all parts. Run make bench without PARTS.\n")
+    assert capsys.readouterr().err.endswith("the tables need all parts. Run make bench without PARTS.\n")
 
 
 def test_the_phases_are_those_that_the_reports_had_and_reading_is_no_work() -> None:
     seconds = {f"many: {phase}": 1.0 for phase in (*SPREAD, *SAME_FOR_ANY)}
     seconds |= {"many: inference, workers": 10.0, "many: reading, workers": 99.0}
     seconds |= {"CPU ms per image of the jvm, float32": 2.0, "many: csv": 2.0}
-    table = phases.to_table(seconds, images=10_000, cores=2)
+    table = phases.format_table(seconds, images=10_000, cores=2)
     assert "| featurize: the JVM | 20.0 | cores in all | 500 |" in table
     assert "| featurize: inference | 10.0 | cores in all | 1,000 |" in table
     assert "| featurize | 1.0 | 2 of 2 | 5,000 |" in table
