@@ -57,7 +57,7 @@ def build_policy(policy: Policy, tables: list[Purposes]) -> str:
             format_code(one["Sid"]),
             "allows" if one["Effect"] == "Allow" else "**denies**",
             ", ".join(map(format_code, as_list(one["Action"]))),
-            format_resources(one),
+            list_resources(one),
             ", ".join(sorted(name for test in one.get("Condition", {}).values() for name in test)) or "none",
             purposes[one["Sid"]],
         ]
@@ -67,10 +67,11 @@ def build_policy(policy: Policy, tables: list[Purposes]) -> str:
     return f"## {policy.name} ({policy.template})\n\n{format_table(header, rows)}"
 
 
-def format_resources(statement: Mapping[str, Any]) -> str:
-    if "NotResource" in statement:
-        return f"all but {', '.join(map(format_code, as_list(statement['NotResource'])))}"
-    return ", ".join(map(format_code, as_list(statement["Resource"])))
+def list_resources(statement: Mapping[str, Any]) -> str:
+    """Return the resources of a statement, or those that it leaves out."""
+    key = "Resource" if "Resource" in statement else "NotResource"
+    found = ", ".join(map(format_code, as_list(statement[key])))
+    return found if key == "Resource" else f"all but {found}"
 
 
 def choose_purposes(policy: Policy, tables: list[Purposes]) -> Mapping[str, str]:
