@@ -133,4 +133,6 @@ def as_list(value: Any) -> list[str]:
     """Return a string, or lists of them, as one list; AWS's word for nothing is left out."""
     if isinstance(value, list):
         return [text for one in value for text in as_list(one)]
+    if isinstance(value, dict):
+        return as_list(value["Fn::ImportValue"])
     return [] if value == "${AWS::NoValue}" else [str(value)]
