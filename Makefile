@@ -85,8 +85,8 @@ test-units: setup-tests ## All other unit tests, and the local EMR's protocol (i
 test-one-run: setup-tests # One run of the whole DAG on the local EMR with Spark
 	$(AIRFLOW_ENV)/bin/python $(PYTEST) $(ONE_RUN)
 
-test-integration: setup-tests ## Whole DAG runs with a fake Spark, Airflow's servers, browser tests
-	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/integration/airflow tests/integration/cli
+test-integration: setup-tests docs ## Whole DAG runs with a fake Spark, Airflow's servers, browser tests
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/integration/airflow tests/integration/cli tests/integration/docs
 
 test-local-emr: setup-tests ## The local EMR: clusters, steps, faults and Spark
 	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/integration/local_emr --deselect $(PROTOCOL)
