@@ -26,7 +26,8 @@ export BUCKET STACK SETTINGS ENVIRONMENT REVISION REGION DRY_RUN RUN IMAGE ALL C
 .PHONY: test test-all test-jobs test-units test-one-run test-integration test-local-emr test-cluster test-system
 .PHONY: test-faults test-pythons test-s3a test-mwaa test-mwaa-suites test-yarn s3a-jars yarn-jars
 .PHONY: bench bench-listing bench-check bench-photographs bench-sizing bench-docs
-.PHONY: docs docs-reference screenshots lint lint-code lint-types lint-prose format setup setup-tests class-archive model purge package deploy release
+.PHONY: docs docs-reference screenshots lint lint-code lint-types lint-prose format
+.PHONY: setup setup-tests class-archive model purge package deploy release
 .PHONY: lock sbom audit clean preflight-%
 
 help: ## List all targets

@@ -60,7 +60,7 @@ def local_emr_settings(local_emr_settings: Settings) -> Settings:
 
 @pytest.fixture(scope="module", autouse=True)
 def node_environment() -> None:
-    """A test that cannot run is a failure here, not a skip."""
+    """Fail instead of skipping if the node's environment is missing."""
     assert find_spark_home(node_python()), (
         f"{node_python()} has no pyspark: make it, or set ORCHARD_NODE_PYTHON"
     )
@@ -93,7 +93,7 @@ def test_spark_submit_runs_in_local_mode_on_the_nodes_python(
         "python": str(node_python()),
         "local_dir": str(work_dir / cluster_id / "tmp"),
         "option": "a b",
-        "folders": [],  # beside one with a file in it Java takes no archive of classes
+        "folders": [],  # Java rejects a class data archive if a folder on the class path contains a file
     }
 
 
@@ -112,7 +112,7 @@ def test_a_step_that_brings_its_own_properties_gets_none_of_the_clusters(
 
 
 def run_step(emr: Any, run: Run, logs: Path, jar_step: Json, **cluster: Any) -> dict[str, str]:
-    """Run a step that succeeds; what its logs say."""
+    """Run a step that succeeds; return its logs."""
     cluster_id = run(LogUri=logs.as_uri(), **cluster)
     step_id = add_step(emr, cluster_id, {"Name": "step", "HadoopJarStep": jar_step})
     wait_for_step(emr, cluster_id, step_id, "COMPLETED")

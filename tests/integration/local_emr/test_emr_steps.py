@@ -1,4 +1,4 @@
-"""Steps: what runs, how it ends, and what its failure does to the cluster."""
+"""Steps: what they run, how they end, and how a failure affects the cluster."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Run = Callable[..., str]
 
 
 def test_a_step_runs_its_arguments_as_they_are(emr: Any, run: Run, tmp_path: Path) -> None:
-    """No shell comes between: spaces, quotes, globs and URIs arrive untouched."""
+    """No shell is involved: spaces, quotes, globs and URIs arrive unchanged."""
     told = tmp_path / "told"
     arguments = ["a b", "*", "$HOME", "'", "s3://bucket/key?x=1#y", "file:///tmp/x", "{{x}"]
     cluster_id = run()
@@ -62,7 +62,7 @@ def test_command_runner_drops_what_emrs_drops_and_the_controllers_log_says_so(
 def test_steps_may_be_added_to_a_cluster_that_was_made_to_end_after_its_last_step(
     local_emr_settings: Settings, server: EmrServer, tmp_path: Path
 ) -> None:
-    """Where a cluster provisions at once, it must not have ended before its client adds the first."""
+    """A cluster without provisioning time must not end before its client adds the first step."""
     with EmrServer(replace(local_emr_settings, speedup=1.0, work_dir=tmp_path)) as unhurried:
         emr = make_client(unhurried.endpoint)
         request = a_cluster(Instances={"KeepJobFlowAliveWhenNoSteps": False})

@@ -1,4 +1,4 @@
-"""The benchmark's arithmetic, and that what it compares is comparable."""
+"""The benchmark's arithmetic, and checks that it compares like with like."""
 
 import json
 import os
@@ -72,7 +72,7 @@ def test_a_figure_without_an_aim_never_becomes_worse() -> None:
 
 
 def test_one_more_image_is_the_slope_between_the_two_numbers_of_images() -> None:
-    """Whatever takes the same for any number, the start of a session least of all, is not in it."""
+    """It excludes everything with a fixed time, such as the start of a session."""
     jobs = ("featurize", "reduce", "export")
     measured = {f"orchard float32: all of {job}": 10.0 for job in jobs}
     measured |= {f"many: all of {job}": 12.0 for job in jobs}
@@ -152,7 +152,7 @@ def test_contenders_that_computed_different_features_are_not_compared(
         require_agreement(theirs, ours, tmp_path / "images", Precision.FLOAT32)
 
 
-def test_images_are_chosen_evenly_and_never_fewer_than_asked_for() -> None:
+def test_images_are_chosen_evenly_and_never_fewer_than_requested() -> None:
     found = [Path(str(number)) for number in range(10)]
     assert [path.name for path in choose(found, 3)] == ["0", "3", "6"]
     with pytest.raises(NotEnoughImagesError, match="10 images, but 11"):
@@ -170,7 +170,7 @@ def test_a_copy_of_images_has_nothing_of_the_copy_before(tmp_path: Path) -> None
 
 @pytest.fixture
 def drawn_runs(tmp_path: Path) -> tuple[pa.Table, pa.Table]:
-    """The features of two runs with 200 rows, drawn from 30."""
+    """Features of two runs with 200 rows, drawn from 30."""
     rows = {f"{number}.jpg": [float(number), 1.0] for number in range(30)}
     known, new = tmp_path / "known", tmp_path / "new"
     known.mkdir()
@@ -179,7 +179,7 @@ def drawn_runs(tmp_path: Path) -> tuple[pa.Table, pa.Table]:
     return pq.read_table(known / "features"), pq.read_table(new / "features")
 
 
-def test_drawn_rows_are_as_many_as_asked_for_and_none_is_there_twice(
+def test_the_requested_number_of_rows_is_drawn_without_duplicates(
     drawn_runs: tuple[pa.Table, pa.Table],
 ) -> None:
     assert [part.num_rows for part in drawn_runs] == [198, 2]
@@ -208,7 +208,7 @@ def test_rows_are_drawn_from_features_of_any_kind_of_list(tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="busy cores are read from /proc")
-def test_a_side_waits_for_a_quiet_machine_but_not_for_ever() -> None:
+def test_a_contender_waits_for_a_quiet_machine_but_not_forever() -> None:
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
         try:
             assert (wait_until_quiet(most=0.0, patience=0.0) or 0.0) > 0.0

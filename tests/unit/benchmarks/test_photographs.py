@@ -1,4 +1,4 @@
-"""Photographs for the benchmark are made from small images: large, all different, and the same every time."""
+"""Photographs for the benchmark are generated from small images: large, all different, and reproducible."""
 
 from pathlib import Path
 

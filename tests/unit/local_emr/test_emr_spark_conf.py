@@ -1,4 +1,4 @@
-"""Spark's settings: what a cluster asks for, as one machine without YARN takes it."""
+"""A cluster's Spark settings, adapted to a machine without YARN."""
 
 from __future__ import annotations
 
