@@ -1,6 +1,8 @@
 """The documentation site as a reader opens it: from disk, without a network. `make docs` builds it."""
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.support.checkout import ROOT
 
+MKDOCS = ROOT / ".venv-docs" / "bin" / "mkdocs"
 SITE = ROOT / "build" / "site"
 PAGES = ("index", "tutorials/first-run", "how-to/pages", "reference/settings", "reference/iam", "glossary")
 RESOURCE = re.compile(
@@ -37,6 +40,51 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
 
 def open_page(page: Page, name: str) -> None:
     page.goto((SITE / f"{name}.html").as_uri())
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """What the site is built from, and what its pages link to."""
+    for folder in ("docs", "infra"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    for name in ("mkdocs.yml", "CONTRIBUTING.md"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+def build(checkout: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([MKDOCS, "build"], cwd=checkout, capture_output=True, text=True, check=False)
+
+
+def test_the_site_is_built_of_these_files(checkout: Path) -> None:
+    done = build(checkout)
+    assert done.returncode == 0, done.stderr
+    assert (checkout / "build" / "site" / "index.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[x](nowhere.md)", "nowhere.md"),
+        ("[x](../nowhere.py)", "nowhere.py, which is not in the repository"),
+        ("[x](glossary.md#nothing)", "does not contain an anchor '#nothing'"),
+        ("![x](images/nowhere.png)", "images/nowhere.png"),
+        ('<img src="https://example.org/x.png">', "fetches <img"),
+    ],
+)
+def test_a_link_that_leads_nowhere_fails_the_build(checkout: Path, text: str, said: str) -> None:
+    with (checkout / "docs" / "index.md").open("a") as page:
+        page.write(f"\n{text}\n")
+    done = build(checkout)
+    assert done.returncode == 1
+    assert said in done.stderr
+
+
+def test_a_page_that_the_navigation_does_not_have_fails_the_build(checkout: Path) -> None:
+    (checkout / "docs" / "how-to" / "forgotten.md").write_text("# Forgotten\n")
+    done = build(checkout)
+    assert done.returncode == 1
+    assert "how-to/forgotten.md" in done.stderr
 
 
 def test_no_page_names_anything_to_fetch_from_elsewhere() -> None:
