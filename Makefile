@@ -26,7 +26,7 @@ export BUCKET STACK SETTINGS ENVIRONMENT REVISION REGION DRY_RUN RUN IMAGE ALL C
 .PHONY: test test-all test-jobs test-units test-one-run test-integration test-local-emr test-cluster test-system
 .PHONY: test-faults test-pythons test-s3a test-mwaa test-mwaa-suites test-yarn s3a-jars yarn-jars
 .PHONY: bench bench-listing bench-check bench-photographs bench-sizing bench-docs
-.PHONY: docs docs-reference lint lint-code lint-types lint-prose format
+.PHONY: docs docs-reference screenshots lint lint-code lint-types lint-prose format
 .PHONY: setup setup-tests class-archive model purge package deploy release
 .PHONY: lock sbom audit clean preflight-%
 
@@ -86,8 +86,8 @@ test-units: setup-tests ## All other unit tests, and the local EMR's protocol (i
 test-one-run: setup-tests # One run of the whole DAG on the local EMR with Spark
 	$(AIRFLOW_ENV)/bin/python $(PYTEST) $(ONE_RUN)
 
-test-integration: setup-tests ## Whole DAG runs with a fake Spark, Airflow's servers, browser tests
-	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/integration/airflow tests/integration/cli
+test-integration: setup-tests docs ## Whole DAG runs with a fake Spark, Airflow's servers, browser tests
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/integration/airflow tests/integration/cli tests/integration/docs
 
 test-local-emr: setup-tests ## The local EMR: clusters, steps, faults and Spark
 	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/integration/local_emr --deselect $(PROTOCOL)
@@ -173,6 +173,9 @@ docs: $(DOCS_ENV)/.ready ## Build the documentation site in build/site; broken l
 
 docs-reference: setup-tests ## Write the generated parts of docs/reference from the code
 	@PYTHONPATH=dags:plugins:spark_jobs AIRFLOW_HOME="$(CURDIR)/.orchard/docs" $(AIRFLOW_ENV)/bin/python -m docs.generate
+
+screenshots: setup-tests ## Take the pictures in docs/images from real runs, in Chromium [IMAGES=dir] [WEIGHTS=file]
+	@PYTHONPATH=. $(AIRFLOW_ENV)/bin/python docs/generate/screenshots.py
 
 ##@ Check the code
 

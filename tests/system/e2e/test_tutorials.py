@@ -31,7 +31,7 @@ def list_commands(page: str) -> Iterator[tuple[str, str]]:
     for kind, text in BLOCK.findall(page):
         if kind == "console":
             for session in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-                command, output = re.fullmatch(r"((?:.*\\\n)*.*\n)(.*)", session, re.DOTALL).groups()
+                command, output = re.fullmatch(r"((?:[^\n]*\\\n)*[^\n]*\n)(.*)", session, re.DOTALL).groups()
                 yield command.strip(), output.strip()
 
 
@@ -56,7 +56,8 @@ def to_line_pattern(line: str) -> str:
 
 
 def matches(shown: str, printed: str) -> bool:
-    return re.fullmatch(to_pattern(shown), printed.strip() + "\n") is not None
+    printed = printed.strip()
+    return re.fullmatch(to_pattern(shown), printed and f"{printed}\n") is not None
 
 
 @pytest.fixture
