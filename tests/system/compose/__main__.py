@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from local_airflow.compose_env import fill, made_here, make_folders, read, write
+from local_airflow.compose_env import fill, make_folders, read, value_factories, write
 from tests.support.ports import free_ports
 from tests.system.compose.checks import (
     check_loopback_only,
@@ -55,7 +55,7 @@ def prepare(scratch: Path) -> Stack:
     bases = {name: image for name, image in read(ROOT / ".env.example").items() if name.endswith("_IMAGE")}
     ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
     given = {**choose_bases(bases, scratch), **ports, "ORCHARD_LAKE_DIR": str(scratch / "lake")}
-    settings, lines = fill(example, given, made_here())
+    settings, lines = fill(example, given, value_factories())
     write(scratch / ".env", lines)
     make_folders(scratch / "lake", int(settings["ORCHARD_UID"]))
     scratch.chmod(0o755)  # otherwise the services' user cannot reach the lake below it
