@@ -55,15 +55,15 @@ def build_policy(policy: Policy, tables: list[Purposes]) -> str:
     rows = (
         [
             format_code(one["Sid"]),
+            purposes[one["Sid"]],
             "allows" if one["Effect"] == "Allow" else "**denies**",
             ", ".join(map(format_code, as_list(one["Action"]))),
             list_resources(one),
             ", ".join(sorted(name for test in one.get("Condition", {}).values() for name in test)) or "none",
-            purposes[one["Sid"]],
         ]
         for one in policy.statements
     )
-    header = ["statement", "effect", "actions", "resources", "conditions on", "for"]
+    header = ["statement", "for", "effect", "actions", "resources", "conditions on"]
     return f"## {policy.name} ({policy.template})\n\n{format_table(header, rows)}"
 
 
