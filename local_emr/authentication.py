@@ -54,7 +54,7 @@ class AccessKey:
     secret: str = field(repr=False)
 
     @classmethod
-    def make(cls) -> Self:
+    def generate(cls) -> Self:
         return cls(f"LOCAL{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30))
 
     @classmethod

@@ -18,7 +18,7 @@ class Settings:
     """The node's Python. Its `bin` comes first in the PATH of every step; its pyspark is the node's Spark."""
     work_dir: Path
     """Parent of the clusters' working folders; each is removed when its cluster ends."""
-    access_key: AccessKey = field(default_factory=AccessKey.make)
+    access_key: AccessKey = field(default_factory=AccessKey.generate)
     """The key that requests must be signed with; a new one at each start, unless given."""
     port: int = 0
     """0 means any free port."""

@@ -32,20 +32,20 @@ class Guard:
         with self._lock:
             if self._process is None:
                 self._process = _start()
-            _tell(self._process, f"+{folder}")
+            _write_line(self._process, f"+{folder}")
 
     def release(self, folder: Path) -> None:
         """Stop guarding a cluster of which no process is left."""
         with self._lock:
             if self._process is not None:
-                _tell(self._process, f"-{folder}")
+                _write_line(self._process, f"-{folder}")
 
     def close(self) -> None:
         """End the guard, and with it the processes of clusters that were not released."""
         with self._lock:
             if self._process is not None and self._process.stdin is not None:
                 # Sent explicitly, because processes forked from this one may hold the pipe open.
-                _tell(self._process, _CLOSE)
+                _write_line(self._process, _CLOSE)
                 with contextlib.suppress(OSError):
                     self._process.stdin.close()
                 self._process.wait()
@@ -76,7 +76,7 @@ def _start() -> subprocess.Popen[str]:
     )
 
 
-def _tell(process: subprocess.Popen[str], line: str) -> None:
+def _write_line(process: subprocess.Popen[str], line: str) -> None:
     """Write a line to the guard. If it was killed, clusters run without it."""
     if process.stdin is not None:
         with contextlib.suppress(OSError):

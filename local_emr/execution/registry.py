@@ -56,7 +56,7 @@ class ClusterRegistry:
             raise ValidationError(f"{len(job_flow_ids)} job flows: at most {_MAX_JOB_FLOW_IDS} are allowed.")
         return [self.find_job_flow(job_flow_id) for job_flow_id in job_flow_ids]
 
-    def newest_first(self) -> list[Cluster]:
+    def list_newest_first(self) -> list[Cluster]:
         """Return all clusters, newest first."""
         with self._lock:
             return list(reversed(self._clusters.values()))
@@ -66,7 +66,7 @@ class ClusterRegistry:
         with self._lock:
             self._closed = True
             lives = list(self._lives.values())
-        for cluster in self.newest_first():
+        for cluster in self.list_newest_first():
             if cluster.state not in ENDING:
                 cluster.terminate(Ending("USER_REQUEST", "The local EMR was stopped"))
         deadline = time.monotonic() + _CLOSE_SECONDS

@@ -51,7 +51,7 @@ NO_CAPABILITIES = Capabilities()
 
 def adapt_property(key: str, value: str, capabilities: Capabilities = NO_CAPABILITIES) -> Adapted:
     """Adapt one Spark property to this machine."""
-    missing = _missing(key, value, capabilities)
+    missing = _find_missing(key, value, capabilities)
     if missing:
         return Adapted(None, f"{key}={value} is left out: this machine has no {missing}")
     if (key, value) == (_COMMITTER, "magicv2"):
@@ -67,7 +67,7 @@ def adapt_property(key: str, value: str, capabilities: Capabilities = NO_CAPABIL
     return Adapted(value)
 
 
-def _missing(key: str, value: str, capabilities: Capabilities) -> str | None:
+def _find_missing(key: str, value: str, capabilities: Capabilities) -> str | None:
     """Return what a property needs and this machine does not have."""
     if key == _EVENT_LOGS and value.startswith("hdfs:"):
         return "HDFS"

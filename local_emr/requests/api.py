@@ -53,11 +53,11 @@ class Api:
         action = (target or "").rpartition(".")[2]
         self._raise_fault(action, "before")
         request = decode_request(target, body)
-        result = encode_result(request.action, self._act(request))
+        result = encode_result(request.action, self._perform(request))
         self._raise_fault(action, "after")
         return result
 
-    def _act(self, request: Request) -> Parameters:
+    def _perform(self, request: Request) -> Parameters:
         action = self._actions.get(request.action)
         if action is None:
             names = ", ".join(sorted(self._actions))

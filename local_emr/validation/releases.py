@@ -121,7 +121,7 @@ def validate_release(request: Parameters, added: Mapping[str, str]) -> None:
     label = request.get("ReleaseLabel", "")
     if find_spark_version(label, added) is None:
         raise ValidationError(f"The supplied release label is invalid: {label!r}.")
-    known = {name.lower() for name in _names(label)}
+    known = {name.lower() for name in _list_applications(label)}
     for application in request.get("Applications", []):
         name = application.get("Name", "")
         if name.lower() not in known:
@@ -133,7 +133,7 @@ def describe_applications(request: Parameters, added: Mapping[str, str]) -> list
     label = request["ReleaseLabel"]
     line = _find_line(label)
     versions = {"Spark": find_spark_version(label, added), "Hadoop": line[2] if line else None}
-    spelled = {name.lower(): name for name in _names(label)}
+    spelled = {name.lower(): name for name in _list_applications(label)}
     names = [spelled[application["Name"].lower()] for application in request.get("Applications", [])]
     return [
         {**application, "Name": name, "Version": versions.get(name)}
@@ -147,5 +147,5 @@ def _find_line(label: str) -> tuple[int, str, str | None] | None:
     return line if found and line and int(found[2]) <= line[0] else None
 
 
-def _names(label: str) -> tuple[str, ...]:
+def _list_applications(label: str) -> tuple[str, ...]:
     return _OF_SPARK_LINE if label.startswith("emr-spark-") else _OF_OTHER_LINES

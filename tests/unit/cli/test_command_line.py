@@ -79,10 +79,14 @@ def test_orchard_alone_is_its_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["runs", "--nope"], "No such option: --nope", "`orchard runs --help`"),
         (["runs", "-n", "0"], "Invalid value for '-n'", "`orchard runs --help`"),
         (["run"], "Missing argument 'IMAGES'", "`orchard run --help`"),
-        (["demo", "--images", "nowhere"], "--images=nowhere: no such folder", "Give the folder that holds"),
-        (["up", "--emr-port", "http"], "--emr-port=http: it must be a number", "Give another one"),
+        (
+            ["demo", "--images", "nowhere"],
+            "--images=nowhere: no such folder",
+            "Name the folder that contains",
+        ),
+        (["up", "--emr-port", "http"], "--emr-port=http: it must be a number", "Choose another port"),
         (["deploy", "--bucket", "a/b"], "the bucket 'a/b': it takes the name of a bucket", "--bucket=NAME"),
-        (["purge", "--lake", "lake"], "nothing to purge: it takes exactly one of", "Give one"),
+        (["purge", "--lake", "lake"], "nothing to purge: it requires exactly one of", "Choose one"),
     ],
 )
 def test_what_is_refused_is_a_line_a_hint_and_exit_code_2(

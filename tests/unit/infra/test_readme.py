@@ -77,7 +77,7 @@ def test_it_has_every_statement_of_the_watch() -> None:
 
 
 def test_it_has_every_statement_of_managed_airflow() -> None:
-    policy = template(MANAGED_AIRFLOW)["Resources"]["RolePolicy"]["Properties"]["PolicyDocument"]
+    policy = template(MANAGED_AIRFLOW)["Resources"]["EnvironmentPolicy"]["Properties"]["PolicyDocument"]
     sids = [f"`{one['Sid']}`" for one in policy["Statement"]]
     assert [row[0] for row in rows("Its role may, beside what AirflowPolicy allows:")] == sids
 
