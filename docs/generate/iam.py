@@ -55,23 +55,28 @@ def build_policy(policy: Policy, tables: list[Purposes]) -> str:
     rows = (
         [
             format_code(one["Sid"]),
+            purposes[one["Sid"]],
             "allows" if one["Effect"] == "Allow" else "**denies**",
             ", ".join(map(format_code, as_list(one["Action"]))),
             list_resources(one),
             ", ".join(sorted(name for test in one.get("Condition", {}).values() for name in test)) or "none",
-            purposes[one["Sid"]],
         ]
         for one in policy.statements
     )
-    header = ["statement", "effect", "actions", "resources", "conditions on", "for"]
+    header = ["statement", "for", "effect", "actions", "resources", "conditions on"]
     return f"## {policy.name} ({policy.template})\n\n{format_table(header, rows)}"
 
 
 def list_resources(statement: Mapping[str, Any]) -> str:
     """Return the resources of a statement, or those that it leaves out."""
     key = "Resource" if "Resource" in statement else "NotResource"
-    found = ", ".join(map(format_code, as_list(statement[key])))
+    found = ", ".join(format_code(shorten(one)) for one in as_list(statement[key]))
     return found if key == "Resource" else f"all but {found}"
+
+
+def shorten(arn: str) -> str:
+    """Return an ARN without what is the same everywhere."""
+    return re.sub(r"^arn:\$\{AWS::Partition\}:", "", arn).replace("${AWS::Region}:${AWS::AccountId}", "…")
 
 
 def choose_purposes(policy: Policy, tables: list[Purposes]) -> Mapping[str, str]:
@@ -130,9 +135,9 @@ TemplateLoader.add_multi_constructor("!", _construct)
 
 
 def as_list(value: Any) -> list[str]:
-    """Return a string, or lists of them, as one list; AWS's word for nothing is left out."""
+    """Return a string, a function of one, or lists of them as one list, without AWS's word for nothing."""
+    if isinstance(value, dict):
+        return as_list(list(value.values()))
     if isinstance(value, list):
         return [text for one in value for text in as_list(one)]
-    if isinstance(value, dict):
-        return as_list(value["Fn::ImportValue"])
     return [] if value == "${AWS::NoValue}" else [str(value)]

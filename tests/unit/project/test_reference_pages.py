@@ -194,5 +194,5 @@ def test_a_new_statement_gets_a_row_and_has_to_be_explained(tmp_path: Path) -> N
     readme = infra / "README.md"
     row = "| `CreateClustersOfThisLake` |"
     readme.write_text(readme.read_text().replace(row, f"| `PressFruit` | read | for juice |\n{row}"))
-    expected = "| `PressFruit` | allows | `s3:GetObject` | `${Press.Arn}` | none | for juice |"
+    expected = "| `PressFruit` | for juice | allows | `s3:GetObject` | `${Press.Arn}` | none |"
     assert expected in build_permissions(infra)
