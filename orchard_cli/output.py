@@ -44,7 +44,13 @@ def print_news(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def confirm(text: str, *, yes: bool) -> None:
+def confirm(
+    text: str,
+    *,
+    yes: bool,
+    rule: str = "results are replaced by others only where that is confirmed",
+    remedy: str = "give --yes, or the model and the settings of before",
+) -> None:
     """Tell what is about to happen, and ask; where nobody can be asked, ``yes`` must have been said.
 
     Raises:
@@ -59,8 +65,8 @@ def confirm(text: str, *, yes: bool) -> None:
     if not is_asked or not typer.confirm(f"{text}\nGo on?", err=True):
         raise OrchardError(
             "nothing was done" if is_asked else text.rstrip("."),
-            rule="results are replaced by others only where that is confirmed",
-            remedy="give --yes, or the model and the settings of before",
+            rule=rule,
+            remedy=remedy,
         )
 
 
