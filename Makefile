@@ -187,7 +187,7 @@ lint-code: setup-tests
 
 lint-types: setup-tests
 	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local_airflow/sample_images.py \
-		dags plugins local_airflow local_emr local_spark bootstrap benchmarks/listing.py orchard_cli deployment erasure readiness docs/generate
+		dags plugins local_airflow local_emr local_spark bootstrap benchmarks/listing.py orchard_cli deployment erasure readiness canary docs/generate
 	MYPYPATH=dags:spark_jobs:. $(NODE_ENV)/bin/mypy --exclude benchmarks/listing.py spark_jobs local_airflow/sample_images.py benchmarks
 
 # Spelling everywhere (see [tool.codespell] in pyproject.toml), style in Markdown, phrases in all text that people read.

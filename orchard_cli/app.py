@@ -15,7 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 from local_spark.node import STATE
-from orchard_cli.commands import deploy, local, model, preflight, purge, results, run
+from orchard_cli.commands import canary, deploy, local, model, preflight, purge, results, run
 from orchard_cli.output import INTERRUPTED, end
 from orchard_jobs.errors import OrchardError
 
@@ -41,7 +41,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (run, results, local, model, deploy, preflight, purge):
+for module in (run, results, local, model, deploy, preflight, canary, purge):
     app.add_typer(module.commands)
 
 

@@ -44,7 +44,13 @@ def print_news(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def confirm(text: str, *, yes: bool) -> None:
+def confirm(
+    text: str,
+    *,
+    yes: bool,
+    rule: str = "replacing results requires confirmation",
+    remedy: str = "add --yes, or use the previous model and settings",
+) -> None:
     """Announce what is about to happen and ask for confirmation; without a terminal, ``yes`` is required.
 
     Raises:
@@ -59,8 +65,8 @@ def confirm(text: str, *, yes: bool) -> None:
     if not is_terminal or not typer.confirm(f"{text}\nContinue?", err=True):
         raise OrchardError(
             "nothing was done" if is_terminal else text.rstrip("."),
-            rule="replacing results requires confirmation",
-            remedy="add --yes, or use the previous model and settings",
+            rule=rule,
+            remedy=remedy,
         )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from rich.table import Table
 from rich.text import Text
 
+from canary.phases import Phase
 from orchard.report.run_figures import COMPARED, LISTED, Run, show
 from readiness.finding import Finding, Outcome
 
@@ -52,6 +53,16 @@ def list_findings(findings: Iterable[Finding]) -> Table:
         )
         if finding.remedy:
             table.add_row("", "", Text(f"→ {finding.remedy}"))
+    return table
+
+
+def list_phases(phases: Iterable[Phase]) -> Table:
+    """One row a phase of a canary; parts are below what they are of."""
+    table = Table("phase", "seconds", "known by", box=None, padding=(0, 1, 0, 0), header_style="bold")
+    table.columns[1].justify = "right"
+    for phase in phases:
+        name = f"  {phase.name}" if phase.is_part else phase.name
+        table.add_row(Text(name), f"{phase.seconds:.1f}", Text(phase.source, style="dim"))
     return table
 
 

@@ -27,6 +27,9 @@ LAKE_TAG = "orchard:lake"
 EMR_TAG = "for-use-with-amazon-emr-managed-policies"
 """AWS's policy AmazonEMRServicePolicy_v2 acts only on what has it: a cluster, a subnet, a security group."""
 
+CANARY_DAG = "orchard_canary"
+"""What the clusters of ``orchard canary`` have for a DAG: Airflow knows none of this name."""
+
 LONGEST_TAG = 256
 """Characters that a tag holds, and the name of a cluster."""
 

@@ -8,7 +8,7 @@ of single images they know nothing (tests/system/e2e/test_history.py looks).
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from urllib.parse import quote
 
@@ -42,11 +42,18 @@ def event_log_conf(logs: str) -> dict[str, str]:
     }
 
 
-def event_logs_of(slug: str, logs: str, storage: Storage) -> list[str]:
-    """Return the folders of the event logs of one run. One that breaks off before its name is nobody's."""
-    root = event_log_folder(logs)
-    folders = (f"{root}/{name}" for name in storage.folders(root))
+def event_logs_of(slug: str, logs: str, storage: Storage, known: Collection[str] = ()) -> list[str]:
+    """Return the folders of the event logs of one run. One that breaks off before its name is nobody's.
+
+    Those whose names are ``known`` are other runs', and are not opened.
+    """
+    folders = _folders(logs, storage, known)
     return [folder for folder in folders if (_application(folder, storage) or "").split()[-1:] == [slug]]
+
+
+def unnamed_event_logs(logs: str, storage: Storage, known: Collection[str]) -> list[str]:
+    """Return the folders of event logs that break off before a name, but for those that are ``known``."""
+    return [folder for folder in _folders(logs, storage, known) if _application(folder, storage) is None]
 
 
 def delete_event_logs(storage: Storage, logs: str, since: datetime) -> list[str]:
@@ -60,6 +67,11 @@ def delete_event_logs(storage: Storage, logs: str, since: datetime) -> list[str]
     for name in old:
         storage.delete_folder(f"{root}/{name}")
     return old
+
+
+def _folders(logs: str, storage: Storage, known: Collection[str]) -> list[str]:
+    root = event_log_folder(logs)
+    return [f"{root}/{name}" for name in storage.folders(root) if name not in known]
 
 
 def _application(folder: str, storage: Storage) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any
 from airflow.providers.amazon.aws.hooks.emr import EmrHook
 from airflow.sdk.exceptions import AirflowException
 
-from orchard.emr.job_flow import DAG_TAG, RUN_TAG, clusters_of_lake, run_of_tag
+from orchard.emr.job_flow import CANARY_DAG, DAG_TAG, RUN_TAG, clusters_of_lake, run_of_tag
 from orchard.settings.cluster import Limits
 from orchard.settings.settings import Settings
 from orchard.workflow.alerts import warn_of_ended
@@ -42,7 +42,7 @@ def why_end(tags: Mapping[str, str], age: timedelta, limits: Limits, is_active: 
     if age < timedelta(seconds=limits.sweep_grace) or DAG_TAG not in tags or RUN_TAG not in tags:
         return None  # without tags nobody knows which run it is of
     dag_id, run_id = tags[DAG_TAG], run_of_tag(tags[RUN_TAG])
-    if is_active(dag_id, run_id):
+    if dag_id == CANARY_DAG or is_active(dag_id, run_id):
         return None
     return f"Airflow has no queued or running run {run_id} of the DAG {dag_id}"
 

@@ -1,7 +1,8 @@
 """Replaces spark-submit: takes the same arguments, and writes the same files as the job.
 
 Failures are configured in a file ``behaviour.json`` next to this script, so that a test can change them after
-the cluster has started: ``{"featurize": "fail" | "killed" | "hang", "reduce": "lose the components"}``.
+the cluster has started: ``{"featurize": "fail" | "killed" | "hang", "reduce": "lose the components",
+"export": "lose a row"}``.
 """
 
 import io
@@ -80,9 +81,16 @@ def export(tokens: list[str]) -> None:
     features = pq.read_table(local(job.features[0]))
     outcomes = features.select(["path", "etag"]).append_column("status", pa.array(statuses(features)))
     write_table(RunFolder(job.output).outcomes, outcomes)
-    write(f"{RunFolder(job.output).csv}/features.csv", b"path,label\n")
+    write(f"{RunFolder(job.output).csv}/features.csv", features_csv(job.components[0]))
     rows = json.loads(local(RunFolder(job.output).metrics("reduce")).read_text())["rows"]
     report(job, rows=rows, rejected=0, files=[f"{RunFolder(job.output).csv}/features.csv"])
+
+
+def features_csv(folder: str) -> bytes:
+    rows = pq.read_table(local(folder)).to_pylist()
+    lines = [",".join([row["path"], row["label"], *map(str, row["components"])]) for row in rows]
+    lost = 1 if behaviour("export") == "lose a row" else 0
+    return "\r\n".join(["path,label,pc1,pc2", *lines[lost:], ""]).encode()
 
 
 def components(paths: list[str]) -> pa.Table:

@@ -28,6 +28,7 @@ COMMANDS = [
     "model",
     "deploy",
     "preflight",
+    "canary",
     "purge",
 ]
 PAGE = (ROOT / "docs" / "reference" / "command-line.md").read_text()
@@ -119,7 +120,7 @@ def test_help_loads_nothing_that_takes_seconds() -> None:
 
 
 def test_only_the_local_commands_import_development_tooling() -> None:
-    product = ("orchard_cli", "local_spark", "erasure", "deployment", "readiness")
+    product = ("orchard_cli", "local_spark", "erasure", "deployment", "readiness", "canary")
     paths = [path for folder in product for path in (ROOT / folder).rglob("*.py")]
     tooling = re.compile(
         r"^\s*(from|import) (local_airflow|local\.|local_emr|tests|benchmarks)", re.MULTILINE

@@ -42,6 +42,8 @@ FINISHED = ask([])
         (TAGS, 12 * 60 + 6, ACTIVE, "it is 12.1 h old, the limit is 12 h"),
         ({"orchard:dag": "d", "orchard:run": "a=7E"}, 16, ask(["d a~"]), None),
         ({"orchard:dag": "another", "orchard:run": TAGS["orchard:run"]}, 16, ACTIVE, "Airflow has no"),
+        ({"orchard:dag": "orchard_canary", "orchard:run": "canary-1"}, 11 * 60, FINISHED, None),
+        ({"orchard:dag": "orchard_canary", "orchard:run": "canary-1"}, 13 * 60, FINISHED, "it is 13.0 h old"),
         ({"orchard:dag": "orchard_features"}, 11 * 60, FINISHED, None),
         ({"orchard:run": TAGS["orchard:run"]}, 11 * 60, FINISHED, None),
         ({"orchard:dag": "orchard_features"}, 24 * 60, FINISHED, "it is 24.0 h old, the limit is 12 h"),

@@ -1,0 +1,69 @@
+"""The checks of a canary, in the order in which they are made: the row of a check names what it needs."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from canary import cluster_checks, result_checks
+from canary.session import Session
+from orchard_jobs.errors import OrchardError, first_line
+from readiness.finding import Finding, Outcome, failed, skipped
+
+JOBS = ("featurize", "reduce", "export")
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check, and those that must have passed before it can be made.
+
+    Args:
+        remedy: What to do where it ends with an error that says nothing of it.
+    """
+
+    name: str
+    make: Callable[[Session], Finding]
+    needs: tuple[str, ...] = ()
+    remedy: str = "read what EMR's console says of the cluster; docs/aws.md has a table of symptoms"
+
+
+def make_checks(session: Session) -> Iterator[Finding]:
+    """Make every check that can be made; yield each finding when there is one."""
+    outcomes: dict[str, Outcome] = {}
+    for check in CHECKS:
+        missing = [need for need in check.needs if outcomes.get(need) is not Outcome.PASS]
+        session.tell(check.name)
+        finding = skipped(check.name, f"not reached: {missing[0]}") if missing else _make(check, session)
+        outcomes[check.name] = finding.outcome
+        yield finding
+
+
+def _make(check: Check, session: Session) -> Finding:
+    try:
+        return check.make(session)
+    except OrchardError as error:
+        return failed(check.name, error.message, error.hint or check.remedy)
+    except (ClientError, BotoCoreError) as error:
+        return failed(check.name, first_line(error), "`orchard preflight` says which permission is missing")
+    except Exception as error:
+        return failed(check.name, f"{type(error).__name__}: {first_line(error)}", check.remedy)
+
+
+CHECKS = (
+    Check("images", cluster_checks.check_images),
+    Check("creation", cluster_checks.check_creation, ("images",)),
+    Check("start", cluster_checks.check_start, ("creation",)),
+    Check("featurize", lambda session: cluster_checks.check_step(session, "featurize"), ("start",)),
+    Check("reduce", lambda session: cluster_checks.check_step(session, "reduce"), ("featurize",)),
+    Check("export", lambda session: cluster_checks.check_step(session, "export"), ("reduce",)),
+    Check("publication", result_checks.check_publication, ("export",)),
+    Check("run.json", result_checks.check_record, ("publication",)),
+    Check("CSV", result_checks.check_csv, ("publication",)),
+    Check("network", cluster_checks.check_network, ("start",)),
+    Check("end", cluster_checks.check_end, ("creation",)),
+    Check("cost record", result_checks.check_cost, ("publication", "end")),
+    Check("logs of steps", result_checks.check_step_logs, ("featurize", "end")),
+    Check("logs of nodes", result_checks.check_node_logs, ("start", "end")),
+    Check("event logs", result_checks.check_event_logs, ("export", "end")),
+    Check("idle cluster", cluster_checks.check_idle, ("start", "end")),
+)
