@@ -19,7 +19,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from orchard_airflow.page_links import ROUTE, StepLogsLink, path_of_pages
+from orchard_airflow.page_links import ROUTE, StepLogsLink, pages_path
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +36,15 @@ class OrchardPlugin(AirflowPlugin):
     external_views = [  # noqa: RUF012
         {
             "name": "Orchard",
-            "href": f"{path_of_pages()}/",
-            "icon": f"{path_of_pages()}/icon.svg",
+            "href": f"{pages_path()}/",
+            "icon": f"{pages_path()}/icon.svg",
             "destination": "nav",
             "nav_top_level": True,
             "url_route": ROUTE,
         },
         {
             "name": "Orchard",
-            "href": f"{path_of_pages()}/dag-run?dag_id={{DAG_ID}}&run_id={{RUN_ID}}",
+            "href": f"{pages_path()}/dag-run?dag_id={{DAG_ID}}&run_id={{RUN_ID}}",
             "destination": "dag_run",
             "url_route": "orchard-run",
         },

@@ -19,7 +19,7 @@ ROUTE = "orchard"
 """Of the pages in Airflow's own UI, which shows them in a frame."""
 
 
-def path_of_pages() -> str:
+def pages_path() -> str:
     """Return where Airflow serves the pages: ``/orchard``, behind a prefix that Airflow itself may have."""
     return f"{_prefix()}/orchard"
 
@@ -37,7 +37,7 @@ class _OfDagRun(BaseOperatorLink):
     def get_link(self, operator: "BaseOperator", *, ti_key: "TaskInstanceKey") -> str:  # noqa: ARG002
         dag_id, run_id = quote(ti_key.dag_id, safe=""), quote(ti_key.run_id, safe="")
         shown_in = f"{_prefix()}/plugin/{ROUTE}" if self.framed else ""
-        return f"{shown_in}{path_of_pages()}/{self.page}dag_id={dag_id}&run_id={run_id}"
+        return f"{shown_in}{pages_path()}/{self.page}dag_id={dag_id}&run_id={run_id}"
 
 
 class ReportLink(_OfDagRun):

@@ -38,7 +38,7 @@ def last_lines(
     arguments = step.get("Config", {}).get("Args", ())
     applications = APPLICATION.findall(said["stderr"]) if runs_driver_in_container(arguments) else []
     if applications:
-        shown += waiting.of_driver(f"{logs}/containers/application_{applications[-1]}", applications[-1])
+        shown += waiting.driver_lines(f"{logs}/containers/application_{applications[-1]}", applications[-1])
     return "\n".join(shown)
 
 
@@ -49,7 +49,7 @@ class _Waiting:
         self._deadline = deadline
         self._hook = hook
 
-    def of_driver(self, folder: str, application: str) -> Iterator[str]:
+    def driver_lines(self, folder: str, application: str) -> Iterator[str]:
         """Yield the end of a driver's output. Its container is the first one of the last attempt."""
         name = re.compile(rf"container_(?:e\d+_)?{application}_(\d+)_0*1")
 

@@ -61,7 +61,7 @@ class EmrStateTrigger(BaseTrigger):
         return path, {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        telling = asyncio.create_task(self._tell_of_progress())
+        telling = asyncio.create_task(self._log_progress())
         try:
             state, seen = await self._wait()
         finally:
@@ -87,7 +87,7 @@ class EmrStateTrigger(BaseTrigger):
                     return TIMED_OUT, seen
                 await asyncio.sleep(min(self.poll_interval, max(0.0, self.deadline - time.time())))
 
-    async def _tell_of_progress(self) -> None:
+    async def _log_progress(self) -> None:
         """Log how far it is, for as long as it is waited for. Fails in silence."""
 
     @property
@@ -156,7 +156,7 @@ class EmrStepTrigger(EmrStateTrigger):
         path, arguments = super().serialize()
         return path, {**arguments, "step_id": self.step_id, "metrics_uri": self.metrics_uri}
 
-    async def _tell_of_progress(self) -> None:
+    async def _log_progress(self) -> None:
         hook = {name: self.hook_parameters.get(name) for name in ("aws_conn_id", "region_name")}
         told = None
         while self.metrics_uri:

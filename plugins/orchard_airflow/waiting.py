@@ -25,7 +25,7 @@ def wait_for(
     """Defer to ``trigger``, or run it here if the operator is not deferrable.
 
     Then the operator's ``complete`` is called with the context, the event, and what was waited for: see
-    ``is_of_another``.
+    ``is_stale_event``.
     """
     if operator.deferrable:  # type: ignore[attr-defined]
         _defer(operator, trigger)
@@ -33,7 +33,7 @@ def wait_for(
     return operator.complete(context, event, trigger.ids)  # type: ignore[attr-defined]
 
 
-def is_of_another(event: Mapping[str, Any], waited_for: Mapping[str, str] | None) -> bool:
+def is_stale_event(event: Mapping[str, Any], waited_for: Mapping[str, str] | None) -> bool:
     """Whether an event tells of another cluster or step than this task waits for.
 
     Airflow finds the task of an event by the number of its trigger. On SQLite a new trigger may get the

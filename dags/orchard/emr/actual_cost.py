@@ -25,7 +25,7 @@ SHORTEST = 60
 BRIEF = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
 
 
-def cost_of_clusters(tags: dict[str, str], images: int, settings: Settings) -> dict[str, Any] | None:
+def cluster_cost(tags: dict[str, str], images: int, settings: Settings) -> dict[str, Any] | None:
     """Return what a run's clusters have cost until now, or until their ends; None where EMR does not tell.
 
     There are several where a task was cleared after the first had ended. What they cost is worth knowing,

@@ -7,7 +7,7 @@ from typing import Any
 from orchard.emr.prices import AS_OF, hourly_price
 from orchard.settings.cluster import Fleet
 from orchard.settings.settings import Settings
-from orchard.settings.sizing import cores_of_worker
+from orchard.settings.sizing import worker_cores
 from orchard_jobs.errors import OrchardError
 
 JOBS_SECONDS = 180
@@ -62,7 +62,7 @@ class Estimate:
 def estimate(work: Work, settings: Settings, region: str | None) -> Estimate:
     """Estimate a run, by prices on demand: Spot nodes become that where there is no Spot."""
     fleet, cost, images, core_nodes = settings.fleet, settings.cost, work.images, work.core_nodes
-    cores = (core_nodes + fleet.task_nodes) * cores_of_worker(fleet)
+    cores = (core_nodes + fleet.task_nodes) * worker_cores(fleet)
     seconds = cost.boot_seconds + JOBS_SECONDS
     seconds += round(images / (cost.images_per_core * cores) + work.rows / (ROWS_PER_CORE * cores))
     hourly = _hourly(core_nodes, fleet, region)
@@ -80,7 +80,7 @@ def estimate(work: Work, settings: Settings, region: str | None) -> Estimate:
     )
 
 
-def refuse_too_dear(estimated: Estimate, ceiling: float | None) -> None:
+def validate_cost(estimated: Estimate, ceiling: float | None) -> None:
     """Raise OrchardError where a run might cost more than ``ceiling`` dollars, or nobody can tell."""
     if ceiling is None or (estimated.dollars is not None and estimated.dollars <= ceiling):
         return

@@ -39,11 +39,11 @@ def run_tags(dag_id: str, run_id: str, settings: Settings) -> dict[str, str]:
     Raises:
         OrchardError: if no tag holds the run id.
     """
-    return {DAG_TAG: dag_id, RUN_TAG: tag_of_run(run_id), LAKE_TAG: _tag_of_lake(settings)}
+    return {DAG_TAG: dag_id, RUN_TAG: format_run_tag(run_id), LAKE_TAG: _format_lake_tag(settings)}
 
 
-def tag_of_run(run_id: str) -> str:
-    """Return a run id as the value of a tag, from which ``run_of_tag`` gets it back.
+def format_run_tag(run_id: str) -> str:
+    """Return a run id as the value of a tag, from which ``parse_run_tag`` gets it back.
 
     EMR's tags take letters, digits, spaces and ``_.:/=+-@``. All other characters, and spaces, which may
     be trimmed, become their UTF-8 bytes as ``=XX``: percent-encoding with another sign.
@@ -61,21 +61,21 @@ def tag_of_run(run_id: str) -> str:
     return tag
 
 
-def run_of_tag(tag: str) -> str:
-    """Return the run id of which ``tag_of_run`` made the tag."""
+def parse_run_tag(tag: str) -> str:
+    """Return the run id of which ``format_run_tag`` made the tag."""
     return unquote(tag.replace("=", "%"))
 
 
 def cluster_name(tags: Mapping[str, str]) -> str:
     """Return the name of a run's cluster, which no other run's has. EMR lists names, but no tags."""
     dag_id = tags[DAG_TAG]
-    return f"{dag_id[:100]} {run_slug(run_of_tag(tags[RUN_TAG]), dag_id)}{_end_of_name(tags[LAKE_TAG])}"
+    return f"{dag_id[:100]} {run_slug(parse_run_tag(tags[RUN_TAG]), dag_id)}{_name_suffix(tags[LAKE_TAG])}"
 
 
-def clusters_of_lake(settings: Settings) -> ClusterGroup:
+def lake_clusters(settings: Settings) -> ClusterGroup:
     """Return what tells the clusters of the lake, whichever DAG they are of, from all others."""
-    tag = _tag_of_lake(settings)
-    return ClusterGroup(_end_of_name(tag), tags={LAKE_TAG: tag}, most=settings.limits.max_clusters)
+    tag = _format_lake_tag(settings)
+    return ClusterGroup(_name_suffix(tag), tags={LAKE_TAG: tag}, most=settings.limits.max_clusters)
 
 
 def run_job_flow(tags: dict[str, str], core_nodes: int, settings: Settings) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def run_job_flow(tags: dict[str, str], core_nodes: int, settings: Settings) -> d
     return request
 
 
-def refuse_untagged_network(settings: Settings) -> None:
+def validate_subnets(settings: Settings) -> None:
     """Refuse what EC2 would refuse EMR when the cluster starts: on AWS, which a lake in S3 stands for.
 
     Raises:
@@ -118,11 +118,11 @@ def refuse_untagged_network(settings: Settings) -> None:
     )
 
 
-def _tag_of_lake(settings: Settings) -> str:
+def _format_lake_tag(settings: Settings) -> str:
     return run_slug(settings.places.lake)
 
 
-def _end_of_name(lake_tag: str) -> str:
+def _name_suffix(lake_tag: str) -> str:
     return f" {lake_tag.rpartition('-')[2]}"
 
 
@@ -210,9 +210,13 @@ def _configurations(core_nodes: int, settings: Settings) -> list[dict[str, Any]]
                 "spark.executor.cores": str(spark.executor_cores),
                 # To start with, one on each node; Spark asks for more where there is room.
                 "spark.executor.instances": str(core_nodes + fleet.task_nodes),
-                **(_of_region(region) if region else {}),
+                **(_region_properties(region) if region else {}),
                 **event_log_conf(settings.places.logs),
-                **(_of_driver_in_container(spark.driver_overhead, region) if spark.driver_overhead else {}),
+                **(
+                    _container_driver_properties(spark.driver_overhead, region)
+                    if spark.driver_overhead
+                    else {}
+                ),
             },
         },
         {
@@ -223,7 +227,7 @@ def _configurations(core_nodes: int, settings: Settings) -> list[dict[str, Any]]
     ]
 
 
-def _of_region(region: str) -> dict[str, str]:
+def _region_properties(region: str) -> dict[str, str]:
     return {
         "spark.executorEnv.AWS_REGION": region,
         # S3A would ask us-east-2 first, to which a network without a way out has none.
@@ -232,7 +236,7 @@ def _of_region(region: str) -> dict[str, str]:
     }
 
 
-def _of_driver_in_container(overhead: str, region: str | None) -> dict[str, str]:
+def _container_driver_properties(overhead: str, region: str | None) -> dict[str, str]:
     return {
         "spark.driver.memoryOverhead": overhead,
         # A job that fails is tried again by its task, which says why; YARN would do it unseen, and first.

@@ -28,8 +28,8 @@ def build_step(job: Job, slug: str, code: str, deploy_mode: DeployMode = DeployM
         f"{_for_spark_submit(code)}/run.py",
         *job.command,
     ]
-    _refuse_too_long(arguments, job.NAME)
-    _refuse_changed(arguments, job.NAME)
+    _validate_length(arguments, job.NAME)
+    _validate_unchanged(arguments, job.NAME)
     return {
         "Name": f"{job.NAME} {slug}",
         # A failed step leaves the cluster to its task, which reads the log and may try again.
@@ -43,7 +43,7 @@ def _for_spark_submit(uri: str) -> str:
     return quote(uri, safe="/:")
 
 
-def _refuse_changed(arguments: list[str], name: str) -> None:
+def _validate_unchanged(arguments: list[str], name: str) -> None:
     """EMR's command-runner.jar changes these unsaid: https://github.com/Yelp/mrjob/pull/2082"""
     for argument in arguments:
         if not argument or "}}" in argument:
@@ -54,7 +54,7 @@ def _refuse_changed(arguments: list[str], name: str) -> None:
             )
 
 
-def _refuse_too_long(arguments: list[str], name: str) -> None:
+def _validate_length(arguments: list[str], name: str) -> None:
     length = len("command-runner.jar") + sum(map(len, arguments))
     if length > LONGEST_STEP:
         raise OrchardError(

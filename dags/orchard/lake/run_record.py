@@ -1,4 +1,4 @@
-"""run.json: what is known of one published run. Written once, when the run is published."""
+"""run.json: the record of one published run. Written once, on publication."""
 
 from collections.abc import Mapping
 from typing import Any, TypedDict
@@ -11,9 +11,9 @@ class RunCounts(TypedDict):
     featurized: int
     rejected: int
     known: int
-    """Listed, and computed by an earlier run."""
+    """Listed, but already processed by an earlier run."""
     deleted: int
-    """Computed by an earlier run, and no longer listed."""
+    """Processed by an earlier run, but no longer listed."""
 
 
 class RunRecord(TypedDict):
@@ -22,26 +22,26 @@ class RunRecord(TypedDict):
     run: str
     """Its slug, which names its folder."""
     run_id: str
-    """Airflow's name of it."""
+    """Its Airflow run id."""
     dag_id: str | None
-    """The DAG that it is a run of; None for a run of `orchard run`."""
+    """Its DAG; None for a run of `orchard run`."""
     published_at: str
     """ISO 8601, UTC."""
     counts: RunCounts
     rejected: dict[str, int]
     """Rejected images by status."""
     images: str
-    """URI of the folder of the images."""
+    """URI of the image folder."""
     code: str
     """URI of the code that the jobs ran."""
     builds_on: str | None
-    """Slug of the run that this one continues."""
+    """Slug of the run that this one builds on."""
     basis: str
     """refit or reuse."""
     basis_id: str
     components: int
     rank: int
-    """How many of the components explain any variance: fewer where the images span fewer directions."""
+    """Number of components that explain any variance: fewer if the images span fewer directions."""
     variance_kept: float
     """Share, from 0 to 1."""
     fitted_rows: int | None
@@ -63,12 +63,12 @@ class RunRecord(TypedDict):
     phases: dict[str, dict[str, float]]
     """Wall-clock seconds by job and phase."""
     worker_seconds: dict[str, float]
-    """Seconds of all of featurize's workers together, by what they did."""
+    """Total seconds of featurize's workers, by activity."""
     versions: dict[str, str]
     cluster: dict[str, Any]
     estimate: Mapping[str, Any] | None
     cost: Mapping[str, Any] | None
-    """Until the publication; the final cost is in cost.json."""
+    """Up to publication; the final cost is in cost.json."""
     csv: str
     files: list[str]
-    """URIs of all files of the CSV."""
+    """URIs of all CSV files."""

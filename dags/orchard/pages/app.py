@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session
 from orchard.lake.layout import run_slug
 from orchard.lake.run_index import RunIndex
 from orchard.pages import dag_runs, files, guard, logs, templates
-from orchard.pages.access import OF_NO_DAG, VisibleRuns, source_of
+from orchard.pages.access import DEFAULT_DAG_ID, VisibleRuns, get_source
 from orchard.pages.guard import Guarded
-from orchard.pages.problems import Absent, tell_absent, tell_error, tell_lake
+from orchard.pages.problems import Absent, handle_absent, handle_error, handle_lake_error
 from orchard.pages.progress import find_progress
 from orchard.pages.source import Source
 from orchard.report.run_figures import COMPARED, LISTED, Figure, cost, environment, minutes
@@ -60,12 +60,12 @@ def create_app(environ: Mapping[str, str]) -> Guarded:
         app.add_api_route(path, answer, response_model=None)
     # Of the DAG that the request names in its dag_id, as Airflow's own API asks it.
     may_read_logs = Depends(requires_access_dag("GET", DagAccessEntity.TASK_LOGS))
-    for path, answer in OF_DAG_RUNS.items():
+    for path, answer in DAG_RUN_ROUTES.items():
         app.add_api_route(path, answer, response_model=None, dependencies=[may_read_logs])
-    app.add_exception_handler(Absent, tell_absent)
-    app.add_exception_handler(OrchardError, tell_error)
+    app.add_exception_handler(Absent, handle_absent)
+    app.add_exception_handler(OrchardError, handle_error)
     for kind in (ClientError, BotoCoreError, OSError):
-        app.add_exception_handler(kind, tell_lake)
+        app.add_exception_handler(kind, handle_lake_error)
     return Guarded(app)
 
 
@@ -83,7 +83,7 @@ def list_runs(
         request,
         "runs.html",
         lake=published.lake.uri,
-        dag_id=OF_NO_DAG,
+        dag_id=DEFAULT_DAG_ID,
         runs=runs,
         known=dag_runs.find_known(session, runs),
         listed=LISTED,
@@ -155,7 +155,7 @@ def show_dag_run(
     request: Request, session: SessionDep, dag_id: Text, run_id: Text, show: str = ""
 ) -> Response:
     """Lead from a DAG run to its run in the lake, or to a file of it."""
-    slug, published = run_slug(run_id, dag_id), source_of(request).published()
+    slug, published = run_slug(run_id, dag_id), get_source(request).published()
     if slug in published.names:
         leads = {"report": "/report.html", "csv": "/csv/features.csv"}
         base = request.scope.get("root_path", "")
@@ -167,7 +167,7 @@ def show_dag_run(
 
 def list_logs(request: Request, session: SessionDep, dag_id: Text, run_id: Text) -> Response:
     """The logs of the steps of a DAG run's cluster, whether the run is published or not."""
-    source = source_of(request)
+    source = get_source(request)
     cluster = _cluster(source, session, dag_id, run_id)
     return templates.render(
         request,
@@ -176,7 +176,7 @@ def list_logs(request: Request, session: SessionDep, dag_id: Text, run_id: Text)
         run_id=run_id,
         cluster=cluster,
         logs=logs.find_logs(source.logs(), source.places.logs, cluster),
-        tasks=dag_runs.tasks_of_steps(session, dag_id, run_id),
+        tasks=dag_runs.tasks_by_step(session, dag_id, run_id),
         place=f"{source.places.logs}/{cluster}",
     )
 
@@ -184,7 +184,7 @@ def list_logs(request: Request, session: SessionDep, dag_id: Text, run_id: Text)
 def show_log(  # noqa: PLR0913, PLR0917 - the parameters of a request are its arguments
     request: Request, session: SessionDep, dag_id: Text, run_id: Text, step: Text, name: Text
 ) -> Response:
-    source = source_of(request)
+    source = get_source(request)
     if not logs.STEP.fullmatch(step) or not logs.NAME.fullmatch(name):
         raise Absent("There is no such log.")
     uri = f"{source.places.logs}/{_cluster(source, session, dag_id, run_id)}/steps/{step}/{name}"
@@ -216,7 +216,7 @@ ROUTES: dict[str, Callable[..., Response]] = {
     "/icon.svg": show_icon,
 }
 
-OF_DAG_RUNS: dict[str, Callable[..., Response]] = {
+DAG_RUN_ROUTES: dict[str, Callable[..., Response]] = {
     "/dag-run": show_dag_run,
     "/logs": list_logs,
     "/log": show_log,
@@ -262,7 +262,7 @@ def _folder(published: RunIndex, slug: str) -> RunFolder:
 
 def _cluster(source: Source, session: Session, dag_id: str, run_id: str) -> str:
     """Return the id of a DAG run's cluster, which Airflow knows, or run.json where Airflow has forgotten."""
-    cluster = dag_runs.cluster_of(session, dag_id, run_id)
+    cluster = dag_runs.find_cluster(session, dag_id, run_id)
     slug = run_slug(run_id, dag_id)
     if cluster is None:
         published = source.published()

@@ -40,13 +40,13 @@ def find_one(session: Session, dag_id: str, run_id: str) -> Known | None:
     return None if state is None else Known(dag_id, run_id, str(state))
 
 
-def cluster_of(session: Session, dag_id: str, run_id: str) -> str | None:
+def find_cluster(session: Session, dag_id: str, run_id: str) -> str | None:
     """Return the id of the newest cluster of a DAG run, published or not."""
     values = _pushed(session, dag_id, run_id, "job_flow_id")
     return values.get("create_cluster")
 
 
-def tasks_of_steps(session: Session, dag_id: str, run_id: str) -> dict[str, str]:
+def tasks_by_step(session: Session, dag_id: str, run_id: str) -> dict[str, str]:
     """Return which task added a step last, by the step's id."""
     return {step: task for task, step in _pushed(session, dag_id, run_id, "step_id").items()}
 

@@ -14,17 +14,17 @@ class Absent(Exception):  # noqa: N818 - no error: what was asked for is not the
     """Its text says what, and what to do."""
 
 
-async def tell_absent(request: Request, error: Exception) -> Response:
+async def handle_absent(request: Request, error: Exception) -> Response:
     return _tell(request, HTTPStatus.NOT_FOUND, str(error))
 
 
-async def tell_error(request: Request, error: Exception) -> Response:
+async def handle_error(request: Request, error: Exception) -> Response:
     """What is wrong with the settings, or with the lake."""
     log.warning("%s: %s", request.url.path, error)
     return _tell(request, HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
 
 
-async def tell_lake(request: Request, error: Exception) -> Response:
+async def handle_lake_error(request: Request, error: Exception) -> Response:
     """The lake did not answer, or not to us."""
     log.warning("%s: %s: %s", request.url.path, type(error).__name__, error)
     text = f"The lake cannot be read from Airflow's API server: {error}"

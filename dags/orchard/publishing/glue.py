@@ -46,7 +46,7 @@ MOST_CREATED, MOST_DELETED = 100, 25
 """Partitions that Glue takes in one request."""
 
 
-def storage_of(table: str, location: str) -> dict[str, Any]:
+def storage_descriptor(table: str, location: str) -> dict[str, Any]:
     """Return the StorageDescriptor of Parquet files with the columns of a table."""
     formats = "org.apache.hadoop.hive.ql.io.parquet"
     return {
@@ -61,21 +61,21 @@ def storage_of(table: str, location: str) -> dict[str, Any]:
     }
 
 
-def table_of(table: str, runs: str) -> dict[str, Any]:
+def all_runs_table(table: str, runs: str) -> dict[str, Any]:
     """Return the table of all runs, whose folders are in the folder ``runs``."""
-    return _external(table, storage_of(table, runs), KEYS, "Of all published runs")
+    return _external(table, storage_descriptor(table, runs), KEYS, "Of all published runs")
 
 
-def latest_of(table: str, run: str) -> dict[str, Any]:
+def latest_run_table(table: str, run: str) -> dict[str, Any]:
     """Return the table of the newest run, whose folder is ``run``."""
     return _external(
-        f"{table}_latest", storage_of(table, f"{run}/{table}"), (), "Of the newest published run"
+        f"{table}_latest", storage_descriptor(table, f"{run}/{table}"), (), "Of the newest published run"
     )
 
 
-def partition_of(table: str, run: str, values: Iterable[str]) -> dict[str, Any]:
+def build_partition(table: str, run: str, values: Iterable[str]) -> dict[str, Any]:
     """Return the partition of a run, whose folder is ``run``."""
-    return {"Values": list(values), "StorageDescriptor": storage_of(table, f"{run}/{table}")}
+    return {"Values": list(values), "StorageDescriptor": storage_descriptor(table, f"{run}/{table}")}
 
 
 def _external(name: str, storage: dict[str, Any], keys: Iterable[str], description: str) -> dict[str, Any]:
@@ -131,7 +131,7 @@ class Catalog:
             answer = self.client.batch_create_partition(
                 DatabaseName=self.database, TableName=table, PartitionInputList=list(some)
             )
-            _refuse_errors(table, answer, "AlreadyExistsException")
+            _raise_for_errors(table, answer, "AlreadyExistsException")
 
     def drop(self, table: str, values: Sequence[tuple[str, ...]]) -> None:
         """Drop partitions, with nothing of the data; those that are not there are no error."""
@@ -141,7 +141,7 @@ class Catalog:
                 TableName=table,
                 PartitionsToDelete=[{"Values": list(one)} for one in some],
             )
-            _refuse_errors(table, answer, "EntityNotFoundException")
+            _raise_for_errors(table, answer, "EntityNotFoundException")
 
     def _create(self, table: Mapping[str, Any]) -> None:
         try:
@@ -168,7 +168,7 @@ def _has(found: Any, wanted: Any) -> bool:
     return bool(found == wanted)
 
 
-def _refuse_errors(table: str, answer: Mapping[str, Any], harmless: str) -> None:
+def _raise_for_errors(table: str, answer: Mapping[str, Any], harmless: str) -> None:
     errors = [one["ErrorDetail"] for one in answer.get("Errors", ())]
     errors = [one for one in errors if one["ErrorCode"] != harmless]
     if errors:

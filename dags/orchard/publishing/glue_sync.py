@@ -15,7 +15,7 @@ from orchard.lake.objects import Storage
 from orchard.lake.parquet import to_parquet
 from orchard.lake.run_index import RunIndex
 from orchard.lake.run_record import RunRecord
-from orchard.publishing.glue import LATEST, TABLES, Catalog, latest_of, partition_of, table_of
+from orchard.publishing.glue import LATEST, TABLES, Catalog, all_runs_table, build_partition, latest_run_table
 from orchard_jobs.contract import REJECT_COLUMNS
 from orchard_jobs.escaping import unescape_cell
 
@@ -34,7 +34,7 @@ def register(catalog: Catalog, storage: Storage, lake: Lake) -> list[str]:
     if index.latest is None:
         return []
     for table in TABLES:
-        catalog.put(table_of(table, lake.runs), lake.uri)
+        catalog.put(all_runs_table(table, lake.runs), lake.uri)
     there = {table: {values[0]: values for values in catalog.partitions(table)} for table in TABLES}
     slugs = [run.run for run in index.runs]
     missing = [slug for slug in slugs if any(slug not in there[table] for table in TABLES)]
@@ -43,10 +43,10 @@ def register(catalog: Catalog, storage: Storage, lake: Lake) -> list[str]:
         write_rejects(storage, lake, slug, sum(record["rejected"].values()))
     for table in TABLES:
         values = {slug: (slug, _published_at(record)) for slug, record in records.items()}
-        catalog.add(table, [partition_of(table, lake.run(slug).uri, values[slug]) for slug in records])
+        catalog.add(table, [build_partition(table, lake.run(slug).uri, values[slug]) for slug in records])
         catalog.drop(table, [found for slug, found in there[table].items() if slug not in slugs])
     for table in LATEST:
-        catalog.put(latest_of(table, lake.run(index.latest).uri), lake.uri)
+        catalog.put(latest_run_table(table, lake.run(index.latest).uri), lake.uri)
     return list(records)
 
 

@@ -78,13 +78,13 @@ def publish(storage: Storage, lake: Lake, publication: Publication) -> RunRecord
     basis = read_basis(storage, folder, metrics.reduce)
     record = build_record(publication, metrics, folder, basis.rank)
     rows = read_rows(storage, folder, publication.sensed, metrics)
-    _refuse_other_predecessor(index, publication, lake)
+    _validate_predecessor(index, publication, lake)
     publish_basis(storage, lake, basis.files, record["basis_id"])
     storage.write(folder.run_json, to_json(record))
     ledger = next_ledger(*rows, publication.slug)
     storage.write(lake.ledger_entry(publication.slug), to_parquet(ledger))
     runs = index.with_run(publication.published_run(record))
-    storage.replace(lake.latest, to_json(_latest_of(record, runs, folder)), index.version)
+    storage.replace(lake.latest, to_json(_build_latest(record, runs, folder)), index.version)
     return record
 
 
@@ -130,7 +130,7 @@ def build_record(publication: Publication, metrics: RunMetrics, folder: RunFolde
     }
 
 
-def _latest_of(record: RunRecord, runs: list[dict[str, str]], folder: RunFolder) -> dict[str, Any]:
+def _build_latest(record: RunRecord, runs: list[dict[str, str]], folder: RunFolder) -> dict[str, Any]:
     return {
         "run": record["run"],
         "published_at": record["published_at"],
@@ -143,7 +143,7 @@ def _latest_of(record: RunRecord, runs: list[dict[str, str]], folder: RunFolder)
     }
 
 
-def _refuse_other_predecessor(index: RunIndex, publication: Publication, lake: Lake) -> None:
+def _validate_predecessor(index: RunIndex, publication: Publication, lake: Lake) -> None:
     if index.latest != publication.sensed["predecessor"]:
         raise OrchardError(
             f"{lake.latest} names a run that this one has not seen: {index.latest}",

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from orchard.lake.layout import Lake
 from orchard.lake.objects import MOST_OF_BASIS, Storage
-from orchard.publishing.run_metrics import ReduceReport
+from orchard.publishing.run_metrics import ReduceMetrics
 from orchard_jobs.contract import digest_basis
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.run_folder import RunFolder
@@ -71,7 +71,7 @@ def _find_id(data: bytes) -> str | None:
     return digest_basis(arrays["mean"].tobytes(), arrays["components"].tobytes())
 
 
-def read_basis(storage: Storage, folder: RunFolder, report: ReduceReport) -> RunBasis:
+def read_basis(storage: Storage, folder: RunFolder, report: ReduceMetrics) -> RunBasis:
     """Return a run's basis.
 
     Raises:
@@ -126,7 +126,7 @@ def _read_arrays(data: bytes) -> dict[str, npt.NDArray[np.float64]]:
     return arrays
 
 
-def _check_facts(facts: Any, arrays: Arrays, report: ReduceReport) -> dict[str, Any]:
+def _check_facts(facts: Any, arrays: Arrays, report: ReduceMetrics) -> dict[str, Any]:
     """Return what basis.json says, where that is true.
 
     Raises:

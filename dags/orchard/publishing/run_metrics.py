@@ -25,7 +25,7 @@ Count = Annotated[int, Field(ge=0, lt=2**53)]
 Number = Annotated[float, Field(ge=0)]
 
 
-class JobReport(BaseModel):
+class JobMetrics(BaseModel):
     """What every job says of itself."""
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
@@ -43,7 +43,7 @@ class JobReport(BaseModel):
         return [self.started_at.isoformat(), self.finished_at.isoformat()]
 
 
-Report = TypeVar("Report", bound=JobReport)
+Metrics = TypeVar("Metrics", bound=JobMetrics)
 
 
 class ModelFacts(BaseModel):
@@ -57,7 +57,7 @@ class ModelFacts(BaseModel):
     sha256: Text | None = None
 
 
-class FeaturizeReport(JobReport):
+class FeaturizeMetrics(JobMetrics):
     counts: dict[Status, Count]
     """Rows by status."""
     model: ModelFacts
@@ -67,7 +67,7 @@ class FeaturizeReport(JobReport):
     """Of all workers together, by what they did."""
 
 
-class ReduceReport(JobReport):
+class ReduceMetrics(JobMetrics):
     basis: BasisMode
     basis_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
     k: Annotated[int, Field(ge=1, le=2**16)]
@@ -78,7 +78,7 @@ class ReduceReport(JobReport):
     rows: Count
 
 
-class ExportReport(JobReport):
+class ExportMetrics(JobMetrics):
     rows: Count
     rejected: Count
     files: list[Annotated[str, StringConstraints(max_length=4096)]] = Field(default=[], max_length=100_000)
@@ -89,9 +89,9 @@ class ExportReport(JobReport):
 class RunMetrics:
     """The final metrics of a run's three jobs."""
 
-    featurize: FeaturizeReport
-    reduce: ReduceReport
-    export: ExportReport
+    featurize: FeaturizeMetrics
+    reduce: ReduceMetrics
+    export: ExportMetrics
 
     @classmethod
     def load(cls, storage: Storage, folder: RunFolder, sensed: Sensed) -> Self:
@@ -104,21 +104,21 @@ class RunMetrics:
         """
         listing = sensed["listing"]
         metrics = cls(
-            _read(storage, folder, FeaturizeJob.NAME, listing, FeaturizeReport),
-            _read(storage, folder, ReduceJob.NAME, listing, ReduceReport),
-            _read(storage, folder, ExportJob.NAME, listing, ExportReport),
+            _read(storage, folder, FeaturizeJob.NAME, listing, FeaturizeMetrics),
+            _read(storage, folder, ReduceJob.NAME, listing, ReduceMetrics),
+            _read(storage, folder, ExportJob.NAME, listing, ExportMetrics),
         )
-        metrics.refuse_other_model(sensed["feature_spec"]["model"])
-        metrics.refuse_stale()
-        metrics.refuse_other_files(folder)
+        metrics.validate_model(sensed["feature_spec"]["model"])
+        metrics.validate_order()
+        metrics.validate_files(folder)
         return metrics
 
     @property
-    def by_job(self) -> Mapping[str, JobReport]:
+    def by_job(self) -> Mapping[str, JobMetrics]:
         """The reports, by the names of their jobs."""
         return vars(self)
 
-    def refuse_other_model(self, model_id: str) -> None:
+    def validate_model(self, model_id: str) -> None:
         found = self.featurize.model.id
         if found != model_id:
             raise OrchardError(
@@ -127,7 +127,7 @@ class RunMetrics:
                 remedy="give a new artefact a new URI; clear this run's task 'sense'",
             )
 
-    def refuse_stale(self) -> None:
+    def validate_order(self) -> None:
         """Each job reads what the one before wrote; what began before that was finished is of older rows."""
         for (before, earlier), (after, later) in pairwise(self.by_job.items()):
             if later.started_at < earlier.finished_at:
@@ -137,7 +137,7 @@ class RunMetrics:
                     remedy=f"clear this run's task '{after}' with its downstream tasks",
                 )
 
-    def refuse_other_files(self, folder: RunFolder) -> None:
+    def validate_files(self, folder: RunFolder) -> None:
         """Readers are sent to the files that are named here."""
         others = [uri for uri in self.export.files if not _is_csv_of(folder, uri)]
         if others:
@@ -163,7 +163,7 @@ def _is_csv_of(folder: RunFolder, uri: str) -> bool:
     return place == folder.csv and name.endswith(".csv") and name.isascii() and name.isprintable()
 
 
-def _read(storage: Storage, folder: RunFolder, job: str, listing: str | None, kind: type[Report]) -> Report:
+def _read(storage: Storage, folder: RunFolder, job: str, listing: str | None, kind: type[Metrics]) -> Metrics:
     uri = folder.metrics(job)
     content = _read_object(storage, uri, job)
     if content.get("state") != "succeeded":

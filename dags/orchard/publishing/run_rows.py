@@ -42,8 +42,8 @@ def read_rows(
     except (pa.ArrowException, KeyError, ValueError, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise
-        raise _no_outcomes(folder, first_line(error)) from error
-    _refuse_other_outcomes(folder, images, outcomes, metrics)
+        raise _outcomes_error(folder, first_line(error)) from error
+    _validate_outcomes(folder, images, outcomes, metrics)
     return from_parquet(earlier, EARLIER_SCHEMA), outcomes
 
 
@@ -58,19 +58,17 @@ def _read_outcomes(storage: Storage, folder: RunFolder, count: int) -> pa.Table:
     return rows
 
 
-def _refuse_other_outcomes(
-    folder: RunFolder, images: pa.Table, outcomes: pa.Table, metrics: RunMetrics
-) -> None:
+def _validate_outcomes(folder: RunFolder, images: pa.Table, outcomes: pa.Table, metrics: RunMetrics) -> None:
     by_path = [("path", "ascending"), ("etag", "ascending")]
     if not outcomes.select(["path", "etag"]).sort_by(by_path).equals(images.sort_by(by_path)):
-        raise _no_outcomes(folder, f"{outcomes.num_rows} rows for {images.num_rows} images")
+        raise _outcomes_error(folder, f"{outcomes.num_rows} rows for {images.num_rows} images")
     counts = {row["values"]: row["counts"] for row in pc.value_counts(outcomes["status"]).to_pylist()}
     reported = {status.value: count for status, count in metrics.featurize.counts.items() if count}
     if counts != reported or not set(counts) <= set(Status):
-        raise _no_outcomes(folder, f"other counts than 'featurize' reports: {reported}")
+        raise _outcomes_error(folder, f"other counts than 'featurize' reports: {reported}")
 
 
-def _no_outcomes(folder: RunFolder, found: str) -> OrchardError:
+def _outcomes_error(folder: RunFolder, found: str) -> OrchardError:
     return OrchardError(
         f"{folder.outcomes} cannot be used ({found})",
         rule="it has one row for each image of the manifest, with its ETag and a status",

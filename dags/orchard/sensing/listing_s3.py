@@ -36,7 +36,7 @@ def list_bucket(uri: str, access: Access) -> Iterator[list[dict[str, Any]]]:
     try:
         yield from list_pages(open_client(access), *bucket_and_prefix(uri))
     except ClientError as error:
-        raise _explained(uri, error) from error
+        raise _explain(uri, error) from error
     except BotoCoreError as error:
         raise OrchardError(
             f"cannot list {uri}: {error}",
@@ -107,7 +107,7 @@ def _parse_object(element: ElementTree.Element) -> dict[str, Any]:
     }
 
 
-def _explained(uri: str, error: ClientError) -> Exception:
+def _explain(uri: str, error: ClientError) -> Exception:
     code: str = error.response["Error"]["Code"]
     remedies = {
         "NoSuchBucket": "correct the images URI, or create the bucket",

@@ -44,7 +44,7 @@ def sense(slug: str, params: RunParams, settings: Settings, *, by_hand: bool) ->
     lake = Lake(settings.places.lake)
     storage = storage_for(lake.uri, settings.access)
     card = read_model_card(settings.places.model, settings.access)
-    refuse_too_many_components(params.components, card.get("features"))
+    validate_component_count(params.components, card.get("features"))
     spec = FeatureSpec.of_run(card["id"], params, settings)
     index = RunIndex.load(storage, lake)
     if change := describe_change(index, params.images, spec):
@@ -108,7 +108,7 @@ def prepare(storage: Storage, folder: RunFolder, found: Difference, spec: Featur
     return listing, digest_rows(manifest, earlier)
 
 
-def refuse_too_many_components(components: int | None, features: int | None) -> None:
+def validate_component_count(components: int | None, features: int | None) -> None:
     """Raise OrchardError for more components than the model has features, before there is a cluster."""
     if components is not None and features is not None and components > features:
         raise OrchardError(

@@ -23,7 +23,7 @@ def warn(settings: Settings, subject: str, text: str) -> None:
         told.tell(subject, text)
 
 
-def warn_of_rejected(settings: Settings, summary: Mapping[str, Any]) -> None:
+def warn_rejected_images(settings: Settings, summary: Mapping[str, Any]) -> None:
     """Warn if a published run has rejected many images. ``summary`` is the content of its run.json."""
     rejected = summary["counts"]["rejected"]
     new = rejected + summary["counts"]["featurized"]
@@ -39,7 +39,7 @@ def warn_of_rejected(settings: Settings, summary: Mapping[str, Any]) -> None:
         warn(settings, f"Orchard: {rejected} images were rejected", text)
 
 
-def warn_of_ended(settings: Settings, ended: Mapping[str, str]) -> None:
+def warn_ended_clusters(settings: Settings, ended: Mapping[str, str]) -> None:
     """Warn of clusters that the sweeper had to end: ids and why."""
     if ended:
         lines = [f"{cluster_id}: {why}" for cluster_id, why in ended.items()]

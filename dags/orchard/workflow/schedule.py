@@ -22,7 +22,7 @@ def results(lake: str) -> Asset:
     return Asset(quote(Lake(lake).latest, safe="/:"))
 
 
-def event_of(summary: Mapping[str, Any]) -> dict[str, Any]:
+def asset_event(summary: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the asset's event says of a run. ``summary`` is the content of its run.json."""
     return {name: summary[name] for name in ("run", "csv", "rows", "basis_id")}
 

@@ -14,10 +14,10 @@ from typing import Any
 from airflow.providers.amazon.aws.hooks.emr import EmrHook
 from airflow.sdk.exceptions import AirflowException
 
-from orchard.emr.job_flow import DAG_TAG, RUN_TAG, clusters_of_lake, run_of_tag
+from orchard.emr.job_flow import DAG_TAG, RUN_TAG, lake_clusters, parse_run_tag
 from orchard.settings.cluster import Limits
 from orchard.settings.settings import Settings
-from orchard.workflow.alerts import warn_of_ended
+from orchard.workflow.alerts import warn_ended_clusters
 from orchard_airflow.emr_api import LIVE_STATES, ClusterGroup, created_at, describe, list_live, tags_of
 from orchard_airflow.emr_retries import ADAPTIVE_RETRIES
 
@@ -41,7 +41,7 @@ def why_end(tags: Mapping[str, str], age: timedelta, limits: Limits, is_active: 
         return f"it is {age / timedelta(hours=1):.1f} h old, the limit is {limits.max_cluster_hours:g} h"
     if age < timedelta(seconds=limits.sweep_grace) or DAG_TAG not in tags or RUN_TAG not in tags:
         return None  # without tags nobody knows which run it is of
-    dag_id, run_id = tags[DAG_TAG], run_of_tag(tags[RUN_TAG])
+    dag_id, run_id = tags[DAG_TAG], parse_run_tag(tags[RUN_TAG])
     if is_active(dag_id, run_id):
         return None
     return f"Airflow has no queued or running run {run_id} of the DAG {dag_id}"
@@ -57,7 +57,7 @@ def sweep(client: Any, group: ClusterGroup, limits: Limits, is_active: IsActive)
         cluster: dict[str, Any] = {}
         try:
             cluster = describe(client, cluster_id)
-            if why := _why_end_of(cluster, group, limits, is_active):
+            if why := _why_end(cluster, group, limits, is_active):
                 client.terminate_job_flows(JobFlowIds=[cluster_id])
                 swept.ended[cluster_id] = why
                 log.info("Terminated %s: %s", cluster_id, why)
@@ -78,15 +78,15 @@ def sweep_lake(ti: Any, settings: Settings) -> dict[str, str]:
         return bool(ti.get_dr_count(dag_id=dag_id, run_ids=[run_id], states=["queued", "running"]))
 
     client = EmrHook(**settings.access.hook, config=ADAPTIVE_RETRIES).conn
-    swept = sweep(client, clusters_of_lake(settings), settings.limits, is_active)
-    warn_of_ended(settings, swept.ended)
+    swept = sweep(client, lake_clusters(settings), settings.limits, is_active)
+    warn_ended_clusters(settings, swept.ended)
     if swept.left:
         left = "; ".join(f"{cluster_id}: {why}" for cluster_id, why in swept.left.items())
         raise AirflowException(f"Could not deal with {len(swept.left)} live clusters: {left}")
     return swept.ended
 
 
-def _why_end_of(
+def _why_end(
     cluster: Mapping[str, Any], group: ClusterGroup, limits: Limits, is_active: IsActive
 ) -> str | None:
     if cluster["Status"]["State"] not in LIVE_STATES or not group.tags.items() <= tags_of(cluster).items():

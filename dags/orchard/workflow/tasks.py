@@ -10,10 +10,10 @@ from typing import Any, Self
 from airflow.sdk import PokeReturnValue
 from airflow.sdk.exceptions import AirflowFailException
 
-from orchard.emr.actual_cost import cost_of_clusters, find_region, format_bill
-from orchard.emr.cost_estimate import Work, estimate, format_estimate, refuse_too_dear
+from orchard.emr.actual_cost import cluster_cost, find_region, format_bill
+from orchard.emr.cost_estimate import Work, estimate, format_estimate, validate_cost
 from orchard.emr.job_args import RunJobs
-from orchard.emr.job_flow import cluster_name, refuse_untagged_network, run_job_flow, run_tags
+from orchard.emr.job_flow import cluster_name, run_job_flow, run_tags, validate_subnets
 from orchard.emr.observed_rates import observe
 from orchard.emr.steps import build_step
 from orchard.lake.compaction import compact
@@ -34,8 +34,8 @@ from orchard.settings.hooks import glue_hook
 from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings, is_inside
 from orchard.settings.sizing import core_nodes_for
-from orchard.workflow.alerts import warn_of_rejected
-from orchard.workflow.xcoms import ClusterFacts, read_cluster_facts, read_sensed, refuse_other_base
+from orchard.workflow.alerts import warn_rejected_images
+from orchard.workflow.xcoms import ClusterFacts, read_cluster_facts, read_sensed, validate_base_run
 from orchard_jobs.errors import OrchardError
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class RunTasks:
     def slug(self) -> str:
         return run_slug(self.run_id, self.dag_id)
 
-    def refuse_if_published(self) -> None:
+    def validate_unpublished(self) -> None:
         """Readers use what a published run has written: it is never computed again.
 
         Raises:
@@ -100,8 +100,8 @@ class RunTasks:
             AirflowFailException: where waiting or trying again cannot help.
         """
         with failing_for_good():
-            refuse_untagged_network(self.settings)
-        self.refuse_if_published()
+            validate_subnets(self.settings)
+        self.validate_unpublished()
         with failing_for_good():
             self.tags()  # where no tag holds the run id, there is nothing to list for
             sensed = sense(self.slug, self._params(), self.settings, by_hand=self.by_hand)
@@ -127,7 +127,7 @@ class RunTasks:
         sensed = self._sensed()
         settings = self._settings_of_run(sensed)
         with failing_for_good():
-            refuse_other_base(sensed, RunIndex.load(self._storage(), self._lake))
+            validate_base_run(sensed, RunIndex.load(self._storage(), self._lake))
         return build_step(made(sensed), self.slug, settings.places.code, settings.spark.deploy_mode)
 
     def metrics_uri(self, job: str) -> str:
@@ -145,9 +145,9 @@ class RunTasks:
                 record = index.read(self.slug)
             else:
                 publication = self._publication()
-                refuse_other_base(publication.sensed, index)
+                validate_base_run(publication.sensed, index)
                 record = publish(self._storage(), self._lake, publication)
-        warn_of_rejected(self.settings, record)
+        warn_rejected_images(self.settings, record)
         if warning := noise(record):
             log.warning("%s", warning)
         return record
@@ -223,7 +223,7 @@ class RunTasks:
         cost = observe(RunIndex.load(self._storage(), self._lake), self.settings.cost)
         estimated = estimate(work, replace(self.settings, cost=cost), find_region(self.settings.access))
         log.info("Estimate: %s", format_estimate(estimated))
-        refuse_too_dear(estimated, self._params().cost_ceiling)
+        validate_cost(estimated, self._params().cost_ceiling)
         return estimated.to_json()
 
     def _core_nodes(self, images: int) -> int:
@@ -232,7 +232,7 @@ class RunTasks:
     def _cost(self) -> dict[str, Any] | None:
         if self._cluster_facts()["id"] is None:
             return None
-        return cost_of_clusters(self.tags(), self._sensed()["new"], self.settings)
+        return cluster_cost(self.tags(), self._sensed()["new"], self.settings)
 
     def _params(self) -> RunParams:
         return RunParams.parse(self.params, self.settings)

@@ -41,4 +41,4 @@ class TemplateFields:
 
     def guard(self, context: Any) -> None:
         """Called before anything else by what a published run must not do again."""
-        self.tasks(context).refuse_if_published()
+        self.tasks(context).validate_unpublished()

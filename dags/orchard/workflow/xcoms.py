@@ -67,7 +67,7 @@ def read_sensed(value: Any, params: RunParams, places: Places) -> Sensed:
     return sensed
 
 
-def refuse_other_base(sensed: Sensed, index: RunIndex) -> None:
+def validate_base_run(sensed: Sensed, index: RunIndex) -> None:
     """Refuse to continue another run than ``sense`` can have found, whose results would become this run's.
 
     Where another run has been published since, the newest is no longer known to be what was found; but then
@@ -81,7 +81,7 @@ def refuse_other_base(sensed: Sensed, index: RunIndex) -> None:
     if index.latest == sensed["predecessor"]:
         holds = found == newest
     else:
-        holds = found is None or any(run.run == found and run.is_of(images, spec) for run in index.runs)
+        holds = found is None or any(run.run == found and run.matches(images, spec) for run in index.runs)
     if not holds:
         rule = (
             f"of the published runs with its images, model and settings of features, the newest is {newest}"

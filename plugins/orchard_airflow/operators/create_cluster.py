@@ -24,7 +24,7 @@ from orchard_airflow.emr_api import (
 )
 from orchard_airflow.emr_retries import ADAPTIVE_RETRIES, NO_RETRIES, is_unanswered, send_once
 from orchard_airflow.triggers import EmrClusterStartTrigger
-from orchard_airflow.waiting import deadline_in, is_of_another, wait_for
+from orchard_airflow.waiting import deadline_in, is_stale_event, wait_for
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -73,7 +73,7 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
         self.poll_interval = poll_interval
         self.guard = guard
         self._job_flow_id: str | None = None
-        self._is_asking = False
+        self._is_requesting = False
         self._was_killed = False
         self._may_have_created = False
 
@@ -95,7 +95,7 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
     def complete(
         self, context: "Context", event: dict[str, Any], waited_for: dict[str, str] | None = None
     ) -> str:
-        if is_of_another(event, waited_for):
+        if is_stale_event(event, waited_for):
             return self.execute(context)
         self._job_flow_id = event["job_flow_id"]
         cluster = self._describe()
@@ -116,7 +116,7 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
         self._was_killed = True
         # This runs in a signal's handler, between two instructions of a request that may be under way:
         # its answer is looked at as soon as it is there.
-        if not self._is_asking:
+        if not self._is_requesting:
             self._end_clusters()
 
     @contextmanager
@@ -140,12 +140,12 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
         return find_clusters(client, request["Name"], self.run_tags, LIVE_STATES)
 
     def _create(self) -> str:
-        self._refuse_one_too_many()
-        created = send_once(self._ask_for_cluster, self._find)
+        self._validate_cluster_count()
+        created = send_once(self._request_cluster, self._find)
         self._may_have_created = False
         return created
 
-    def _refuse_one_too_many(self) -> None:
+    def _validate_cluster_count(self) -> None:
         alive = live_clusters(self.hook.conn, self.group)
         if len(alive) >= self.group.most:
             named = ", ".join(f"{cluster['Id']} ({cluster['Name']})" for cluster in alive)
@@ -155,23 +155,23 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
                 "then clear this task"
             )
 
-    def _ask_for_cluster(self) -> str:
+    def _request_cluster(self) -> str:
         request: Any = self.job_flow_overrides
         client = EmrHook(**{**self._hook_parameters, "config": NO_RETRIES}).conn
-        self._refuse_if_killed()
-        self._is_asking = True
+        self._raise_if_killed()
+        self._is_requesting = True
         try:
             self._job_flow_id = str(client.run_job_flow(**request)["JobFlowId"])
         except BaseException as error:
             self._may_have_created = self._may_have_created or is_unanswered(error)
             raise
         finally:
-            self._is_asking = False
-        self._refuse_if_killed()
+            self._is_requesting = False
+        self._raise_if_killed()
         self.log.info("Created cluster %s", self._job_flow_id)
         return self._job_flow_id
 
-    def _refuse_if_killed(self) -> None:
+    def _raise_if_killed(self) -> None:
         if self._was_killed:
             raise AirflowException("The task was killed while it asked for a cluster")
 

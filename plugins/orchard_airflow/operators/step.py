@@ -25,7 +25,7 @@ from orchard_airflow.own_cluster import ForeignClusterError, describe_own
 from orchard_airflow.progress import describe_result, read_metrics
 from orchard_airflow.step_logs import last_lines
 from orchard_airflow.triggers import TIMED_OUT, EmrStepTrigger
-from orchard_airflow.waiting import is_of_another, wait_for
+from orchard_airflow.waiting import is_stale_event, wait_for
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -117,13 +117,13 @@ class OrchardStepOperator(EmrAddStepsOperator):
     def complete(
         self, context: "Context", event: dict[str, Any], waited_for: dict[str, str] | None = None
     ) -> str:
-        if is_of_another(event, waited_for):
+        if is_stale_event(event, waited_for):
             return str(self.execute(context))
         # The one that the step was added to, whatever XCom says by now.
         self.job_flow_id, self._step_id = event["job_flow_id"], event["step_id"]
         step = self._describe_step()
         if step["Status"]["State"] == "COMPLETED":
-            self.log.info("Step %s completed: %s", self._step_id, self._tell_end())
+            self.log.info("Step %s completed: %s", self._step_id, self._describe_result())
             return str(self._step_id)
         if event["state"] == TIMED_OUT:
             self._cancel_unfinished()
@@ -157,7 +157,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
                 "container and write where this one would. End the cluster, then clear what creates it"
             )
         if self._is_too_old(cluster):
-            raise AirflowFailException(f"No step is added: {self._say_too_old(cluster)}")
+            raise AirflowFailException(f"No step is added: {self._describe_too_old(cluster)}")
         return self._add(named)
 
     def _find_named(self) -> list[dict[str, Any]]:
@@ -194,7 +194,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
     def _is_too_old(self, cluster: Mapping[str, Any]) -> bool:
         return datetime.now(UTC) >= self._end_of(cluster)
 
-    def _say_too_old(self, cluster: Mapping[str, Any]) -> str:
+    def _describe_too_old(self, cluster: Mapping[str, Any]) -> str:
         return (
             f"cluster {cluster['Id']} is older than ORCHARD_MAX_CLUSTER_HOURS={self.max_cluster_hours:g}. "
             "Once it has ended, clear the task: that creates another"
@@ -203,7 +203,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
     def _why_cancelled(self) -> str:
         cluster = self._describe_cluster()
         if self._is_too_old(cluster):
-            return f"because {self._say_too_old(cluster)}"
+            return f"because {self._describe_too_old(cluster)}"
         return f"after {self.step_timeout:.0f} s"
 
     def _describe_step(self) -> dict[str, Any]:
@@ -211,7 +211,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
         step: dict[str, Any] = client.describe_step(ClusterId=self.job_flow_id, StepId=self._step_id)["Step"]
         return step
 
-    def _tell_end(self) -> str:
+    def _describe_result(self) -> str:
         hook = {"aws_conn_id": self.aws_conn_id, "region_name": self.region_name}
         metrics = asyncio.run(read_metrics(self.metrics_uri, hook)) if self.metrics_uri else {}
         return describe_result(metrics) or "its job says no more"

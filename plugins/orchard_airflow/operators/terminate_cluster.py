@@ -18,7 +18,7 @@ from orchard_airflow.emr_api import (
 from orchard_airflow.emr_retries import ADAPTIVE_RETRIES
 from orchard_airflow.own_cluster import ForeignClusterError, describe_own
 from orchard_airflow.triggers import EmrClusterEndTrigger
-from orchard_airflow.waiting import deadline_in, is_of_another, wait_for
+from orchard_airflow.waiting import deadline_in, is_stale_event, wait_for
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -62,7 +62,7 @@ class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
         alive = self._find_alive()
         if not alive:
             self.log.info("No cluster of this run is alive")
-            self._tell_ended(context)
+            self._call_ended(context)
             if foreign:
                 raise AirflowFailException(foreign)
             return
@@ -81,7 +81,7 @@ class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
     def complete(
         self, context: "Context", event: dict[str, Any], waited_for: dict[str, str] | None = None
     ) -> None:
-        if is_of_another(event, waited_for):
+        if is_stale_event(event, waited_for):
             return self.execute(context)
         cluster = describe(self.hook.conn, event["job_flow_id"])
         if cluster["Status"]["State"] not in ENDED_STATES:
@@ -91,7 +91,7 @@ class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
         self.log.info("Ended: %s", describe_end(cluster))
         return self.execute(context)  # until none of them is alive
 
-    def _tell_ended(self, context: "Context") -> None:
+    def _call_ended(self, context: "Context") -> None:
         try:
             self.ended(context)
         except Exception:

@@ -95,11 +95,11 @@ def _pick_lowest(values: Matrix, sample: Chosen, ends: int) -> tuple[tuple[tuple
     """
     orders = np.argsort(values, axis=0, kind="stable").T.tolist()
     if len(set(sample.labels)) > FEW_LABELS:
-        orders = [_of_different(order, sample.labels) for order in orders]
+        orders = [_first_of_each_label(order, sample.labels) for order in orders]
     return tuple(tuple((sample.paths[row], sample.labels[row]) for row in order[:ends]) for order in orders)
 
 
-def _of_different(rows: list[int], labels: Sequence[str]) -> list[int]:
+def _first_of_each_label(rows: list[int], labels: Sequence[str]) -> list[int]:
     """Return the first row of each label."""
     first: dict[str, int] = {}
     for row in rows:

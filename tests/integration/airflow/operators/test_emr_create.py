@@ -10,7 +10,7 @@ from airflow.exceptions import AirflowException
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout, TaskDeferralError
 from botocore.exceptions import ClientError
 
-from orchard.emr.job_flow import clusters_of_lake, run_job_flow, run_tags
+from orchard.emr.job_flow import lake_clusters, run_job_flow, run_tags
 from orchard.settings.settings import Settings
 from orchard_airflow.emr_api import find_clusters
 from orchard_airflow.operators import create_cluster
@@ -131,7 +131,7 @@ def test_no_cluster_is_created_beside_as_many_as_may_live(
 def test_its_own_cluster_does_not_count(
     create: Callable[..., Any], cluster_id: str, settings: Settings
 ) -> None:
-    operator = create(group=replace(clusters_of_lake(settings), most=1))
+    operator = create(group=replace(lake_clusters(settings), most=1))
     assert operator.execute(context_of(operator)) == cluster_id
 
 
@@ -142,7 +142,7 @@ def test_clusters_that_ended_and_those_of_other_lakes_do_not_count(
     run_cluster(client, other, "orchard_features", "manual__2")
     ended = run_cluster(client, settings, "orchard_features", "manual__3")
     client.terminate_job_flows(JobFlowIds=[ended])
-    operator = create(group=replace(clusters_of_lake(settings), most=1))
+    operator = create(group=replace(lake_clusters(settings), most=1))
     assert operator.execute(context_of(operator)) in live(client)
 
 

@@ -8,8 +8,8 @@ import pytest
 from moto import mock_aws
 
 from local_airflow.summary import describe_cost
-from orchard.emr.actual_cost import bill, cost_of_clusters, find_region, format_bill, spot_prices
-from orchard.emr.cost_estimate import Estimate, Work, estimate, format_estimate, refuse_too_dear
+from orchard.emr.actual_cost import bill, cluster_cost, find_region, format_bill, spot_prices
+from orchard.emr.cost_estimate import Estimate, Work, estimate, format_estimate, validate_cost
 from orchard.emr.prices import hourly_price
 from orchard.settings.aws import Access
 from orchard.settings.settings import Settings
@@ -63,10 +63,10 @@ def test_spot_nodes_are_estimated_on_demand_which_is_what_they_become_without_sp
 
 def test_a_run_above_the_ceiling_is_refused_with_the_estimate_the_ceiling_and_the_remedy() -> None:
     found = estimated(**M5)
-    refuse_too_dear(found, None)
-    refuse_too_dear(found, found.dollars)
+    validate_cost(found, None)
+    validate_cost(found, found.dollars)
     with pytest.raises(OrchardError) as error:
-        refuse_too_dear(found, 0.1)
+        validate_cost(found, 0.1)
     assert str(error.value) == (
         f"{format_estimate(found)}: "
         "the ceiling is 0.1 $ (nothing has been started). Trigger the run with a higher "
@@ -83,11 +83,11 @@ def test_with_a_ceiling_what_is_unknown_is_refused_and_without_one_it_is_said() 
     assert format_estimate(found).endswith(
         "at a cost that is unknown: there is no price of m5.xlarge in ap-south-1"
     )
-    refuse_too_dear(found, None)
+    validate_cost(found, None)
     with pytest.raises(
         OrchardError, match=r"the cost of m5\.xlarge in ap-south-1 is unknown: .*without a ceiling"
     ):
-        refuse_too_dear(found, 100)
+        validate_cost(found, 100)
 
 
 def instance(name: str, seconds: float, market: str = "ON_DEMAND") -> dict[str, Any]:
@@ -122,7 +122,7 @@ def test_what_emr_does_not_tell_is_unknown(
     tags: dict[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_EMR", "http://127.0.0.1:9")
-    assert cost_of_clusters(tags, 10, settings) is None
+    assert cluster_cost(tags, 10, settings) is None
 
 
 def test_spot_prices_come_from_ec2_and_where_they_do_not_nothing_fails(

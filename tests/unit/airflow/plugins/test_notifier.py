@@ -12,7 +12,7 @@ from airflow.sdk.log import mask_secret
 from moto.server import ThreadedMotoServer
 
 from orchard.settings.settings import Settings
-from orchard.workflow.alerts import warn_of_ended, warn_of_rejected
+from orchard.workflow.alerts import warn_ended_clusters, warn_rejected_images
 from orchard_airflow.notifier import OrchardNotifier, describe_failure
 from orchard_features import build_dag
 from orchard_sweeper import build_sweeper
@@ -215,7 +215,7 @@ SUMMARY = {
 
 
 def test_a_published_run_that_rejected_many_images_is_told(told: list[Any], environ: dict[str, str]) -> None:
-    warn_of_rejected(Settings.from_env(environ), SUMMARY)
+    warn_rejected_images(Settings.from_env(environ), SUMMARY)
     assert told == [
         {
             "text": "Orchard: 20 images were rejected\nRun: manual__1\n"
@@ -228,14 +228,14 @@ def test_a_published_run_that_rejected_many_images_is_told(told: list[Any], envi
 
 def test_as_many_as_the_ratio_are_not_told(told: list[Any], environ: dict[str, str]) -> None:
     environ["ORCHARD_WARNING_RATIO"] = "0.02"
-    warn_of_rejected(Settings.from_env(environ), SUMMARY)
+    warn_rejected_images(Settings.from_env(environ), SUMMARY)
     assert told == []
 
 
 def test_clusters_that_were_left_behind_are_told(told: list[Any], environ: dict[str, str]) -> None:
-    warn_of_ended(Settings.from_env(environ), {})
+    warn_ended_clusters(Settings.from_env(environ), {})
     assert told == []
-    warn_of_ended(Settings.from_env(environ), {"j-1": "it is 12.1 h old, the limit is 12 h"})
+    warn_ended_clusters(Settings.from_env(environ), {"j-1": "it is 12.1 h old, the limit is 12 h"})
     assert [message["text"].splitlines()[:2] for message in told] == [
         ["Orchard: clusters left behind and ended: 1", "j-1: it is 12.1 h old, the limit is 12 h"]
     ]

@@ -158,7 +158,7 @@ def test_a_file_that_is_too_large_is_not_read() -> None:
             finish_jobs(lake, "r2")
             with (root / "lake" / "runs" / "r2" / name).open("ab") as file:
                 file.truncate(2**40)
-            with pytest.raises(OrchardError, match=r"has 1099511627776 bytes: at most \d+ are read of it"):
+            with pytest.raises(OrchardError, match=r"has 1099511627776 bytes: the limit is \d+ bytes"):
                 publish(storage_of(lake), lake, publication("r2", "r1"))
 
 

@@ -238,7 +238,7 @@ def test_a_lake_whose_features_this_version_cannot_tell_apart_is_refused(
 ) -> None:
     latest = {"run": "r1", "runs": [{"run": "r1", "images": "s3://in", "model": "m", **fact}]}
     FileStorage(Path("/")).write(lake.latest, json.dumps(latest).encode())
-    with pytest.raises(OrchardError, match="is not as a published run leaves it"):
+    with pytest.raises(OrchardError, match="is damaged, or from a newer version of Orchard"):
         RunIndex.load(FileStorage(Path("/")), lake)
 
 

@@ -17,7 +17,7 @@ from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings
 from orchard.workflow.tasks import RunTasks
 from orchard.workflow.trigger_form import params
-from orchard.workflow.xcoms import NO_FACTS, read_cluster_facts, read_sensed, refuse_other_base
+from orchard.workflow.xcoms import NO_FACTS, read_cluster_facts, read_sensed, validate_base_run
 from orchard_jobs.errors import OrchardError
 
 SETTINGS = Settings.from_env(
@@ -141,21 +141,21 @@ PUBLISHED = index_of(OLD, OTHER_IMAGES, OTHER_SPEC, NEWEST)
     ],
 )
 def test_a_run_continues_the_one_that_it_found(builds_on: Any, predecessor: Any, index: RunIndex) -> None:
-    refuse_other_base({**SENSED, "builds_on": builds_on, "predecessor": predecessor}, index)
+    validate_base_run({**SENSED, "builds_on": builds_on, "predecessor": predecessor}, index)
 
 
 @pytest.mark.parametrize("builds_on", [None, "old", "other-images", "other-spec", "not-published"])
 def test_a_run_continues_no_other(builds_on: str | None) -> None:
     changed = {**SENSED, "builds_on": builds_on, "predecessor": "newest"}
     with pytest.raises(OrchardError, match=f"the XCom of sense: builds_on={builds_on}: .* newest"):
-        refuse_other_base(changed, PUBLISHED)
+        validate_base_run(changed, PUBLISHED)
 
 
 @pytest.mark.parametrize("builds_on", ["other-images", "other-spec", "not-published"])
 def test_nor_does_one_that_says_it_has_not_seen_the_newest(builds_on: str) -> None:
     changed = {**SENSED, "builds_on": builds_on, "predecessor": "old"}
     with pytest.raises(OrchardError, match=f"the XCom of sense: builds_on={builds_on}: "):
-        refuse_other_base(changed, PUBLISHED)
+        validate_base_run(changed, PUBLISHED)
 
 
 @pytest.mark.parametrize("do", [lambda run: run.step("reduce"), lambda run: run.publish()])
