@@ -1,4 +1,4 @@
-"""Which published runs somebody sees: those of the DAGs whose runs Airflow lets them see."""
+"""Access control: users see the published runs of the DAGs whose runs they may see in Airflow."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -13,7 +13,7 @@ from orchard.lake.run_index import RunIndex
 from orchard.pages.source import Source
 
 DEFAULT_DAG_ID = "orchard_features"
-"""The DAG whose right counts for the runs of `orchard run` and of earlier versions, which name none."""
+"""The DAG whose permission applies to runs without a DAG: those of `orchard run` and of earlier versions."""
 
 
 def get_source(request: Request) -> Source:
@@ -25,7 +25,7 @@ def visible_runs(request: Request, user: GetUserDep) -> RunIndex:
     """Return the published runs that ``user`` may see.
 
     Raises:
-        HTTPException: 403 for somebody who may see the runs of no DAG of this lake.
+        HTTPException: 403 for a user who may not see the runs of any DAG of this lake.
     """
     index = get_source(request).published()
     dags = {run.dag_id or DEFAULT_DAG_ID for run in index.runs} or {DEFAULT_DAG_ID}

@@ -1,4 +1,4 @@
-"""Whether a run adds up: every listed image is accounted for, and every row of the CSV. Pure."""
+"""Reconcile a run's counts: every listed image and every CSV row is accounted for. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,8 +13,8 @@ def reconcile(sensed: Sensed, metrics: RunMetrics) -> RunCounts:
     """Return the counts of a run, reconciled.
 
     Raises:
-        OrchardError: unless listed = featurized + rejected + known, and the rows of the CSV are those
-            that earlier runs left and those that this one made, no more and no less.
+        OrchardError: unless listed = featurized + rejected + known, and the CSV has exactly the rows of
+            earlier runs that stay and those of this run.
     """
     counts: RunCounts = {
         "listed": sensed["listed"],

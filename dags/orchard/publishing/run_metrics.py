@@ -1,7 +1,7 @@
-"""The metrics of a run: what its jobs say of themselves, checked. Reads the run folder; writes nothing.
+"""Read and validate the metrics that a run's jobs wrote. Writes nothing.
 
-Nodes open images that nobody has checked, so a node may be somebody else's by the time that it writes: a
-report has the fields below with values that they can have, or it is refused.
+Nodes open untrusted images, so an attacker may control what they write: metrics must have the fields below,
+with plausible values.
 """
 
 import json
@@ -18,7 +18,7 @@ from orchard_jobs.contract import BasisMode, ExportJob, FeaturizeJob, ReduceJob,
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.run_folder import RunFolder
 
-MOST_BYTES = 2**20  # of a report; real ones have 3 kB
+MOST_BYTES = 2**20  # real metrics have 3 kB
 
 Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Count = Annotated[int, Field(ge=0, lt=2**53)]
@@ -26,7 +26,7 @@ Number = Annotated[float, Field(ge=0)]
 
 
 class JobMetrics(BaseModel):
-    """What every job says of itself."""
+    """The metrics common to all jobs."""
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
@@ -47,7 +47,7 @@ Metrics = TypeVar("Metrics", bound=JobMetrics)
 
 
 class ModelFacts(BaseModel):
-    """The model that computed the features, by its card."""
+    """The model that computed the features, from its card."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -64,7 +64,7 @@ class FeaturizeMetrics(JobMetrics):
     runtime: Text | None = None
     images_per_second: Number | None = None
     worker_seconds: dict[Text, Number] = Field(default={}, max_length=32)
-    """Of all workers together, by what they did."""
+    """Total over all workers, by activity."""
 
 
 class ReduceMetrics(JobMetrics):
@@ -95,12 +95,11 @@ class RunMetrics:
 
     @classmethod
     def load(cls, storage: Storage, folder: RunFolder, sensed: Sensed) -> Self:
-        """Read them.
+        """Read and validate the metrics.
 
         Raises:
-            OrchardError: if a job has not reported, has not succeeded, reports what cannot be, or worked on
-                other input than is there now: of another listing, with another model, or of a job that ran
-                again since.
+            OrchardError: if a job's metrics are missing or invalid, it has not succeeded, or its input has
+                changed since: another listing, another model, or a job before it that ran again.
         """
         listing = sensed["listing"]
         metrics = cls(
@@ -115,7 +114,7 @@ class RunMetrics:
 
     @property
     def by_job(self) -> Mapping[str, JobMetrics]:
-        """The reports, by the names of their jobs."""
+        """The metrics, by job."""
         return vars(self)
 
     def validate_model(self, model_id: str) -> None:
@@ -123,27 +122,27 @@ class RunMetrics:
         if found != model_id:
             raise OrchardError(
                 f"features of the model {found}",
-                rule=f"the run is of {model_id}, which 'sense' has seen",
-                remedy="give a new artefact a new URI; clear this run's task 'sense'",
+                rule=f"'sense' found the model {model_id}",
+                remedy="put a new model at a new URI, and clear this run's task 'sense'",
             )
 
     def validate_order(self) -> None:
-        """Each job reads what the one before wrote; what began before that was finished is of older rows."""
+        """Each job reads the previous job's output, so it must have started after that job finished."""
         for (before, earlier), (after, later) in pairwise(self.by_job.items()):
             if later.started_at < earlier.finished_at:
                 raise OrchardError(
-                    f"'{before}' has run again since '{after}' did",
-                    rule=f"'{after}' works on what '{before}' wrote last",
+                    f"'{before}' has run again since '{after}'",
+                    rule=f"'{after}' must run after '{before}'",
                     remedy=f"clear this run's task '{after}' with its downstream tasks",
                 )
 
     def validate_files(self, folder: RunFolder) -> None:
-        """Readers are sent to the files that are named here."""
+        """Check the CSV files, which readers are directed to."""
         others = [uri for uri in self.export.files if not _is_csv_of(folder, uri)]
         if others:
             raise OrchardError(
                 f"'{ExportJob.NAME}' names {_show(others[0])} as a CSV of the run",
-                rule=f"they are in {folder.csv}",
+                rule=f"all must be in {folder.csv}",
                 remedy=f"clear this run's task '{ExportJob.NAME}'",
             )
 
@@ -174,8 +173,8 @@ def _read(storage: Storage, folder: RunFolder, job: str, listing: str | None, ki
         )
     if content.get("listing") != listing:
         raise OrchardError(
-            f"{uri} is of the listing {_show(content.get('listing'))}, the run is of {listing}",
-            rule="'sense' has been run again since, and the jobs work on what it found last",
+            f"{uri} has the listing {_show(content.get('listing'))}, the run has {listing}",
+            rule="'sense' has run again since, so the jobs must too",
             remedy=f"clear this run's task '{job}' with its downstream tasks",
         )
     try:
@@ -185,7 +184,7 @@ def _read(storage: Storage, folder: RunFolder, job: str, listing: str | None, ki
         place = ".".join(map(str, first["loc"]))
         raise OrchardError(
             f"{uri} cannot be used ({_show(place)}: {first['msg']})",
-            rule=f"it is what '{job}' wrote of itself",
+            rule=f"it must be the metrics of '{job}'",
             remedy=f"clear this run's task '{job}' with its downstream tasks",
         ) from None
 
@@ -195,17 +194,17 @@ def _read_object(storage: Storage, uri: str, job: str) -> dict[str, Any]:
         content = json.loads(storage.read(uri, MOST_BYTES).data)
     except FileNotFoundError:
         raise OrchardError(
-            f"no report at {uri}", rule=f"'{job}' writes one", remedy=f"clear this run's task '{job}'"
+            f"no metrics at {uri}", rule=f"'{job}' writes them", remedy=f"clear this run's task '{job}'"
         ) from None
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
         raise OrchardError(
-            f"{uri} is no JSON object", rule=f"'{job}' writes one", remedy=f"clear this run's task '{job}'"
+            f"{uri} is not a JSON object", rule=f"'{job}' writes one", remedy=f"clear this run's task '{job}'"
         )
     return content
 
 
 def _show(value: object) -> str:
-    """Return what a node wrote as a few printable characters: no line of a log can be made of it."""
+    """Return a node's text as at most 100 printable characters, so that it cannot forge log lines."""
     return str(value)[:100].encode("unicode_escape").decode()

@@ -1,8 +1,7 @@
-"""Ending the clusters of the lake that have outlived their run, or their time.
+"""Terminate the lake's clusters that have outlived their DAG run, or are too old.
 
-A cluster is the lake's if EMR's tags say so; which DAG and run it is of, they say too, so that the sweep
-covers every DAG that works on the lake. Between the answer that a run is not active and the end of its
-cluster, clearing the run may have revived it: its next task fails then, and clearing it again helps.
+EMR tags name a cluster's lake, DAG and run, so the sweep covers every DAG on the lake. If somebody clears a
+run between the check and the termination of its cluster, the run's next task fails: clear it again.
 """
 
 import logging
@@ -29,18 +28,18 @@ IsActive = Callable[[str, str], bool]
 
 @dataclass(frozen=True)
 class Sweep:
-    """What became of clusters, by their ids: why those were ended, and why these could not be."""
+    """Reasons by cluster id: for those terminated, and for those that could not be."""
 
     ended: dict[str, str] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
 
 
 def why_end(tags: Mapping[str, str], age: timedelta, limits: Limits, is_active: IsActive) -> str | None:
-    """Say why a cluster of the lake is to be ended; None where it is to live. Pure, but for ``is_active``."""
+    """Return why to terminate a cluster of the lake; None to keep it. Pure, except for ``is_active``."""
     if age > timedelta(hours=limits.max_cluster_hours):
         return f"it is {age / timedelta(hours=1):.1f} h old, the limit is {limits.max_cluster_hours:g} h"
     if age < timedelta(seconds=limits.sweep_grace) or DAG_TAG not in tags or RUN_TAG not in tags:
-        return None  # without tags nobody knows which run it is of
+        return None  # without tags its run is unknown
     dag_id, run_id = tags[DAG_TAG], parse_run_tag(tags[RUN_TAG])
     if is_active(dag_id, run_id):
         return None
@@ -48,9 +47,9 @@ def why_end(tags: Mapping[str, str], age: timedelta, limits: Limits, is_active: 
 
 
 def sweep(client: Any, group: ClusterGroup, limits: Limits, is_active: IsActive) -> Sweep:
-    """End those clusters of ``group`` that ``why_end`` says. One that cannot be ended keeps no other alive.
+    """Terminate the clusters of ``group`` that ``why_end`` selects; continue if one cannot be terminated.
 
-    ``client`` is boto3's, of EMR.
+    ``client`` is boto3's EMR client.
     """
     swept = Sweep()
     for cluster_id in list_live(client, group):
@@ -61,17 +60,17 @@ def sweep(client: Any, group: ClusterGroup, limits: Limits, is_active: IsActive)
                 client.terminate_job_flows(JobFlowIds=[cluster_id])
                 swept.ended[cluster_id] = why
                 log.info("Terminated %s: %s", cluster_id, why)
-        except Exception as error:  # of whatever kind: the others' turn comes
+        except Exception as error:  # whatever it is, go on with the other clusters
             swept.left[cluster_id] = _explain(error, cluster)
-            log.warning("Could not end %s: %s", cluster_id, swept.left[cluster_id])
+            log.warning("Could not terminate %s: %s", cluster_id, swept.left[cluster_id])
     return swept
 
 
 def sweep_lake(ti: Any, settings: Settings) -> dict[str, str]:
-    """Sweep the lake of ``settings``; return why each cluster was ended, by id. ``ti`` asks Airflow for runs.
+    """Sweep the lake; return why each cluster was terminated, by id. ``ti`` looks up DAG runs in Airflow.
 
     Raises:
-        AirflowException: names the clusters that could not be ended.
+        AirflowException: names the clusters that could not be terminated.
     """
 
     def is_active(dag_id: str, run_id: str) -> bool:
@@ -82,7 +81,7 @@ def sweep_lake(ti: Any, settings: Settings) -> dict[str, str]:
     warn_ended_clusters(settings, swept.ended)
     if swept.left:
         left = "; ".join(f"{cluster_id}: {why}" for cluster_id, why in swept.left.items())
-        raise AirflowException(f"Could not deal with {len(swept.left)} live clusters: {left}")
+        raise AirflowException(f"Could not check or terminate {len(swept.left)} live clusters: {left}")
     return swept.ended
 
 
@@ -98,4 +97,4 @@ def _explain(error: Exception, cluster: Mapping[str, Any]) -> str:
     if not cluster.get("TerminationProtected"):
         return f"{type(error).__name__}: {error}"
     lift = f"aws emr modify-cluster-attributes --cluster-id {cluster['Id']} --no-termination-protected"
-    return f"it is protected from termination; lift that with `{lift}`"
+    return f"it has termination protection; disable it with `{lift}`"

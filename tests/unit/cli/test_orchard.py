@@ -140,7 +140,7 @@ def test_results_of_another_model_are_replaced_only_where_that_is_confirmed(
     )
     assert (code, out) == (2, "")
     line, hint = error.splitlines()
-    assert "are of other features: model m → other. All 1,200 images are computed again" in line
+    assert "have different features: model m → other. All 1,200 images are computed again" in line
     assert ", in about 20 s at 60 images/s" in line
     assert hint == "hint: Give --yes, or the model and the settings of before."
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["a"]

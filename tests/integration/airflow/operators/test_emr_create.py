@@ -123,7 +123,7 @@ def test_no_cluster_is_created_beside_as_many_as_may_live(
     message = str(error.value)
     assert message.startswith(f"2 live clusters of this lake: {alive[0]} (orchard_second manual__1-")
     assert f", {alive[1]} (orchard_features manual__2-" in message
-    assert "ORCHARD_MAX_CLUSTERS=2. End what is not needed, or raise the limit" in message
+    assert "ORCHARD_MAX_CLUSTERS=2. Terminate unneeded ones, or raise the limit" in message
     assert "\n" not in message
     assert live(client) == alive
 
@@ -197,7 +197,7 @@ def test_a_kill_while_the_cluster_is_asked_for_ends_it_as_soon_as_it_is_there(
 ) -> None:
     operator = create()
     faults["run_job_flow"] = [operator.on_kill]
-    with pytest.raises(AirflowException, match="killed while it asked for a cluster"):
+    with pytest.raises(AirflowException, match="killed while it was creating a cluster"):
         operator.execute(context_of(operator))
     assert live(client) == []
 

@@ -145,9 +145,9 @@ def test_emrs_default_role_without_subnets_is_refused(role: str) -> None:
     with pytest.raises(OrchardError) as refused:
         validate_subnets(Settings.from_env(environ))
     assert str(refused.value) == (
-        f"ORCHARD_SUBNETS= with ORCHARD_SERVICE_ROLE={role}: it must be subnets with the tag "
-        "for-use-with-amazon-emr-managed-policies=true, as their VPC has it: elsewhere this role may start "
-        "no node. Correct ORCHARD_SUBNETS."
+        f"ORCHARD_SUBNETS= with ORCHARD_SERVICE_ROLE={role}: it must be subnets that, like their VPC, "
+        "have the tag for-use-with-amazon-emr-managed-policies=true: this role can start nodes only there. "
+        "Correct ORCHARD_SUBNETS."
     )
     validate_subnets(Settings.from_env({**environ, "ORCHARD_SUBNETS": "subnet-1"}))
 
@@ -209,7 +209,7 @@ def test_an_ordinary_run_id_is_legible_in_its_tag() -> None:
 
 def test_a_run_id_that_no_tag_holds_is_refused() -> None:
     assert len(format_run_tag("x" * 250)) == 250  # the longest that Airflow stores
-    with pytest.raises(OrchardError, match=r"^run id ~+: it fits in a tag of 256 characters"):
+    with pytest.raises(OrchardError, match=r"^run id ~+: it must fit in a tag of 256 characters"):
         format_run_tag("~" * 86)
 
 

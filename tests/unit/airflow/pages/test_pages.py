@@ -320,7 +320,7 @@ def test_a_run_that_works_says_how_far_it_is_and_looks_again(
     visit: Visit, tmp_path: Path, running_dag_run: str
 ) -> None:
     text = visit().get("/orchard/dag-run", params=DAG_RUN).text
-    assert "None of its jobs has begun" in text
+    assert "None of its jobs has started" in text
     metrics = {"state": "running", "done": 320, "total": 647, "images_per_second": 75.3}
     folder = tmp_path / "runs" / running_dag_run / "reports"
     write(folder / "featurize.json", json.dumps(metrics).encode())

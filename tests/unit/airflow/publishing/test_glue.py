@@ -191,7 +191,7 @@ def test_tables_of_another_lake_are_left_alone(catalog: Catalog, storage: S3Stor
     theirs = glue.all_runs_table("features", "s3://orchard/lake2/runs")
     catalog.client.create_table(DatabaseName="orchard", TableInput=theirs)
     with pytest.raises(
-        OrchardError, match=r"^the table features of the Glue database orchard is on s3://orchard/la"
+        OrchardError, match=r"^the table features of the Glue database orchard is at s3://orchard/la"
     ):
         register(catalog, storage, LAKE)
     assert table(catalog, "features")["StorageDescriptor"]["Location"] == "s3://orchard/lake2/runs/"
@@ -205,7 +205,9 @@ class RefusingClient:
 
 
 def test_partitions_that_glue_refuses_in_its_answer_fail_the_task() -> None:
-    with pytest.raises(RuntimeError, match=r"1 partitions of features, the first for .*NumberLimitExceeded"):
+    with pytest.raises(
+        RuntimeError, match=r"1 partitions of features; the first error: .*NumberLimitExceeded"
+    ):
         Catalog(RefusingClient(), "orchard").add("features", [{}])
 
 

@@ -182,7 +182,7 @@ def rewrite(root: Path, name: str, change: Callable[[pa.Table], pa.Table]) -> No
         (
             "outcomes.parquet",
             lambda rows: rows.set_column(2, "status", pa.array(["fine"] * len(rows))),
-            "other counts than 'featurize' reports",
+            "counts differ from those of 'featurize'",
         ),
         ("outcomes.parquet", lambda rows: rows.drop_columns("status"), "cannot be used"),
     ],
@@ -212,6 +212,6 @@ def test_a_basis_that_is_there_under_the_same_name_is_never_replaced() -> None:
         there = root / "lake" / "basis" / basis_id_of("r2")
         there.mkdir(parents=True)
         (there / "basis.npz").write_bytes(b"another")
-        with pytest.raises(OrchardError, match="is of another basis"):
+        with pytest.raises(OrchardError, match="is a different basis"):
             publish(storage_of(lake), lake, publication("r2", "r1"))
         assert (there / "basis.npz").read_bytes() == b"another"
