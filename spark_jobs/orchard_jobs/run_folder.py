@@ -1,11 +1,11 @@
-"""Where the things of a run are. Like ``contract``, both Airflow and the Spark jobs import it."""
+"""Paths in a run's folder. Like ``contract``, both Airflow and the Spark jobs import this module."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The places inside one run's folder, ``<lake>/runs/<run_id>``."""
+    """The URIs inside one run's folder, ``<lake>/runs/<run_id>``."""
 
     uri: str
 
@@ -27,7 +27,7 @@ class RunFolder:
 
     @property
     def statistics(self) -> str:
-        """Those of all rows that count after this run, whichever run made their features."""
+        """Statistics of all rows that count after this run, whichever run computed their features."""
         return f"{self.uri}/statistics/statistics.npz"
 
     @property
@@ -58,10 +58,10 @@ class RunFolder:
 
     @property
     def cost(self) -> str:
-        """What the run's cluster has cost, written once it has ended."""
+        """The cost of the run's cluster, written once it has terminated."""
         return f"{self.uri}/cost.json"
 
     @property
     def page(self) -> str:
-        """What people look at: one HTML file, made after the run is published."""
+        """The report: one HTML file, built after the run is published."""
         return f"{self.uri}/report.html"

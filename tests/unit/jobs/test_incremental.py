@@ -160,7 +160,7 @@ def test_a_row_that_an_earlier_run_has_lost_fails_the_job(nights: Nights) -> Non
 def test_an_image_that_is_computed_again_and_said_to_stay_never_comes_twice(nights: Nights) -> None:
     nights.prepare("second", make_rows("ax", 2))
     nights.write_earlier([(path, "e", "ok", nights.runs[0], True) for path in "abcdefghij"])
-    with pytest.raises(OrchardError, match="two rows of 'a': every image has one"):
+    with pytest.raises(OrchardError, match="two rows of 'a': every image must have one row"):
         nights.refit()
     assert list(nights.path(-1).glob("csv/features*")) == []
 
