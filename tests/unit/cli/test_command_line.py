@@ -128,5 +128,5 @@ def test_only_the_local_commands_import_development_tooling() -> None:
 
 
 def test_the_page_names_every_command_and_exit_code() -> None:
-    assert re.findall(r"^\| `orchard (\w+)", PAGE, re.MULTILINE) == COMMANDS
+    assert re.findall(r"^## orchard (\w+)", PAGE, re.MULTILINE) == COMMANDS
     assert re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE) == ["0", "1", "2", "130"]

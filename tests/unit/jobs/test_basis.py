@@ -76,7 +76,9 @@ def test_a_share_of_variance_keeps_the_fewest_components_that_reach_it(share: fl
 def test_more_components_than_features_is_one_clear_error() -> None:
     with pytest.raises(OrchardError) as caught:
         fit_basis(Statistics.of(rows_of(50)), components=13)
-    assert str(caught.value) == "--components=13: rows of 12 features have at most 12 components. Choose fewer."
+    assert (
+        str(caught.value) == "--components=13: rows of 12 features have at most 12 components. Choose fewer."
+    )
 
 
 def test_no_rows_are_refused() -> None:

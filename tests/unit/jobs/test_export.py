@@ -114,7 +114,9 @@ def test_rows_of_two_bases_never_share_a_csv(spark: SparkSession, tmp_path: Path
 @pytest.mark.parametrize("columns", [{"path": ["a"]}, {"path": ["a"], "label": ["b"], "features": [[1.0]]}])
 def test_what_is_no_file_of_components_is_one_clear_error(columns: dict[str, Any], tmp_path: Path) -> None:
     write_bytes(f"file://{tmp_path}/rows.parquet", to_parquet(pa.table(columns)))
-    with pytest.raises(OrchardError, match=r"has no .*components and no basis_id: the output of the previous"):
+    with pytest.raises(
+        OrchardError, match=r"has no .*components and no basis_id: the output of the previous"
+    ):
         export.count_components(find_parts(f"file://{tmp_path}"))
 
 

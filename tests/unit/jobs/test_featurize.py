@@ -103,7 +103,8 @@ def test_too_many_rejected_images_fail_the_job_with_the_counts(
     with pytest.raises(OrchardError) as caught:
         run(spark, job)
     assert str(caught.value).startswith(
-        "3 of 3 images rejected (empty 1, not_an_image 2): at most 5.00% may be rejected (--max-failure-ratio=0.05)"
+        "3 of 3 images rejected (empty 1, not_an_image 2): at most 5.00% may be rejected "
+        "(--max-failure-ratio=0.05)"
     )
     examples = tmp_path / "run" / "reports" / "featurize.json"
     assert f"See rejected_examples in file://{examples}," in str(caught.value)

@@ -192,7 +192,9 @@ def test_what_a_worker_refuses_reaches_the_user_as_the_one_line_that_it_is(
     rows = make_rows("abc")
     rows["a"] = np.array([np.nan] * 8, np.float32)
     write_features(spark, tmp_path, rows)
-    with pytest.raises(OrchardError, match=r"^features that are not finite numbers: PCA needs finite features"):
+    with pytest.raises(
+        OrchardError, match=r"^features that are not finite numbers: PCA needs finite features"
+    ):
         reduce_run(spark, tmp_path, components=2)
 
 

@@ -120,7 +120,9 @@ def test_what_was_added_can_be_taken_out_in_another_grouping() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_features_that_are_not_finite_are_one_clear_error(value: float) -> None:
-    with pytest.raises(OrchardError, match=r"features that are not finite numbers: PCA needs finite features\."):
+    with pytest.raises(
+        OrchardError, match=r"features that are not finite numbers: PCA needs finite features\."
+    ):
         measure(np.array([1, value, 2, 3]))
 
 

@@ -1,4 +1,4 @@
-"""docker-compose.yaml and its .env, read: what `make compose-test` would take half an hour to find out."""
+"""Checks of docker-compose.yaml and .env that would take `make compose-test` half an hour."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_services_are_those_of_airflows_own_file_and_ours() -> None:
     airflow = {"postgres", "init", "api-server", "scheduler", "dag-processor", "triggerer"}
     assert set(SERVICES) == airflow | {"model", "emr", "history", "jupyter"}
     profiles = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
-    # Neither runs unasked: the one has a token for its only lock, the other none.
+    # Neither runs by default: the one is protected by a token only, the other not at all.
     assert profiles == {"jupyter": ["notebook"], "history": ["history"]}
 
 

@@ -41,7 +41,7 @@ def operations() -> dict[str, str]:
 
 
 def test_every_operation_has_its_permission() -> None:
-    """And no other: the list is what docs/aws.md has whoever asks allowed."""
+    """And no other: the list is what docs/how-to/preflight.md has whoever asks allowed."""
     sources = [path.read_text() for path in (ROOT / "readiness").rglob("*.py")]
     methods = {name for source in sources for name in called(source)}
     # The network's are described by their names.
@@ -57,7 +57,9 @@ def test_every_operation_has_its_permission() -> None:
 
 
 def test_the_guide_has_every_permission() -> None:
-    section = (ROOT / "docs" / "aws.md").read_text().split("| permissions |")[1].split("## ")[0]
+    section = (
+        (ROOT / "docs" / "how-to" / "preflight.md").read_text().split("| permissions |")[1].split("## ")[0]
+    )
     assert set(re.findall(r"`(\w+:\w+)`", section)) == set(PERMISSIONS.values())
 
 
