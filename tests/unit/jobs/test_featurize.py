@@ -239,7 +239,7 @@ def test_a_manifest_that_is_not_sorted_is_one_clear_error(tmp_path: Path) -> Non
     [
         ({"path": ["a"]}, "has no size: "),
         ({"path": ["a", None], "size": [1, 1]}, "has rows without path"),
-        ({"path": ["a"], "size": ["large"]}, "sizes are whole numbers"),
+        ({"path": ["a"], "size": ["large"]}, "sizes whole numbers"),
     ],
 )
 def test_a_manifest_that_nothing_can_be_read_by_is_one_clear_error(

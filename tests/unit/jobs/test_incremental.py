@@ -144,7 +144,7 @@ def test_a_row_that_was_subtracted_already_fails_the_job(nights: Nights) -> None
     first = nights.runs[0]
     again = [(path, "e", "ok", first, True) for path in "bcdefghij"] + [("x", "e", "ok", "second", True)]
     nights.write_earlier([*again, ("a", "e", "ok", first, False)])
-    with pytest.raises(OrchardError, match=r"statistics of 10 rows for 11 rows: .*without --statistics and"):
+    with pytest.raises(OrchardError, match=r"statistics of 10 rows for 11 rows: .*omit --statistics and"):
         nights.refit()
 
 
