@@ -60,7 +60,7 @@ def test_every_kind_of_value_is_parsed() -> None:
             "ORCHARD_IMAGES=s3://b/{{x}}: it must be a URI without }}, which EMR",
         ),
         ("ORCHARD_CODE", "s3://code/a b", "ORCHARD_CODE=s3://code/a b: it must be an s3:// URI of letters"),
-        ("ORCHARD_CORE_NODES", "two", "ORCHARD_CORE_NODES=two: it takes a whole number"),
+        ("ORCHARD_CORE_NODES", "two", "ORCHARD_CORE_NODES=two: it must be an integer"),
         ("ORCHARD_CORE_NODES", "21", "ORCHARD_CORE_NODES=21: it must be 1 to 20"),
         (
             "ORCHARD_CORE_TYPES",
@@ -81,8 +81,8 @@ def test_every_kind_of_value_is_parsed() -> None:
         ("ORCHARD_IMAGES_PER_CORE", "0", "ORCHARD_IMAGES_PER_CORE=0.0: it must be more than 0"),
         ("ORCHARD_BOOT_SECONDS", "-1", "ORCHARD_BOOT_SECONDS=-1: it must be 0 or more"),
         ("ORCHARD_SECURITY_GROUPS", "sg-1", "ORCHARD_SECURITY_GROUPS=sg-1: it must be two groups, or none"),
-        ("ORCHARD_DECODING", "draft", "ORCHARD_DECODING=draft: it takes one of exact, scaled"),
-        ("ORCHARD_PRECISION", "int8", "ORCHARD_PRECISION=int8: it takes one of float32, bfloat16"),
+        ("ORCHARD_DECODING", "draft", "ORCHARD_DECODING=draft: it must be one of exact, scaled"),
+        ("ORCHARD_PRECISION", "int8", "ORCHARD_PRECISION=int8: it must be one of float32, bfloat16"),
         ("ORCHARD_MAX_FAILURE_RATIO", "1.5", "ORCHARD_MAX_FAILURE_RATIO=1.5: it must be 0 to 1"),
         ("ORCHARD_IDLE_TIMEOUT", "59", "ORCHARD_IDLE_TIMEOUT=59: it must be 60 to 604800 seconds"),
         (
