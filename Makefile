@@ -20,13 +20,14 @@ BUILD := build
 # Recipes read these variables from the environment and pass them on as options of the command orchard, so that a
 # path may contain spaces or quotes.
 export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS MODEL N MANY ROUNDS PARTS RESULTS
-export BUCKET REVISION REGION DRY_RUN RUN IMAGE ALL CONFIRM VERSION
+export BUCKET STACK SETTINGS ENVIRONMENT REVISION REGION DRY_RUN RUN IMAGE ALL CONFIRM VERSION
 
 .PHONY: help demo up down history compose-env compose-test notebook
 .PHONY: test test-all test-jobs test-units test-one-run test-integration test-local-emr test-cluster test-system
 .PHONY: test-faults test-pythons test-s3a test-mwaa test-mwaa-suites test-yarn s3a-jars yarn-jars
 .PHONY: bench bench-listing bench-check bench-photographs bench-sizing bench-docs
-.PHONY: docs docs-reference lint lint-code lint-types lint-prose format setup setup-tests class-archive model purge package deploy release
+.PHONY: docs docs-reference screenshots lint lint-code lint-types lint-prose format
+.PHONY: setup setup-tests class-archive model purge package deploy release
 .PHONY: lock sbom audit clean preflight-%
 
 help: ## List all targets
@@ -85,8 +86,8 @@ test-units: setup-tests ## All other unit tests, and the local EMR's protocol (i
 test-one-run: setup-tests # One run of the whole DAG on the local EMR with Spark
 	$(AIRFLOW_ENV)/bin/python $(PYTEST) $(ONE_RUN)
 
-test-integration: setup-tests ## Whole DAG runs with a fake Spark, Airflow's servers, browser tests
-	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/integration/airflow tests/integration/cli
+test-integration: setup-tests docs ## Whole DAG runs with a fake Spark, Airflow's servers, browser tests
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/integration/airflow tests/integration/cli tests/integration/docs
 
 test-local-emr: setup-tests ## The local EMR: clusters, steps, faults and Spark
 	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/integration/local_emr --deselect $(PROTOCOL)
@@ -171,7 +172,10 @@ docs: $(DOCS_ENV)/.ready ## Build the documentation site in build/site; broken l
 	@echo "$(CURDIR)/$(BUILD)/site/index.html"
 
 docs-reference: setup-tests ## Write the generated parts of docs/reference from the code
-	@$(AIRFLOW_ENV)/bin/python -m docs.generate
+	@PYTHONPATH=dags:plugins:spark_jobs AIRFLOW_HOME="$(CURDIR)/.orchard/docs" $(AIRFLOW_ENV)/bin/python -m docs.generate
+
+screenshots: setup-tests ## Take the pictures in docs/images from real runs, in Chromium [IMAGES=dir] [WEIGHTS=file]
+	@PYTHONPATH=. $(AIRFLOW_ENV)/bin/python docs/generate/screenshots.py
 
 ##@ Check the code
 
@@ -221,8 +225,9 @@ purge: setup ## Delete a run or an image from a lake; lists the files first RUN=
 package: ## Collect the files that a cluster needs in build/
 	@$(PYTHON) bootstrap/package.py $(BUILD)
 
-deploy: $(AIRFLOW_ENV)/.orchard-ready ## Upload a git revision BUCKET=name [MODEL=dir|s3://…] [REVISION=hash] [REGION=…] [DRY_RUN=1]
-	@$(ORCHARD) deploy "--bucket=$$BUCKET" $${MODEL:+"--model=$$MODEL"} $${REVISION:+"--revision=$$REVISION"} \
+deploy: $(AIRFLOW_ENV)/.orchard-ready ## Upload a git revision STACK=name|BUCKET=name [ENVIRONMENT=…] [SETTINGS=file] [MODEL=dir|s3://…] [REVISION=hash] [REGION=…] [DRY_RUN=1]
+	@$(ORCHARD) deploy "--bucket=$$BUCKET" $${STACK:+"--stack=$$STACK"} $${ENVIRONMENT:+"--environment=$$ENVIRONMENT"} \
+		$${SETTINGS:+"--settings=$$SETTINGS"} $${MODEL:+"--model=$$MODEL"} $${REVISION:+"--revision=$$REVISION"} \
 		$${REGION:+"--region=$$REGION"} $$(test "$${DRY_RUN:-0}" = 0 || echo --dry-run)
 
 release: ## Tag a release and build its artefacts in build/release/; pushes nothing VERSION=x.y.z

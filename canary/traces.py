@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from canary.session import Session
-from erasure.holdings import holdings_of
+from erasure.holdings import open_holdings
 from orchard.emr.job_flow import clusters_of_lake
 from orchard.lake.event_logs import event_logs_of, unnamed_event_logs
 from orchard.lake.storage import storage_for
@@ -43,7 +43,7 @@ class Removal:
         access, folders = session.plan.own.access, list(_list_folders(session, self.clusters))
         refusal = ""
         for folder in folders:
-            holdings = holdings_of(folder, access)
+            holdings = open_holdings(folder, access)
             try:
                 holdings.erase(holdings.below(folder))
             except OrchardError as error:

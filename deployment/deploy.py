@@ -183,7 +183,7 @@ class Outcome:
     def describe(self) -> Iterator[str]:
         """Yield what was done, and what is left to do by hand."""
         changed = {change.key for change in self.deployment.changes if change.kind != "same"}
-        count = f"{len(changed)} objects changed."
+        count = f"{len(changed)} object{'s' if len(changed) != 1 else ''} changed."
         if self.environment is not None:
             yield f"{count} A run that has begun keeps its code; the next takes this one."
             yield self.environment.describe()

@@ -1,9 +1,9 @@
 """Managed Airflow: the versions that it is pinned to, and its update to those that are deployed."""
 
 import re
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from time import monotonic, sleep
 from typing import Any
 
 from botocore import xform_name
@@ -147,7 +147,7 @@ class Environment:
         )
 
     def _wait(self, update: Mapping[str, str], wait_minutes: float, tell: Tell) -> "Environment":
-        end = time.monotonic() + wait_minutes * 60
+        end = monotonic() + wait_minutes * 60
         told = ""
         while True:
             now = find_environment(self.client, self.name)
@@ -164,13 +164,13 @@ class Environment:
                 and update.items() <= now.found.items()
             ):
                 return now
-            if time.monotonic() >= end:
+            if monotonic() >= end:
                 raise OrchardError(
                     f"managed Airflow {self.name} is {status} after {wait_minutes:g} minutes",
                     rule="the update goes on in AWS, and its DAGs are as they were",
                     remedy=f"Deploy again once {self._status_command()} says AVAILABLE",
                 )
-            time.sleep(POLL_SECONDS)
+            sleep(POLL_SECONDS)
 
     def _explain_failure(self, status: str, error: Mapping[str, str]) -> OrchardError:
         said = ": ".join(text for text in (error.get("ErrorCode"), error.get("ErrorMessage")) if text)

@@ -39,7 +39,7 @@ def read_settings(path: Path) -> dict[str, str]:
             remedy = "Take it away; `orchard deploy --model` chooses the model"
             raise OrchardError(f"{path} sets {name}", rule="a deployment sets it itself", remedy=remedy)
         if name.startswith("ORCHARD_") and name not in known:
-            remedy = "Correct it; docs/configuration.md has them all"
+            remedy = "Correct it; docs/reference/settings.md has them all"
             raise OrchardError(f"{path} sets {name}", rule="there is no such setting", remedy=remedy)
     return found
 

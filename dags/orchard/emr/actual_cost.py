@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from orchard.emr.cost_estimate import per_1000
 from orchard.emr.job_flow import cluster_name
 from orchard.emr.prices import AS_OF, hourly_price
+from orchard.lake.run_record import CostRecord
 from orchard.settings.aws import Access
 from orchard.settings.settings import Settings
 from orchard_airflow.emr_api import ENDED_STATES, LIVE_STATES, find_clusters
@@ -25,7 +26,7 @@ SHORTEST = 60
 BRIEF = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
 
 
-def cost_of_clusters(tags: dict[str, str], images: int, settings: Settings) -> dict[str, Any] | None:
+def cost_of_clusters(tags: dict[str, str], images: int, settings: Settings) -> CostRecord | None:
     """Return what a run's clusters have cost until now, or until their ends; None where EMR does not tell.
 
     There are several where a task was cleared after the first had ended. What they cost is worth knowing,
@@ -48,7 +49,7 @@ def cost_of_clusters(tags: dict[str, str], images: int, settings: Settings) -> d
 
 def bill(
     instances: list[dict[str, Any]], images: int, region: str | None, spot: Mapping[str, float]
-) -> dict[str, Any]:
+) -> CostRecord:
     """Return the cost of ListInstances' ``instances``. Pure, but for the time."""
     now = datetime.now(UTC)
     seconds: dict[tuple[str, str], float] = {}

@@ -1,4 +1,4 @@
-"""The committed fault matrix is that of the tests, and no row of it has failed."""
+"""The committed fault matrix matches the tests, and none of its rows has failed."""
 
 import re
 

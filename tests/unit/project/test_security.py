@@ -1,4 +1,4 @@
-"""docs/explanation/security.md says what stops whom; every test that it calls as a witness is there."""
+"""Every test that docs/explanation/security.md names exists."""
 
 import re
 

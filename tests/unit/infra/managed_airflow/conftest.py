@@ -21,7 +21,7 @@ class Stacks:
     @property
     def own_statements(self) -> list[Statement]:
         """What managed Airflow itself may, beside Orchard's DAGs."""
-        found: list[Statement] = self.airflow.properties("RolePolicy")["PolicyDocument"]["Statement"]
+        found: list[Statement] = self.airflow.properties("EnvironmentPolicy")["PolicyDocument"]["Statement"]
         return found
 
 

@@ -11,7 +11,7 @@ from tests.support.checkout import ROOT
 from tests.unit.infra.managed_airflow.conftest import OWN_NETWORK, Stacks, deploy_both
 from tests.unit.infra.stack import ACCOUNT, LAKE, MANAGED_AIRFLOW, REGION, account, deploy, template
 
-MADE_IN_ANY_NETWORK = {"Environment", "RolePolicy", "AirflowGroup", "Among"}
+MADE_IN_ANY_NETWORK = {"Environment", "EnvironmentPolicy", "AirflowGroup", "Among"}
 LOGS = {"TaskLog", "WorkerLog", "SchedulerLog", "WebServerLog", "DagProcessingLog"}
 NETWORK = {"Vpc", "Subnet", "SecondSubnet", "PublicSubnet", "InternetGateway", "Attachment", "Address", "Nat"}
 NETWORK |= {"PublicTable", "PublicRoute", "PublicRoutes", "Table", "WayOut", "Routes", "SecondRoutes"}
@@ -113,7 +113,7 @@ def test_the_environment_waits_for_its_way_out() -> None:
     template_of = template(MANAGED_AIRFLOW)["Resources"]["Environment"]
     said = str(template_of["Properties"]["NetworkConfiguration"])
     assert {"WayOut", "Routes", "SecondRoutes"} <= set(re.findall(r"\w+", said))
-    assert set(template_of["DependsOn"]) == {"RolePolicy"} | LOGS
+    assert set(template_of["DependsOn"]) == {"EnvironmentPolicy"} | LOGS
 
 
 def test_nothing_reaches_it_but_itself(stacks: Stacks) -> None:

@@ -159,4 +159,4 @@ def test_what_its_own_permissions_lack_orchards_policies_give(stacks: Stacks) ->
 def test_a_deployment_of_both_gives_the_environment_the_role_of_the_lake() -> None:
     with account():
         stacks = deploy_both()
-    assert stacks.airflow.properties("RolePolicy")["RoleName"] == stacks.lake.names["ManagedRole"]
+    assert stacks.airflow.properties("EnvironmentPolicy")["RoleName"] == stacks.lake.names["ManagedRole"]
