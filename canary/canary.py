@@ -21,6 +21,7 @@ from canary.traces import describe_by_hand, remove_traces
 from orchard.emr.job_flow import lake_clusters, validate_subnets
 from orchard.emr.observed_rates import observe
 from orchard.lake.run_index import RunIndex
+from orchard.lake.run_record import CostRecord
 from orchard.settings.settings import Settings
 from orchard_airflow.emr_api import live_clusters
 from orchard_jobs.errors import OrchardError, first_line
@@ -46,7 +47,7 @@ class Outcomes:
     findings: tuple[Finding, ...]
     judgements: tuple[Judgement, ...]
     phases: tuple[Phase, ...]
-    costs: Mapping[str, Mapping[str, Any]]
+    costs: Mapping[str, CostRecord]
     measured: tuple[str, ...]
     is_local: bool
     interrupted: bool
