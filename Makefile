@@ -11,6 +11,7 @@ NODE_ENV := .venv-node
 PEERS_ENV := .venv-peers
 NOTEBOOK_ENV := .venv-notebook
 TOOLS_ENV := .venv-tools
+DOCS_ENV := .venv-docs
 MWAA_ENV := .venv-mwaa
 UV := $(AIRFLOW_ENV)/bin/uv
 ORCHARD := $(AIRFLOW_ENV)/bin/orchard
@@ -19,13 +20,14 @@ BUILD := build
 # Recipes read these variables from the environment and pass them on as options of the command orchard, so that a
 # path may contain spaces or quotes.
 export IMAGES WEIGHTS LAKE MODELS PORT EMR_PORT PYTHON OBJECTS MODEL N MANY ROUNDS PARTS RESULTS
-export BUCKET REVISION REGION DRY_RUN RUN IMAGE ALL CONFIRM VERSION
+export BUCKET STACK SETTINGS ENVIRONMENT REVISION REGION DRY_RUN RUN IMAGE ALL CONFIRM VERSION
 
 .PHONY: help demo up down history compose-env compose-test notebook
 .PHONY: test test-all test-jobs test-units test-one-run test-integration test-local-emr test-cluster test-system
 .PHONY: test-faults test-pythons test-s3a test-mwaa test-mwaa-suites test-yarn s3a-jars yarn-jars
 .PHONY: bench bench-listing bench-check bench-photographs bench-sizing bench-docs
-.PHONY: lint lint-code lint-types lint-prose format setup setup-tests class-archive model purge package deploy release
+.PHONY: docs docs-reference screenshots lint lint-code lint-types lint-prose format
+.PHONY: setup setup-tests class-archive model purge package deploy release
 .PHONY: lock sbom audit clean preflight-%
 
 help: ## List all targets
@@ -84,8 +86,8 @@ test-units: setup-tests ## All other unit tests, and the local EMR's protocol (i
 test-one-run: setup-tests # One run of the whole DAG on the local EMR with Spark
 	$(AIRFLOW_ENV)/bin/python $(PYTEST) $(ONE_RUN)
 
-test-integration: setup-tests ## Whole DAG runs with a fake Spark, Airflow's servers, browser tests
-	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/integration/airflow tests/integration/cli
+test-integration: setup-tests docs ## Whole DAG runs with a fake Spark, Airflow's servers, browser tests
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/integration/airflow tests/integration/cli tests/integration/docs
 
 test-local-emr: setup-tests ## The local EMR: clusters, steps, faults and Spark
 	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/integration/local_emr --deselect $(PROTOCOL)
@@ -96,8 +98,8 @@ test-cluster: setup-tests # The jobs on a Spark cluster of several processes, th
 test-system: setup-tests $(NOTEBOOK_ENV)/.ready ## make demo, orchard run, and S3A and YARN (skipped without `make s3a-jars yarn-jars`)
 	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/system --ignore tests/system/faults --deselect $(ONE_RUN)
 
-test-faults: setup-tests ## The fault matrix; writes docs/reliability.md
-	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/system/faults --reliability docs/reliability.md
+test-faults: setup-tests ## The fault matrix; writes docs/reference/faults.md
+	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/system/faults --reliability docs/reference/faults.md
 
 test-s3a: setup-tests ## The jobs and the DAG on a local S3 server through S3A; skipped without `make s3a-jars`
 	$(AIRFLOW_ENV)/bin/python $(PYTEST) tests/system/s3a
@@ -160,8 +162,20 @@ bench-photographs: setup ## Photographs of 1 to 24 megapixels, decoded at full s
 bench-sizing: setup ## Estimate hours and dollars on clusters from benchmarks/results.json
 	@$(BENCH_TABLES)
 
-bench-docs: setup ## Write the tables of docs/performance.md from benchmarks/results.json
-	@$(BENCH_TABLES) docs/performance.md
+bench-docs: setup ## Write the tables of docs/explanation/performance.md from benchmarks/results.json
+	@$(BENCH_TABLES) docs/explanation/performance.md
+
+##@ Documentation
+
+docs: $(DOCS_ENV)/.ready ## Build the documentation site in build/site; broken links and anchors fail
+	@NO_MKDOCS_2_WARNING=1 $(DOCS_ENV)/bin/mkdocs build
+	@echo "$(CURDIR)/$(BUILD)/site/index.html"
+
+docs-reference: setup-tests ## Write the generated parts of docs/reference from the code
+	@PYTHONPATH=dags:plugins:spark_jobs AIRFLOW_HOME="$(CURDIR)/.orchard/docs" $(AIRFLOW_ENV)/bin/python -m docs.generate
+
+screenshots: setup-tests ## Take the pictures in docs/images from real runs, in Chromium [IMAGES=dir] [WEIGHTS=file]
+	@PYTHONPATH=. $(AIRFLOW_ENV)/bin/python docs/generate/screenshots.py
 
 ##@ Check the code
 
@@ -173,7 +187,7 @@ lint-code: setup-tests
 
 lint-types: setup-tests
 	MYPYPATH=dags:plugins:spark_jobs $(AIRFLOW_ENV)/bin/mypy --exclude local_airflow/sample_images.py \
-		dags plugins local_airflow local_emr local_spark bootstrap benchmarks/listing.py orchard_cli deployment erasure readiness
+		dags plugins local_airflow local_emr local_spark bootstrap benchmarks/listing.py orchard_cli deployment erasure readiness docs/generate
 	MYPYPATH=dags:spark_jobs:. $(NODE_ENV)/bin/mypy --exclude benchmarks/listing.py spark_jobs local_airflow/sample_images.py benchmarks
 
 # Spelling everywhere (see [tool.codespell] in pyproject.toml), style in Markdown, phrases in all text that people read.
@@ -211,8 +225,9 @@ purge: setup ## Delete a run or an image from a lake; lists the files first RUN=
 package: ## Collect the files that a cluster needs in build/
 	@$(PYTHON) bootstrap/package.py $(BUILD)
 
-deploy: $(AIRFLOW_ENV)/.orchard-ready ## Upload a git revision BUCKET=name [MODEL=dir|s3://…] [REVISION=hash] [REGION=…] [DRY_RUN=1]
-	@$(ORCHARD) deploy "--bucket=$$BUCKET" $${MODEL:+"--model=$$MODEL"} $${REVISION:+"--revision=$$REVISION"} \
+deploy: $(AIRFLOW_ENV)/.orchard-ready ## Upload a git revision STACK=name|BUCKET=name [ENVIRONMENT=…] [SETTINGS=file] [MODEL=dir|s3://…] [REVISION=hash] [REGION=…] [DRY_RUN=1]
+	@$(ORCHARD) deploy "--bucket=$$BUCKET" $${STACK:+"--stack=$$STACK"} $${ENVIRONMENT:+"--environment=$$ENVIRONMENT"} \
+		$${SETTINGS:+"--settings=$$SETTINGS"} $${MODEL:+"--model=$$MODEL"} $${REVISION:+"--revision=$$REVISION"} \
 		$${REGION:+"--region=$$REGION"} $$(test "$${DRY_RUN:-0}" = 0 || echo --dry-run)
 
 release: ## Tag a release and build its artefacts in build/release/; pushes nothing VERSION=x.y.z
@@ -229,6 +244,7 @@ lock: $(AIRFLOW_ENV)/.ready ## Resolve and pin all requirements again
 	cd local_airflow && $(LOCK) requirements-uv.in -o requirements-uv.txt
 	cd benchmarks && $(LOCK) requirements-node.in -o requirements-node.txt
 	cd benchmarks && $(LOCK) requirements-peers.in -o requirements-peers.txt
+	cd docs && $(LOCK) requirements.in -o requirements.txt
 	cd docker && $(LOCK) requirements-postgres.in -o requirements-postgres.txt
 	cd docker && $(LOCK) requirements-emr.in -o requirements-emr.txt
 	cd notebooks && $(LOCK) requirements.in -o requirements.txt
@@ -256,7 +272,7 @@ audit: $(TOOLS_ENV)/.ready ## Look up known vulnerabilities of production packag
 AUDITED := requirements.txt bootstrap/requirements.txt local_spark/requirements-pyspark.txt docker/requirements-postgres.txt
 
 clean: down ## Remove the environments and build products; never the lake
-	rm -rf $(AIRFLOW_ENV) $(NODE_ENV) $(PEERS_ENV) $(NOTEBOOK_ENV) $(TOOLS_ENV) $(MWAA_ENV) $(BUILD) .orchard
+	rm -rf $(AIRFLOW_ENV) $(NODE_ENV) $(PEERS_ENV) $(NOTEBOOK_ENV) $(TOOLS_ENV) $(DOCS_ENV) $(MWAA_ENV) $(BUILD) .orchard
 
 preflight-%:
 	@command -v $(PYTHON) >/dev/null || { printf '%s\n' "orchard: PYTHON=$(PYTHON): no such program." \
@@ -302,6 +318,12 @@ $(NOTEBOOK_ENV)/.ready: notebooks/requirements.txt $(AIRFLOW_ENV)/.ready
 $(TOOLS_ENV)/.ready: tests/requirements-tools.txt $(AIRFLOW_ENV)/.ready
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(TOOLS_ENV)
 	@$(UV) pip install --quiet --python $(TOOLS_ENV)/bin/python --require-hashes -r tests/requirements-tools.txt
+	@touch $@
+
+# pip alone: a machine that only builds the site needs no Airflow.
+$(DOCS_ENV)/.ready: docs/requirements.txt
+	@$(PYTHON) -m venv $(DOCS_ENV)
+	@$(DOCS_ENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r docs/requirements.txt
 	@touch $@
 
 $(MWAA_ENV)/.ready: tests/requirements-mwaa.txt $(AIRFLOW_ENV)/.ready

@@ -1,7 +1,7 @@
 """``make bench``: Orchard, the notebook pipeline, the peers and the bare runtime; a table and results.json.
 
-Everything is a ratio of two sides of the same round. Absolute seconds are in ``measures``, to see where the
-time goes; on a shared machine they say nothing from one day to the next.
+All results are ratios of two contenders in the same round. Absolute seconds are in ``measures``, to show
+where the time goes; on a shared machine they differ from day to day.
 """
 
 import json
@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from benchmarks.agreement import DisagreementError
+from benchmarks.comparisons import Bench, Folders
 from benchmarks.contenders.bare_runtime import BareRuntime
 from benchmarks.contenders.jobs import PEERS_PYTHON
-from benchmarks.figures import Round, find_further_image, find_numbers, medians, summarize, to_table
+from benchmarks.figures import Round, find_further_image, find_numbers, format_table, medians, summarize
 from benchmarks.machine import describe_machine, has_fast_bfloat16, measure_node
 from benchmarks.pictures import (
     NotEnoughImagesError,
@@ -29,7 +30,6 @@ from benchmarks.pictures import (
     usable_cores,
 )
 from benchmarks.processes import CommandError
-from benchmarks.sides import Bench, Folders
 from local_spark.model import provide_model
 from orchard_jobs.contract import Precision
 from orchard_jobs.errors import OrchardError
@@ -39,19 +39,19 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".orchard" / "benchmarks"
 COMMITTED = ROOT / "benchmarks" / "results.json"
 PEERS = ("daft", "ray")
-PIXELS = 128  # prepared for the bare runtime
+PIXELS = 128  # images prepared for the bare runtime
 BARE_IMAGES = 2000
 FEW = 2000
 DEMO_IMAGES = 300
-MOST_SECONDS = 600  # of a round
-QUICK = 1000  # below it, MANY is N, and QUICK_PARTS are all: a look at whether everything works
+MOST_SECONDS = 600  # for a round
+QUICK = 1000  # below this N, MANY is N and only QUICK_PARTS run: a smoke test
 QUICK_PARTS = ("pipelines", "features")
 ALL_PARTS = (*Bench.ROUND, *Bench.ONCE)
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for."""
+    """The options of the command line."""
 
     images: Path | None
     weights: Path | None
@@ -68,18 +68,18 @@ class Request:
         """Read the command line.
 
         Raises:
-            OrchardError: for a number that is none, or an unknown part.
+            OrchardError: if a number or a part is invalid.
         """
         parser = ArgumentParser(prog="python -m benchmarks", description="See `make bench`.")
-        parser.add_argument("--images", type=_to_path, help="a folder; drawn ones without it")
+        parser.add_argument("--images", type=_to_path, help="a folder of images (default: drawn ones)")
         parser.add_argument("--weights", type=_to_path, help="Keras MobileNetV2 weights")
-        parser.add_argument("--model", type=_to_path, help="folder of a model artefact, instead")
-        parser.add_argument("--count", default="3000", help="images of the small night")
-        parser.add_argument("--many", help="images of the large one")
+        parser.add_argument("--model", type=_to_path, help="folder of a model artefact, instead of --weights")
+        parser.add_argument("--count", default="3000", help="images of the smaller run")
+        parser.add_argument("--many", help="images of the larger run")
         parser.add_argument("--rounds", default="3")
         parser.add_argument("--parts", help=f"some of: {' '.join(ALL_PARTS)}")
-        parser.add_argument("--no-peers", action="store_true", help="without Daft and Ray Data")
-        parser.add_argument("--results", type=_to_path, default=COMMITTED, help="file to write")
+        parser.add_argument("--no-peers", action="store_true", help="leave out Daft and Ray Data")
+        parser.add_argument("--results", type=_to_path, default=COMMITTED, help="results file to write")
         given = parser.parse_args(arguments)
         count = _to_count("--count", given.count)
         return cls(
@@ -97,7 +97,9 @@ class Request:
 
 def _to_count(option: str, given: str) -> int:
     if not given.isascii() or not given.isdigit() or int(given) < 1:
-        raise OrchardError(f"{option}={given}", rule="it takes a whole number from 1", remedy="correct it")
+        raise OrchardError(
+            f"{option}={given}", rule="it must be a whole number, at least 1", remedy="correct it"
+        )
     return int(given)
 
 
@@ -105,12 +107,12 @@ def _to_parts(given: str) -> tuple[str, ...]:
     parts = tuple(given.split())
     if not parts or not set(parts) <= set(ALL_PARTS):
         rule = f"the parts are {' '.join(ALL_PARTS)}"
-        raise OrchardError(f"--parts={given}", rule=rule, remedy="name some of them")
+        raise OrchardError(f"--parts={given}", rule=rule, remedy="Name some of these")
     return parts
 
 
 def _to_path(given: str) -> Path:
-    """A path or a URI of a file. No shell expands the ~ in ``make bench IMAGES=~/fruits``."""
+    """Return a path or file URI as a path. No shell expands the ~ in ``make bench IMAGES=~/fruits``."""
     return Path(given.removeprefix("file://")).expanduser().absolute()
 
 
@@ -124,7 +126,7 @@ def main() -> int:
 
 
 def run(request: Request) -> None:
-    """Measure round after round, and write the results after each: an end before time loses one round."""
+    """Measure round after round, and write the results after each: an interruption loses one round only."""
     bench = _prepare(request)
     measured: list[Round] = []
     seconds: list[float] = []
@@ -133,31 +135,31 @@ def run(request: Request) -> None:
         started = time.perf_counter()
         measured.append({**measure_node(), **_measure(request, bench, Bench.ROUND)})
         seconds.append(round(time.perf_counter() - started, 1))
-        print(f"  the round took {seconds[-1]:.0f} s; it has {MOST_SECONDS}", flush=True)
+        print(f"  the round took {seconds[-1]:.0f} s; its limit is {MOST_SECONDS}", flush=True)
         _write(request, bench, measured, seconds)
     if set(request.parts) & set(Bench.ONCE):
         print("once", flush=True)
         measured.append(_measure(request, bench, Bench.ONCE))
         _write(request, bench, measured, seconds)
-    print(f"\n{_table_of(request.results)}\n\nresults: {request.results}")
+    print(f"\n{_format_results(request.results)}\n\nresults: {request.results}")
 
 
-def _table_of(results: Path) -> str:
+def _format_results(results: Path) -> str:
     content = json.loads(results.read_bytes())
-    return to_table(content["figures"], find_numbers(content))
+    return format_table(content["figures"], find_numbers(content))
 
 
 def _prepare(request: Request) -> Bench:
-    """Make all that no side is to be charged for."""
+    """Prepare what must not count for any contender."""
     if request.has_peers and "features" in request.parts and not PEERS_PYTHON.exists():
         raise OrchardError(
-            "no environment of Daft and Ray Data",
-            rule="`make bench` makes it in .venv-peers",
-            remedy="run make, or leave the peers out: PEERS=0",
+            "no environment for Daft and Ray Data",
+            rule="`make bench` creates it in .venv-peers",
+            remedy="Run make bench, or leave the peers out: PEERS=0",
         )
     cores = usable_cores()
     model = request.model or _local(provide_model(request.weights, STATE).uri)
-    read_card(f"file://{model}")  # before anything is measured with it
+    read_card(f"file://{model}")  # before it is used for a measurement
     source = request.images or draw_images(STATE / "drawn", max(request.count, request.many, DEMO_IMAGES))
     print(f"{cores} cores; {request.count} and {request.many} images", flush=True)
     folder = STATE / "round"
@@ -182,9 +184,9 @@ def _prepare(request: Request) -> Bench:
         precisions=[Precision.FLOAT32, *([Precision.BFLOAT16] if has_fast_bfloat16() else [])],
     )
     if "features" in request.parts:
-        print(f"bare runtime: {bench.bare.batch_size} images per inference are fastest", flush=True)
+        print(f"bare runtime: fastest with {bench.bare.batch_size} images per inference", flush=True)
     if "demo" in request.parts:
-        print("make demo, once beforehand: the first one on a machine makes what it keeps", flush=True)
+        print("make demo, once beforehand: the first run on a machine fills its caches", flush=True)
         bench.measure_demo()
     return bench
 
@@ -194,7 +196,7 @@ def _local(uri: str) -> Path:
 
 
 def _measure(request: Request, bench: Bench, parts: Sequence[str]) -> Round:
-    """Run those of ``parts`` that were asked for, in their order."""
+    """Run the requested ones of ``parts``, in their order."""
     measured: dict[str, float] = {}
     for part in parts:
         if part in request.parts:
@@ -209,8 +211,8 @@ def _write(request: Request, bench: Bench, measured: Sequence[Round], seconds: S
         "many": request.many,
         "few": FEW if bench.images.few else request.count,
         "rounds": len(seconds),
-        "seconds of the rounds": seconds,
-        "cores busy before a side, at most": bench.busy,
+        "seconds per round": seconds,
+        "cores busy before a contender, at most": bench.busy,
         "figures": summarize(measured),
         "measures": medians(measured),
     }

@@ -1,4 +1,4 @@
-"""Two sides of a benchmark must compute the same, or their speed must not be compared."""
+"""Contenders must compute the same features before their speed can be compared."""
 
 from pathlib import Path
 
@@ -9,40 +9,40 @@ import pyarrow.parquet as pq
 from orchard_jobs.contract import Precision
 
 LEAST_COSINE = {Precision.FLOAT32: 0.9999, Precision.BFLOAT16: 0.9}
-"""Of an image's features by one side and by the other. bfloat16 was seen down to 0.929."""
+"""Smallest accepted cosine of an image's features from two contenders. Measured with bfloat16: 0.929."""
 
 
 class DisagreementError(Exception):
-    """Features that are not those of the same images."""
+    """Two contenders computed different features."""
 
 
 def require_agreement(theirs: Path, ours: Path, images: Path, precision: Precision) -> float:
     """Compare two feature folders, image by image; return the smallest cosine.
 
     Raises:
-        DisagreementError: where an image is in one alone, or its features differ.
+        DisagreementError: if an image is missing in one of them, or its features differ.
     """
     expected, found = _read_features(theirs, images), _read_features(ours, images)
     if expected.keys() != found.keys():
-        raise DisagreementError(f"{len(expected)} and {len(found)} images, or not the same ones")
+        raise DisagreementError(f"{len(expected)} and {len(found)} images: both must have the same")
     cosines = {path: cosine(expected[path], found[path]) for path in expected}
     worst = min(cosines, key=lambda path: cosines[path])
     if not cosines[worst] >= LEAST_COSINE[precision]:
         raise DisagreementError(
             f"features of {worst} have a cosine of {cosines[worst]:.5f}; at least {LEAST_COSINE[precision]}, "
-            "or the sides do not compute the same"
+            "or the contenders do not compute the same"
         )
     return cosines[worst]
 
 
 def cosine(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
-    """Return the cosine of the angle between two vectors; NaN where one is zero."""
+    """Return the cosine of the angle between two vectors; NaN if one is zero."""
     with np.errstate(invalid="ignore"):
         return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
 
 
 def _read_features(folder: Path, images: Path) -> dict[str, npt.NDArray[np.float64]]:
-    """By path below ``images``: ``binaryFile`` gives whole URIs."""
+    """Return features by path below ``images``, because ``binaryFile`` gives whole URIs."""
     table = pq.read_table(folder, columns=["path", "features"])
     paths = (path.rpartition(f"{images}/")[2] for path in table["path"].to_pylist())
     lists = table["features"].combine_chunks()

@@ -1,4 +1,4 @@
-"""``make bench-check``: which ratios moved since the committed results.json."""
+"""``make bench-check``: compares new ratios with the committed results.json."""
 
 import json
 import sys
@@ -8,11 +8,13 @@ from benchmarks.figures import MOVED, find_moved
 
 
 def main(tokens: list[str]) -> int:
-    """Compare the second file with the first; return 1 where a ratio became worse, 2 where none can be."""
+    """Compare the second file with the first; return 1 if a ratio got worse, 2 if they cannot be compared."""
     before, now = (json.loads(Path(token).read_bytes()) for token in tokens)
     for name in ("images", "many"):
         if before[name] != now[name]:
-            print(f"orchard: {name}: {now[name]}, and {before[name]} in {tokens[0]}: measure the same number")
+            print(
+                f"orchard: {name} is {now[name]}, but {before[name]} in {tokens[0]}: measure the same number"
+            )
             return 2
     worse, better = find_moved(now["figures"], before["figures"])
     for line in better:

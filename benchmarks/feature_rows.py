@@ -1,4 +1,4 @@
-"""Feature rows without images, drawn: for ``ml.PCA`` and reduce, and for a refit, where 10,000 are few."""
+"""Synthetic feature rows, to measure ``ml.PCA``, reduce and a refit on more rows than there are images."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 
 from orchard_jobs.contract import EARLIER_COLUMNS, Status
 
-KNOWN_SHARE = 0.99  # of the rows, for the refit
-NOISE = 0.05  # beside features of 0 to 6: no row twice
+KNOWN_SHARE = 0.99  # share of the rows that the refit already knows
+NOISE = 0.05  # added to features of 0 to 6, so that all rows differ
 ROWS_PER_GROUP = 2048
 
 
@@ -21,15 +21,15 @@ def draw_rows(features: Path, count: int, folder: Path) -> Path:
 
 
 def draw_runs(features: Path, count: int, known: Path, new: Path) -> None:
-    """Write ``count`` rows as those of two runs: the first KNOWN_SHARE of them, and the rest.
+    """Write ``count`` rows as two runs: KNOWN_SHARE of them in the first, and the rest in the second.
 
-    They are in folders beside each other, as in a lake, and the second one has the list of the rows of the
-    first, so that a refit works as it does night after night.
+    The folders are siblings, as in a lake, and the second run has the list of the first one's rows, so that a
+    refit works as in a nightly run.
 
     Args:
-        features: A feature folder. Its rows are drawn from over and over, with noise.
-        known: Folder of the run that came before.
-        new: Folder of the run that has the list of the rows before it.
+        features: A feature folder. Rows are drawn from it repeatedly, with noise.
+        known: Folder of the first run.
+        new: Folder of the second run, which has the list of earlier rows.
     """
     rows = pq.read_table(features)
     first_new = int(count * KNOWN_SHARE)
@@ -41,7 +41,7 @@ def draw_runs(features: Path, count: int, known: Path, new: Path) -> None:
 
 
 def _draw(rows: pa.Table, first: int, end: int) -> Iterator[pa.Table]:
-    """Yield the drawn rows ``first`` to ``end``, in tables of as many rows as ``rows`` has, or fewer."""
+    """Yield the drawn rows ``first`` to ``end`` in tables of at most as many rows as ``rows`` has."""
     lists = rows["features"].combine_chunks()
     matrix = lists.flatten().to_numpy().reshape(len(lists), -1)
     random = np.random.default_rng(first)

@@ -1,7 +1,7 @@
-"""The arithmetic: ratios within a round, medians over rounds, and what moved since the committed ones.
+"""Computes ratios within a round and medians over rounds, and compares them with committed ones.
 
-A ratio is taken of two sides of the same round, which ran one after the other; the median of these ratios
-is what counts. Seconds of different hours on a shared machine say nothing about each other.
+A ratio compares two contenders that ran one after the other in the same round; the result is the median of
+these ratios. On a shared machine, seconds of different hours are not comparable.
 """
 
 import operator
@@ -12,24 +12,24 @@ from statistics import median
 from typing import Any
 
 Round = Mapping[str, float]
-"""What one round measured, by name."""
+"""The measures of one round, by name."""
 
 MOVED = 0.15
-"""A ratio that differs by more than this share from the committed one has moved."""
+"""A ratio has moved if it differs from the committed one by more than this share."""
 
 _HOLDS: dict[str, Callable[[float, float], bool]] = {"≥": operator.ge, "≤": operator.le}
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A ratio of two measures, or one measure as it is, and what it must reach.
+    """A ratio of two measures, or a single measure, and its target.
 
     Args:
-        name: What the tables call it. ``N``, ``MANY`` and ``FEW`` stand for numbers of images.
-        above: Measure above the line.
-        below: Measure below the line; None: the figure is ``above`` itself, in its unit.
-        sign: ``≥`` where more is better, ``≤`` where less is; '' where the figure only stands beside another.
-        target: What it must reach.
+        name: Its name in the tables. ``N``, ``MANY`` and ``FEW`` stand for numbers of images.
+        above: Name of the numerator.
+        below: Name of the denominator; None: the figure is ``above`` itself, in its unit.
+        sign: ``≥`` if more is better, ``≤`` if less is better; '' if the figure has no target.
+        target: The value to reach.
     """
 
     name: str
@@ -39,13 +39,13 @@ class Figure:
     target: float = 0.0
 
     def of(self, measured: Round) -> float | None:
-        """Return the figure of one round, or None where the round has not measured it."""
+        """Return the figure of one round, or None if the round did not measure it."""
         if self.above not in measured or (self.below is not None and self.below not in measured):
             return None
         return measured[self.above] / (1 if self.below is None else measured[self.below])
 
-    def judge(self, value: float) -> dict[str, Any]:
-        """Say what it must reach, and whether ``value`` does; nothing where it has no target."""
+    def compare_with_target(self, value: float) -> dict[str, Any]:
+        """Return the target, and whether ``value`` reaches it; {} without a target."""
         if not self.sign:
             return {}
         return {"target": f"{self.sign} {self.target:g}", "reached": _HOLDS[self.sign](value, self.target)}
@@ -60,32 +60,32 @@ FIGURES = (
     Figure("featurize / bare runtime on tensors", "featurize float32", "bare, tensors", "≥", 0.80),
     Figure("featurize / bare runtime with decode", "featurize float32", "bare, decode", "≥", 0.92),
     Figure(
-        f"notebook pipeline / three steps, {_TO_CSV}, start of the sessions apart",
+        f"notebook pipeline / three steps, {_TO_CSV}, without session start-up",
         "notebook", "orchard float32", "≥", 5,
     ),
     Figure(
-        f"notebook pipeline / three steps, {_TO_CSV}, with all starts",
+        f"notebook pipeline / three steps, {_TO_CSV}, with session start-up",
         "notebook with start-up", "orchard float32 with start-up", "≥", 4,
     ),
     Figure(
-        f"notebook pipeline / one application, {_TO_CSV}, start of the sessions apart",
+        f"notebook pipeline / one application, {_TO_CSV}, without session start-up",
         "notebook", "orchard in one application float32", "≥", 7,
     ),
     Figure(
-        "notebook pipeline / one application, N images to CSV, bfloat16, start of the sessions apart",
+        "notebook pipeline / one application, N images to CSV, bfloat16, without session start-up",
         "notebook", "orchard in one application bfloat16", "≥", 11,
     ),
     Figure(
         "one more image, notebook pipeline / three steps, from N to MANY images",
         "notebook, one more image", "orchard, one more image", "≥", 3.5,
     ),
-    Figure("`ml.PCA` / reduce, MANY rows, both write", "ml.PCA", "reduce", "≥", 4),
-    Figure("`ml.PCA` / reduce, 100,000 rows, both write", "ml.PCA, rows", "reduce, rows", "≥", 12),
+    Figure("`ml.PCA` / reduce, MANY rows, including writes", "ml.PCA", "reduce", "≥", 4),
+    Figure("`ml.PCA` / reduce, 100,000 rows, including writes", "ml.PCA, rows", "reduce, rows", "≥", 12),
     Figure(
         "refit with 1 % new / first fit, 400,000 rows: statistics and fit", "refit", "first fit", "≤", 0.10
     ),
     Figure("`make demo` of 300 images after set-up, seconds", "demo", None, "≤", 30),
-    Figure("of these, its three jobs work, seconds", "demo: jobs"),
+    Figure("of these, seconds of its three jobs", "demo: jobs"),
     Figure(
         "seconds per image of MANY / of FEW",
         "seconds per image, many", "seconds per image, few", "≤", 1.05,
@@ -104,14 +104,14 @@ _AT_BOTH = {
         (f"orchard float32: all of {job}", f"many: all of {job}") for job in ("featurize", "reduce", "export")
     ],
 }
-"""Measures with N images, and the same with MANY."""
+"""Measures with N images, and their counterparts with MANY."""
 
 
 def find_further_image(measured: Round, images: int, many: int) -> dict[str, float]:
-    """Return the milliseconds that one more image takes, between ``images`` and ``many`` of them.
+    """Return the milliseconds per additional image, between ``images`` and ``many`` of them.
 
-    By the notebook pipeline, and by Orchard in three steps; the start of the sessions is in neither. Empty
-    where the round has not measured all of it.
+    For the notebook pipeline and for Orchard in three steps, both without session start-up. Empty if the
+    round did not measure all of this.
     """
     names = {name for pairs in _AT_BOTH.values() for pair in pairs for name in pair}
     if many <= images or not names <= measured.keys():
@@ -121,7 +121,7 @@ def find_further_image(measured: Round, images: int, many: int) -> dict[str, flo
 
 
 def summarize(rounds: Sequence[Round], figures: Iterable[Figure] = FIGURES) -> dict[str, dict[str, Any]]:
-    """Return the median of each figure that was measured, the value of each round, and its target."""
+    """Return the median of each measured figure, the value of each round, and the target."""
     summary = {}
     for figure in figures:
         values = [value for value in map(figure.of, rounds) if value is not None]
@@ -130,7 +130,7 @@ def summarize(rounds: Sequence[Round], figures: Iterable[Figure] = FIGURES) -> d
             summary[figure.name] = {
                 "median": round(middle, 4),
                 "rounds": [round(value, 4) for value in values],
-                **figure.judge(middle),
+                **figure.compare_with_target(middle),
             }
     return summary
 
@@ -142,9 +142,9 @@ def medians(rounds: Sequence[Round]) -> dict[str, float]:
 
 
 def find_moved(now: Mapping[str, Any], before: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Compare two summaries; say which figures became worse, and which better, each in a line.
+    """Compare two summaries; return a line per figure that became worse, and per figure that became better.
 
-    A figure that only one of them has is neither: it was not measured here, or not there.
+    Figures that only one of them has are left out.
     """
     worse: list[str] = []
     better: list[str] = []
@@ -161,27 +161,27 @@ def find_moved(now: Mapping[str, Any], before: Mapping[str, Any]) -> tuple[list[
 
 
 def find_numbers(content: Mapping[str, Any]) -> dict[str, int]:
-    """Return what N, MANY and FEW stand for in the names of ``results.json``."""
+    """Return the values of N, MANY and FEW in ``results.json``."""
     return {"N": content["images"], "MANY": content["many"], "FEW": content["few"]}
 
 
-def to_table(summary: Mapping[str, Any], numbers: Mapping[str, int]) -> str:
+def format_table(summary: Mapping[str, Any], numbers: Mapping[str, int]) -> str:
     """Return the summary as a Markdown table.
 
     Args:
-        summary: Of `summarize`.
-        numbers: Of `find_numbers`.
+        summary: The result of `summarize`.
+        numbers: The result of `find_numbers`.
     """
     lines = ["| figure | median | rounds | aim | |", "|---|---|---|---|---|"]
     for name, figure in summary.items():
         spelled = re.sub("|".join(rf"\b{key}\b" for key in numbers), lambda key: f"{numbers[key[0]]:,}", name)
-        rounds = ", ".join(_to_digits(value) for value in figure["rounds"])
+        rounds = ", ".join(_format_digits(value) for value in figure["rounds"])
         verdict = {True: "reached", False: "missed", None: ""}[figure.get("reached")]
-        cells = spelled, _to_digits(figure["median"]), rounds, figure.get("target", ""), verdict
+        cells = spelled, _format_digits(figure["median"]), rounds, figure.get("target", ""), verdict
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _to_digits(value: float) -> str:
-    """Three digits, as far as there is a point to them."""
+def _format_digits(value: float) -> str:
+    """Format three significant digits; large numbers have more."""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

@@ -1,7 +1,7 @@
-"""What ``make bench`` measured, as lines: what a phase takes for no image, and for one more.
+"""Fits a line to each phase that ``make bench`` measured: seconds for no image, and per image.
 
-Through its seconds at two numbers of images. Some phases are spread over all cores, some are one core's, some
-take the same for any number.
+Each line goes through the seconds at two numbers of images. Some phases use all cores, some use one, and
+some take the same time for any number of images.
 """
 
 import json
@@ -18,9 +18,9 @@ class Line:
     """Seconds of a phase.
 
     Args:
-        fixed: For no image at all.
-        per_image: For each image; of one core where it is spread.
-        spread: Whether all cores share in it.
+        fixed: Seconds for no image at all.
+        per_image: Seconds per image; of one core if the phase is spread.
+        spread: Whether the phase uses all cores.
     """
 
     fixed: float
@@ -33,14 +33,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Point:
-    """So many images took so many seconds."""
+    """A number of images, and the seconds that they took."""
 
     images: int
     seconds: float
 
 
 def fit_line(few: Point, many: Point, cores: int, *, spread: bool) -> Line:
-    """Draw the line through two points, neither of its parts below zero: small phases are mostly noise."""
+    """Fit a line through two points, with no negative part: small phases are mostly noise."""
     slope = max(0.0, (many.seconds - few.seconds) / (many.images - few.images))
     fixed = max(0.0, few.seconds - slope * few.images)
     return Line(fixed, slope * (cores if spread else 1), spread)
@@ -48,7 +48,7 @@ def fit_line(few: Point, many: Point, cores: int, *, spread: bool) -> Line:
 
 @dataclass(frozen=True)
 class Results:
-    """Of ``make bench``: seconds by name, at ``images`` and, with another name, at ``many``."""
+    """Results of ``make bench``: seconds by name at ``images``, and by another name at ``many``."""
 
     images: int
     many: int
@@ -68,7 +68,7 @@ class Results:
 
 
 def orchard_lines(results: Results) -> list[Line]:
-    """Every phase of the three jobs, float32, their start-up, and what they do between phases."""
+    """Return the lines of the three jobs in float32: phases, start-up, and time between phases."""
     of_one_core = [phase for phase in OF_ONE_CORE if f"many: {phase}" in results.seconds]
     lines = [
         results.line(f"orchard float32: {phase}", f"many: {phase}", spread=phase in SPREAD)
@@ -84,7 +84,7 @@ def orchard_lines(results: Results) -> list[Line]:
 
 
 def notebook_lines(results: Results) -> list[Line]:
-    """Features and ``ml.PCA``. The driver's SVD, and the models that so many tasks build, are fixed."""
+    """Return the lines of features and ``ml.PCA``. The SVD and building the models take a fixed time."""
     return [
         Line(results.seconds["notebook session"], 0.0, spread=False),
         results.line("notebook features", "notebook features, many", spread=True),

@@ -1,8 +1,8 @@
-"""What it takes to find the new ones among a million images in S3: ``make bench-listing``.
+"""Time and memory to find new images among a million in S3: ``make bench-listing``.
 
-A generated bucket answers in place of S3. The client is the real one, which signs the requests and parses
-the pages, but nothing goes over a network: the seconds are those of this machine's CPU. Generating the
-pages is among them, about 2 s for a million images.
+A generated bucket replaces S3. The real client signs the requests and parses the pages, but nothing goes
+over a network: the seconds are CPU time of this machine. They include generating the pages, about 2 s for a
+million images.
 """
 
 import os
@@ -46,7 +46,7 @@ OBJECT = (
 
 
 class Case(NamedTuple):
-    """So many images under so many labels; one in a hundred is new, or none."""
+    """A number of images and labels; one in a hundred images is new, or none."""
 
     images: int
     labels: int
@@ -58,7 +58,7 @@ class Case(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What a case took: seconds, those of the CPU, and the most memory that the process ever held, in MB."""
+    """The cost of a case: seconds, CPU seconds, and the peak memory of the process in MB."""
 
     listing: float
     difference: float
@@ -67,7 +67,7 @@ class Cost(NamedTuple):
 
 
 class Keys(Sequence[str]):
-    """The keys of the bucket, in order, each made when asked for: they take no memory."""
+    """The keys of the bucket in order, generated on demand to save memory."""
 
     def __init__(self, case: Case) -> None:
         self._count = case.images
@@ -84,7 +84,7 @@ class Keys(Sequence[str]):
 
 
 class Answer(NamedTuple):
-    """The body of an HTTP answer, as botocore reads it."""
+    """The body of an HTTP response, as botocore reads it."""
 
     data: bytes
 
@@ -93,7 +93,7 @@ class Answer(NamedTuple):
 
 
 class GeneratedBucket:
-    """Answers ListObjectsV2, as a handler of botocore's event ``before-send``."""
+    """Responds to ListObjectsV2, as a handler of botocore's event ``before-send``."""
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
@@ -111,7 +111,7 @@ class GeneratedBucket:
 
 
 def measure(case: Case) -> Cost:
-    """List the bucket of ``case`` and compare it with a ledger, in a process that did nothing else."""
+    """List the bucket of ``case`` and compare it with a ledger, in a fresh process."""
     os.environ |= {"AWS_ACCESS_KEY_ID": "-", "AWS_SECRET_ACCESS_KEY": "-", "AWS_DEFAULT_REGION": "us-east-1"}
     bucket = GeneratedBucket(Keys(case))
 
@@ -121,31 +121,31 @@ def measure(case: Case) -> Cost:
         return client
 
     listing_s3.open_client = open_generated
-    listing, to_list, cpu_to_list = timed(list_images, "s3://generated", Access())
-    ledger = ledger_of(listing, case)
-    new, to_compare, cpu_to_compare = timed(compare, listing, to_parquet(ledger))
+    listing, to_list, cpu_to_list = measure_call(list_images, "s3://generated", Access())
+    ledger = build_ledger(listing, case)
+    new, to_compare, cpu_to_compare = measure_call(compare, listing, to_parquet(ledger))
     if (listing.num_rows, new) != (case.images, case.new):
         raise SystemExit(f"{listing.num_rows} images, {new} of them new, in {case}")
     return Cost(to_list, to_compare, cpu_to_list + cpu_to_compare, peak_memory())
 
 
 def compare(listing: pa.Table, ledger: bytes) -> int:
-    """Do what a run does with a listing: read the ledger, divide, and make the files for the jobs."""
+    """Do the same with a listing as a run: read the ledger, compare, and write the files for the jobs."""
     found = difference(listing, from_parquet(ledger, LEDGER_SCHEMA))
     to_parquet(found.earlier)
     to_parquet(found.new)
     return int(found.new.num_rows)
 
 
-def ledger_of(listing: pa.Table, case: Case) -> pa.Table:
-    """Return LEDGER_SCHEMA of the images of ``listing`` that are not new, in memory of its own."""
+def build_ledger(listing: pa.Table, case: Case) -> pa.Table:
+    """Return a ledger of the images of ``listing`` that are not new, in its own memory."""
     known = listing.filter(pa.array([not case.has_new or row % 100 > 0 for row in range(listing.num_rows)]))
     status, run = (pa.repeat(text, known.num_rows) for text in ("ok", "scheduled__2026-11-22"))
     return pa.table([known["path"], known["etag"], status, run], schema=LEDGER_SCHEMA)
 
 
-def timed(function: Any, *arguments: Any) -> tuple[Any, float, float]:
-    """Call a function; return its result, the seconds that passed and those that the CPU worked."""
+def measure_call(function: Any, *arguments: Any) -> tuple[Any, float, float]:
+    """Call a function; return its result, the seconds and the CPU seconds."""
     start, cpu_start = time.perf_counter(), time.process_time()
     result = function(*arguments)
     return result, time.perf_counter() - start, time.process_time() - cpu_start
@@ -161,14 +161,14 @@ def main() -> None:
     print("  objects   labels      new   list s   diff s    CPU s  peak MB")
     is_kept = True
     for case in [Case(images, labels, has_new) for labels in (120, 100_000) for has_new in (False, True)]:
-        # A process for each case, because its peak of memory never falls.
+        # A process for each case, because the peak memory of a process never falls.
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
             cost = pool.submit(measure, case).result()
         print(f"{images:9,} {case.labels:8,} {case.new:8,}", end=" ")
         print(f"{cost.listing:8.1f} {cost.difference:8.1f} {cost.cpu:8.1f} {cost.memory:8.0f}", flush=True)
         is_kept &= cost.listing + cost.difference <= MOST_SECONDS and cost.memory <= MOST_MB
     if not is_kept:
-        sys.exit(f"the promise is {MOST_SECONDS} s and {MOST_MB} MB")
+        sys.exit(f"the limits are {MOST_SECONDS} s and {MOST_MB} MB")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a result depends on besides the code: cores, CPU flags and versions. No paths, no names."""
+"""Describes the machine of a result: cores, CPU flags and versions, but no paths or names."""
 
 import importlib.metadata
 import os
@@ -21,9 +21,9 @@ PACKAGES = (
     "simplejpeg",
     "tensorflow",
 )
-QUIET = 0.5  # busy cores: with no more, a side may begin
-LOUD = 0.7  # with more, what is measured is not only the side
-PATIENCE = 30.0  # seconds: a machine that is never quiet is measured all the same, and the results say so
+QUIET = 0.5  # busy cores at which a contender may start
+LOUD = 0.7  # busy cores above which a measurement is disturbed
+PATIENCE = 30.0  # seconds: after that, measure on a busy machine, and record it
 LOOK_SECONDS = 0.5
 BOOTSTRAP = Path(__file__).resolve().parent.parent / "bootstrap"
 
@@ -40,7 +40,7 @@ def describe_machine(cores: int) -> dict[str, object]:
 
 
 def find_cpu_flags() -> list[str]:
-    """Those of FLAGS that the CPU has; none where Linux does not tell them."""
+    """Return the FLAGS that the CPU has; none on systems other than Linux."""
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
@@ -54,10 +54,10 @@ def has_fast_bfloat16() -> bool:
 
 
 def wait_until_quiet(most: float = QUIET, patience: float = PATIENCE) -> float | None:
-    """Wait until others keep no more than ``most`` cores busy, at most ``patience`` seconds; say how many.
+    """Wait until at most ``most`` cores are busy, for at most ``patience`` seconds; return how many are.
 
-    Not by the load average, which still speaks of the side before: it takes minutes to fall. Cores that the
-    host gives to other machines count as busy. None where Linux does not tell.
+    The load average would still contain the previous contender, because it takes minutes to fall. Cores that
+    the host gives to other machines count as busy. None on systems other than Linux.
     """
     ends = time.monotonic() + patience
     while True:
@@ -68,7 +68,7 @@ def wait_until_quiet(most: float = QUIET, patience: float = PATIENCE) -> float |
 
 
 def count_busy_cores() -> float | None:
-    """How many cores were busy within LOOK_SECONDS from now."""
+    """Return how many cores are busy in the next LOOK_SECONDS."""
     before = _read_ticks()
     if before is None:
         return None
@@ -78,7 +78,7 @@ def count_busy_cores() -> float | None:
 
 
 def _read_ticks() -> int | None:
-    """Ticks of all cores since the start that were neither idle nor waiting for a disk: proc(5)."""
+    """Return the busy ticks of all cores since boot, neither idle nor waiting for I/O: proc(5)."""
     try:
         line = Path("/proc/stat").read_text().partition("\n")[0]
     except OSError:
@@ -88,8 +88,8 @@ def _read_ticks() -> int | None:
 
 
 @contextmanager
-def on_cores(count: int) -> Iterator[None]:
-    """Let what is started within the block use ``count`` of the cores; no limit where the system has none."""
+def limit_cores(count: int) -> Iterator[None]:
+    """Limit processes started in the block to ``count`` cores, where the system supports that."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -102,7 +102,7 @@ def on_cores(count: int) -> Iterator[None]:
 
 
 def measure_node() -> dict[str, float]:
-    """Bytes of the packages that the bootstrap script installs, as installed here."""
+    """Return the bytes of the packages that the bootstrap script installs, as installed here."""
     return {
         "node bytes": _installed_bytes(BOOTSTRAP / "requirements.txt"),
         "node bytes with TensorFlow": _installed_bytes(BOOTSTRAP / "requirements-tensorflow.txt"),
@@ -115,7 +115,7 @@ def _installed_bytes(requirements: Path) -> float:
 
 
 def _package_bytes(name: str) -> int:
-    """Zero for what is not for this platform."""
+    """Return the bytes of a package; zero if it is not for this platform."""
     try:
         files = importlib.metadata.files(name) or []
     except importlib.metadata.PackageNotFoundError:

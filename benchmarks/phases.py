@@ -1,25 +1,25 @@
-"""Which phases the three jobs have, who works in each, and the table of where the time goes."""
+"""The phases of the three jobs, which processes work in them, and a table of their times."""
 
 from collections.abc import Mapping
 
 SPREAD = ("featurize", "statistics", "project")
-"""All cores share in these."""
+"""Phases that use all cores."""
 
 OF_ONE_CORE = ("csv", "rejects", "outcomes")
-"""Of export, where it has them."""
+"""Phases of export, if it has them."""
 
 SAME_FOR_ANY = ("list", "fit", "start-up of featurize", "start-up of reduce", "start-up of export")
-"""Of one core, whatever the number of images. ``list``, too: a night's images are listed before there is a
-cluster."""
+"""Phases with a fixed time on one core. ``list`` is one of them, because images are listed before the cluster
+exists."""
 
 OVERLAPPING = "reading"
-"""What a worker's threads wait for while it works: no seconds of a core."""
+"""Phases in which a worker's threads only wait: they use no core."""
 
 
-def to_table(measures: Mapping[str, float], images: int, cores: int) -> str:
+def format_table(measures: Mapping[str, float], images: int, cores: int) -> str:
     """Return the phases of the three jobs on ``images``, float32, as a Markdown table.
 
-    Within featurize, seconds of a core: what the workers say of themselves, and the JVM, with its start.
+    Within featurize, seconds of a core: the workers' own metrics, and the JVM including its start.
     """
     workers = {
         name.removeprefix("many: ").removesuffix(", workers"): seconds

@@ -1,8 +1,7 @@
-"""``make bench-photographs``: what photographs of 1 to 24 megapixels take, decoded exactly and scaled.
+"""``make bench-photographs``: photographs of 1 to 24 megapixels, decoded at full size and scaled.
 
-There are none at hand, so they are made from small images: half of them are one image enlarged, the other
-half a mosaic of many, all with a sensor's noise. Exact and scaled run one after the other; the median of the
-rounds counts.
+They are generated from small images: half of them enlarge one image, the other half are mosaics of many, all
+with sensor noise. Exact and scaled decoding run one after the other; the result is the median of the rounds.
 """
 
 import math
@@ -21,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from benchmarks.machine import on_cores, wait_until_quiet
+from benchmarks.machine import limit_cores, wait_until_quiet
 from benchmarks.pictures import NotEnoughImagesError, choose, draw_images, find_images
 from local_spark.model import provide_model
 from orchard_jobs.contract import Decoding, Precision, Runtime
@@ -32,15 +31,15 @@ from orchard_jobs.models.runtimes import load_model
 STATE = Path(__file__).resolve().parent.parent / ".orchard" / "benchmarks"
 MEGAPIXELS = {1: (1152, 864), 4: (2304, 1728), 12: (4000, 3000), 24: (6000, 4000)}
 WORKERS = (1, 2)
-TILES = 8  # images across a mosaic
+TILES = 8  # images per row of a mosaic
 NOISE = 8.0  # standard deviation, of 255
 TABLE = """| megapixels | decoding | ms to decode | images/s of one worker | of two | MB of a worker | cosine, mean | least |
 |---|---|---|---|---|---|---|---|"""  # noqa: E501
-PATIENCE = 900  # seconds, for a process that never answers
+PATIENCE = 900  # seconds, in case a process hangs
 
 
 class Share(NamedTuple):
-    """What one worker does."""
+    """The work of one worker."""
 
     model: str
     photographs: Sequence[Path]
@@ -49,12 +48,12 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """What one worker did.
+    """The result of one worker.
 
     Args:
-        rate: Images a second, from reading to features.
-        decoding: Seconds of decoding and resizing, per image.
-        memory: Most that the process held, in MB.
+        rate: Images per second, from reading to features.
+        decoding: Seconds of decoding and resizing per image.
+        memory: Peak memory of the process in MB.
         features: One row per photograph.
     """
 
@@ -68,9 +67,9 @@ def main() -> int:
     parser = ArgumentParser(
         prog="python -m benchmarks.photographs", description="See `make bench-photographs`."
     )
-    parser.add_argument("--images", type=_to_path, help="a folder of small images; drawn ones without it")
+    parser.add_argument("--images", type=_to_path, help="a folder of small images (default: drawn ones)")
     parser.add_argument("--weights", type=_to_path, help="Keras MobileNetV2 weights")
-    parser.add_argument("--model", type=_to_path, help="folder of a model artefact, instead")
+    parser.add_argument("--model", type=_to_path, help="folder of a model artefact, instead of --weights")
     parser.add_argument("--count", type=int, default=12, help="photographs of each size")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
@@ -81,7 +80,7 @@ def main() -> int:
         wait_until_quiet()
         print(TABLE, flush=True)
         for megapixels in MEGAPIXELS:
-            photographs = make_photographs(images, megapixels, given.count, STATE / "photographs")
+            photographs = build_photographs(images, megapixels, given.count, STATE / "photographs")
             for line in measure(model, photographs, megapixels, given.rounds):
                 print(line, flush=True)
     except (OrchardError, NotEnoughImagesError) as error:
@@ -90,8 +89,8 @@ def main() -> int:
     return 0
 
 
-def make_photographs(images: Sequence[Path], megapixels: int, count: int, folder: Path) -> list[Path]:
-    """Write ``count`` JPEGs, of quality 90 with halved chroma; the same ones every time."""
+def build_photographs(images: Sequence[Path], megapixels: int, count: int, folder: Path) -> list[Path]:
+    """Write ``count`` JPEGs with quality 90 and halved chroma, always the same ones."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, source in enumerate(choose(images, count)):
@@ -123,7 +122,7 @@ def _tile(images: Sequence[Path], generator: np.random.Generator) -> Image.Image
 
 
 def measure(model: str, photographs: Sequence[Path], megapixels: int, rounds: int) -> list[str]:
-    """Return a line of the table for each way to decode."""
+    """Return a row of the table for each way to decode."""
     done: dict[tuple[Decoding, int], list[list[Work]]] = {}
     for _ in range(rounds):
         for workers in WORKERS:
@@ -165,10 +164,10 @@ def compute_cosines(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]
 
 
 def _run(share: Share, workers: int) -> list[Work]:
-    """Let so many workers begin together, each on a fresh process; one worker alone has one core."""
+    """Start workers together, each in a fresh process; a single worker gets one core."""
     context = multiprocessing.get_context("spawn")
     begin, results = context.Barrier(workers), context.Queue()
-    with on_cores(workers):
+    with limit_cores(workers):
         processes = [
             context.Process(target=_work, args=(share, begin, results), daemon=True) for _ in range(workers)
         ]
@@ -181,7 +180,7 @@ def _run(share: Share, workers: int) -> list[Work]:
 
 
 def _work(share: Share, begin: Any, results: Any) -> None:
-    """As a worker of featurize does: decode some images, then infer them one by one."""
+    """Work like featurize: decode a group of images, then infer them one by one."""
     model = load_model(share.model, Runtime.OPENVINO, Precision.FLOAT32, 1)
     size = model.card.image_size
     model.features([np.zeros((size, size, 3), np.uint8)])
@@ -196,7 +195,7 @@ def _work(share: Share, begin: Any, results: Any) -> None:
 
 
 def _peak_memory() -> float:
-    """In MB, where Linux tells it. Of ``getrusage`` a process inherits what its parent held."""
+    """Return the peak memory in MB, on Linux. With ``getrusage``, a process inherits its parent's peak."""
     try:
         found = re.search(r"^VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
     except OSError:

@@ -1,4 +1,4 @@
-"""The images of a benchmark: the same number of the same ones for every side, in a folder of their own."""
+"""The images of a benchmark: the same ones for every contender, in their own folder."""
 
 import os
 import shutil
@@ -18,16 +18,16 @@ DRAWN_CLASSES = 12
 
 
 class NotEnoughImagesError(Exception):
-    """A folder with fewer images than were asked for."""
+    """The folder has fewer images than requested."""
 
 
 def find_images(folder: Path) -> list[Path]:
-    """All image files below ``folder``, in order."""
+    """Return all image files below ``folder``, in order."""
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
 
 
 def draw_images(folder: Path, count: int) -> Path:
-    """Draw at least ``count`` images, where none are given."""
+    """Draw at least ``count`` images, if the user gave none."""
     per_class = -(-count // DRAWN_CLASSES)
     command = [
         sys.executable,
@@ -41,20 +41,20 @@ def draw_images(folder: Path, count: int) -> Path:
 
 
 def choose(found: Sequence[Path], count: int) -> list[Path]:
-    """Take ``count`` of ``found``, evenly, so that every class is in it.
+    """Take ``count`` of ``found``, evenly spaced, so that every class is included.
 
     Raises:
-        NotEnoughImagesError: where there are fewer.
+        NotEnoughImagesError: if there are fewer.
     """
     if len(found) < count:
         raise NotEnoughImagesError(
-            f"{len(found)} images, and {count} are asked for: give more, or a smaller N and MANY"
+            f"{len(found)} images, but {count} are needed: give more, or a smaller N and MANY"
         )
     return [found[place * len(found) // count] for place in range(count)]
 
 
 def copy_images(source: Path, count: int, target: Path) -> Path:
-    """Put ``count`` of the images below ``source`` into ``target``, which then holds nothing else."""
+    """Copy ``count`` of the images below ``source`` to ``target``, and remove everything else there."""
     shutil.rmtree(target, ignore_errors=True)
     for path in choose(find_images(source), count):
         copy = target / path.relative_to(source)
@@ -64,12 +64,12 @@ def copy_images(source: Path, count: int, target: Path) -> Path:
 
 
 def load_pixels(folder: Path, count: int) -> npt.NDArray[np.uint8]:
-    """Decode up to ``count`` images, as featurize does: (n, 224, 224, 3)."""
+    """Decode up to ``count`` images, like featurize: (n, 224, 224, 3)."""
     found = find_images(folder)
     outcomes = [decode_image(path.read_bytes()) for path in choose(found, min(count, len(found)))]
     return np.stack([outcome.pixels for outcome in outcomes if isinstance(outcome, Decoded)])
 
 
 def usable_cores() -> int:
-    """Cores that this process, and so all that it starts, may use."""
+    """Return the cores that this process and its children may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

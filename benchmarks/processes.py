@@ -1,7 +1,7 @@
-"""Runs a command and watches its whole tree of processes: seconds, CPU seconds and peak memory.
+"""Runs a command and measures its whole process tree: seconds, CPU seconds and peak memory.
 
-On Linux, from ``/proc``. The JVM leaves its Python workers behind without waiting for them, so that
-``getrusage`` knows nothing of what they took. Elsewhere CPU and memory are not known, and are left out.
+On Linux it reads ``/proc``, because the JVM does not wait for its Python workers, so ``getrusage`` does not
+include them. On other systems, CPU and memory are left out.
 """
 
 import os
@@ -14,22 +14,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-LOOK_INTERVAL = 0.1  # seconds: what a process takes after the last look at it is lost
+LOOK_INTERVAL = 0.1  # seconds between samples; what a process uses after its last sample is lost
 PROC = Path("/proc")
 
 
 class CommandError(Exception):
-    """A command that failed, with the end of what it said."""
+    """A command failed; the message has the end of its output."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a command took.
+    """The resources that a command used.
 
     Args:
-        seconds: From its start to its end.
+        seconds: Elapsed seconds.
         cpu: CPU seconds of its processes, by their role: worker, driver, jvm.
-        memory: Largest resident memory of one process in MB, by its role.
+        memory: Peak resident memory of one process in MB, by its role.
     """
 
     seconds: float
@@ -41,7 +41,7 @@ def run_watched(command: Sequence[str], environment: Mapping[str, str], log: Pat
     """Run ``command`` to its end; its output goes to ``log``.
 
     Raises:
-        CommandError: when it fails.
+        CommandError: if it fails.
     """
     watch = _Watch()
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,9 @@ def run_watched(command: Sequence[str], environment: Mapping[str, str], log: Pat
             code = process.wait()
         finally:
             watch.stop()
-            for left in _find_session(process.pid):  # whatever the end: nothing of it may disturb the next
+            for left in _find_session(
+                process.pid
+            ):  # in any case: no leftover process may disturb the next command
                 with suppress(ProcessLookupError):
                     os.kill(left, signal.SIGKILL)
     seconds = time.perf_counter() - started
@@ -69,7 +71,7 @@ def run_watched(command: Sequence[str], environment: Mapping[str, str], log: Pat
 
 
 class _Watch:
-    """Looks at a process and its descendants while they live."""
+    """Samples a process and its descendants while they live."""
 
     def __init__(self) -> None:
         self._cpu: dict[int, tuple[str, float]] = {}
@@ -99,14 +101,14 @@ class _Watch:
                 self._look_at(process)
 
     def _look_at(self, process: int) -> None:
-        with suppress(OSError, IndexError, ValueError):  # it may end at any moment
+        with suppress(OSError, IndexError, ValueError):  # a process may end at any moment
             role, seconds, peak = _role(process), _cpu_seconds(process), _peak_megabytes(process)
             self._cpu[process] = role, seconds
             self._memory[role] = max(self._memory.get(role, 0.0), peak)
 
 
 def _find_session(leader: int) -> Iterator[int]:
-    """All processes of the session: also those whose parent has ended."""
+    """Return all processes of the session, including those whose parent has ended."""
     for entry in PROC.iterdir() if PROC.is_dir() else ():
         if entry.name.isdigit():
             with suppress(OSError):

@@ -1,7 +1,7 @@
-"""How long, and for how much, on a cluster of so many cores: an estimate from what ``make bench`` measured.
+"""Estimates hours and dollars on a cluster from the results of ``make bench``.
 
-Not in it: that cores of a cluster are not those of this machine, S3 beyond what overlaps with inference,
-Spot, lost nodes.
+It ignores that a cluster's cores differ from this machine's, time for S3 that does not overlap with
+inference, Spot prices and lost nodes.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from orchard_jobs.contract import Precision
 IMAGES = (10**5, 10**6, 10**7, 10**8)
 CORES = (4, 16, 64, 256)
 CORES_PER_NODE = 4
-CLUSTER_START = 420.0  # seconds from RunJobFlow to the first step: an assumption, EMR promises none
+CLUSTER_START = 420.0  # seconds from RunJobFlow to the first step: an assumption, EMR guarantees nothing
 REGION = "us-east-1"
 FAMILY = "m5"  # of the nodes
 AMX = ("m7i", "c7i", "r7i")  # Sapphire Rapids: bfloat16 in hardware
@@ -21,10 +21,10 @@ OTHERS = ("m5", "m6i", "c5", "c6i", "m6a")
 
 
 def price(family: str) -> float:
-    """Return dollars an hour of one node, an xlarge of ``family``, with EMR's fee.
+    """Return the dollars per hour of one node, an xlarge of ``family``, with EMR's fee.
 
     Raises:
-        LookupError: where nobody knows.
+        LookupError: if the price is unknown.
     """
     known = hourly_price(f"{family}.xlarge", REGION)
     if known is None:
@@ -33,26 +33,28 @@ def price(family: str) -> float:
 
 
 def estimate(lines: Sequence[Line], images: int, cores: int) -> tuple[float, float]:
-    """Return hours, from the request for a cluster to its end, and dollars."""
+    """Return the hours from the request for a cluster to its end, and the dollars."""
     hours = (CLUSTER_START + sum(line.seconds(images, cores) for line in lines)) / 3600
-    nodes = 1 + -(-cores // CORES_PER_NODE)  # and the primary one
+    nodes = 1 + -(-cores // CORES_PER_NODE)  # and the primary node
     return hours, hours * nodes * price(FAMILY)
 
 
-def to_table(results: Results) -> str:
+def format_table(results: Results) -> str:
     """Return hours and dollars of both, by images and cores, as a Markdown table."""
-    sides = (orchard_lines(results), notebook_lines(results))
+    contenders = (orchard_lines(results), notebook_lines(results))
     lines = ["| images | cores | Orchard | notebook pipeline |", "|---|---|---|---|"]
     for images in IMAGES:
         for cores in CORES:
-            cells = (f"{h:,.1f} h, {d:,.2f} $" for h, d in (estimate(side, images, cores) for side in sides))
+            cells = (
+                f"{h:,.1f} h, {d:,.2f} $" for h, d in (estimate(lines, images, cores) for lines in contenders)
+            )
             lines.append(f"| {images:,} | {cores} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def to_check(results: Results) -> str:
-    """Return what the lines say of the measured runs by cores, and what these took."""
-    lines = [f"| cores, {results.few:,} images | measured | by the lines | |", "|---|---|---|---|"]
+def format_check(results: Results) -> str:
+    """Compare the estimates with the measured runs, by number of cores."""
+    lines = [f"| cores, {results.few:,} images | measured | estimated | |", "|---|---|---|---|"]
     for cores in sorted({1, results.cores}):
         measured = results.seconds[f"cores, {cores}"]
         said = sum(line.seconds(results.few, cores) for line in orchard_lines(results))
@@ -60,8 +62,8 @@ def to_check(results: Results) -> str:
     return "\n".join(lines)
 
 
-def to_advice(results: Results) -> str:
-    """Return images per dollar of featurize by family, as if each core were one of this machine."""
+def format_families(results: Results) -> str:
+    """Return featurize's images per dollar by family, as if each core were one of this machine."""
     lines = ["| xlarge of | $/h | float32 | bfloat16 |", "|---|---|---|---|"]
     for family in (*AMX, *OTHERS):
         precisions = (Precision.FLOAT32, Precision.BFLOAT16 if family in AMX else None)
@@ -71,9 +73,9 @@ def to_advice(results: Results) -> str:
 
 
 def find_rate(results: Results, precision: Precision) -> float | None:
-    """Return images/s of featurize with many images; None where the precision was not measured.
+    """Return featurize's images/s with MANY images; None if the precision was not measured.
 
-    bfloat16 only runs on N images. What it saves of an image there, it saves of each of the many.
+    bfloat16 only runs on N images. We assume that it saves the same time per image with MANY.
     """
     float32 = results.seconds["featurize float32"]
     if precision is Precision.FLOAT32:
@@ -86,6 +88,6 @@ def find_rate(results: Results, precision: Precision) -> float | None:
 
 
 def _per_dollar(results: Results, precision: Precision | None, family: str) -> str:
-    """Empty where the precision is none of the family's, or was not measured here."""
+    """Return images per dollar; '' if the family does not have the precision, or it was not measured."""
     rate = precision and find_rate(results, precision)
     return f"{rate / results.cores * CORES_PER_NODE * 3600 / price(family):,.0f}" if rate else ""

@@ -1,9 +1,9 @@
-"""The tables of docs/performance.md, from results.json: nobody types a figure.
+"""Writes the tables of docs/explanation/performance.md from results.json, so that no figure is typed by hand.
 
-    python -m benchmarks.tables benchmarks/results.json                         prints them
-    python -m benchmarks.tables benchmarks/results.json docs/performance.md     writes them into the page
+    python -m benchmarks.tables benchmarks/results.json          prints them
+    python -m benchmarks.tables benchmarks/results.json PAGE     writes them into the page
 
-In the page, a table stands between ``<!-- table: NAME -->`` and ``<!-- end of table -->``.
+In the page, a table is between ``<!-- table: NAME -->`` and ``<!-- end of table -->``.
 """
 
 import json
@@ -20,11 +20,11 @@ from orchard_jobs.errors import OrchardError
 Content = Mapping[str, Any]
 
 TABLES: dict[str, Callable[[Content, Results], str]] = {
-    "figures": lambda content, _: figures.to_table(content["figures"], figures.find_numbers(content)),
-    "phases": lambda _, results: phases.to_table(results.seconds, results.many, results.cores),
-    "clusters": lambda _, results: sizing.to_table(results),
-    "check": lambda _, results: sizing.to_check(results),
-    "families": lambda _, results: sizing.to_advice(results),
+    "figures": lambda content, _: figures.format_table(content["figures"], figures.find_numbers(content)),
+    "phases": lambda _, results: phases.format_table(results.seconds, results.many, results.cores),
+    "clusters": lambda _, results: sizing.format_table(results),
+    "check": lambda _, results: sizing.format_check(results),
+    "families": lambda _, results: sizing.format_families(results),
 }
 _PLACE = re.compile(r"(?<=<!-- table: )(?P<name>\w+) -->\n.*?(?=<!-- end of table -->)", re.DOTALL)
 
@@ -47,27 +47,27 @@ def build_tables(file: Path) -> dict[str, str]:
     """Return the tables by name.
 
     Raises:
-        OrchardError: where the results are of some parts only, or of one number of images.
+        OrchardError: if the results lack parts, or have only one number of images.
     """
     data = file.read_bytes()
     content, results = json.loads(data), Results.from_json(data)
     if results.many <= results.images:
-        rule = "an estimate takes a line, and a line two numbers of images"
+        rule = "an estimate needs two numbers of images"
         raise OrchardError(
-            f"{results.many} and {results.images} images", rule=rule, remedy="give MANY above N"
+            f"{results.many} and {results.images} images", rule=rule, remedy="Set MANY higher than N"
         )
     try:
         return {name: build(content, results) for name, build in TABLES.items()}
     except KeyError as missing:
         raise OrchardError(
             f"{file} has no {missing}",
-            rule="the tables take all parts",
-            remedy="run make bench without PARTS",
+            rule="the tables need all parts",
+            remedy="Run make bench without PARTS",
         ) from None
 
 
 def fill_in(page: str, tables: Mapping[str, str]) -> str:
-    """Return the page with the tables in their places."""
+    """Return the page with its tables replaced."""
     return _PLACE.sub(lambda found: f"{found['name']} -->\n\n{tables[found['name']]}\n\n", page)
 
 

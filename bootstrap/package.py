@@ -1,7 +1,7 @@
-"""Collects what a cluster needs into one folder: ``python bootstrap/package.py build``.
+"""Collects the files that a cluster needs into one folder: ``python bootstrap/package.py build``.
 
-The folder is the *code URI* of the settings for local runs; ``make deploy`` puts the same files of a git
-revision into a bucket. The zip is byte-identical for identical sources, and on every machine.
+The folder is the *code URI* of local runs; ``make deploy`` uploads the same files, taken from a git revision.
+The zip is byte-identical for identical sources on every machine.
 """
 
 import io
@@ -20,7 +20,7 @@ LOOSE_FILES = (
     "bootstrap/requirements.txt",
     "bootstrap/requirements-tensorflow.txt",
 )
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time a zip can hold
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can store
 
 
 def main(folder: Path) -> None:
@@ -33,7 +33,11 @@ def main(folder: Path) -> None:
 
 
 def code_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return what a cluster needs, by name, of the project's files, by path."""
+    """Return the files that a cluster needs, by name.
+
+    Args:
+        files: The project's files, by path.
+    """
     return {
         **{PurePosixPath(path).name: files[path] for path in LOOSE_FILES},
         "orchard_jobs.zip": zip_jobs(files),
@@ -41,9 +45,9 @@ def code_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def zip_jobs(files: Mapping[str, bytes]) -> bytes:
-    """Return the package of the jobs as a zip for --py-files."""
+    """Return the jobs' package as a zip for --py-files."""
     buffer = io.BytesIO()
-    # Not compressed: what deflate makes differs from zlib to zlib.
+    # Not compressed: deflate's output differs between zlib versions.
     with zipfile.ZipFile(buffer, "w") as archive:
         for path in sorted(files):
             if path.startswith(JOBS) and path.endswith(".py"):
@@ -52,7 +56,7 @@ def zip_jobs(files: Mapping[str, bytes]) -> bytes:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Change a file at once: a step that is being started must not read half of it."""
+    """Replace a file atomically: a step that is starting must not read half of it."""
     if path.exists() and path.read_bytes() == data:
         return
     staged = path.with_name(f".{path.name}.{os.getpid()}")

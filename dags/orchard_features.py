@@ -34,7 +34,7 @@ its downstream tasks run again. Trigger a new run instead.
 **Results**: `<lake>/latest.json` names the newest run's `csv` and `run.json`, and all published runs. If it
 does not name a run, what that run left in `<lake>/runs/`, `ledger/` and `basis/` is unfinished.
 
-**Settings**: `ORCHARD_*` environment variables of Airflow's processes; see `docs/configuration.md`.
+**Settings**: `ORCHARD_*` environment variables of Airflow's processes; see `docs/reference/settings.md`.
 """
 
 import os

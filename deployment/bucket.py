@@ -34,18 +34,12 @@ class Bucket:
     name: str
     client: Any
 
-    def refuse_other_region(self, region: str | None) -> None:
+    def refuse_other_region(self, region: str) -> None:
         """Nodes and Airflow work in one region, and its bucket must be there.
 
         Raises:
             OrchardError: if it is elsewhere, or cannot be reached.
         """
-        if not region:
-            raise OrchardError(
-                "no region is set",
-                rule="a deployment is for one",
-                remedy="Give the one in which EMR works: --region=eu-west-3, or REGION=eu-west-3 with make",
-            )
         try:
             found = self.client.head_bucket(Bucket=self.name)["BucketRegion"]
         except ClientError as error:
@@ -69,6 +63,13 @@ class Bucket:
         except FileNotFoundError:
             return {}
         return stamp
+
+    def read(self, key: str) -> bytes:
+        """Return an object; nothing where there is none."""
+        try:
+            return self._get(key)
+        except FileNotFoundError:
+            return b""
 
     def refuse_missing(self, uri: str) -> None:
         """Raise OrchardError unless there is an object at an ``s3://`` URI, of whichever bucket."""
@@ -112,6 +113,17 @@ class Bucket:
                 raise
             return None
         return None if version == "null" else version
+
+    def refuse_unversioned(self) -> None:
+        """Raise OrchardError unless it keeps versions, by which managed Airflow takes what is in it."""
+        status = self.client.get_bucket_versioning(Bucket=self.name).get("Status")
+        if status != "Enabled":
+            raise OrchardError(
+                f"the bucket {self.name} keeps no versions",
+                rule="managed Airflow takes plugins and requirements by their versions",
+                remedy=f"`aws s3api put-bucket-versioning --bucket {self.name} "
+                "--versioning-configuration Status=Enabled`",
+            )
 
     def _compare(self, item: Item) -> Change:
         try:

@@ -1,25 +1,41 @@
 """Deploys: what is asked for, what would be done, and doing it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import boto3
 
 from deployment.bucket import Bucket, Change, describe_changes
+from deployment.environment import (
+    DAGS,
+    PINNED,
+    Environment,
+    Tell,
+    build_update,
+    find_environment,
+    format_command,
+)
 from deployment.model import CARD, find_model
-from deployment.plan import make_plan
-from deployment.revision import read_revision
+from deployment.plan import AIRFLOW_REQUIREMENTS, Item, make_plan
+from deployment.revision import Revision, read_revision
+from deployment.stack import LakeStack, read_stack
+from deployment.startup_script import (
+    KEY,
+    build_startup_script,
+    merge_settings,
+    parse_variables,
+    read_settings,
+    refuse_invalid,
+)
 from deployment.wheels import collect_wheels
 from orchard_jobs.errors import OrchardError
 
 ROOT = Path(__file__).resolve().parents[1]
 WHEELS = ROOT / ".orchard" / "wheels"
-BY_VERSION = {"plugins.zip": "plugins", "requirements.txt": "requirements", "startup.sh": "startup-script"}
-"""What managed Airflow takes only with an update that names its version, and what the update calls it. The
-startup script is put there by whoever follows docs/aws.md.
-"""
+WAIT_MINUTES = 90
+"""An update takes 10 to 30 minutes, and longer where tasks are at work."""
 
 
 @dataclass(frozen=True)
@@ -27,44 +43,72 @@ class Request:
     """What is to be deployed.
 
     Args:
-        bucket: Its name.
+        bucket: Its name; '' for that of the stack.
         revision: Anything that git takes for a commit; '' for the checked out, which has to be committed.
         model: A model artefact, here or in S3; '' for the one that is deployed.
         region: Where the bucket has to be; '' for boto3's own.
+        stack: Name of the lake's stack, whose outputs become the startup script; '' to leave that as it is.
+        settings: A file of variables for the startup script, over those of the stack; '' for none.
+        environment: Name of managed Airflow, which is then updated; '' for an Airflow of another kind.
+        wait_minutes: How long to wait for its update.
     """
 
-    bucket: str
+    bucket: str = ""
     revision: str = ""
     model: str = ""
     region: str = ""
+    stack: str = ""
+    settings: str = ""
+    environment: str = ""
+    wait_minutes: float = WAIT_MINUTES
 
     def __post_init__(self) -> None:
         name = self.bucket.removeprefix("s3://").rstrip("/")
-        if not name or "/" in name:
+        if "/" in name or not (name or self.stack):
             raise OrchardError(
                 f"the bucket '{self.bucket}'",
-                rule="it takes the name of a bucket",
-                remedy="Give the lake's: --bucket=NAME, or BUCKET=NAME with make",
+                rule="it takes the name of a bucket, or that of its stack",
+                remedy="Give the lake's: --bucket=NAME or --stack=NAME; BUCKET=NAME or STACK=NAME with make",
+            )
+        region = self.region or boto3.session.Session().region_name
+        if not region:
+            raise OrchardError(
+                "no region is set",
+                rule="a deployment is for one",
+                remedy="Give the one in which EMR works: --region=eu-west-3, or REGION=eu-west-3 with make",
             )
         object.__setattr__(self, "bucket", name)
-        object.__setattr__(self, "region", self.region or boto3.session.Session().region_name or "")
+        object.__setattr__(self, "region", region)
+
+    def client(self, service: str) -> Any:
+        return boto3.client(service, region_name=self.region)
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """What is to be done in a bucket, and what it is of."""
+    """What is to be done in a bucket and with managed Airflow, and what it is of.
+
+    Args:
+        environment: Managed Airflow, as it is before; None where none is named.
+    """
 
     revision: str
     region: str
     model: str
     bucket: Bucket
     changes: list[Change]
+    environment: Environment | None = None
+    wait_minutes: float = WAIT_MINUTES
 
     def describe(self) -> Iterator[str]:
         """Yield the plan for people."""
         to = f"s3://{self.bucket.name} in {self.region}"
         yield f"revision {self.revision} to {to}, with the model {self.model}"
         yield from describe_changes(self.changes)
+        if self.environment is not None:
+            pinned = self.list_updates()
+            kind = "update" if pinned else "same"
+            yield f"{kind:<7} {f'managed Airflow {self.environment.name}':<34} {', '.join(pinned)}".rstrip()
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan for programs."""
@@ -72,47 +116,155 @@ class Deployment:
             {"kind": change.kind, "key": change.key, "size": change.item.size if change.item else None}
             for change in self.changes
         ]
-        return {
+        plan: dict[str, Any] = {
             "revision": self.revision,
             "bucket": self.bucket.name,
             "region": self.region,
             "model": self.model,
             "changes": changes,
         }
+        if self.environment is not None:
+            plan["environment"] = {"name": self.environment.name, "updates": self.list_updates()}
+        return plan
 
-    def carry_out(self) -> None:
-        """Do it."""
-        self.bucket.carry_out(self.changes)
+    def list_updates(self) -> list[str]:
+        """Return the pinned objects of which managed Airflow has not what it is to have."""
+        if self.environment is None:
+            return []
+        changed = self._list_changed()
+        there = {key: self.bucket.version_of(key) for key in PINNED if key not in changed}
+        differing = self.environment.list_differing(there)
+        return [key for key in PINNED if key in changed or key in differing]
 
-    def describe_outcome(self) -> str:
-        """Return what was done, and what is left to do by hand."""
-        changed = {change.key for change in self.changes if change.kind != "same"}
-        if not changed & BY_VERSION.keys():
-            return (
-                f"{len(changed)} objects changed. "
-                "A run that has begun keeps its code; the next takes this one."
-            )
-        versions = {key: self.bucket.version_of(key) for key in BY_VERSION}
-        options = " ".join(
-            f"--{BY_VERSION[key]}-s3-path {key} --{BY_VERSION[key]}-s3-object-version {version}"
-            for key, version in versions.items()
-            if version
-        )
+    def carry_out(self, tell: Tell) -> "Outcome":
+        """Do it. With managed Airflow, its DAGs come last: where its update fails, they are as they were.
+
+        Raises:
+            OrchardError: if managed Airflow cannot be updated.
+        """
+        if self.environment is None:
+            self.bucket.carry_out(self.changes)
+            return Outcome(self)
+        dags = [change for change in self.changes if change.key.startswith(f"{DAGS}/")]
+        self.bucket.carry_out([change for change in self.changes if change not in dags])
+        versions = {key: self.bucket.version_of(key) for key in PINNED}
+        now = self.environment
+        if now.list_differing(versions):
+            now = now.update(versions, self.wait_minutes, tell)
+        self.bucket.carry_out(dags)
+        return Outcome(self, now, versions)
+
+    def describe_interruption(self) -> str:
+        """Return what is and what goes on where whoever deploys has ended it."""
+        if self.environment is None:
+            return "interrupted; what was uploaded stays, and the same command does the rest"
         return (
-            f"{len(changed)} objects changed. Managed Airflow takes some of them by version:\n"
-            f"aws mwaa update-environment --name <environment> {options}"
+            f"interrupted; an update of managed Airflow {self.environment.name} that has begun goes on in "
+            "AWS. Once it is AVAILABLE, the same command does the rest"
         )
+
+    def _list_changed(self) -> set[str]:
+        return {change.key for change in self.changes if change.kind != "same"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was done, and what managed Airflow runs since.
+
+    Args:
+        environment: As it is now; None where none is named.
+        versions: Of the pinned objects, as it was given them.
+    """
+
+    deployment: Deployment
+    environment: Environment | None = None
+    versions: Mapping[str, str | None] | None = None
+
+    def describe(self) -> Iterator[str]:
+        """Yield what was done, and what is left to do by hand."""
+        changed = {change.key for change in self.deployment.changes if change.kind != "same"}
+        count = f"{len(changed)} object{'s' if len(changed) != 1 else ''} changed."
+        if self.environment is not None:
+            yield f"{count} A run that has begun keeps its code; the next takes this one."
+            yield self.environment.describe()
+            pins = ", ".join(f"{key} {version}" for key, version in self._pins().items())
+            yield f"live: revision {self.deployment.revision}, {pins}"
+        elif changed & PINNED.keys():
+            versions = {key: self.deployment.bucket.version_of(key) for key in PINNED}
+            yield f"{count} Managed Airflow takes some of them by version; --environment does that:"
+            yield format_command("<environment>", build_update(versions))
+        else:
+            yield f"{count} A run that has begun keeps its code; the next takes this one."
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what managed Airflow runs; nothing where none is named."""
+        if self.environment is None:
+            return {}
+        live = {
+            "environment": self.environment.name,
+            "status": self.environment.found["Status"],
+            "airflow_version": self.environment.found["AirflowVersion"],
+            "url": self.environment.url,
+            "revision": self.deployment.revision,
+            "versions": self._pins(),
+        }
+        return {"live": live}
+
+    def _pins(self) -> dict[str, str]:
+        return {key: version for key, version in (self.versions or {}).items() if version}
 
 
 def plan_deployment(request: Request) -> Deployment:
     """Return what is to be done. Raises OrchardError where nothing must be."""
     revision = read_revision(ROOT, request.revision)
-    bucket = Bucket(request.bucket, boto3.client("s3", region_name=request.region or "us-east-1"))
+    stack = read_stack(request.client("cloudformation"), request.stack) if request.stack else None
+    bucket = Bucket(_choose_bucket(request, stack), request.client("s3"))
     bucket.refuse_other_region(request.region)
+    environment = _find_environment(request, bucket, revision)
     deployed = bucket.deployed()
     model = find_model(request.model, bucket.name, deployed.get("environment", {}).get("ORCHARD_MODEL"))
     if not model.files:
         bucket.refuse_missing(f"{model.uri}/{CARD}")
+    script = _build_startup_script(request, stack, bucket, model.uri)
     wheels = collect_wheels(revision.files["bootstrap/requirements.txt"].decode(), WHEELS)
-    changes = bucket.compare(make_plan(revision, wheels, model, bucket.name, deployed))
-    return Deployment(revision.name, request.region, model.uri, bucket, changes)
+    plan = make_plan(revision, wheels, model, bucket.name, deployed)
+    changes = bucket.compare(replace(plan, items=(*script, *plan.items)))
+    return Deployment(
+        revision.name, request.region, model.uri, bucket, changes, environment, request.wait_minutes
+    )
+
+
+def _choose_bucket(request: Request, stack: LakeStack | None) -> str:
+    if stack is None:
+        return request.bucket
+    if request.bucket not in ("", stack.bucket):
+        raise OrchardError(
+            f"the bucket {request.bucket}",
+            rule=f"that of the stack {stack.name} is {stack.bucket}",
+            remedy="Give --stack alone, or another",
+        )
+    return stack.bucket
+
+
+def _find_environment(request: Request, bucket: Bucket, revision: Revision) -> Environment | None:
+    if not request.environment:
+        return None
+    environment = find_environment(request.client("mwaa"), request.environment)
+    environment.refuse_other_bucket(bucket.name)
+    environment.refuse_busy()
+    bucket.refuse_unversioned()
+    environment.refuse_other_airflow(revision.read(*AIRFLOW_REQUIREMENTS).decode())
+    return environment
+
+
+def _build_startup_script(
+    request: Request, stack: LakeStack | None, bucket: Bucket, model: str
+) -> tuple[Item, ...]:
+    """Return the script; none where neither a stack nor settings are given, and what is there stays."""
+    if stack is None and not request.settings:
+        return ()
+    there = parse_variables(bucket.read(KEY).decode(), f"s3://{bucket.name}/{KEY}")
+    given = read_settings(Path(request.settings).expanduser()) if request.settings else {}
+    variables = merge_settings(stack.variables if stack else there, given, there)
+    refuse_invalid(variables, model)
+    return (Item(KEY, KEY, build_startup_script(variables)),)

@@ -5,6 +5,7 @@
     code/<revision>/             what a cluster needs: ORCHARD_CODE
     code/wheelhouse/<digest>/    the wheels, which many revisions share
     models/<id>/                 the model artefact
+    startup.sh                   the variables of managed Airflow, where a stack or settings are given
     requirements.txt             what managed Airflow installs
     plugins.zip                  the plugins, and the code of the pages in Airflow's UI
     dags/                        the DAGs, what they import, and dags/orchard/deployed.json
@@ -25,7 +26,6 @@ from deployment import pages
 from deployment.archive import zip_files
 from deployment.model import Model
 from deployment.revision import Revision
-from orchard_jobs.errors import OrchardError
 
 STAMP = "dags/orchard/deployed.json"
 READER_OF_STAMP = "dags/orchard/deployed.py"
@@ -74,8 +74,8 @@ def make_plan(
     Raises:
         OrchardError: if the revision is from before ``make deploy``.
     """
-    _find(revision, READER_OF_STAMP)
-    requirements = _find(revision, *AIRFLOW_REQUIREMENTS)
+    revision.read(READER_OF_STAMP)
+    requirements = revision.read(*AIRFLOW_REQUIREMENTS)
     wheelhouse = f"code/wheelhouse/{_digest_of(wheels)}"
     code = f"code/{revision.name}"
     items = [
@@ -106,18 +106,6 @@ def zip_plugins(files: Mapping[str, bytes]) -> bytes:
     if PAGES_PLUGINS & plugins.keys():  # a rollback may be to a revision from before there were pages
         plugins[pages.NAME] = pages.zip_pages(files)
     return zip_files(plugins)
-
-
-def _find(revision: Revision, *paths: str) -> bytes:
-    """Return the file at the first of ``paths`` that the revision has."""
-    for path in paths:
-        if path in revision.files:
-            return revision.files[path]
-    raise OrchardError(
-        f"revision {revision.name} has no {paths[0]}",
-        rule="it is older than `make deploy`",
-        remedy="Give a newer one",
-    )
 
 
 def _code(revision: Revision, folder: str, wheelhouse: str) -> Iterator[Item]:

@@ -24,6 +24,21 @@ class Revision:
         """What its folder in the bucket is called."""
         return self.commit[:12]
 
+    def read(self, *paths: str) -> bytes:
+        """Return the file at the first of ``paths`` that it has.
+
+        Raises:
+            OrchardError: if it has none of them.
+        """
+        for path in paths:
+            if path in self.files:
+                return self.files[path]
+        raise OrchardError(
+            f"revision {self.name} has no {paths[0]}",
+            rule="it is older than `make deploy`",
+            remedy="Give a newer one",
+        )
+
 
 def read_revision(repository: Path, asked: str | None) -> Revision:
     """Read the revision ``asked``, or without one the checked out, which then has to be all there is.

@@ -1,4 +1,4 @@
-# Airflow with Orchard's DAGs and plugins, and the versions that requirements.txt pins.
+# Airflow with Orchard's DAGs and plugins, in the versions that requirements.txt pins.
 ARG AIRFLOW_IMAGE
 FROM ${AIRFLOW_IMAGE}
 

@@ -1,6 +1,6 @@
-"""Whether a service answers: ``healthy.py URL [COMPONENT]``; exit code 0 or 1.
+"""Health check of a service: ``healthy.py URL [COMPONENT]``; exit code 0 or 1.
 
-With the name of a component, what answers is Airflow's API server, and says whether it is healthy.
+With COMPONENT, the URL is the health endpoint of Airflow's API server, which reports on its components.
 Standard library only.
 """
 
@@ -11,12 +11,12 @@ import urllib.request
 
 def main(url: str, component: str | None = None) -> int:
     try:
-        with urllib.request.urlopen(url, timeout=8) as answer:  # noqa: S310 - it is in docker-compose.yaml
-            said = json.load(answer)
+        with urllib.request.urlopen(url, timeout=8) as response:  # noqa: S310 - from docker-compose.yaml
+            health = json.load(response)
     except (OSError, ValueError) as error:
         print(f"{url}: {error}")
         return 1
-    status = (said.get(component) or {}).get("status") if component else "healthy"
+    status = (health.get(component) or {}).get("status") if component else "healthy"
     print(f"{component or url}: {status}")
     return 0 if status == "healthy" else 1
 

@@ -1,4 +1,4 @@
-# JupyterLab with the notebook of this project.
+# JupyterLab with this project's notebook.
 ARG PYTHON_IMAGE
 FROM ${PYTHON_IMAGE}
 

@@ -1,1 +1,1 @@
-"""Deletes what a lake holds of a run, of an image or of everything, in every version: ``orchard purge``."""
+"""Deletes a run, an image or everything from a lake, in every object version: ``orchard purge``."""

@@ -1,4 +1,4 @@
-"""All that there is of an object: in a versioned bucket its old versions too, which deletions keep."""
+"""All versions of the objects in a lake: a versioned bucket keeps old versions after a deletion."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
@@ -14,17 +14,17 @@ from orchard.settings.hooks import s3_hook
 from orchard_jobs.errors import OrchardError
 
 MOST_AT_ONCE = 1000
-"""Versions that S3 deletes in one request."""
+"""Largest number of versions that S3 deletes in one request."""
 
 
 class Held(NamedTuple):
     """One version of an object.
 
     Args:
-        version: S3's id of it; '' for a file.
-        size: In bytes; 0 for the marker that a deletion has left.
-        is_current: Whether it is what a reader gets.
-        is_marker: Whether it is such a marker.
+        version: S3's version id; '' for a file.
+        size: In bytes; 0 for a delete marker.
+        is_current: Whether it is the version that readers get.
+        is_marker: Whether it is a delete marker.
     """
 
     uri: str
@@ -35,7 +35,7 @@ class Held(NamedTuple):
 
 
 class Holdings(Protocol):
-    """Everything that is held, old versions too."""
+    """Lists, reads and deletes objects in all versions."""
 
     def below(self, folder: str) -> list[Held]:
         """Return all versions of all objects below a folder."""
@@ -44,21 +44,21 @@ class Holdings(Protocol):
         """Return all versions of one object."""
 
     def read(self, held: Held) -> bytes:
-        """Return a version whole; raise OrchardError for what is no plain file."""
+        """Return the content of a version; raise OrchardError for anything but a regular file."""
 
     def erase(self, held: Collection[Held]) -> None:
-        """Delete versions for good, those that are current last: none that is old comes to light."""
+        """Delete versions permanently, current ones last, so that no old version becomes visible."""
 
 
-def holdings_of(folder: str, access: Access) -> Holdings:
-    """Return those of a folder's kind of storage."""
+def open_holdings(folder: str, access: Access) -> Holdings:
+    """Return the holdings for the storage of a folder."""
     return (
         S3Holdings(s3_hook(access).conn) if folder.startswith("s3://") else FileHoldings(local_path(folder))
     )
 
 
 class FileHoldings:
-    """Files have no versions. Folders below ``root`` that get empty go too. No link is followed."""
+    """Files have no versions. Empty folders below ``root`` are deleted too. Links are not followed."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -86,7 +86,7 @@ class FileHoldings:
 
 
 class S3Holdings:
-    """Objects in S3. A bucket without versions has one of each, whose id is ``null``."""
+    """Objects in S3. In a bucket without versioning, each has one version with the id ``null``."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -136,8 +136,9 @@ class S3Holdings:
             first = errors[0]
             uri = f"s3://{bucket}/{first['Key']}"
             raise OrchardError(
-                f"S3 has not deleted {len(errors)} of {len(versions)} versions, as {uri}: {first['Code']}",
-                rule="what is purged goes with all of its versions",
+                f"S3 has not deleted {len(errors)} of {len(versions)} versions, such as {uri}: "
+                f"{first['Code']}",
+                rule="a purge must delete all versions",
                 remedy="allow yourself s3:DeleteObjectVersion there, and purge again",
             )
 
@@ -145,6 +146,6 @@ class S3Holdings:
 def _denied(what: str, error: ClientError) -> OrchardError:
     return OrchardError(
         f"{what}: {error.response['Error']['Code']}",
-        rule="purging is done with credentials of your own: no role of the stack may delete versions",
+        rule="a purge uses your own credentials, because no role of the stack may delete versions",
         remedy="allow yourself s3:ListBucketVersions, s3:GetObjectVersion and s3:DeleteObjectVersion there",
     )

@@ -1,9 +1,10 @@
-"""Erasing one image: every row that any run has of it, in every version that the lake still holds.
+"""Erases one image: its rows in every run, in every version that the lake still holds.
 
-And everything that it could be computed back from. A basis has the mean of all its rows, so mean times
-count, less the rows that are left, is the row that is not. Components of other rows give their basis away,
-as the solution of a linear system. So of a run that counted the image, or whose basis did, all results go:
-components, CSVs, basis, statistics and page. Features of other images stay; later runs need them.
+Everything from which the image could be reconstructed is deleted too. A basis contains the mean of its rows:
+mean times count, minus the remaining rows, is the erased row. The basis itself can be recovered from the
+components of other rows by solving a linear system. So if a run, or the run that fitted its basis, counted
+the image, all its results are deleted: components, CSVs, basis, statistics and report. Features of other
+images stay, because later runs need them.
 """
 
 from collections import Counter
@@ -26,30 +27,30 @@ from orchard_jobs.contract import BasisMode
 from orchard_jobs.errors import OrchardError
 
 MOST_BYTES = 2**31
-"""Of one object that is searched: it is read whole, and a node may have written what it liked."""
+"""Size limit of a searched object: it is read into memory, and nodes are not trusted."""
 
 RESULTS = ("components", "csv", "basis", "statistics")
 SUMS = ("basis", "statistics")
 
 
 def plan_image(path: str, places: Places, storage: Storage, holdings: Holdings, images: Holdings) -> Plan:
-    """Return how to erase the image ``path``, which is relative to the folder of the images.
+    """Plan the erasure of the image ``path``, which is relative to the images folder.
 
     Args:
-        holdings: Of the lake.
-        images: Of the folder of the images.
+        holdings: Holdings of the lake.
+        images: Holdings of the images folder.
 
     Raises:
-        OrchardError: if the image is still there, or in the newest result; or the lake knows nothing of it.
+        OrchardError: if the image still exists, is in the newest result, or is not in the lake.
     """
     erasure = Erasure(path, places, Lake(places.lake), storage, holdings, images)
-    erasure.refuse_present()
+    erasure.validate_absence()
     found = erasure.find()
     if not found:
         raise OrchardError(
-            f"the lake holds nothing of the image {path!r}",
-            rule="it is named as in the CSV, relative to the folder of the images",
-            remedy=f"check the name, and that the images are those of {places.images}",
+            f"the lake has no data of the image {path!r}",
+            rule="an image is named by its path in the CSV, relative to the images folder",
+            remedy=f"check the path, and that {places.images} is the images folder",
         )
     return Plan(
         f"The image {path} of {places.images}, in {places.lake}",
@@ -65,29 +66,29 @@ def plan_image(path: str, places: Places, storage: Storage, holdings: Holdings, 
 
 def _notes(found: "Traces") -> tuple[str, ...]:
     results = (
-        f"Results go of the runs whose components or basis counted it: {', '.join(found.counting)}. "
-        "Their features of other images stay.",
+        f"All results are deleted of the runs whose components or basis counted it: "
+        f"{', '.join(found.counting)}. Their features of other images stay.",
     )
     return (
         *(results if found.counting else ()),
-        "Not searched: logs of EMR, Spark and Airflow, and what readers have copied.",
-        "Counts in run.json stay what they were.",
+        "Not searched: logs of EMR, Spark and Airflow, and copies that readers have made.",
+        "Counts in run.json are not changed.",
     )
 
 
 @dataclass(frozen=True)
 class Traces:
-    """Where an image is, and what was searched for it.
+    """The objects that contain an image, and the objects searched for it.
 
     Args:
-        rewritten: Objects from which only its row is taken.
-        sums: Versions of bases and statistics that counted it: they go first, so that what is interrupted
-            is found again by the rows.
+        rewritten: Objects from which only its row is removed.
+        sums: Versions of bases and statistics that counted it. They are deleted first: after an
+            interruption, the remaining rows still lead to them.
         deleted: Other versions to delete.
-        own: Its own old versions.
+        own: Old versions of the image itself.
         counting: Runs whose results counted it.
-        searched: Number of versions that were searched, by folder.
-        unsearched: What could not be, and why.
+        searched: Number of searched versions, by folder.
+        unsearched: Objects that could not be searched, and why.
     """
 
     rewritten: tuple[str, ...]
@@ -104,7 +105,7 @@ class Traces:
 
 @dataclass(frozen=True)
 class Erasure:
-    """One image, and the lake that it is to be erased from."""
+    """One image, and the lake from which to erase it."""
 
     path: str
     places: Places
@@ -117,29 +118,30 @@ class Erasure:
     def image(self) -> str:
         return f"{self.places.images}/{self.path}"
 
-    def refuse_present(self) -> None:
-        """Raise OrchardError if the next run would find the image again, or a newest one still shows it."""
+    def validate_absence(self) -> None:
+        """Raise OrchardError if the image still exists, or is in the newest run of its folder."""
         if any(not _is_gone(held) for held in self.images.of(self.image)):
             raise OrchardError(
-                f"{self.image} is still there",
-                rule="an image is erased once it is deleted, or the next run would compute it again",
-                remedy="delete it, let a run be published, and erase it then",
+                f"{self.image} still exists",
+                rule="an image must be deleted before it is erased, or the next run recomputes it",
+                remedy="delete it, publish a new run, and then erase it",
             )
         index = RunIndex.load(self.storage, self.lake)
         for slug, name in self._newest(index).items():
             if name in read_ledger(self.storage, self.lake, slug)["path"].to_pylist():
                 raise OrchardError(
                     f"{name} is in the newest run of these images, {slug}",
-                    rule="what readers read is never rewritten; the next run leaves out what was deleted",
-                    remedy="let a run be published, for which there must be a new image, and "
-                    "ORCHARD_DELETED_IMAGES=remove; erase the image then",
+                    rule="the newest run is never rewritten; the next run leaves out deleted images",
+                    remedy="add a new image, publish a run with ORCHARD_DELETED_IMAGES=remove, and then "
+                    "erase this image",
                 )
 
     def find(self) -> Traces:
-        """Search all runs in which the image may be, those that were not published, and old versions.
+        """Search all versions of all runs that may contain the image, including unpublished runs.
 
         Raises:
-            OrchardError: if a run that may be at work has the image, or the newest one's basis counted it.
+            OrchardError: if a run that may still be working contains the image, or the newest run's basis
+                counted it.
         """
         index = RunIndex.load(self.storage, self.lake)
         names = self._names(index)
@@ -150,7 +152,7 @@ class Erasure:
             for one in self.holdings.below(folder)
             if self._run_of(one) not in elsewhere
         ]
-        known = {self.path, *names.values()}  # of a run that was not published nobody knows its folder
+        known = {self.path, *names.values()}  # the images folder of an unpublished run is unknown
         search = _Search(self.holdings)
         showing = [
             one
@@ -162,14 +164,14 @@ class Erasure:
         records = index.records([*names, *counting])
         bases = _find_tainted(counting, records)
         counting |= {slug for slug, record in records.items() if record.get("basis_id") in bases}
-        self._refuse_counting_newest(counting & self._newest(index).keys())
+        self._validate_newest(counting & self._newest(index).keys())
         results = [one for one in held if self._run_of(one) in counting and self._is_result(one)]
         pages = [one for one in held if _is_page(one) and self._run_of(one) in traced]
         sums = [one for one in results if self._is_in(one, *SUMS)]
         sums += [one for basis_id in sorted(bases) for one in self.holdings.below(self.lake.basis(basis_id))]
         going = dict.fromkeys([*results, *pages])
         rewritten = [one for one in showing if one.is_current and one not in going]
-        self._refuse_working({self._run_of(one) for one in [*rewritten, *going]}, index)
+        self._validate_idle({self._run_of(one) for one in [*rewritten, *going]}, index)
         deleted = dict.fromkeys([*going, *(one for one in showing if one not in rewritten)])
         return Traces(
             tuple(one.uri for one in rewritten),
@@ -182,10 +184,10 @@ class Erasure:
         )
 
     def carry_out(self, traces: Traces) -> None:
-        """Delete sums, rewrite what is current, then delete old versions, those that this made among them.
+        """Delete sums, rewrite current objects, then delete old versions, including those of the rewrite.
 
         Raises:
-            OrchardError: if something changes meanwhile, or is left.
+            OrchardError: if an object changes in the meantime, or the image is not fully erased.
         """
         self.holdings.erase(traces.sums)
         for uri in traces.rewritten:
@@ -195,13 +197,13 @@ class Erasure:
         self.images.erase(traces.own)
         if left := self.find():
             raise OrchardError(
-                f"something of the image is left: {left}",
-                rule="nothing of it may be",
-                remedy="see that no run is at work, and erase it again",
+                f"some data of the image is left: {left}",
+                rule="an erasure must be complete",
+                remedy="make sure that no run is working, and erase it again",
             )
 
     def _names(self, index: RunIndex) -> dict[str, str]:
-        """Return the image's path in the folder of each published run that it is in, by run."""
+        """Return the image's path in the images folder of each published run that covers it, by run."""
         folders = {run.run: f"{run.images}/" for run in index.runs}
         return {
             slug: self.image.removeprefix(folder)
@@ -210,17 +212,17 @@ class Erasure:
         }
 
     def _newest(self, index: RunIndex) -> dict[str, str]:
-        """Return, of the newest run of each such folder, the image's path in it."""
+        """Return the same paths for the newest run of each images folder, by run."""
         names = self._names(index)
         newest = {run.images: run.run for run in index.runs if run.run in names}
         return {slug: names[slug] for slug in newest.values()}
 
-    def _refuse_counting_newest(self, newest: Iterable[str]) -> None:
+    def _validate_newest(self, newest: Iterable[str]) -> None:
         for slug in sorted(newest):
             raise OrchardError(
                 f"the basis of {slug}, the newest run of these images, counted {self.path}",
-                rule="what readers read is never deleted; a refit leaves out what was deleted",
-                remedy="let a run be published with the basis 'refit'; erase the image then",
+                rule="the newest run is never deleted; a refit leaves out deleted images",
+                remedy="publish a run with the basis 'refit', and then erase the image",
             )
 
     def _rewrite(self, uri: str) -> None:
@@ -230,14 +232,14 @@ class Erasure:
             data = without(uri, data, name) or data
         folder, _, name = uri.rpartition("/")
         if not uri.startswith("s3://"):
-            self.storage.delete(f"{folder}/.{name}.crc")  # Hadoop's checksum of the bytes that go
+            self.storage.delete(f"{folder}/.{name}.crc")  # Hadoop's checksum of the old bytes
         try:
             self.storage.replace(uri, data, found.version)
         except OrchardError:
             raise OrchardError(
                 f"{uri} has changed since it was read",
-                rule="no row is taken out of what somebody else is writing",
-                remedy="see that no run is at work, and erase the image again",
+                rule="an object that is being written must not be rewritten",
+                remedy="make sure that no run is working, and erase the image again",
             ) from None
 
     def _is_in(self, held: Held, *folders: str) -> bool:
@@ -260,7 +262,7 @@ class Erasure:
             .removesuffix(".report")
         )
 
-    def _refuse_working(self, slugs: set[str], index: RunIndex) -> None:
+    def _validate_idle(self, slugs: set[str], index: RunIndex) -> None:
         since = datetime.now(UTC) - MAY_WORK
         for slug in filter(is_slug, sorted(slugs)):
             if slug in index:
@@ -268,21 +270,21 @@ class Erasure:
             is_over = "run.json" in self.storage.names(self.lake.run(slug).uri)
             if not is_over and not is_idle(self.storage, self.lake.run(slug).uri, since):
                 raise OrchardError(
-                    f"the run {slug}, which is not published, has the image and may be at work",
-                    rule="a run that may be at work is not touched",
-                    remedy="wait until it is published, or until it has written nothing for two days",
+                    f"the unpublished run {slug} has the image and may still be working",
+                    rule="a run that may be working must not be changed",
+                    remedy="wait until it is published, or has written nothing for two days",
                 )
 
 
 @dataclass(frozen=True)
 class _Search:
-    """Looks for an image by its names, and keeps what it could not look into."""
+    """Searches objects for an image, and records those that it cannot read."""
 
     holdings: Holdings
     failures: list[str] = field(default_factory=list)
 
     def shows(self, held: Held, names: Iterable[str]) -> bool:
-        """Whether a version has the image, by any of its names."""
+        """Whether a version contains the image under any of its paths."""
         if held.is_marker or not (_is_page(held) or held.uri.endswith((".parquet", ".csv", ".json"))):
             return False
         try:
@@ -303,8 +305,8 @@ class _Search:
 def _find_tainted(counting: Iterable[str], records: Mapping[str, Mapping[str, Any]]) -> set[str]:
     """Return the ids of the bases that were fitted on the image.
 
-    A run that reuses a basis may have got it from one that did not count the image; where that one is no
-    longer known, nobody can tell, so its basis goes, too.
+    A run may reuse a basis that was fitted without the image. If the run that fitted it is no longer known,
+    the basis counts as tainted.
     """
     fitted = {
         slug: str(record.get("basis_id"))
@@ -317,10 +319,10 @@ def _find_tainted(counting: Iterable[str], records: Mapping[str, Mapping[str, An
 
 
 def _is_gone(held: Held) -> bool:
-    """Whether it is an old version, or the mark of a deletion."""
+    """Whether it is an old version or a delete marker."""
     return held.is_marker or not held.is_current
 
 
 def _is_page(held: Held) -> bool:
-    """Whether it is a page for people; it shows images, and can be made again."""
+    """Whether it is a report page, which shows images and can be rebuilt."""
     return held.uri.endswith(".html")

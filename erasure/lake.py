@@ -1,4 +1,4 @@
-"""Purging a whole lake: all runs and what is known of their images; the images, code and models stay."""
+"""Purges a whole lake: all runs and all data about their images. Images, code and models stay."""
 
 from erasure.holdings import Held, Holdings
 from erasure.plan import Plan
@@ -9,13 +9,15 @@ from orchard_jobs.errors import OrchardError
 
 
 def plan_lake(places: Places, storage: Storage, holdings: Holdings) -> Plan:
-    """Return how to purge the lake.
+    """Plan the purge of the lake.
 
     Raises:
-        OrchardError: if images, code or models are where runs are.
+        OrchardError: if images, code or models are inside a folder to purge.
     """
     lake = Lake(places.lake)
-    logs = [places.logs] if is_inside(places.logs, places.lake) else []  # elsewhere they may be others' too
+    logs = (
+        [places.logs] if is_inside(places.logs, places.lake) else []
+    )  # elsewhere, other applications may share them
     folders = [lake.ledger, lake.runs, lake.bases, *logs]
     staying = (places.images, places.code, places.model)
     for uri in staying:
@@ -23,8 +25,8 @@ def plan_lake(places: Places, storage: Storage, holdings: Holdings) -> Plan:
         if inside:
             raise OrchardError(
                 f"{uri} is in {inside[0]}",
-                rule="images, code and models stay, and that folder would be purged",
-                remedy="move it elsewhere, and correct the setting",
+                rule="images, code and models stay, but that folder would be purged",
+                remedy="move them elsewhere, and correct the setting",
             )
 
     def find() -> tuple[Held, ...]:
@@ -34,16 +36,16 @@ def plan_lake(places: Places, storage: Storage, holdings: Holdings) -> Plan:
         )
 
     def carry_out() -> None:
-        storage.delete(lake.latest)  # from here on readers find nothing, whatever is interrupted
+        storage.delete(lake.latest)  # first, so that readers find nothing even after an interruption
         holdings.erase(find())
 
     return Plan(
-        f"Everything that Orchard knows in {lake.uri}",
+        f"All data that Orchard has written to {lake.uri}",
         lake.uri,
         find(),
         carry_out,
         notes=(
-            f"What stays: {', '.join(staying)}, and what else is in the lake that Orchard has not written.",
+            f"What stays: {', '.join(staying)}, and everything in the lake that Orchard has not written.",
         ),
         confirmation=lake.uri,
     )

@@ -1,4 +1,4 @@
-"""What a purge would do, in figures, and how to do it."""
+"""The plan of a purge: what it deletes, and how to carry it out."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -10,18 +10,18 @@ from erasure.holdings import Held
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be purged.
+    """The plan of a purge.
 
     Args:
-        what: In a few words.
-        lake: URI of the lake; places are told relative to it.
-        deleted: What is deleted.
-        rewritten: URIs of objects from which only a row is taken.
-        notes: What else is worth knowing.
-        searched: Number of versions of objects that were searched, by folder.
-        unsearched: What could not be searched, and why: where there is some, nobody can say *done*.
-        confirmation: What has to be given to have it done.
-        carry_out: Does it.
+        what: Title, in a few words.
+        lake: URI of the lake; folders are printed relative to it.
+        deleted: Versions to delete.
+        rewritten: URIs of objects from which only a row is removed.
+        notes: Remarks for the user.
+        searched: Number of searched object versions, by folder.
+        unsearched: Objects that could not be searched, and why; with any, the purge is incomplete.
+        confirmation: The value that the user must give to confirm.
+        carry_out: Carries out the plan.
     """
 
     what: str
@@ -35,7 +35,7 @@ class Plan:
     confirmation: str = "1"
 
     def describe(self) -> str:
-        """Return the plan for people, a line for each folder."""
+        """Format the plan for the terminal, one line per folder."""
         places = defaultdict[str, list[Held]](list)
         for held in self.deleted:
             places[self._place(held.uri)].append(held)
@@ -49,7 +49,7 @@ class Plan:
         return "\n".join([f"{self.what}:", *(rows or ["  nothing"]), *searched, *unsearched, *self.notes])
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plan for programs: every object with its version, '' where there are none."""
+        """Return the plan for JSON output: every object with its version, which is '' for files."""
         deleted = [
             {"uri": held.uri, "version": held.version, "size": held.size, "is_current": held.is_current}
             for held in self.deleted
@@ -66,7 +66,7 @@ class Plan:
         }
 
     def _place(self, uri: str) -> str:
-        """Return the folder of a run, or whatever else an object is in."""
+        """Return the run folder, or other top-level folder, that contains an object."""
         if not uri.startswith(f"{self.lake}/"):
             return uri.rpartition("/")[0]
         parts = uri.removeprefix(f"{self.lake}/").split("/")
@@ -76,5 +76,5 @@ class Plan:
 def _figures(held: list[Held]) -> str:
     old = sum(not one.is_current for one in held)
     size = sum(one.size for one in held)
-    versions = f", {old} of them old versions" if old else ""
+    versions = f", including {old} old versions" if old else ""
     return f"deleted: {len(held)}, {size / 1e6:.1f} MB{versions}"

@@ -1,6 +1,6 @@
-"""From what is asked for to what would be done."""
+"""Turns a purge request into a plan."""
 
-from erasure.holdings import Holdings, holdings_of
+from erasure.holdings import Holdings, open_holdings
 from erasure.image import plan_image
 from erasure.lake import plan_lake
 from erasure.plan import Plan
@@ -12,26 +12,27 @@ from orchard.lake.storage import storage_for
 
 
 def plan_purge(request: Request) -> Plan:
-    """Return what would be done, of what the places of the request hold.
+    """Plan a purge in the places of the request.
 
     Raises:
-        OrchardError: if it must not be.
+        OrchardError: if the purge is not allowed.
     """
     lake, images, access = request.places.lake, request.places.images, request.access
     return build_plan(
-        request, storage_for(lake, access), holdings_of(lake, access), holdings_of(images, access)
+        request, storage_for(lake, access), open_holdings(lake, access), open_holdings(images, access)
     )
 
 
 def build_plan(request: Request, storage: Storage, holdings: Holdings, images: Holdings) -> Plan:
-    """Return what would be done.
+    """Plan a purge.
 
     Args:
-        storage: Of the lake, as ``holdings``.
-        images: Of the folder of the images.
+        storage: Storage of the lake.
+        holdings: Holdings of the lake.
+        images: Holdings of the images folder.
 
     Raises:
-        OrchardError: if it must not be.
+        OrchardError: if the purge is not allowed.
     """
     places = request.places
     if request.run is not None:

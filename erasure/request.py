@@ -1,4 +1,4 @@
-"""What is to be purged, checked."""
+"""A validated purge request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ class Request:
     """One purge: of a run, of an image, or, with neither, of everything.
 
     Args:
-        places: Where lake and images are.
-        access: With the caller's own credentials: Airflow's connection, and its role, play no part.
-        run: Its folder in ``runs/``.
-        image: Its path, relative to the folder of the images.
+        places: URIs of lake and images.
+        access: The caller's own credentials, not Airflow's connection or role.
+        run: Name of the run's folder in ``runs/``.
+        image: Path of the image, relative to the images folder.
     """
 
     places: Places
@@ -29,7 +29,7 @@ class Request:
     image: str | None = None
 
     @classmethod
-    def build(  # noqa: PLR0913 - what the command line asks
+    def build(  # noqa: PLR0913 - the options of the command
         cls,
         environ: Mapping[str, str],
         *,
@@ -39,30 +39,30 @@ class Request:
         image: str = "",
         everything: bool = False,
     ) -> Self:
-        """Return the request.
+        """Build and validate the request.
 
         Args:
-            environ: Has ORCHARD_LAKE and ORCHARD_IMAGES, where ``lake`` and ``images`` are not given.
-            image: As in the CSV.
+            environ: ORCHARD_LAKE and ORCHARD_IMAGES are the defaults of ``lake`` and ``images``.
+            image: Path as in the CSV.
 
         Raises:
-            OrchardError: where not exactly one of run, image and everything is given, or there is no lake.
+            OrchardError: unless exactly one of run, image and everything is given, and a lake.
         """
-        given = {"run": run, "image": image, "all": "all runs" if everything else ""}
-        asked = {name: value for name, value in given.items() if value}
-        if len(asked) != 1:
+        options = {"run": run, "image": image, "all": "all runs" if everything else ""}
+        given = {name: value for name, value in options.items() if value}
+        if len(given) != 1:
             raise OrchardError(
-                ", ".join(f"{name} {value}" for name, value in asked.items()) or "nothing to purge",
-                rule="it takes exactly one of --run=<folder>, --image=<path as in the CSV> and --all",
-                remedy="give one (with make: RUN=, IMAGE= or ALL=1): what would be deleted is listed first",
+                ", ".join(f"{name} {value}" for name, value in given.items()) or "nothing to purge",
+                rule="it requires exactly one of --run=<folder>, --image=<path as in the CSV> and --all",
+                remedy="choose one (with make: RUN=, IMAGE= or ALL=1); nothing is deleted before you confirm",
             )
         places = {f"ORCHARD_{name}": to_uri(uri) for name, uri in (("LAKE", lake), ("IMAGES", images)) if uri}
         settings = {**environ, **places}
         if not settings.get("ORCHARD_LAKE"):
             raise OrchardError(
                 "ORCHARD_LAKE is not set, and no lake is given",
-                rule="what is purged is in one",
-                remedy="give it: --lake=<folder or URI>, or LAKE= with make",
+                rule="a purge needs a lake",
+                remedy="name it: --lake=<folder or URI>, or LAKE= with make",
             )
         if not settings.get("ORCHARD_MODEL"):
             settings["ORCHARD_MODEL"] = f"{settings.get('ORCHARD_LAKE', '')}/models"

@@ -1,4 +1,4 @@
-"""The files of a lake without one image: the bytes of a file in, those without its rows out. Pure."""
+"""Removes one image from the bytes of a lake's files. Pure."""
 
 import csv
 import io
@@ -15,15 +15,15 @@ from orchard_jobs.escaping import unescape_cell
 
 
 def without(name: str, data: bytes, path: str) -> bytes | None:
-    """Return a file without the image ``path``; None where it holds nothing of it.
+    """Return a file's content without the image ``path``; None if it does not contain the image.
 
-    All other rows, in their order, all columns, whatever they are, and the compression stay as they are.
+    Other rows, their order, all columns and the compression are preserved.
 
     Args:
-        name: Of the file; how it ends says what it is. What is none of .parquet, .csv and .json has no rows.
+        name: Name of the file; its suffix determines the format. Only .parquet, .csv and .json have rows.
 
     Raises:
-        ValueError: where the file is not what its name says.
+        ValueError: if the content does not match the suffix.
     """
     for suffix, filter_rows in _KINDS.items():
         if name.endswith(suffix):
@@ -53,7 +53,7 @@ def _without_row(data: bytes, path: str) -> bytes | None:
 
 
 def _without_line(data: bytes, path: str) -> bytes | None:
-    """Row by row, as RFC 4180 has it: a cell may hold line breaks. The other rows keep their bytes."""
+    """Remove the rows of an image from a CSV (RFC 4180: cells may contain line breaks); keep other bytes."""
     lines = list(io.StringIO(data.decode(), newline=""))
     reader = csv.reader(lines, strict=True)
     left, start = [], 0
@@ -66,7 +66,7 @@ def _without_line(data: bytes, path: str) -> bytes | None:
 
 
 def _without_mention(data: bytes, path: str) -> bytes | None:
-    """Of a report: the examples that are of the image, and its name in the message of an error."""
+    """Remove an image's examples, and its path in error messages, from a job's metrics."""
     content = json.loads(data)
     left = _forget(content, path)
     return None if left == content else json.dumps(left, indent=2).encode() + b"\n"
@@ -94,4 +94,4 @@ _KINDS: dict[str, Callable[[bytes, str], bytes | None]] = {
 }
 
 UNREADABLE = (ValueError, RecursionError, csv.Error, pa.ArrowException)
-"""What ``without`` may raise of a file that is damaged."""
+"""Errors that ``without`` may raise for a damaged file."""

@@ -1,4 +1,4 @@
-"""Purging one run: everything that it has written, if neither readers nor later runs need it."""
+"""Purges one run: everything that it has written, unless readers or later runs need it."""
 
 import re
 from collections.abc import Iterable
@@ -18,19 +18,19 @@ from orchard_jobs.errors import OrchardError
 
 
 def plan_run(slug: str, lake: Lake, logs: str, storage: Storage, holdings: Holdings) -> Plan:
-    """Return how to purge the run ``slug``, published or not.
+    """Plan the purge of the run ``slug``, published or not.
 
     Raises:
-        OrchardError: if there is no such run, or it is needed.
+        OrchardError: if there is no such run, or it is still needed.
     """
     if not is_slug(slug):
         raise _no_run(slug, lake)
     index = RunIndex.load(storage, lake)
     is_published = slug in index
     if is_published:
-        _refuse_needed(slug, lake, storage, index)
+        _validate_unneeded(slug, lake, storage, index)
     else:
-        _refuse_working(slug, lake, storage)
+        _validate_idle(slug, lake, storage)
     others = [run.run for run in index.runs if run.run != slug]
     deleted = (
         *holdings.of(lake.ledger_entry(slug)),
@@ -47,16 +47,16 @@ def plan_run(slug: str, lake: Lake, logs: str, storage: Storage, holdings: Holdi
             take_out(storage, lake, [slug])
         holdings.erase(deleted)
 
-    named = "latest.json no longer names it." if is_published else "It was not published."
-    return Plan(f"Run {slug} of {lake.uri}", lake.uri, deleted, carry_out, notes=(named,))
+    note = "latest.json will no longer name it." if is_published else "It was not published."
+    return Plan(f"Run {slug} in {lake.uri}", lake.uri, deleted, carry_out, notes=(note,))
 
 
-def _refuse_needed(slug: str, lake: Lake, storage: Storage, index: RunIndex) -> None:
+def _validate_unneeded(slug: str, lake: Lake, storage: Storage, index: RunIndex) -> None:
     if slug == index.latest:
         raise OrchardError(
             f"{slug} is the newest run",
-            rule="readers read it, and the next run continues it",
-            remedy="purge it once another is published, or everything: --all (ALL=1)",
+            rule="readers use it, and the next run builds on it",
+            remedy="purge it once a newer run is published, or purge everything with --all (ALL=1)",
         )
     others = [run.run for run in index.runs if run.run != slug]
     needing = find_needs(storage, lake, others, index.newest() - {slug}).get(slug)
@@ -64,22 +64,22 @@ def _refuse_needed(slug: str, lake: Lake, storage: Storage, index: RunIndex) -> 
         run, rows = max(needing.items(), key=lambda item: item[1])
         paths = paths_with_features(read_ledger(storage, lake, run), slug)
         raise OrchardError(
-            f"the features of {slug} are needed by {len(needing)} of the later runs, "
-            f"{rows} rows of them by {run}: {', '.join(paths[:3])}{', …' if len(paths) > 3 else ''}",
-            rule="a refit reads the features of all images of the result, whichever run has made them",
-            remedy="erase images with --image=<path> (IMAGE=<path>); or purge the run once these images have "
-            "been changed or deleted, and newer runs are published",
+            f"{len(needing)} later runs need the features of {slug}: {run} needs {rows} rows, "
+            f"{', '.join(paths[:3])}{', …' if len(paths) > 3 else ''}",
+            rule="a refit reads the features of all images in the result, whichever run computed them",
+            remedy="erase single images with --image=<path> (IMAGE=<path>), or purge the run once these "
+            "images have been changed or deleted and newer runs are published",
         )
 
 
-def _refuse_working(slug: str, lake: Lake, storage: Storage) -> None:
-    """A run that has got to run.json has no job left that could be at work."""
+def _validate_idle(slug: str, lake: Lake, storage: Storage) -> None:
+    """Raise OrchardError if the run may still be working. A run with a run.json has finished its jobs."""
     folder, since = lake.run(slug), datetime.now(UTC) - MAY_WORK
     is_over = "run.json" in storage.names(folder.uri)
     if not is_over and storage.objects(folder.uri) and not is_idle(storage, folder.uri, since):
         raise OrchardError(
             f"{slug} is not published, and has written something since {since:%Y-%m-%d %H:%M} UTC",
-            rule="a run that may be at work stays",
+            rule="a run that may be working must not be purged",
             remedy=f"mark it failed in Airflow, and purge it {MAY_WORK.days} days after its last write",
         )
 
@@ -87,14 +87,14 @@ def _refuse_working(slug: str, lake: Lake, storage: Storage) -> None:
 def _basis(
     slug: str, lake: Lake, storage: Storage, holdings: Holdings, others: Iterable[str]
 ) -> Iterable[Held]:
-    """Return the basis that this run alone has, by run.json: what nodes say of it counts for nothing."""
+    """Return the basis that only this run uses, according to run.json; data from nodes is not trusted."""
     basis_id = str(_read(storage, lake.run(slug).run_json).get("basis_id", ""))
     used = {record["basis_id"] for record in RunIndex.load(storage, lake).records(others).values()}
     return holdings.below(lake.basis(basis_id)) if is_slug(basis_id) and basis_id not in used else ()
 
 
 def _logs(slug: str, lake: Lake, logs: str, storage: Storage, holdings: Holdings) -> Iterable[Held]:
-    """Return what EMR has logged of its cluster, if run.json says which that was, and Spark of its jobs."""
+    """Return the EMR logs of its cluster, if run.json names it, and the Spark event logs of its jobs."""
     cluster = str((_read(storage, lake.run(slug).run_json).get("cluster") or {}).get("id"))
     is_cluster = re.fullmatch(r"j-[A-Z0-9]+", cluster) is not None
     folders = [*([f"{logs}/{cluster}"] if is_cluster else []), *event_logs_of(slug, logs, storage)]
@@ -112,6 +112,6 @@ def _read(storage: Storage, uri: str) -> dict[str, Any]:
 def _no_run(slug: str, lake: Lake) -> OrchardError:
     return OrchardError(
         f"no run {slug!r}",
-        rule=f"a run is named as its folder in {lake.runs}",
-        remedy=f"see there, or in {lake.latest}",
+        rule=f"a run is named by its folder in {lake.runs}",
+        remedy=f"list that folder, or read {lake.latest}",
     )

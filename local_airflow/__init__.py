@@ -1,1 +1,1 @@
-"""Airflow and the local EMR on one machine: development tooling, which only the command line imports."""
+"""Airflow and the local EMR on one machine: development tooling that only the command line imports."""

@@ -1,4 +1,4 @@
-"""The environment in which Airflow runs here: as in production, but for where things are."""
+"""The environment of a local Airflow: as in production, except for paths and endpoints."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "JAVA_HOME", "SSL
 
 
 QUIET = "airflow.providers.amazon.aws.hooks.base_aws=WARNING botocore=WARNING"
-"""With each client these say that no connection is named, as is meant, and where credentials were found."""
+"""For every client these loggers report that no connection is set, and where credentials were found."""
 
 
 @dataclass(frozen=True)
 class AirflowEnv:
-    """An Airflow of our own: its home, and what the DAG is to work on.
+    """A local Airflow: its home, and the lake, images and model that the DAG uses.
 
     Args:
-        home: AIRFLOW_HOME; holds the metadata database and the logs.
+        home: AIRFLOW_HOME, with the metadata database and the logs.
         lake: The folder of the lake.
         images: The folder of ``<label>/<image>``.
         model: URI of the model artefact.
         emr: The local EMR.
-        extra: Further variables. The caller's own ORCHARD_* variables win over all of them.
+        extra: Additional variables. The caller's ORCHARD_* variables override all others.
     """
 
     home: Path
@@ -38,7 +38,7 @@ class AirflowEnv:
     extra: dict[str, str]
 
     def variables(self) -> dict[str, str]:
-        """Return the whole environment: nothing else of the caller's gets in, no AWS account least of all."""
+        """Return the complete environment. Nothing else is inherited, above all no AWS credentials."""
         return {
             **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
             "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
@@ -76,7 +76,7 @@ class AirflowEnv:
             "ORCHARD_MODEL": self.model,
             "ORCHARD_CODE": f"file://{CODE}",
             "ORCHARD_NODE_ENV": str(NODE_ENV),
-            # The node's environment is made with TensorFlow here, to export the model.
+            # The local node environment has TensorFlow, to export the model.
             "ORCHARD_BOOTSTRAP_ARGS": "--with-tensorflow",
             "ORCHARD_POLL_INTERVAL": "1",
             "ORCHARD_LOG_TIMEOUT": "10",
@@ -85,12 +85,12 @@ class AirflowEnv:
 
 
 def emr_options() -> list[str]:
-    """Return the options of the local EMR on which Airflow's steps run."""
+    """Return the options of the local EMR that runs Airflow's steps."""
     return [f"--driver-java-options={driver_options(os.environ)}"]
 
 
 def serving_at(port: int) -> dict[str, str]:
-    """Return what Airflow's processes need when they are started one by one: where on loopback to meet."""
+    """Return the variables that connect separately started Airflow processes on loopback."""
     url = f"http://127.0.0.1:{port}"
     return {
         "AIRFLOW__API__HOST": "127.0.0.1",
@@ -100,6 +100,6 @@ def serving_at(port: int) -> dict[str, str]:
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
-        # A trigger must not fire before the scheduler, on a busy machine, has seen its task's process end.
+        # On a busy machine, a trigger must not fire before the scheduler has seen its task's process exit.
         "ORCHARD_POLL_INTERVAL": "3",
     }

@@ -1,6 +1,7 @@
-"""``make compose-env``: writes .env from .env.example, with secrets made here; and the folders of the lake.
+"""``make compose-env``: writes .env from .env.example with generated secrets, and creates the lake's folders.
 
-What .env says already is kept: another run adds what a newer .env.example has. Standard library only.
+Values already in .env are kept: running it again adds the settings of a newer .env.example. Standard library
+only.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("images", "weights", "models", "runs", "logs/spark-events")
 IMAGES_UID = 50000
-"""The user of Airflow's own images: where root asks, who shall not be the user of any service."""
+"""The user of Airflow's official images, used when root runs this, because no service should run as root."""
 
 
 def main() -> int:
-    values, lines = fill((ROOT / ".env.example").read_text(), read(ROOT / ".env"), made_here())
+    values, lines = fill((ROOT / ".env.example").read_text(), read(ROOT / ".env"), value_factories())
     lake = values["ORCHARD_LAKE_DIR"]
-    if not lake.startswith(("./", "../", "/")):  # of another, compose makes a volume of that name
-        rule = "it takes a path that begins with ./, ../ or /"
+    if not lake.startswith(("./", "../", "/")):  # otherwise compose would create a named volume
+        rule = "it must be a path that begins with ./, ../ or /"
         print(f"orchard: ORCHARD_LAKE_DIR={lake}: {rule}. Correct it in .env", file=sys.stderr)
         return 2
     write(ROOT / ".env", lines)
@@ -30,19 +31,19 @@ def main() -> int:
         make_folders(ROOT / lake, int(values["ORCHARD_UID"]))
     except PermissionError as error:
         print(
-            f"orchard: you may not make {error.filename}: give ORCHARD_LAKE_DIR in .env a folder of yours",
+            f"orchard: cannot create {error.filename}: set ORCHARD_LAKE_DIR in .env to a folder that you own",
             file=sys.stderr,
         )
         return 2
-    print(f"{ROOT / '.env'} is written. Images go to {ROOT / lake}/images/<label>/")
+    print(f"Wrote {ROOT / '.env'}. Put images into {ROOT / lake}/images/<label>/")
     return 0
 
 
-def made_here() -> dict[str, Callable[[], str]]:
-    """Return how the values are made that .env.example leaves empty."""
+def value_factories() -> dict[str, Callable[[], str]]:
+    """Return a factory for each value that .env.example leaves empty."""
 
     def hexadecimal() -> str:
-        return secrets.token_hex(32)  # which no URI, JSON or shell takes apart
+        return secrets.token_hex(32)  # safe in URIs, JSON and shells
 
     def fernet_key() -> str:
         return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
@@ -59,7 +60,7 @@ def made_here() -> dict[str, Callable[[], str]]:
 
 
 def read(path: Path) -> dict[str, str]:
-    """Return what a file of ``NAME=value`` lines says; nothing where there is none."""
+    """Read a file of ``NAME=value`` lines; {} if it does not exist."""
     lines = path.read_text().splitlines() if path.exists() else []
     return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 
@@ -67,7 +68,7 @@ def read(path: Path) -> dict[str, str]:
 def fill(
     example: str, given: Mapping[str, str], make: Mapping[str, Callable[[], str]]
 ) -> tuple[dict[str, str], str]:
-    """Return the values, and the lines of .env: the example's, with what is given and what is made."""
+    """Return the values and the content of .env: the example's lines, with given and generated values."""
     values, lines = dict(given), []
     for line in example.splitlines():
         name, is_setting, default = line.partition("=")
@@ -81,7 +82,7 @@ def fill(
 
 
 def write(path: Path, content: str) -> None:
-    """Write a file that only its owner reads, at no moment anybody else."""
+    """Write a file that at no moment anyone but its owner can read."""
     staged = path.with_name(".env.new")
     staged.unlink(missing_ok=True)
     with os.fdopen(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -90,7 +91,7 @@ def write(path: Path, content: str) -> None:
 
 
 def make_folders(lake: Path, uid: int) -> None:
-    """Make what the services mount, or Docker would, as root's. Raises PermissionError."""
+    """Create the folders that services mount; Docker would create them as root. Raises PermissionError."""
     for folder in FOLDERS:
         (lake / folder).mkdir(parents=True, exist_ok=True)
     if os.getuid() == 0:

@@ -28,13 +28,13 @@ DEMO_SETTINGS = {"ORCHARD_RETRIES": "0"}
 
 @dataclass(frozen=True)
 class Request:
-    """What to run the DAG on; preflight.py has checked it.
+    """The inputs of the DAG run, checked by preflight.py.
 
     Args:
-        images: Sample images are drawn where there are none.
-        weights: Keras's own where there are none.
-        lake: Where results go.
-        emr_port: Of the local EMR; 0 for any.
+        images: Folder of images; None to draw samples.
+        weights: File of weights; None for the default of ``local_spark.model.provide_model``.
+        lake: Folder of the lake.
+        emr_port: Port of the local EMR; 0 for any.
     """
 
     images: Path | None
@@ -43,16 +43,16 @@ class Request:
     emr_port: int
 
     def provide_images(self) -> Path:
-        """Return the folder of images."""
+        """Return the folder of images; draw samples if none is given."""
         return self.images or draw_samples()
 
     def provide_model(self) -> Model:
-        """Put the model artefact into the lake. Raises OrchardError for weights of another network."""
+        """Put the model artefact into the lake. Raises OrchardError for the weights of another network."""
         return provide_model(self.weights, self.lake)
 
 
 def draw_samples() -> Path:
-    """Return a folder of drawn sample images; the same ones every time."""
+    """Draw sample images, always the same; return their folder."""
     folder = STATE / "samples"
     run_node_python([str(ROOT / "local_airflow" / "sample_images.py"), str(folder)])
     return folder
@@ -65,10 +65,10 @@ def unwind_on_signals() -> None:
 
 
 def run_demo(request: Request) -> bool:
-    """Run the DAG once and print the summary; say whether a result is published.
+    """Run the DAG once and print the summary; return whether it succeeded.
 
     Raises:
-        OrchardError: for weights that are not what they should be, or a local EMR that does not start.
+        OrchardError: if the weights are invalid, or the local EMR does not start.
     """
     package.main(CODE)
     images, model = request.provide_images(), request.provide_model()
@@ -80,7 +80,7 @@ def run_demo(request: Request) -> bool:
         environment = AirflowEnv(home, request.lake, images, model.uri, emr, DEMO_SETTINGS).variables()
         watch = Watch(emr, home / "emr.log", request.lake / "runs")
         succeeded = run_dag(environment, home / "airflow.log", watch)
-        return report_outcome(request.lake, watch, model, succeeded=succeeded, log=home / "airflow.log")
+        return print_outcome(request.lake, watch, model, succeeded=succeeded, log=home / "airflow.log")
 
 
 @contextlib.contextmanager
@@ -91,12 +91,12 @@ def _running_emr(home: Path, port: int) -> Iterator[Endpoint]:
             yield emr
     except EmrDidNotStartError as error:
         raise OrchardError(
-            str(error), rule="the DAG's steps run on it", remedy=f"what it said is in {log}"
+            str(error), rule="the DAG's steps run on the local EMR", remedy=f"see its log: {log}"
         ) from error
 
 
 def run_dag(environment: dict[str, str], log: Path, watch: Watch) -> bool:
-    """Run the DAG in a process of its own, watching it; say whether it succeeded."""
+    """Run the DAG in a separate process and watch it; return whether it succeeded."""
     with (
         log.open("wb") as output,
         subprocess.Popen(
@@ -110,18 +110,18 @@ def run_dag(environment: dict[str, str], log: Path, watch: Watch) -> bool:
     ):
         try:
             while process.poll() is None:
-                watch.look()
+                watch.update()
                 _wait(process, LOOK_INTERVAL)
         except BaseException:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not stop the cleaning up
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the cleanup
             stop_session(process)
             raise
-        watch.look()
+        watch.update()
         return process.returncode == 0
 
 
-def report_outcome(lake: Path, watch: Watch, model: Model, *, succeeded: bool, log: Path) -> bool:
-    """Print what came of it; say whether it is as it should be."""
+def print_outcome(lake: Path, watch: Watch, model: Model, *, succeeded: bool, log: Path) -> bool:
+    """Print the outcome; return whether the run succeeded."""
     latest = read_json(lake / "latest.json")
     folder = watch.run_folder
     is_published = folder is not None and latest.get("run") == folder.name
@@ -133,9 +133,10 @@ def report_outcome(lake: Path, watch: Watch, model: Model, *, succeeded: bool, l
     if succeeded and latest and not folder:
         print(f"\nNo new images: no cluster was created. The newest result is {latest['csv']}")
         return True
+    outcome = "after it was published" if is_published else "and nothing was published"
     print(
-        f"\norchard: the run failed, {'though it is' if is_published else 'nothing was'} published. "
-        f"{find_error(log.read_text(errors='replace')) or 'It left no error.'}\nThe whole log: {log}",
+        f"\norchard: the run failed {outcome}. "
+        f"{find_error(log.read_text(errors='replace')) or 'It printed no error.'}\nFull log: {log}",
         file=sys.stderr,
     )
     return False

@@ -1,4 +1,4 @@
-"""``orchard history``: Spark's history server, on loopback, on the event logs of a lake."""
+"""``orchard history``: Spark's history server for the event logs of a lake, on loopback."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def find_folder(lake: str) -> Path:
     """Return the folder of the lake's event logs.
 
     Raises:
-        OrchardError: where there is none.
+        OrchardError: if there is none.
     """
     if "://" in lake and not lake.startswith("file:///"):
         raise OrchardError(
             f"the lake {lake}",
-            rule="the history server takes a folder of this machine",
+            rule="the history server reads a local folder",
             remedy=f"copy the event logs first: aws s3 sync {lake.rstrip('/')}/logs/spark-events "
             "lake/logs/spark-events, then orchard history --lake=lake",
         )
@@ -32,23 +32,23 @@ def find_folder(lake: str) -> Path:
     if not folder.is_dir():
         raise OrchardError(
             f"no folder {folder}",
-            rule="the first run of a lake makes it",
-            remedy="name a lake that has run: --lake=DIR, or LAKE=DIR with make",
+            rule="the first run in a lake creates it",
+            remedy="name a lake with runs: --lake=DIR, or LAKE=DIR with make",
         )
     return folder
 
 
 def serve_history(lake: str, port: int) -> NoReturn:
-    """Become the server; does not return.
+    """Replace this process with the server.
 
     Raises:
-        OrchardError: where there is no Spark, or the lake has no event logs.
+        OrchardError: if Spark is not installed, or the lake has no event logs.
     """
     folder = find_folder(lake)
     spark_home = find_spark_home(NODE_PYTHON)
     if spark_home is None:
         raise OrchardError(
-            f"{NODE_PYTHON} has no pyspark", rule="the server is a part of it", remedy="run `make setup`"
+            f"{NODE_PYTHON} has no pyspark", rule="the history server needs it", remedy="run `make setup`"
         )
     properties = {
         "spark.history.fs.logDirectory": f"file://{folder}",
@@ -61,10 +61,10 @@ def serve_history(lake: str, port: int) -> NoReturn:
     environment = {
         **os.environ,
         "SPARK_HOME": str(spark_home),
-        "SPARK_LOCAL_IP": "127.0.0.1",  # where it listens
+        "SPARK_LOCAL_IP": "127.0.0.1",  # listen on loopback only
         "SPARK_DAEMON_MEMORY": os.environ.get("SPARK_DAEMON_MEMORY", "1g"),
     }
-    print(f"Spark history  http://127.0.0.1:{port}   of {folder}   Ctrl-C ends it", flush=True)
+    print(f"Spark history  http://127.0.0.1:{port}   for {folder}   Ctrl-C stops it", flush=True)
     program = str(spark_home / "bin" / "spark-class")
     command = [program, SERVER, "--properties-file", str(conf)]
     os.execve(program, command, environment)  # noqa: S606 - a list, and no shell

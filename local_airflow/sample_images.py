@@ -1,10 +1,10 @@
 """Draw sample images: fruit on white, in the layout of Fruits-360, ``<Class>/<n>_100.jpg``.
 
-    python local/sample_images.py DIR [--classes 12] [--per-class 25]
+    python local_airflow/sample_images.py DIR [--classes 12] [--per-class 25]
 
-The same arguments give the same bytes on one version of Pillow. What is already in the folder is left alone.
-Each class is one fruit of its own outline, colours and texture; within a class the fruit turns, and varies a
-little in size, shape, colour and light, as on the turntable that Fruits-360 was filmed on.
+The same arguments give the same bytes on one version of Pillow. Existing files are left alone. Each class is
+one fruit with its own outline, colours and texture; within a class the fruit turns, and varies a little in
+size, shape, colour and light, as on the turntable on which Fruits-360 was filmed.
 """
 
 import argparse
@@ -32,10 +32,10 @@ class Fruit:
     """One class.
 
     Args:
-        name: Of its folder.
+        name: Name of its folder.
         skin: Base colour.
         accent: Colour of the texture or blush.
-        texture: What the accent makes on the skin.
+        texture: Pattern of the accent on the skin.
         aspect: Length over width.
         taper: Above 0, narrower towards the stalk; below, towards the far end.
         lobes: Number of bulges around the outline, and their depth as a share of the radius.
@@ -104,7 +104,7 @@ FRUITS = (
 
 
 def main() -> None:
-    """Draw what the command line asks for."""
+    """Draw the samples that the command line requests."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--classes", type=int, default=12, choices=range(1, len(FRUITS) + 1), metavar="N")
@@ -126,7 +126,7 @@ def draw_samples(folder: Path, classes: int = 12, per_class: int = 25) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(
             f".{path.name}.partial"
-        )  # hidden, so that an interrupted run leaves no half image
+        )  # hidden, so that an interrupted run leaves no partial image
         draw_fruit(fruit, number).save(partial, "JPEG", quality=90)
         partial.replace(path)
     return len(missing)

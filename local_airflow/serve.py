@@ -1,8 +1,8 @@
-"""Runs Airflow's processes and the local EMR until told to stop: what ``orchard up`` leaves behind.
+"""Runs Airflow's processes and the local EMR in the background for ``orchard up``, until a signal stops them.
 
 The processes are those of ``airflow standalone``, started one by one because that command's scheduler and
-triggerer serve their logs to the whole network; here nothing listens beyond loopback, and the
-API server reads the logs from the disk.
+triggerer serve their logs to the whole network. Here nothing listens beyond loopback, and the API server
+reads the logs from disk.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ COMPONENTS = {
 
 @dataclass(frozen=True)
 class Serving:
-    """What is to be served, and where.
+    """The arguments of the server process.
 
     Args:
         home: AIRFLOW_HOME; the local EMR's folder and all logs are below it.
-        port: Of the API server.
-        emr_port: Of the local EMR; 0 for any.
+        port: Port of the API server.
+        emr_port: Port of the local EMR; 0 for any.
         lake: The folder of the lake.
         images: The folder of ``<label>/<image>``.
         model: URI of the model artefact.
@@ -52,7 +52,7 @@ class Serving:
     model: str
 
     def to_argument(self) -> str:
-        """Return it as the one argument of this module's process."""
+        """Return the arguments as JSON, the only argument of this module's process."""
         return json.dumps(asdict(self))
 
     def environment(self, emr: Endpoint) -> dict[str, str]:
@@ -72,7 +72,7 @@ class Serving:
 
 
 def main(argument: str) -> None:
-    """Serve until SIGTERM or SIGINT, or until a component ends by itself."""
+    """Serve until SIGTERM or SIGINT, or until a component exits."""
     serving = Serving(**json.loads(argument))
     home = Path(serving.home)
     stopping = threading.Event()

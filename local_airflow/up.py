@@ -28,7 +28,7 @@ STOP_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Address:
-    """Where Airflow is, and what it works on."""
+    """Where Airflow listens, and the folders that it works on."""
 
     port: int
     lake: Path
@@ -47,7 +47,7 @@ class Address:
 
 
 def read_password() -> str:
-    """Return the password of admin, which Airflow made when it started for the first time."""
+    """Return the admin password, which Airflow generates when it first starts."""
     file = HOME / "simple_auth_manager_passwords.json.generated"
     try:
         return str(json.loads(file.read_text())["admin"])
@@ -56,12 +56,12 @@ def read_password() -> str:
 
 
 def start_airflow(request: Request, port: int) -> Address | None:
-    """Start Airflow and the local EMR; return where they are once they work, None where that does not come.
+    """Start Airflow and the local EMR; return their address once they are healthy, None if that fails.
 
     Raises:
-        OrchardError: where they are up already, or the weights are not what they should be.
+        OrchardError: if they are already running, or the weights are invalid.
     """
-    refuse_second()
+    require_stopped()
     package.main(CODE)
     images, model = request.provide_images(), request.provide_model()
     process = start_server(request, images, model.uri, port)
@@ -71,21 +71,21 @@ def start_airflow(request: Request, port: int) -> Address | None:
     return Address(port, request.lake, images, model.advice)
 
 
-def refuse_second() -> None:
-    """Raise OrchardError where an earlier `orchard up` is still up."""
+def require_stopped() -> None:
+    """Raise OrchardError if an earlier `orchard up` is still running."""
     if _find_running() is not None:
         raise OrchardError(
-            "it is up already", rule="one Airflow is enough", remedy="`orchard down` or `make down` stops it"
+            "Airflow is already running", rule="only one can run", remedy="stop it with `orchard down`"
         )
 
 
 def stop_airflow() -> bool:
-    """Stop what `orchard up` started, with every process below it; say whether there was any."""
+    """Stop the processes that `orchard up` started; return whether there were any."""
     process = _find_running()
     if process is None:
         return False
     tree = [process, *process.children(recursive=True)]
-    process.terminate()  # it ends its clusters and Airflow's processes in order
+    process.terminate()  # the server stops its clusters and Airflow's processes in order
     _, alive = psutil.wait_procs(tree, STOP_SECONDS)
     for one in alive:
         one.kill()
@@ -94,13 +94,13 @@ def stop_airflow() -> bool:
 
 
 def start_server(request: Request, images: Path, model: str, port: int) -> subprocess.Popen[bytes]:
-    """Start serve.py in a session of its own and note its process id.
+    """Start serve.py in its own session and record its process id.
 
-    What it, Airflow and the local EMR write from now on is for nobody else: logs, settings, keys, a database.
+    Only the user can read what it, Airflow and the local EMR write: logs, settings, keys, a database.
     """
     os.umask(0o077)
     HOME.mkdir(parents=True, exist_ok=True)
-    HOME.chmod(0o700)  # Airflow gives its logs modes of their own, whatever the umask
+    HOME.chmod(0o700)  # Airflow sets the modes of its logs itself, whatever the umask
     serving = Serving(str(HOME), port, request.emr_port, str(request.lake), str(images), model)
     with (HOME / "serve.log").open("ab") as log:
         process = subprocess.Popen(
@@ -117,7 +117,7 @@ def start_server(request: Request, images: Path, model: str, port: int) -> subpr
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> bool:
-    """Wait until every component is healthy; False where that does not come."""
+    """Wait until every component is healthy; return False on exit or timeout."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if _is_healthy(port):
@@ -127,7 +127,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> bool:
 
 
 def _find_running() -> psutil.Process | None:
-    """Return the process that an earlier `orchard up` left, if it still is that process."""
+    """Return the server process of an earlier `orchard up`, if it is still running."""
     try:
         process = psutil.Process(int(PID_FILE.read_text()))
         return process if SERVER in process.cmdline() else None

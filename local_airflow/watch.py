@@ -1,4 +1,4 @@
-"""Watches a run from outside, through EMR's API and the lake, as any user of a real cluster could."""
+"""Watches a run from outside, through EMR's API and the lake, as any user of a real cluster can."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ STEPS = ("featurize", "reduce", "export")
 
 @dataclass
 class Watch:
-    """What has been seen of one run, and a line on the terminal whenever that changes.
+    """Prints a line whenever the state of a run changes.
 
     Args:
-        emr: Where it is.
-        emr_log: The local EMR's log, which has the states that were too short to be seen.
+        emr: Endpoint of the local EMR.
+        emr_log: The local EMR's log, which also has the states that were too short to be observed.
         runs: The lake's folder of runs.
     """
 
@@ -40,7 +40,7 @@ class Watch:
 
     @cached_property
     def _client(self) -> Any:
-        import boto3  # noqa: PLC0415 - takes half a second, in which Airflow starts
+        import boto3  # noqa: PLC0415 - takes half a second, while Airflow starts
 
         return boto3.client("emr", **self.emr.client_settings())
 
@@ -49,22 +49,22 @@ class Watch:
         """The run's folder, as soon as there is one."""
         return min(self._folders() - self._before, default=None)
 
-    def look(self) -> None:
-        """Look once; print what is new."""
+    def update(self) -> None:
+        """Query the current state; print it if it has changed."""
         try:
             clusters = self._client.list_clusters()["Clusters"]
         except (BotoCoreError, ClientError):
-            return  # the next look will tell
+            return  # the next update tries again
         self._cluster = clusters[0]["Id"] if clusters else None
-        self._say(self._describe(clusters[0]["Status"]["State"] if clusters else None))
+        self._print_line(self._describe(clusters[0]["Status"]["State"] if clusters else None))
 
     def cluster_states(self) -> list[str]:
-        """Return the states that the cluster went through; none where there was no cluster."""
-        said = self.emr_log.read_text(errors="replace").splitlines()
-        return [line.split()[-1] for line in said if f"cluster {self._cluster} is " in line]
+        """Return the states that the cluster went through; [] if there was no cluster."""
+        lines = self.emr_log.read_text(errors="replace").splitlines()
+        return [line.split()[-1] for line in lines if f"cluster {self._cluster} is " in line]
 
     def idle_seconds(self) -> float | None:
-        """Return for how long the cluster, once it was ready, ran no step."""
+        """Return the seconds for which the cluster was ready but ran no step."""
         cluster = self._client.describe_cluster(ClusterId=self._cluster)["Cluster"]
         return sum_idle_seconds(cluster, self._client.list_steps(ClusterId=self._cluster)["Steps"])
 
@@ -73,29 +73,29 @@ class Watch:
             return "sense: looking for new images"
         folder = self.run_folder or self.runs
         for job in reversed(STEPS):
-            report = read_json(folder / "reports" / f"{job}.json")
-            if report:
-                return f"cluster {state}, {describe_progress(report)}"
+            metrics = read_json(folder / "reports" / f"{job}.json")
+            if metrics:
+                return f"cluster {state}, {describe_progress(metrics)}"
         return f"cluster {state}"
 
     def _folders(self) -> set[Path]:
         return set(self.runs.iterdir()) if self.runs.exists() else set()
 
-    def _say(self, line: str) -> None:
+    def _print_line(self, line: str) -> None:
         if line != self._last_line:
             print(f"[{time.monotonic() - self._started:6.1f} s] {line}", flush=True)
             self._last_line = line
 
 
 def sum_idle_seconds(cluster: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> float | None:
-    """Return the seconds in which a cluster was ready and ran no step: what Airflow takes between its tasks.
+    """Return the seconds for which a cluster was ready but ran no step: Airflow's overhead between tasks.
 
     Args:
-        cluster: DescribeCluster's, of a cluster that has ended.
-        steps: ListSteps', in any order; of those that never started nothing is counted.
+        cluster: From DescribeCluster, after the cluster has terminated.
+        steps: From ListSteps, in any order; steps that never started are ignored.
 
     Returns:
-        None where the cluster never was ready, or has not ended.
+        None if the cluster was never ready, or has not terminated.
     """
     timeline = cluster["Status"]["Timeline"]
     ready, ended = timeline.get("ReadyDateTime"), timeline.get("EndDateTime")
@@ -107,17 +107,17 @@ def sum_idle_seconds(cluster: Mapping[str, Any], steps: Sequence[Mapping[str, An
     return float(sum((start - end).total_seconds() for (_, end), (start, _) in pairwise(spans)))
 
 
-def describe_progress(report: dict[str, Any]) -> str:
-    """Return, say, ``featurize: 1024 of 10332 images, 131.0 images/s``."""
-    state = "" if report["state"] == "running" else f" ({report['state']})"
-    if not report.get("total"):
-        return f"{report['job']}{state}"
-    done = f"{report['done']} of {report['total']} images, {report['images_per_second']} images/s"
-    return f"{report['job']}: {done}{state}"
+def describe_progress(metrics: dict[str, Any]) -> str:
+    """Return the progress of a job, such as ``featurize: 1024 of 10332 images, 131.0 images/s``."""
+    state = "" if metrics["state"] == "running" else f" ({metrics['state']})"
+    if not metrics.get("total"):
+        return f"{metrics['job']}{state}"
+    done = f"{metrics['done']} of {metrics['total']} images, {metrics['images_per_second']} images/s"
+    return f"{metrics['job']}: {done}{state}"
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return the object in the file; nothing where there is none yet."""
+    """Return the JSON object in a file; {} if the file does not exist yet or is incomplete."""
     try:
         content: dict[str, Any] = json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):

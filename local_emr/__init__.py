@@ -1,4 +1,4 @@
-"""The local EMR: speaks the protocol of Amazon EMR on loopback and really runs what it is asked to run.
+"""The local EMR: an Amazon EMR server on loopback that runs bootstrap actions and steps as real processes.
 
-README.md says what it does, what it does not, and how to use it in tests.
+README.md describes what it does, what it does not do, and how to use it in tests.
 """

@@ -19,13 +19,13 @@ from local_emr.server import EmrServer
 from local_emr.settings import Settings
 
 _DESCRIPTION = """\
-Amazon EMR on this machine. Speaks EMR's API on loopback and really runs bootstrap actions and steps, as
+Amazon EMR on this machine. Serves EMR's API on loopback and runs bootstrap actions and steps as real
 processes of this user. SIGTERM or Ctrl-C ends every cluster with its processes.
 """
 _EXAMPLE = """\
 example:
   $ python -m local_emr --port 8998 --node-python .venv/bin/python
-  local EMR on http://127.0.0.1:8998 for who has AWS_SHARED_CREDENTIALS_FILE=/tmp/local-emr-k3v1/credentials
+  local EMR on http://127.0.0.1:8998, sign with AWS_SHARED_CREDENTIALS_FILE=/tmp/local-emr-k3v1/credentials
   $ export AWS_SHARED_CREDENTIALS_FILE=/tmp/local-emr-k3v1/credentials
   $ AWS_ENDPOINT_URL_EMR=http://127.0.0.1:8998 python starts_a_cluster_with_boto3.py
 
@@ -34,7 +34,7 @@ exit codes: 0 after a signal, 2 if the server cannot start
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve; the exit code is 0 after a signal and 2 where the server could not start."""
+    """Serve. Return the exit code: 0 after a signal, 2 if the server could not start."""
     options = _build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     parent = os.getppid()
@@ -44,8 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with (
             _open_work_dir(options.work_dir) as work_dir,
-            EmrServer(_settings(options, work_dir)) as server,
-            _lent(server.endpoint, options.credentials_file or work_dir / CREDENTIALS) as credentials,
+            EmrServer(_build_settings(options, work_dir)) as server,
+            _write_credentials(
+                server.endpoint, options.credentials_file or work_dir / CREDENTIALS
+            ) as credentials,
         ):
             _announce(server.url, credentials, options.ready_file)
             while not stopping.wait(0.5):
@@ -59,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _open_work_dir(folder: Path | None) -> Iterator[Path]:
-    """The folder that was given, held; else one that goes with the server."""
+    """Claim the given folder, or create one that is removed when the server ends."""
     if folder is None:
         with TemporaryDirectory(prefix="local-emr-", ignore_cleanup_errors=True) as temporary:
             yield Path(temporary)
@@ -69,8 +71,8 @@ def _open_work_dir(folder: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _lent(endpoint: Endpoint, file: Path) -> Iterator[Path]:
-    """A file with the server's key, as long as it takes it."""
+def _write_credentials(endpoint: Endpoint, file: Path) -> Iterator[Path]:
+    """Write the server's key to a file, and remove the file when the server ends."""
     endpoint.access_key.write(file)
     try:
         yield file
@@ -79,17 +81,17 @@ def _lent(endpoint: Endpoint, file: Path) -> Iterator[Path]:
 
 
 def _announce(url: str, credentials: Path, ready_file: Path | None) -> None:
-    print(f"local EMR on {url} for who has AWS_SHARED_CREDENTIALS_FILE={credentials}", flush=True)
+    print(f"local EMR on {url}, sign with AWS_SHARED_CREDENTIALS_FILE={credentials}", flush=True)
     if ready_file is not None:
-        # Whoever waits for the file must not read half of it.
+        # A process that waits for the file must not read half of it.
         partial = ready_file.with_name(ready_file.name + ".partial")
         partial.write_text(url, encoding="utf-8")
         partial.replace(ready_file)
 
 
-def _settings(options: argparse.Namespace, work_dir: Path) -> Settings:
+def _build_settings(options: argparse.Namespace, work_dir: Path) -> Settings:
     return Settings(
-        # Not resolved: the python of a virtual environment is a link out of that environment.
+        # Not resolved: the python of a virtual environment is a symbolic link to one outside.
         node_python=options.node_python.absolute(),
         work_dir=work_dir,
         port=options.port,
@@ -126,34 +128,36 @@ def _build_parser() -> argparse.ArgumentParser:
 
 
 def _add_server_options(add: Callable[..., object]) -> None:
-    add("--port", type=int, default=0, help="0 takes any free port (default)")
+    add("--port", type=int, default=0, help="0 means any free port (default)")
     add(
         "--listen",
         default=Settings.listen,
         metavar="ADDRESS",
-        help="who reaches it can run programs: 127.0.0.1 (default), but in a container's own network",
+        help="clients can run programs, so change 127.0.0.1 (default) only in a container's own network",
     )
     add(
         "--answer-to",
         action="append",
         default=[],
         metavar="NAME",
-        help="a host name beside localhost's; repeatable",
+        help="another host name to accept besides localhost; repeatable",
     )
     add(
         "--work-dir",
         type=Path,
         metavar="DIR",
-        help="working folders of clusters; each goes with its cluster (default: a temporary one)",
+        help="folder for the clusters' working folders, removed with each cluster (default: a temporary one)",
     )
     add(
         "--credentials-file",
         type=Path,
         metavar="FILE",
-        help="gets the access key of this start, for clients to sign with (default: in the work dir)",
+        help="where to write this start's access key, with which clients sign (default: in the work dir)",
     )
-    add("--ready-file", type=Path, metavar="FILE", help="gets the URL as soon as the server listens")
-    add("--exit-with-parent", action="store_true", help="stop when the process that started this one is gone")
+    add(
+        "--ready-file", type=Path, metavar="FILE", help="where to write the URL as soon as the server listens"
+    )
+    add("--exit-with-parent", action="store_true", help="stop when the parent process ends")
 
 
 def _add_node_options(add: Callable[..., object]) -> None:
@@ -162,28 +166,32 @@ def _add_node_options(add: Callable[..., object]) -> None:
         type=Path,
         default=Path(sys.executable),
         metavar="FILE",
-        help="Python of the node, which has pyspark for spark-submit steps (default: this one)",
+        help="the node's Python, with pyspark for spark-submit steps (default: this one)",
     )
-    add("--cores", type=int, help="cores of Spark in local mode (default: all)")
-    add("--spark-master", metavar="URL", help="a Spark master, or yarn; without it Spark runs in local mode")
+    add("--cores", type=int, help="cores for Spark in local mode (default: all)")
+    add(
+        "--spark-master",
+        metavar="URL",
+        help="URL of a Spark master, or yarn (default: Spark runs in local mode)",
+    )
     add(
         "--spark-defaults",
         type=Path,
         metavar="FILE",
-        help="a spark-defaults.conf of the node's own; a cluster's properties count before it",
+        help="the node's spark-defaults.conf; a cluster's properties override it",
     )
     add(
         "--driver-java-options",
         default="",
         metavar="OPTIONS",
-        help="of every driver that spark-submit starts, beside a cluster's own: an archive of classes, say",
+        help="Java options for every driver that spark-submit starts, for example for a class data archive",
     )
     add(
         "--pass-env",
         action="append",
         default=[],
         metavar="NAME",
-        help="a variable that steps see too; repeatable",
+        help="an environment variable to pass to steps; repeatable",
     )
     add(
         "--container-logs",
@@ -191,7 +199,7 @@ def _add_node_options(add: Callable[..., object]) -> None:
         action="append",
         default=[],
         metavar="DIR",
-        help="where a NodeManager keeps the logs of containers; repeatable",
+        help="a NodeManager's folder for container logs; repeatable",
     )
 
 
@@ -201,27 +209,27 @@ def _add_emr_options(add: Callable[..., object]) -> None:
         type=float,
         default=0.0,
         metavar="SECONDS",
-        help="how long a cluster stays STARTING (default: 0)",
+        help="seconds that a cluster stays STARTING (default: 0)",
     )
     add(
         "--stop-grace-seconds",
         type=float,
         default=5.0,
         metavar="SECONDS",
-        help="from SIGTERM to SIGKILL (default: 5)",
+        help="seconds from SIGTERM to SIGKILL (default: 5)",
     )
     add(
         "--speedup",
         type=float,
         default=1.0,
         metavar="FACTOR",
-        help="EMR's idle and Spot timeouts pass this many times faster (default: 1)",
+        help="divide EMR's idle and Spot timeouts by this (default: 1)",
     )
     add(
         "--s3-logs",
         type=Path,
         metavar="DIR",
-        help="takes logs whose LogUri is s3://…, as DIR/bucket/prefix/…; without it they go to S3",
+        help="write logs for s3://bucket/prefix/ to DIR/bucket/prefix/ (default: to S3)",
     )
     add(
         "--release",
@@ -229,28 +237,28 @@ def _add_emr_options(add: Callable[..., object]) -> None:
         action="append",
         default=[],
         metavar="LABEL=SPARK",
-        help="a release label that EMR has by now, and the version of its Spark; repeatable",
+        help="accept a newer release label, with its Spark version; repeatable",
     )
     add(
         "--instance-type",
         action="append",
         default=[],
         metavar="NAME",
-        help="an instance type that EMR has by now; repeatable",
+        help="accept a newer instance type; repeatable",
     )
     add(
         "--page-size",
         type=int,
         default=50,
         metavar="N",
-        help="items in a page of a List action (default: 50)",
+        help="items per page of a List action (default: 50)",
     )
 
 
 def _release(text: str) -> tuple[str, str]:
     label, _, version = text.partition("=")
     if not label or not version:
-        raise argparse.ArgumentTypeError(f"{text!r} has not the form emr-7.99.0=3.5.9")
+        raise argparse.ArgumentTypeError(f"{text!r} does not have the form emr-7.99.0=3.5.9")
     return label, version
 
 

@@ -1,7 +1,7 @@
-"""Who may ask: only who signs with the server's access key, by AWS Signature Version 4.
+"""Authentication: requests must be signed with the server's access key (AWS Signature Version 4).
 
-Whoever reaches the server can run programs on this machine, and a port of loopback is within reach of each
-of its users and of every web page. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
+A client of the server can run programs on this machine, and every user and every web page can reach a port on
+loopback. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from local_emr.errors import (
 )
 
 CREDENTIALS = "credentials"
-"""Of a working folder: the file with the access key."""
+"""Name of the file with the access key, in the working folder."""
 
 SERVICE = "elasticmapreduce"
 MOST_SKEW = timedelta(minutes=5)
-"""Between the clocks of client and server, as AWS has it: an older request is a replayed one."""
+"""Allowed clock skew, the same as AWS's. An older request counts as replayed."""
 
 _PROFILE = "default"
 _AUTHORIZATION = re.compile(
@@ -48,25 +48,25 @@ _SIGNED_WHERE_GIVEN = {"x-amz-target", "x-amz-content-sha256", "content-type"}
 
 @dataclass(frozen=True)
 class AccessKey:
-    """An access key as IAM's are, of this server alone."""
+    """An access key in IAM's format, valid for this server only."""
 
     id: str
     secret: str = field(repr=False)
 
     @classmethod
-    def make(cls) -> Self:
+    def generate(cls) -> Self:
         return cls(f"LOCAL{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30))
 
     @classmethod
     def read(cls, file: Path) -> Self:
-        """Read what `write` wrote."""
+        """Read a file that `write` has written."""
         parser = configparser.ConfigParser(interpolation=None)
         parser.read_string(file.read_text(encoding="utf-8"))
         profile = parser[_PROFILE]
         return cls(profile["aws_access_key_id"], profile["aws_secret_access_key"])
 
     def write(self, file: Path) -> None:
-        """Write a file for AWS_SHARED_CREDENTIALS_FILE, which nobody but this user reads at any moment."""
+        """Write a file for AWS_SHARED_CREDENTIALS_FILE that only this user can ever read."""
         lines = f"aws_access_key_id = {self.id}", f"aws_secret_access_key = {self.secret}"
         file.unlink(missing_ok=True)
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
@@ -75,7 +75,7 @@ class AccessKey:
     def sign(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, region: str = "us-east-1"
     ) -> dict[str, str]:
-        """Return the headers of a request that boto3 does not make, and its signature with them."""
+        """Return the headers, with the signature, for a request that boto3 does not send."""
         request = AWSRequest(method, url, dict(headers), body)
         SigV4Auth(Credentials(self.id, self.secret), SERVICE, region).add_auth(request)
         return dict(request.headers.items())
@@ -83,13 +83,13 @@ class AccessKey:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a local EMR is, and what opens it."""
+    """The URL of a local EMR, and its access key."""
 
     url: str
     access_key: AccessKey
 
     def variables(self) -> dict[str, str]:
-        """Return the environment variables by which AWS's clients find it."""
+        """Return the environment variables that point AWS clients to it."""
         return {
             "AWS_ENDPOINT_URL_EMR": self.url,
             "AWS_ACCESS_KEY_ID": self.access_key.id,
@@ -97,7 +97,7 @@ class Endpoint:
         }
 
     def client_settings(self) -> dict[str, str]:
-        """Return arguments of `boto3.client("emr", …)`."""
+        """Return the arguments for `boto3.client("emr", …)`."""
         return {
             "endpoint_url": self.url,
             "region_name": "us-east-1",
@@ -107,41 +107,41 @@ class Endpoint:
 
 
 def authenticate(key: AccessKey, method: str, path: str, headers: Message, body: bytes) -> None:
-    """Refuse a request that was not signed with the key, or not as it is.
+    """Refuse a request whose signature does not match the key and the request.
 
     Raises:
-        MissingAuthenticationTokenError: without a signature.
-        UnrecognizedClientError: with another key's.
-        InvalidSignatureError: with one of other contents, or of another time.
+        MissingAuthenticationTokenError: if there is no signature.
+        UnrecognizedClientError: if it was signed with another key.
+        InvalidSignatureError: if the signature does not match the contents, or has expired.
     """
     given = {name.lower(): value for name, value in headers.items()}
     if "authorization" not in given:
         raise MissingAuthenticationTokenError(
-            "the request has no signature: sign it with the access key in the server's credentials file"
+            "the request is not signed: sign it with the access key in the server's credentials file"
         )
     if len(given) != len(headers):
-        raise InvalidSignatureError("a header is there twice")
+        raise InvalidSignatureError("a header occurs twice")
     found = _AUTHORIZATION.fullmatch(given["authorization"])
     if found is None:
-        raise InvalidSignatureError("Authorization is not of AWS Signature Version 4")
+        raise InvalidSignatureError("the Authorization header is not AWS Signature Version 4")
     if not hmac.compare_digest(found["id"].encode(), key.id.encode()):
         raise UnrecognizedClientError(
-            "the access key is not this server's: each start makes another, in the server's credentials file"
+            "unknown access key: each start of the server creates a new one in its credentials file"
         )
     signed = set(found["headers"].split(";"))
     missing = (_ALWAYS_SIGNED | (_SIGNED_WHERE_GIVEN & given.keys()) | signed) - (signed & given.keys())
     if missing:
         raise InvalidSignatureError(f"the signature does not cover {', '.join(sorted(missing))}")
-    _refuse_old(given["x-amz-date"], found["day"])
+    _validate_date(given["x-amz-date"], found["day"])
     digest = hashlib.sha256(body).hexdigest()
     if given.get("x-amz-content-sha256", digest) != digest:
-        raise InvalidSignatureError("X-Amz-Content-SHA256 is not the body's")
+        raise InvalidSignatureError("X-Amz-Content-SHA256 does not match the body")
     covered = {name: given[name] for name in signed}
     request = AWSRequest(method, f"http://{given['host']}{path}", covered, body)
     request.context["timestamp"] = given["x-amz-date"]
     expected = _compute(key, found["region"], request)
     if found["service"] != SERVICE or not hmac.compare_digest(expected, found["signature"]):
-        raise InvalidSignatureError("the signature is not that of this request with this server's access key")
+        raise InvalidSignatureError("the signature does not match the request and this server's access key")
 
 
 def _compute(key: AccessKey, region: str, request: AWSRequest) -> str:
@@ -149,14 +149,14 @@ def _compute(key: AccessKey, region: str, request: AWSRequest) -> str:
     try:
         canonical = signer.canonical_request(request)
     except ValueError as error:
-        raise InvalidSignatureError("Host and path make no URL") from error
+        raise InvalidSignatureError("Host and path are not a valid URL") from error
     return str(signer.signature(signer.string_to_sign(request, canonical), request))
 
 
-def _refuse_old(timestamp: str, day: str) -> None:
+def _validate_date(timestamp: str, day: str) -> None:
     try:
         signed_at = datetime.strptime(timestamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError as error:
-        raise InvalidSignatureError("X-Amz-Date is no time like 20260131T235959Z") from error
+        raise InvalidSignatureError("X-Amz-Date must be a time like 20260131T235959Z") from error
     if abs(datetime.now(UTC) - signed_at) > MOST_SKEW or not timestamp.startswith(day):
-        raise InvalidSignatureError(f"Signature expired: it is of {timestamp}, and not of the last 5 minutes")
+        raise InvalidSignatureError(f"Signature expired: {timestamp} is more than 5 minutes from now")

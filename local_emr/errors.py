@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class EmrError(Exception):
-    """An answer that is an error; `code` is what boto3 shows as `Error.Code`."""
+    """An error response; `code` is what boto3 shows as `Error.Code`."""
 
     status = 400
     code = "ValidationException"
@@ -15,7 +15,7 @@ class EmrError(Exception):
 
 
 class ValidationError(EmrError):
-    """Refused for its shape, or by an older action (RunJobFlow, AddJobFlowSteps, TerminateJobFlows, Set…)."""
+    """Invalid, or refused by an older action (RunJobFlow, AddJobFlowSteps, TerminateJobFlows, Set…)."""
 
 
 class InvalidRequestError(EmrError):
@@ -31,7 +31,7 @@ class SerializationError(EmrError):
 
 
 class UnknownOperationError(EmrError):
-    """X-Amz-Target names no action of EMR, or one that the local EMR does not have."""
+    """X-Amz-Target names an action that EMR or the local EMR does not have."""
 
     code = "UnknownOperationException"
 
@@ -44,7 +44,7 @@ class RequestTooLargeError(EmrError):
 
 
 class ThrottlingError(EmrError):
-    """EMR's answer to too many requests; boto3 retries it by itself."""
+    """Too many requests; boto3 retries."""
 
     code = "ThrottlingException"
 
@@ -53,7 +53,7 @@ class ThrottlingError(EmrError):
 
 
 class AccessDeniedError(EmrError):
-    """What IAM would say."""
+    """Denied, as IAM would do."""
 
     code = "AccessDeniedException"
 
@@ -66,21 +66,21 @@ class MissingAuthenticationTokenError(EmrError):
 
 
 class UnrecognizedClientError(EmrError):
-    """The request is signed with an access key that is not known."""
+    """The request is signed with an unknown access key."""
 
     status = 403
     code = "UnrecognizedClientException"
 
 
 class InvalidSignatureError(EmrError):
-    """The signature is not that of the request."""
+    """The signature does not match the request."""
 
     status = 403
     code = "InvalidSignatureException"
 
 
 class InternalServerError(EmrError):
-    """A fault of the server's own; boto3 retries it by itself."""
+    """An error inside the server; boto3 retries."""
 
     status = 500
     code = "InternalServerException"

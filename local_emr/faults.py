@@ -1,16 +1,16 @@
-"""Faults on demand: what a caller of EMR must survive. Set in-process, or over HTTP at `/_control/faults`.
+"""Injected faults that a client of EMR must survive. Set in-process, or over HTTP at `/_control/faults`.
 
 A fault is a JSON object:
 
     {"action": "RunJobFlow", "kind": "throttle", "when": "before", "times": 2}
 
-- `action`: an action of EMR, or "*" for each of them.
+- `action`: an action of EMR, or "*" for all of them.
 - `kind`: "throttle" (400 ThrottlingException), "access_denied" (400 AccessDeniedException), "internal" (500
-  InternalServerException), "reset" (the connection is reset), "timeout" (no answer for `seconds`, then a
+  InternalServerException), "reset" (the connection is reset), "timeout" (no response for `seconds`, then a
   reset), "no_capacity" (for RunJobFlow: the cluster stays STARTING for `seconds`, or as long as its Spot
   specification says, and ends with errors).
-- `when`: "before" the action is done (the default), or "after": done, but the caller is not told.
-- `times`: how often; without it, until it is cleared.
+- `when`: "before" the action takes effect (the default), or "after" it, unknown to the caller.
+- `times`: how often; by default, until it is cleared.
 - `seconds`: see "timeout" and "no_capacity".
 """
 
@@ -55,7 +55,7 @@ class Fault:
 
 
 class FaultPlan:
-    """The faults in force, and a limit on the rate of requests."""
+    """The active faults, and a limit on the rate of requests."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -66,34 +66,34 @@ class FaultPlan:
         self._refilled = time.monotonic()
 
     def add(self, fault: Fault) -> None:
-        """Faults for the same action strike in the order in which they were added."""
+        """Add a fault. Faults for the same action strike in the order in which they were added."""
         with self._lock:
             self._faults.append((fault, fault.times))
 
     def clear(self) -> None:
-        """No faults and no limit."""
+        """Remove all faults and the rate limit."""
         with self._lock:
             self._faults.clear()
             self._per_second = None
 
     def limit_rate(self, per_second: float, burst: float = 1.0) -> None:
-        """Throttle beyond this rate: a bucket of `burst` requests, refilled at `per_second`."""
+        """Throttle above this rate: a token bucket of `burst` requests, refilled at `per_second`."""
         if per_second <= 0 or burst < 1:
-            raise ValueError(f"per_second is {per_second} and burst {burst}: more than 0 and at least 1")
+            raise ValueError(f"per_second is {per_second} and burst is {burst}: they must be > 0 and >= 1")
         with self._lock:
             self._per_second, self._burst, self._tokens = per_second, burst, burst
             self._refilled = time.monotonic()
 
     def take(self, action: str, when: When) -> Fault | None:
-        """The fault that strikes now, if any; it counts as struck."""
+        """Return the fault that strikes now, if any, and count it down."""
         return self._take(action, lambda fault: fault.kind != "no_capacity" and fault.when == when)
 
     def take_no_capacity(self) -> Fault | None:
-        """Whether the cluster that is being created gets no instances."""
+        """Return the no_capacity fault for the cluster that is being created, if any."""
         return self._take("RunJobFlow", lambda fault: fault.kind == "no_capacity")
 
     def check_rate(self) -> None:
-        """Raises ThrottlingError where the limit is exceeded."""
+        """Raise ThrottlingError if the limit is exceeded."""
         with self._lock:
             if self._per_second is None:
                 return
@@ -105,7 +105,7 @@ class FaultPlan:
             self._tokens -= 1
 
     def describe(self) -> dict[str, Any]:
-        """What is in force, with the strikes that are left."""
+        """Return the active faults, with the number of strikes left."""
         with self._lock:
             faults = [{**asdict(fault), "times": left} for fault, left in self._faults]
             limit = {"per_second": self._per_second, "burst": self._burst}

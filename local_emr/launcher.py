@@ -1,4 +1,4 @@
-"""The local EMR for a while, as a child process of whoever needs one."""
+"""Runs the local EMR as a child process, for the duration of a `with` block."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STOP_SECONDS = 60.0
 
 
 class EmrDidNotStartError(Exception):
-    """The server ended, or said nothing in time."""
+    """The server ended, or did not start in time."""
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def running_emr(
     log_file: Path | None = None,
     options: Sequence[str] = (),
 ) -> Iterator[Endpoint]:
-    """The endpoint of a local EMR. When the block ends it is gone, with its clusters and their processes.
+    """Start a local EMR and yield its endpoint. It ends with the block, including all clusters and processes.
 
     `options` are further options of `python -m local_emr`. Its log goes to `log_file`, by default to stderr.
     """
@@ -44,7 +44,7 @@ def running_emr(
             *options,
         ]
         log = log_file.open("ab") if log_file is not None else None
-        # A session of its own: Ctrl-C is for the caller, who then stops the server in good order.
+        # In a session of its own: Ctrl-C only reaches the caller, which then stops the server in order.
         process = subprocess.Popen(
             command,
             cwd=_ROOT,
@@ -66,7 +66,7 @@ def _wait_for_url(process: subprocess.Popen[bytes], ready_file: Path) -> str:
     deadline = time.monotonic() + _START_SECONDS
     while not ready_file.exists():
         if process.poll() is not None:
-            raise EmrDidNotStartError(f"the local EMR ended with {process.returncode}: see what it said")
+            raise EmrDidNotStartError(f"the local EMR ended with exit code {process.returncode}: see its log")
         if time.monotonic() > deadline:
             raise EmrDidNotStartError(f"the local EMR did not listen within {_START_SECONDS:.0f} s")
         time.sleep(0.05)

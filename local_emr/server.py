@@ -1,10 +1,10 @@
-"""HTTP, on loopback unless told otherwise: EMR's protocol at `/`, faults at `/_control/…`.
+"""The HTTP server, on loopback by default: EMR's protocol at `/`, faults at `/_control/…`.
 
-Requests are signed, see authentication.py, but for GET /_health, which tells that the server is there.
+All requests must be signed (see authentication.py), except GET /_health.
 
-- POST /_control/faults: a fault, see faults.py
-- GET /_control/faults: what is in force
-- DELETE /_control/faults: none any more, and no rate limit
+- POST /_control/faults: add a fault, see faults.py
+- GET /_control/faults: list the active faults and the rate limit
+- DELETE /_control/faults: remove them all
 - POST /_control/rate-limit: {"per_second": 5, "burst": 10}
 """
 
@@ -39,7 +39,7 @@ _MAX_BODY = 4 << 20
 
 
 class EmrServer:
-    """The local EMR; `faults` may be set while it serves. Used in a `with`, it starts and stops."""
+    """The local EMR, a context manager that starts and stops it. `faults` can be set at any time."""
 
     def __init__(self, settings: Settings) -> None:
         self.faults = FaultPlan()
@@ -52,7 +52,7 @@ class EmrServer:
             self._http = _HttpServer((settings.listen, settings.port), handler)
         except OSError as error:
             raise OSError(
-                f"port {settings.port} on {settings.listen} cannot be had: {error.strerror}"
+                f"cannot listen on port {settings.port} of {settings.listen}: {error.strerror}"
             ) from error
         self._thread = threading.Thread(target=self._http.serve_forever, name="http", daemon=True)
 
@@ -75,7 +75,7 @@ class EmrServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Take no more requests, then end every cluster with its processes."""
+        """Stop taking requests, then end every cluster with its processes."""
         self._http.shutdown()
         self._http.server_close()
         self._clusters.close()
@@ -87,14 +87,14 @@ class _HttpServer(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller that hangs up is no fault of the server's."""
+        """Do not log a caller that hangs up as an error of the server."""
         _LOGGER.debug("%s of %s", request, client_address, exc_info=True)
 
 
 class _Handler(BaseHTTPRequestHandler):
     emr: EmrServer
     protocol_version = "HTTP/1.1"
-    timeout = 60  # an idle connection is closed
+    timeout = 60  # idle connections are closed after this
     server_version = "LocalEMR"
     disable_nagle_algorithm = True
 
@@ -119,7 +119,10 @@ class _Handler(BaseHTTPRequestHandler):
             status, content = error.status, encode_error(error)
         except Exception as error:
             _LOGGER.exception("%s %s", self.command, self.path)
-            status, content = 500, encode_error(InternalServerError(f"fault of the local EMR: {error!r}"))
+            status, content = (
+                500,
+                encode_error(InternalServerError(f"internal error of the local EMR: {error!r}")),
+            )
         with contextlib.suppress(ConnectionError):
             self._send(status, content)
 
@@ -134,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
             elif self.path == "/_control/rate-limit":
                 self.emr.faults.limit_rate(**asked)
             else:
-                raise EmrError(f"there is no {self.path}")
+                raise EmrError(f"no such path: {self.path}")
         except (TypeError, ValueError) as error:
             raise EmrError(str(error)) from error
         return b"{}"
@@ -154,16 +157,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _expect_faults_path(self) -> None:
         if self.path != "/_control/faults":
-            raise EmrError(f"there is no {self.command} {self.path}")
+            raise EmrError(f"no such endpoint: {self.command} {self.path}")
 
     def _validate_host(self) -> None:
-        """A web page must not reach a server that runs programs by giving its own name this address."""
+        """Refuse foreign host names, so that no web page reaches the server by DNS rebinding."""
         host = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
         if host not in self.emr.host_names:
             self.close_connection = True
-            raise AccessDeniedError(
-                f"Host is {host!r}: the local EMR answers to {sorted(self.emr.host_names)}"
-            )
+            raise AccessDeniedError(f"Host is {host!r}: the local EMR accepts {sorted(self.emr.host_names)}")
 
     def _read_authentic_body(self) -> bytes:
         body = self._read_body()
@@ -191,7 +192,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def _reset(self) -> None:
-        """RST instead of FIN: the peer sees `connection reset`."""
+        """Close with RST instead of FIN, so that the peer sees `connection reset`."""
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
@@ -201,7 +202,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _parse_control(content_type: str | None, body: bytes) -> dict[str, Any]:
-    # A web page may post text/plain anywhere, but not JSON without being asked (CORS).
+    # A web page may post text/plain anywhere, but JSON only after a CORS preflight.
     if not (content_type or "").startswith("application/json"):
         raise EmrError(f"Content-Type is {content_type!r}: it must be application/json")
     try:

@@ -1,4 +1,4 @@
-"""How the local EMR is set up: one value, made by the command line or by a test."""
+"""The local EMR's settings, built by the command line or by a test."""
 
 from __future__ import annotations
 
@@ -12,48 +12,48 @@ from local_emr.authentication import AccessKey
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the server listens, what its node has, and how fast its time passes."""
+    """Where the server listens, what its node has, and how fast timeouts pass."""
 
     node_python: Path
-    """Python of the node; its `bin` comes first in the PATH of every step, and its pyspark is Spark."""
+    """The node's Python. Its `bin` comes first in the PATH of every step; its pyspark is the node's Spark."""
     work_dir: Path
-    """Working folders of live clusters; each is removed when its cluster ends."""
-    access_key: AccessKey = field(default_factory=AccessKey.make)
-    """Whose requests are answered; another one at each start, unless it is given."""
+    """Parent of the clusters' working folders; each is removed when its cluster ends."""
+    access_key: AccessKey = field(default_factory=AccessKey.generate)
+    """The key that requests must be signed with; a new one at each start, unless given."""
     port: int = 0
-    """0 takes any free port."""
+    """0 means any free port."""
     listen: str = "127.0.0.1"
-    """Address to listen on; another than loopback's only in a container's own network."""
+    """Address to listen on. Leave loopback only in a container's own network."""
     host_names: tuple[str, ...] = ("127.0.0.1", "localhost")
-    """Host names under which requests are answered."""
+    """Host names that requests may use."""
     spark_master: str | None = None
     """URL of a Spark master, or `yarn`; without it Spark runs in local mode on `cores` cores.
 
-    Where YARN is says HADOOP_CONF_DIR, one of `pass_env`. Its nodes are not the cluster's: what runs in
-    containers outlives the cluster that started it."""
+    HADOOP_CONF_DIR, one of `pass_env`, says where YARN is. Its nodes do not belong to the cluster, so
+    containers outlive the cluster that started them."""
     cores: int = field(default_factory=lambda: os.cpu_count() or 1)
     provisioning_seconds: float = 0.0
-    """How long a cluster stays STARTING."""
+    """Seconds that a cluster stays STARTING."""
     stop_grace_seconds: float = 5.0
-    """Between SIGTERM and SIGKILL."""
+    """Seconds between SIGTERM and SIGKILL."""
     speedup: float = 1.0
-    """EMR's own timeouts (idle, Spot provisioning) pass this many times faster."""
+    """EMR's timeouts (idle, Spot provisioning) are divided by this."""
     page_size: int = 50
-    """Items in one page of a List… action."""
+    """Items per page of a List… action."""
     spark_defaults: Path | None = None
-    """Spark properties that the node has of its own, as EMR's release has; a cluster's count before them."""
+    """A file with Spark defaults, like those of an EMR release; a cluster's properties override them."""
     driver_java_options: str = ""
-    """Java options of every driver that spark-submit starts, beside a cluster's own."""
+    """Java options for every driver that spark-submit starts, in addition to a cluster's."""
     container_logs: tuple[Path, ...] = ()
     """Folders in which YARN's NodeManagers keep the logs of containers."""
     s3_logs: Path | None = None
-    """A folder that takes logs for `s3://…`, as `bucket/prefix/…`; without it they go to S3."""
+    """A folder for logs to `s3://…`, as `bucket/prefix/…`; None sends them to S3."""
     releases: Mapping[str, str] = field(default_factory=dict)
-    """Releases that EMR has by now beside those that are known here, each with the version of its Spark."""
+    """Newer releases to accept, each with the version of its Spark."""
     instance_types: tuple[str, ...] = ()
-    """Instance types that EMR has by now beside those that are known here."""
+    """Newer instance types to accept."""
     pass_env: tuple[str, ...] = ()
-    """Further variables of the server that bootstrap actions and steps see."""
+    """Further environment variables of the server to pass to bootstrap actions and steps."""
 
     @property
     def has_yarn(self) -> bool:
@@ -69,4 +69,4 @@ class Settings:
             if not path.is_absolute():
                 raise ValueError(f"paths must be absolute: {path}")
         if self.spark_defaults is not None and not self.spark_defaults.is_file():
-            raise ValueError(f"spark_defaults is {self.spark_defaults}: there is no such file")
+            raise ValueError(f"spark_defaults is {self.spark_defaults}: no such file")

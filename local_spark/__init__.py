@@ -1,1 +1,1 @@
-"""Spark on this machine: the node's Python, the model that it exports, and what its spark-submit runs."""
+"""Spark on this machine: the node's Python environment, model export and spark-submit."""

@@ -1,8 +1,8 @@
-"""Byte code instead of the sources in the zip of Spark's Python package.
+"""Replaces the sources in the zip of Spark's Python package with byte code.
 
-Spark's Python processes import Spark from that zip, two for each job, and cannot keep what they compile of
-it. ``python local_spark/byte_code.py``, a part of ``make setup``, is run by the node's Python, whose byte
-code it is.
+Spark's Python processes, two per job, import Spark from that zip and cannot cache what they compile from it.
+``python local_spark/byte_code.py``, a part of ``make setup``, runs in the node's Python, which must be the
+one that uses the byte code.
 """
 
 import os
@@ -15,25 +15,25 @@ from tempfile import TemporaryDirectory
 
 
 def find_zip() -> Path:
-    """Return the zip of the pyspark that is installed here."""
+    """Return the zip of the installed pyspark."""
     found = find_spec("pyspark")
     folder = Path(found.origin if found and found.origin else "pyspark").parent
     return folder / "python" / "lib" / "pyspark.zip"
 
 
 def compile_modules(path: Path) -> bool:
-    """Put byte code in the place of every module in the zip; return False where that has been done.
+    """Replace every module in the zip with its byte code; return False if that has been done already.
 
-    Without the sources, because Python reads a zip's directory slowly. They are installed beside it, too.
-    Other processes see the old zip or the new one. It is not changed in place: an installer may share the
-    file with other environments.
+    The sources are left out because Python reads a zip's directory slowly; they are also installed beside the
+    zip. Other processes see the old zip or the new one. The file is not changed in place, because an
+    installer may share it with other environments.
     """
     with zipfile.ZipFile(path) as sources:
         if not any(name.endswith(".py") for name in sources.namelist()):
             return False
         staged = path.with_suffix(f".{os.getpid()}")
         try:
-            # Without compression: it would be undone by each process.
+            # Uncompressed: every process would have to decompress it.
             with TemporaryDirectory() as folder, zipfile.ZipFile(staged, "w") as compiled:
                 for name in sources.namelist():
                     if name.endswith(".py"):
@@ -47,18 +47,18 @@ def compile_modules(path: Path) -> bool:
 
 
 def _compile(source: Path, name: str) -> str:
-    """Return the file with the byte code of a module. Nobody compares it with its source: neither changes."""
+    """Compile a module; return the path of the byte code, which Python never checks against the source."""
     unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
     compiled = py_compile.compile(str(source), dfile=name, invalidation_mode=unchecked, doraise=True)
     return str(compiled)
 
 
 def main() -> int:
-    """Compile, where that can be done: nothing needs it."""
+    """Compile the modules if possible. A failure is not an error: this is only an optimization."""
     try:
         compile_modules(find_zip())
     except (OSError, py_compile.PyCompileError) as error:
-        print(f"Spark's Python package stays as it is, not compiled ({error}).")
+        print(f"Spark's Python package could not be precompiled ({error}).")
     return 0
 
 

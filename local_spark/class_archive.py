@@ -1,8 +1,8 @@
-"""Spark's classes in a file that Java maps, instead of loading, checking and linking each of them again.
+"""Archives Spark's classes in a file that Java maps, instead of loading and linking them every time.
 
-Java calls it class data sharing. ``python -m local_spark.class_archive``, a part of ``make setup``, runs a
-small application and archives the classes that its driver has loaded. Later drivers start with the archive.
-Java itself refuses an archive of other classes, and starts without it.
+Java calls this class data sharing. ``python -m local_spark.class_archive``, a part of ``make setup``, runs a
+small application and archives the classes that its driver loads. Later drivers start with the archive. Java
+rejects an archive of different classes and starts without it.
 """
 
 import hashlib
@@ -18,10 +18,10 @@ from tempfile import TemporaryDirectory
 from local_spark.node import NODE_ENV
 
 FOLDER = NODE_ENV / "class-archive"
-MAKE_SECONDS = 300.0
-# Not each Java knows these options, and what it says of an archive that it does not take is not for users.
+BUILD_SECONDS = 300.0
+# Not every Java knows these options, and its messages about a rejected archive are not meant for users.
 TOLERANT = "-XX:+IgnoreUnrecognizedVMOptions -Xshare:auto -Xlog:cds*=off"
-# What every job has: tasks in Python workers that get files, results, an event log.
+# Loads the classes that every job needs: Python workers that get files, results, an event log.
 APPLICATION = """
 from pyspark import SparkContext
 
@@ -39,10 +39,10 @@ with SparkContext() as spark:
 
 
 def driver_options(environ: Mapping[str, str], folder: Path = FOLDER) -> str:
-    """Return Java's options of a driver that starts with the archive; none where there is no archive.
+    """Return the Java options with which a driver starts from the archive; '' if there is no archive.
 
     Args:
-        environ: Says which Java spark-submit takes.
+        environ: Determines which Java spark-submit uses.
     """
     path = find_archive(environ, folder)
     is_usable = path.exists() and path.stat().st_size > 0
@@ -50,18 +50,18 @@ def driver_options(environ: Mapping[str, str], folder: Path = FOLDER) -> str:
 
 
 def find_archive(environ: Mapping[str, str], folder: Path = FOLDER) -> Path:
-    """Return the archive's path, which names the Java and the Spark that it is of.
+    """Return the archive's path, which depends on the versions of Java and Spark.
 
-    It may have to be made yet. An empty file says that Java could not make it.
+    The archive may not exist yet. An empty file means that Java could not create it.
     """
     jars = (NODE_ENV.resolve()).glob("lib/python3*/site-packages/pyspark/jars/*.jar")
-    made_of = [_stamp(_java(environ)), *sorted(map(_stamp, jars))]
-    digest = hashlib.sha256("\n".join(made_of).encode()).hexdigest()
+    stamps = [_stamp(_java(environ)), *sorted(map(_stamp, jars))]
+    digest = hashlib.sha256("\n".join(stamps).encode()).hexdigest()
     return folder / f"{digest[:16]}.jsa"
 
 
-def make_archive(environ: Mapping[str, str], folder: Path = FOLDER) -> bool:
-    """Make the archive: 70 MB. Return whether there is one now; no driver needs it."""
+def build_archive(environ: Mapping[str, str], folder: Path = FOLDER) -> bool:
+    """Build the archive (70 MB); return whether it is usable. Drivers also start without it."""
     path = find_archive(environ, folder)
     staged = path.with_suffix(f".{os.getpid()}")
     try:
@@ -70,11 +70,11 @@ def make_archive(environ: Mapping[str, str], folder: Path = FOLDER) -> bool:
             staged.unlink(missing_ok=True)
         staged.touch()
         staged.replace(path)
-        for other in folder.iterdir():  # archives of other versions, and what killed runs left
+        for other in folder.iterdir():  # archives of other versions, and leftovers of killed runs
             if other != path:
                 other.unlink(missing_ok=True)
     except OSError:
-        pass  # a full disk, a folder of somebody else's
+        pass  # for example a full disk, or another user's folder
     finally:
         with suppress(OSError):
             staged.unlink(missing_ok=True)
@@ -109,7 +109,7 @@ def _run_application(environ: Mapping[str, str], options: str) -> bool:
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=MAKE_SECONDS,
+                timeout=BUILD_SECONDS,
                 check=True,
             )
         except subprocess.SubprocessError:
@@ -129,17 +129,17 @@ def _stamp(path: Path) -> str:
 
 
 def _quoted(option: str, path: Path) -> str:
-    """Return an option of Java as Spark's parser of options takes it."""
+    """Quote a Java option for Spark's option parser."""
     text = str(path).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{option}={text}"'
 
 
 def main() -> int:
-    """Make the archive where there is none yet. Never fails: nothing needs it."""
+    """Build the archive if it does not exist. A failure is not an error: this is only an optimization."""
     if not find_archive(os.environ).exists():
-        print("Archiving Spark's classes, so that its drivers start sooner …", flush=True)
-        if not make_archive(os.environ):
-            print("Java made no archive; drivers start without one.")
+        print("Archiving Spark's classes, so that drivers start faster …", flush=True)
+        if not build_archive(os.environ):
+            print("Java could not create the archive; drivers start without it.")
     return 0
 
 

@@ -1,8 +1,8 @@
-"""The model artefact of a lake on this machine: exported by the node's Python, once for the same weights.
+"""The model artefact of a lake on this machine, exported by the node's Python once per set of weights.
 
-``python -m local_spark.model LAKE`` makes it for docker-compose.yaml, whose settings are written before there
-is an artefact: ``models/current`` leads to it. Weights are a file in ``<lake>/weights``; without one they are
-Keras's own, or else untrained, as in ``make demo``.
+``python -m local_spark.model LAKE`` exports it for docker-compose.yaml, whose settings name the link
+``models/current`` before there is an artefact. The weights are a file in ``<lake>/weights``; without one,
+Keras's ImageNet weights, or else untrained ones, as in ``make demo``.
 """
 
 from __future__ import annotations
@@ -20,43 +20,42 @@ from orchard_jobs.errors import OrchardError
 
 SUFFIXES = (".h5", ".keras")
 BY_NAME = "untrained"
-"""Instead of a file of weights: random ones, always the same."""
+"""Given instead of a file of weights: random weights, always the same."""
 
-ASKED_FOR = "the weights are untrained, so the features mean nothing: they were asked for."
+REQUESTED = "the weights are untrained, as requested, so the features are meaningless."
 
 UNTRAINED = (
-    "the weights are untrained, so the features mean nothing: Keras's ImageNet weights could not be "
-    "fetched from here."
+    "the weights are untrained, so the features are meaningless: Keras's ImageNet weights could not be "
+    "downloaded."
 )
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model artefact in the lake, and why it is not the one that was hoped for, if so."""
+    """A model artefact in the lake, and a warning if its weights are untrained."""
 
     uri: str
     warning: str | None = None
 
     @property
     def advice(self) -> str | None:
-        """The warning, with what to do about it."""
+        """The warning, with a remedy."""
         if self.warning != UNTRAINED:
             return self.warning
-        return f"{self.warning} Give some: --weights=FILE, or WEIGHTS=FILE with make."
+        return f"{self.warning} Provide weights with --weights=FILE, or WEIGHTS=FILE with make."
 
 
 def provide_model(weights: Path | None, lake: Path) -> Model:
-    """Put the artefact for ``weights`` into the lake; untrained ones where they are asked for by name.
+    """Put the artefact for ``weights`` into the lake.
 
-    Without any, the artefact of the lake's newest results: nothing is computed in another way unasked. A lake
-    without trained results gets Keras's own weights, or else untrained ones.
+    Without weights, keep the model of the lake's newest results, so that nothing changes without being
+    requested. A lake without trained results gets Keras's ImageNet weights, or else untrained ones.
 
     Raises:
-        OrchardError: when given weights are not what they should be, or untrained ones would take the place
-            of trained ones.
+        OrchardError: if the weights are invalid, or untrained ones would replace trained ones.
     """
     if weights and weights.name == BY_NAME:
-        return Model(_export_once(BY_NAME, BY_NAME, lake), ASKED_FOR)
+        return Model(_export_once(BY_NAME, BY_NAME, lake), REQUESTED)
     if weights:
         digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
         return Model(_export_once(f"file-{digest}", str(weights.absolute()), lake))
@@ -67,39 +66,39 @@ def provide_model(weights: Path | None, lake: Path) -> Model:
         return Model(_export_once("imagenet", "imagenet", lake))
     except OrchardError as error:
         if not str(error).startswith("--weights=imagenet"):
-            raise  # not the download: an export that fails with these weights fails with any
+            raise  # not the download: the export would fail with any weights
         if trained:
             raise OrchardError(
-                f"no weights, and the newest results of {lake} are of the trained model {trained}, which is "
-                "not in its models/ any more",
-                rule="results of trained weights are never replaced by those of untrained ones unasked",
-                remedy=f"give the weights: --weights=FILE (WEIGHTS=FILE with make); or --weights={BY_NAME}",
+                f"no weights, and the newest results of {lake} come from the trained model {trained}, which "
+                "is no longer in its models/",
+                rule="untrained weights replace trained ones only on request",
+                remedy=f"add --weights=FILE (WEIGHTS=FILE with make), or --weights={BY_NAME}",
             ) from None
         return Model(_export_once(BY_NAME, BY_NAME, lake), UNTRAINED)
 
 
 def _find_trained(lake: Path) -> str | None:
-    """Return the id of the model of the newest results; None without any, or where it is untrained.
+    """Return the model id of the newest results; None if there are none, or the model is untrained.
 
-    As plain JSON, not by ``RunIndex``: the image of docker-compose that makes the model has no Airflow side.
+    Reads plain JSON instead of using ``RunIndex``, which the image of docker-compose's model service lacks.
     """
     try:
         newest = json.loads((lake / "latest.json").read_text())["run"]
         run = json.loads((lake / "runs" / newest / "run.json").read_text())
         weights, model = run["weights"], str(run["model"]["id"])
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # whoever reads the lake next says what is wrong with it
+        return None  # the run itself will report an invalid lake
     return None if weights in (None, BY_NAME) else model
 
 
 def export_model(weights: str, models: str, environ: Mapping[str, str] | None = None) -> str:
-    """Export the artefact of a file of weights, or of 'imagenet', below the URI ``models``; return its own.
+    """Export a file of weights, or 'imagenet', as an artefact below the URI ``models``; return its URI.
 
     Args:
-        environ: As of `run_node_python`: a URI in S3 takes the caller's credentials.
+        environ: As for `run_node_python`: a URI in S3 needs the caller's credentials.
 
     Raises:
-        OrchardError: when the weights cannot be had, or are not those of the network.
+        OrchardError: if the weights cannot be loaded, or belong to another network.
     """
     export = ["-m", "orchard_jobs.models.model_export", f"--weights={weights}", f"--output={models}"]
     printed = run_node_python(export, environ)
@@ -107,7 +106,7 @@ def export_model(weights: str, models: str, environ: Mapping[str, str] | None = 
 
 
 def _export_once(source: str, weights: str, lake: Path) -> str:
-    """Export is slow and its result is the same: keep it by where the weights came from."""
+    """Export once per source of weights, because export is slow and deterministic."""
     cache = STATE / "models" / source
     cards = list(cache.glob("*/card.json"))
     if not cards:
@@ -117,7 +116,7 @@ def _export_once(source: str, weights: str, lake: Path) -> str:
     target = lake / "models" / artefact.name
     if not (target / "card.json").exists():
         target.mkdir(parents=True, exist_ok=True)
-        # The card is the last: with it, the artefact is whole.
+        # The card comes last: it marks the artefact as complete.
         for file in sorted(artefact.iterdir(), key=lambda file: file.name == "card.json"):
             shutil.copyfile(file, target / file.name)
     return f"file://{target}"
@@ -131,31 +130,31 @@ def main(lake: Path) -> int:
         return 2
     print(f"model    {point_to(model, lake)}")
     if model.warning:
-        print(f"WARNING  {model.warning} Give some: a .h5 or .keras file in lake/weights/.")
+        print(f"WARNING  {model.warning} Provide weights: a .h5 or .keras file in lake/weights/.")
     return 0
 
 
 def find_weights(folder: Path) -> Path | None:
-    """Return the file of weights; None where there is none.
+    """Return the file of weights; None if there is none.
 
     Raises:
-        OrchardError: where there are several.
+        OrchardError: if there are several.
     """
     found = sorted(path for path in folder.glob("*") if path.suffix in SUFFIXES)
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
         raise OrchardError(
-            f"{names} in {folder}", rule="one of them makes the model", remedy="take the others away"
+            f"{names} in {folder}", rule="the model needs exactly one", remedy="remove the others"
         )
     return found[0] if found else None
 
 
 def point_to(model: Model, lake: Path) -> Path:
-    """Have ``models/current`` point to the artefact; return the artefact's folder."""
+    """Point the link ``models/current`` to the artefact; return the artefact's folder."""
     artefact = Path(model.uri.removeprefix("file://"))
     staged = lake / "models" / ".current"
     staged.unlink(missing_ok=True)
-    staged.symlink_to(artefact.name)  # relative: the lake has another place outside of the container
+    staged.symlink_to(artefact.name)  # relative: the lake's path differs outside the container
     staged.replace(lake / "models" / "current")
     return artefact
 

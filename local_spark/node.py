@@ -1,4 +1,4 @@
-"""The node's Python environment on this machine, and what Spark takes from here."""
+"""The node's Python environment on this machine, and the folders that Spark uses."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 from orchard_jobs.errors import OrchardError
 
 ROOT = Path(__file__).resolve().parent.parent
-# Environments, samples and logs of the demo; tests keep theirs elsewhere.
+# State of local runs: samples, models, logs. Tests use another folder.
 STATE = Path(os.environ.get("ORCHARD_STATE", ROOT / ".orchard"))
 NODE_ENV = ROOT / ".venv-node"
 NODE_PYTHON = NODE_ENV / "bin" / "python"
 CODE = ROOT / "build"
-# What the download of Keras's weights may need.
+# The download of Keras's weights may need these.
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 PASSED_ON = (
     *("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "KERAS_HOME"),
@@ -26,24 +26,24 @@ PASSED_ON = (
 
 
 def run_node_python(arguments: Sequence[str], environ: Mapping[str, str] | None = None) -> str:
-    """Run the node's Python with the jobs' package on its path; return what it printed.
+    """Run the node's Python with the jobs' package on its path; return its standard output.
 
     Args:
-        environ: What it gets of the caller's environment; little by default, and no credentials.
+        environ: The process's environment. Default: a few of the caller's variables, without credentials.
 
     Raises:
-        OrchardError: where it fails: the last line that it printed, or that there is no such environment.
+        OrchardError: if it fails, with its last line on standard error; or if there is no such environment.
     """
     if not NODE_PYTHON.exists():
         raise OrchardError(
             f"no {NODE_PYTHON}",
-            rule="Spark and TensorFlow are in that environment",
+            rule="that environment contains Spark and TensorFlow",
             remedy="run `make setup`",
         )
     done = subprocess.run(
         [str(NODE_PYTHON), *arguments],
         env={
-            **(_passed_on() if environ is None else environ),
+            **(_filter_environ() if environ is None else environ),
             "PYTHONPATH": str(ROOT / "spark_jobs"),
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "CUDA_VISIBLE_DEVICES": "-1",
@@ -53,21 +53,21 @@ def run_node_python(arguments: Sequence[str], environ: Mapping[str, str] | None 
         check=False,
     )
     if done.returncode:
-        lines = done.stderr.strip().splitlines() or [describe_end(done.returncode, NODE_PYTHON.name)]
+        lines = done.stderr.strip().splitlines() or [describe_exit(done.returncode, NODE_PYTHON.name)]
         raise OrchardError.from_line(lines[-1].removeprefix("orchard: "))
     return done.stdout
 
 
-def _passed_on() -> dict[str, str]:
+def _filter_environ() -> dict[str, str]:
     return {name: os.environ[name] for name in PASSED_ON if name in os.environ}
 
 
-def describe_end(code: int, who: str) -> str:
-    """Say how a process ended that has left no error; a shell tells of a signal by 128 and its number."""
+def describe_exit(code: int, process: str) -> str:
+    """Describe how a process ended that printed no error. A shell reports a signal as 128 plus its number."""
     number = -code if code < 0 else code - 128
     try:
         name = signal.Signals(number).name
     except ValueError:
-        return f"{who} ended with exit code {code}, and said nothing"
-    memory = ", as Linux does where memory runs out" if name == "SIGKILL" else ""
-    return f"{who} was ended by {name}{memory}"
+        return f"{process} exited with code {code} and printed no error"
+    memory = ", probably because the machine ran out of memory" if name == "SIGKILL" else ""
+    return f"{process} was killed by {name}{memory}"

@@ -1,4 +1,4 @@
-"""Processes that we start: how one ends with all that it started, and why it failed."""
+"""Child processes: stopping one with all its descendants, and finding out why it failed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STOP_SECONDS = 20.0
 
 
 def stop_session(process: subprocess.Popen[bytes]) -> None:
-    """End a process that was started in a session of its own, and all below it: politely, then not."""
+    """Stop a process that leads a session, with all its descendants: SIGTERM first, then SIGKILL."""
     with contextlib.suppress(psutil.NoSuchProcess):
         leader = psutil.Process(process.pid)
         tree = [leader, *leader.children(recursive=True)]
@@ -21,15 +21,15 @@ def stop_session(process: subprocess.Popen[bytes]) -> None:
         _, alive = psutil.wait_procs(tree, STOP_SECONDS)
         for one in alive:
             one.kill()
-    # What a leader that had ended by itself left behind.
+    # Descendants of a leader that had already exited.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def find_error(output: str) -> str | None:
-    """Return a job's own last word, else the last line that looks like an error, else None."""
+    """Return the last error that a job printed, else the last line that looks like an error, else None."""
     lines = output.splitlines()
-    told = [line for line in lines if line.startswith("orchard: ")]
-    told = told or [line for line in lines if "Error" in line or "Exception" in line]
-    return told[-1].removeprefix("orchard: ").strip() if told else None
+    errors = [line for line in lines if line.startswith("orchard: ")]
+    errors = errors or [line for line in lines if "Error" in line or "Exception" in line]
+    return errors[-1].removeprefix("orchard: ").strip() if errors else None

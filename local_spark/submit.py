@@ -1,4 +1,4 @@
-"""Jobs by the node environment's spark-submit."""
+"""Runs jobs with the node environment's spark-submit."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from local_spark.class_archive import driver_options
-from local_spark.node import CODE, NODE_ENV, describe_end
+from local_spark.node import CODE, NODE_ENV, describe_exit
 from local_spark.processes import find_error, stop_session
 from orchard.lake.event_logs import event_log_conf
 from orchard.settings.settings import Settings
@@ -21,8 +21,8 @@ from orchard_jobs.errors import OrchardError
 LOOK_INTERVAL = 0.5  # seconds
 
 
-def refuse_no_java(environ: Mapping[str, str]) -> None:
-    """Raise OrchardError where Spark would find no Java; which one it is, Spark itself says."""
+def require_java(environ: Mapping[str, str]) -> None:
+    """Raise OrchardError if Spark would find no Java. Spark itself checks the version."""
     home = environ.get("JAVA_HOME")
     if shutil.which(f"{home}/bin/java" if home else "java", path=environ.get("PATH")) is None:
         raise OrchardError(
@@ -34,12 +34,12 @@ def refuse_no_java(environ: Mapping[str, str]) -> None:
 
 @dataclass(frozen=True)
 class Spark:
-    """Where jobs run.
+    """The Spark that runs the jobs.
 
     Args:
         master: ``local[*,4]``, ``spark://…``, ``yarn``.
         driver_memory: Heap of the driver.
-        conf: Further settings of Spark.
+        conf: Additional Spark configuration.
     """
 
     master: str
@@ -48,18 +48,18 @@ class Spark:
 
     @classmethod
     def of_settings(cls, settings: Settings, master: str) -> Self:
-        """Return a Spark on ``master`` that keeps its event logs with those of the clusters."""
+        """Return a Spark on ``master`` that writes its event logs beside those of the clusters."""
         memory = spark_sizes(settings.fleet, settings.spark).driver_memory
         return cls(master, memory, event_log_conf(settings.places.logs))
 
     def submit(self, jobs: Sequence[Job], slug: str, look: Callable[[], str]) -> None:
-        """Run jobs of the run ``slug`` as one application, to its end. What ends this ends the application.
+        """Run the jobs of the run ``slug`` as one application. An exception here also stops the application.
 
         Args:
-            look: Called meanwhile; returns the name of the job at work.
+            look: Called repeatedly; returns the name of the running job.
 
         Raises:
-            OrchardError: the last word of the job that failed.
+            OrchardError: the error of the job that failed.
         """
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
@@ -77,10 +77,10 @@ class Spark:
                         process.wait(LOOK_INTERVAL)
             finally:
                 stop_session(process)
-            at_work = look()
+            running = look()
             if process.returncode:
                 output.seek(0)
-                raise _failure(at_work, output.read().decode(errors="replace"), process.returncode)
+                raise _failure(running, output.read().decode(errors="replace"), process.returncode)
 
     def _command(self, jobs: Sequence[Job], slug: str) -> list[str]:
         return [
@@ -94,7 +94,7 @@ class Spark:
         ]
 
     def _environment(self) -> dict[str, str]:
-        """Return the caller's own, credentials and all, but for the path of Airflow's side."""
+        """Return the caller's environment with its credentials, but without Airflow's PYTHONPATH."""
         kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         loopback = {"SPARK_LOCAL_IP": "127.0.0.1"} if self.master.startswith("local") else {}
         options = f"{os.environ.get('SPARK_SUBMIT_OPTS', '')} {driver_options(os.environ)}".strip()
@@ -108,7 +108,7 @@ class Spark:
 
 def _failure(job: str, output: str, code: int) -> OrchardError:
     return OrchardError(
-        f"{job} failed: {find_error(output) or describe_end(code, 'its driver')}",
-        rule="only a run whose jobs succeeded is published",
-        remedy="mend it and run again: what is published stays as it is",
+        f"{job} failed: {find_error(output) or describe_exit(code, 'its driver')}",
+        rule="a run is published only if all its jobs succeed",
+        remedy="fix the cause and run again: published results are unchanged",
     )

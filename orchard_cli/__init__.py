@@ -1,7 +1,7 @@
 """The command ``orchard``.
 
-The editable install has the top of the checkout importable, and no more: Airflow loads ``dags/`` by itself,
-and tests hold that what is deployed needs nothing of the checkout. The command alone adds what it runs.
+The editable install makes only the top of the checkout importable: Airflow loads ``dags/`` itself, and tests
+check that deployed code imports nothing else from the checkout. Only the command adds the folders below.
 """
 
 import sys

@@ -1,7 +1,7 @@
-"""The command ``orchard``: its subcommands, and how all of them end.
+"""The command ``orchard``: its subcommands, error handling and exit codes.
 
-A subcommand parses, calls the package that does the work, and prints. It imports that package when it is
-called: Airflow, pyarrow and boto3 take seconds, and ``orchard --help`` needs none of them.
+A subcommand parses its options, calls the package that does the work, and prints the result. It imports that
+package lazily: Airflow, pyarrow and boto3 take seconds to import, and ``orchard --help`` needs none of them.
 """
 
 import errno
@@ -19,12 +19,12 @@ from orchard_cli.commands import deploy, local, model, preflight, purge, results
 from orchard_cli.output import INTERRUPTED, end
 from orchard_jobs.errors import OrchardError
 
-HELP = "Images in a folder or in S3 to features, principal components and a CSV."
+HELP = "Turn images in a folder or in S3 into features, principal components and a CSV."
 EPILOG = """\b
 Exit codes:
-  0    done
+  0    success
   1    the DAG run failed, or Airflow did not start: the message names the log
-  2    refused or failed: the message says why, the hint what to do
+  2    invalid request or failure: the message says why, the hint what to do
   130  interrupted
 
 \b
@@ -45,8 +45,8 @@ for module in (run, results, local, model, deploy, preflight, purge):
     app.add_typer(module.commands)
 
 
-def show_version(is_asked: bool) -> None:
-    if is_asked:
+def show_version(is_requested: bool) -> None:
+    if is_requested:
         print(f"orchard {find_version()}")
         raise typer.Exit
 
@@ -63,33 +63,35 @@ def show_help(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code. An error that it explains is a line, and a line with a hint."""
-    logging.getLogger("orchard").setLevel(logging.WARNING)  # what it says is for Airflow's log
-    # For a lake in S3, Airflow's hooks are loaded: they are not to make a home in the user's.
+    """Run the command; return its exit code. A known error prints one line, and one line with a hint."""
+    logging.getLogger("orchard").setLevel(logging.WARNING)  # its messages are meant for Airflow's log
+    # A lake in S3 loads Airflow's hooks, which must not create ~/airflow.
     os.environ.setdefault("AIRFLOW_HOME", str(STATE / "cli"))
     os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
     try:
         code = app(arguments, prog_name="orchard", standalone_mode=False) or 0
     except TyperException as error:
         context = getattr(error, "ctx", None)
-        asked = context.command_path if context else "orchard"
-        return end(error.format_message(), f"`{asked} --help` shows its options.", error.exit_code)
+        command = context.command_path if context else "orchard"
+        return end(error.format_message(), f"`{command} --help` shows its options.", error.exit_code)
     except OrchardError as error:
         return end(error.message, error.hint)
     except OSError as error:
         is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return end(str(error), "Make room there, and run again: what is published stays." if is_full else "")
+        return end(
+            str(error), "Free some space and run again: published results are unchanged." if is_full else ""
+        )
     except Exception as error:
-        if not is_of_aws(error):
+        if not is_aws_error(error):
             raise
-        return end(str(error), "Look at the credentials and their permissions.")
+        return end(str(error), "Check the credentials and their permissions.")
     if code == INTERRUPTED:
-        return end("interrupted; 'orchard runs' says what is published", code=INTERRUPTED)
+        return end("interrupted; 'orchard runs' lists the published runs", code=INTERRUPTED)
     return int(code)
 
 
-def is_of_aws(error: Exception) -> bool:
-    """Whether an error is one of botocore's, which is not imported for that."""
+def is_aws_error(error: Exception) -> bool:
+    """Whether an error is botocore's, without importing botocore."""
     return any(kind.__module__ == "botocore.exceptions" for kind in type(error).__mro__)
 
 

@@ -1,4 +1,4 @@
-"""Options that several commands have, and how their examples are written."""
+"""Options shared by several commands, and the format of their examples."""
 
 from typing import Annotated
 
@@ -12,6 +12,6 @@ RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run: 'latest', or
 
 
 def write_examples(*commands: str) -> str:
-    """Return the end of a command's help."""
+    """Return the examples that end a command's help."""
     title = "Example:" if len(commands) == 1 else "Examples:"
     return "\n".join(["\b", title, *(f"  {command}" for command in commands)])

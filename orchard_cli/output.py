@@ -1,4 +1,4 @@
-"""What commands print: JSON for programs and tables for people on standard output, news on standard error."""
+"""Output of commands: results on standard output, as JSON or as tables; notices on standard error."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ def print_json(content: Any) -> None:
 
 
 def print_runs(found: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
-    """Print what run.json says of one run, or of several side by side."""
+    """Print the run.json of one run, or of several side by side."""
     from orchard_cli.tables import show_runs
 
     if as_json:
@@ -29,43 +29,43 @@ def print_runs(found: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
 
 
 def print_table(table: "Table") -> None:
-    """Print a table as wide as what is in it: a path that is wrapped cannot be copied."""
+    """Print a table as wide as its content: a wrapped path cannot be copied."""
     from rich.console import Console
     from rich.measure import Measurement
 
     console = Console()
-    whole = console.options.update(max_width=10_000)
-    console.width = max(console.width, Measurement.get(console, whole, table).maximum)
+    unwrapped = console.options.update(max_width=10_000)
+    console.width = max(console.width, Measurement.get(console, unwrapped, table).maximum)
     console.print(table)
 
 
 def print_news(text: str) -> None:
-    """Tell people something beside the result. Nothing in it is markup."""
+    """Print a message on standard error, without interpreting markup."""
     print(text, file=sys.stderr, flush=True)
 
 
 def confirm(text: str, *, yes: bool) -> None:
-    """Tell what is about to happen, and ask; where nobody can be asked, ``yes`` must have been said.
+    """Announce what is about to happen and ask for confirmation; without a terminal, ``yes`` is required.
 
     Raises:
-        OrchardError: where it has not, or somebody says no.
+        OrchardError: if it is not confirmed.
     """
     import typer
 
     if yes:
         print_news(text)
         return
-    is_asked = sys.stdin.isatty()
-    if not is_asked or not typer.confirm(f"{text}\nGo on?", err=True):
+    is_terminal = sys.stdin.isatty()
+    if not is_terminal or not typer.confirm(f"{text}\nContinue?", err=True):
         raise OrchardError(
-            "nothing was done" if is_asked else text.rstrip("."),
-            rule="results are replaced by others only where that is confirmed",
-            remedy="give --yes, or the model and the settings of before",
+            "nothing was done" if is_terminal else text.rstrip("."),
+            rule="replacing results requires confirmation",
+            remedy="add --yes, or use the previous model and settings",
         )
 
 
 def end(message: str, hint: str = "", code: int = REFUSED) -> int:
-    """Say why the command ends: a line, and a line with a hint. Return the exit code."""
+    """Print an error line and a hint line; return the exit code."""
     print(f"orchard: {' '.join(message.split())}", file=sys.stderr)
     if hint:
         print(f"hint: {' '.join(hint.split())}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""One run without Airflow and EMR: sense, the three jobs as one application, publish. The same lake."""
+"""One run without Airflow and EMR: sense, the three jobs as one Spark application, publish. The same lake."""
 
 import json
 from collections.abc import Callable
@@ -24,19 +24,19 @@ from orchard_jobs.errors import OrchardError
 from orchard_jobs.run_folder import RunFolder
 
 Progress = Callable[[str, dict[str, Any]], None]
-"""Called with a job's name and its metrics so far, several times a second."""
+"""Called with a job's name and its current metrics, several times a second."""
 
 
 def compute(
-    settings: Settings, choices: RunParams, spark: Spark, tell: Progress
+    settings: Settings, choices: RunParams, spark: Spark, show_progress: Progress
 ) -> tuple[Sensed, RunRecord | None]:
-    """Compute what is new, or other components of what is known, and publish it.
+    """Compute new images, or different components of known ones, and publish the run.
 
     Returns:
-        What was found, and run.json; None where there was nothing to do.
+        What was sensed, and run.json; None if there was nothing to do.
 
     Raises:
-        OrchardError: what went wrong, in one line. Nothing is published then.
+        OrchardError: the reason, in one line. Nothing is published.
     """
     run_id = f"cli__{datetime.now(UTC).isoformat()}"
     slug, lake = run_slug(run_id), Lake(settings.places.lake)
@@ -45,16 +45,16 @@ def compute(
     if sensed["listing"] is None:
         return sensed, None
     jobs = RunJobs(slug, choices, settings)
-    in_turn: list[Job] = [jobs.featurize(sensed), jobs.reduce(sensed), jobs.export(sensed)]
-    watch = Watch(storage, jobs.folder, [job.NAME for job in in_turn], tell)
-    spark.submit(in_turn, slug, watch.look)
+    sequence: list[Job] = [jobs.featurize(sensed), jobs.reduce(sensed), jobs.export(sensed)]
+    watch = Watch(storage, jobs.folder, [job.NAME for job in sequence], show_progress)
+    spark.submit(sequence, slug, watch.update)
     publication = Publication(slug=slug, run_id=run_id, sensed=sensed, cluster={"id": spark.master})
     try:
         summary = publish(storage, lake, publication)
     except OrchardError as error:
-        # What to do says it in Airflow's words.
-        again = "Run it again: what is published stays as it is."
-        raise OrchardError.of(error.message, again) from error
+        # The original remedy is written for Airflow.
+        remedy = "Run it again: published results are unchanged."
+        raise OrchardError.of(error.message, remedy) from error
     compact(storage, lake)
     write_report(storage, lake, slug)
     write_missing_reports(storage, lake, slug)
@@ -63,29 +63,29 @@ def compute(
 
 @dataclass
 class Watch:
-    """Tells of the jobs of an application by their metrics, in turn.
+    """Shows the progress of an application's jobs, one after the other, from their metrics.
 
     Args:
-        left: Names of those that have not ended; looking takes out what has.
+        pending: Names of the jobs that have not succeeded yet; ``update`` removes those that have.
     """
 
     storage: Storage
     folder: RunFolder
-    left: list[str]
-    tell: Progress
+    pending: list[str]
+    show_progress: Progress
 
-    def look(self) -> str:
-        """Tell of the job at work, and of those that have ended since; return its name."""
+    def update(self) -> str:
+        """Show the running job, and those that have succeeded since the last call; return the running one."""
         while True:
-            name = self.left[0]
+            name = self.pending[0]
             metrics = self._read(name)
-            self.tell(name, metrics)
-            if metrics.get("state") != "succeeded" or len(self.left) == 1:
+            self.show_progress(name, metrics)
+            if metrics.get("state") != "succeeded" or len(self.pending) == 1:
                 return name
-            self.left.pop(0)
+            self.pending.pop(0)
 
     def _read(self, name: str) -> dict[str, Any]:
-        """Return a job's metrics so far; none before it has written any, or while half is written."""
+        """Return a job's current metrics; {} before they are written, or while they are incomplete."""
         try:
             metrics: dict[str, Any] = json.loads(self.storage.read(self.folder.metrics(name)).data)
         except (FileNotFoundError, ValueError):

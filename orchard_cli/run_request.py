@@ -1,4 +1,4 @@
-"""What the user gave, made into settings and choices as a run of Airflow has them."""
+"""Turns the options of ``orchard run`` into the settings and parameters of an Airflow run."""
 
 import os
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from orchard_jobs.errors import OrchardError
 
 @dataclass(frozen=True)
 class RunRequest:
-    """One run, as the command line gives it; ``images`` and ``lake`` are URIs."""
+    """The options of one run; ``images`` and ``lake`` are URIs."""
 
     images: str
     lake: str
@@ -30,25 +30,25 @@ class RunRequest:
     max_failure_ratio: float
 
     def resolve(self, warn: Callable[[str], object]) -> tuple[Settings, RunParams]:
-        """Return the settings and the choices; package the jobs, and make a model where none is given.
+        """Return the settings and run parameters; package the jobs, and export a model if none is given.
 
         Raises:
-            OrchardError: where they contradict each other, or the weights are not what they should be.
+            OrchardError: if options contradict each other, or the weights are invalid.
         """
-        self._refuse_missing_weights()
+        self._validate_weights()
         parse_images(self.images, self.lake)  # before anything is written into the lake
         self._choices(self._settings(self.model or f"{self.lake}/models"))
         package.main(CODE)
-        settings = self._settings(self.model or self._make_model(warn))
+        settings = self._settings(self.model or self._build_model(warn))
         return settings, self._choices(settings)
 
-    def _refuse_missing_weights(self) -> None:
+    def _validate_weights(self) -> None:
         weights = self.weights and self.weights.expanduser()
         if weights and weights.name != BY_NAME and not weights.is_file():
             raise OrchardError(
                 f"--weights={self.weights}",
                 rule="it must be an existing .h5 or .keras file, or the word untrained",
-                remedy="without it, the lake's own model is used, or Keras's weights",
+                remedy="correct the path; without it, the lake's current model or Keras's weights are used",
             )
 
     def _settings(self, model: str) -> Settings:
@@ -71,19 +71,19 @@ class RunRequest:
             "precision": self.precision.value,
             "core_nodes": settings.fleet.core_nodes,
             "max_failure_ratio": self.max_failure_ratio,
-            "cost_ceiling": None,  # nothing is paid for here
-            "recompute": True,  # whoever asks has been told before
+            "cost_ceiling": None,  # local runs cost nothing
+            "recompute": True,  # the user has confirmed it
         }
         return RunParams.parse(params, settings)
 
-    def _make_model(self, warn: Callable[[str], object]) -> str:
+    def _build_model(self, warn: Callable[[str], object]) -> str:
         if not self.lake.startswith("file://"):
             raise OrchardError(
                 f"no --model for {self.lake}",
-                rule="a lake on S3 has its artefacts below <lake>/models",
-                remedy="`orchard model --weights=FILE --models=<lake>/models` makes one and prints its URI",
+                rule="a lake in S3 needs a model artefact, which `orchard run` does not create",
+                remedy="`orchard model --weights=FILE --models=<lake>/models` creates one and prints its URI",
             )
-        made = provide_model(self.weights.expanduser() if self.weights else None, local_path(self.lake))
-        if made.advice:
-            warn(made.advice)
-        return made.uri
+        model = provide_model(self.weights.expanduser() if self.weights else None, local_path(self.lake))
+        if model.advice:
+            warn(model.advice)
+        return model.uri

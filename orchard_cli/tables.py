@@ -1,6 +1,6 @@
-"""Figures of runs and findings of a preflight, as tables of a terminal. Pure.
+"""Runs and preflight findings as tables for a terminal. Pure.
 
-Names are untrusted: nothing in them is markup.
+Names are untrusted: they are never interpreted as markup.
 """
 
 from collections.abc import Iterable
@@ -15,19 +15,19 @@ COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.SKIPPED: "ye
 
 
 def list_runs(runs: Iterable[Run]) -> Table:
-    """One row a run."""
+    """Build a table with one row per run."""
     table = Table("run", *LISTED, box=None, padding=(0, 1, 0, 0), header_style="bold")
     for column in table.columns[2:-1]:
         column.justify = "right"
     for run in runs:
-        # The end of a name is its own: enough for `orchard show`, and short enough for a terminal.
+        # The last characters of a name identify the run, and leave room for the figures.
         figures = (show(figure, run) for figure in LISTED.values())
         table.add_row(*map(Text, [run["run"][-8:], *figures]))
     return table
 
 
 def show_runs(runs: Iterable[Run]) -> Table:
-    """One column a run; where two are compared, what differs stands out."""
+    """Build a table with one column per run; differing values are bold."""
     shown = list(runs)
     table = Table("", box=None, header_style="bold")
     for run in shown:
@@ -44,7 +44,7 @@ def show_runs(runs: Iterable[Run]) -> Table:
 
 
 def list_findings(findings: Iterable[Finding]) -> Table:
-    """One row a finding; its remedy has a line of its own, for it may be a command to copy."""
+    """Build a table with one row per finding. A remedy has its own line, so that commands can be copied."""
     table = Table("", "check", "found", box=None, padding=(0, 1, 0, 0), header_style="bold")
     for finding in findings:
         table.add_row(

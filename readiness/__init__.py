@@ -1,4 +1,4 @@
-"""Whether a night would start: what ``orchard preflight`` asks of an AWS account. It only reads.
+"""Checks whether a nightly run would start in an AWS account: ``orchard preflight``. Read-only.
 
-Not ``local_airflow/preflight.py``, which asks the same of this machine before make sets anything up.
+``local_airflow/preflight.py`` is another one: it checks this machine before make sets anything up.
 """

@@ -1,4 +1,4 @@
-"""Who asks, and in which region."""
+"""The caller's identity and region."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +13,10 @@ from readiness.refusals import code_of
 
 @dataclass(frozen=True)
 class Identity:
-    """Whom AWS takes the asker for.
+    """The caller's identity, according to AWS.
 
     Args:
-        partition: ``aws``, or that of China or of the US government.
+        partition: ``aws``, ``aws-cn`` or ``aws-us-gov``.
     """
 
     account: str
@@ -25,32 +25,32 @@ class Identity:
 
 
 def identify(sts: Any) -> Identity:
-    """Ask AWS who is asking."""
+    """Ask AWS for the caller's identity."""
     found = sts.get_caller_identity()
     return Identity(found["Account"], found["Arn"], found["Arn"].split(":")[1])
 
 
 def check_credentials(identity: Identity, access: Access) -> Finding:
-    """Say who asks; Airflow may be another."""
+    """Report the caller's identity, which may differ from Airflow's."""
     other = f"; Airflow itself uses the connection {access.aws_conn_id}" if access.aws_conn_id else ""
     return passed("credentials", f"{identity.arn} in account {identity.account}{other}")
 
 
 def check_region(region: str | None, access: Access) -> Finding:
-    """Nothing is asked without a region."""
+    """Check that a region is set; without one, no other check runs."""
     if region is None:
-        return failed("region", "none is set", "export ORCHARD_REGION=eu-west-3, or another one")
+        return failed("region", "none is set", "set ORCHARD_REGION, for example to eu-west-3")
     if access.region is None:
-        return passed("region", f"{region}, as boto3 finds it: ORCHARD_REGION is not set")
+        return passed("region", f"{region}, boto3's default: ORCHARD_REGION is not set")
     return passed("region", region)
 
 
-def explain_unknown_asker(error: Exception, region: str) -> Finding:
-    """Say why AWS does not know who asks. Nothing else can be asked then, so that this is a failure."""
+def explain_unknown_caller(error: Exception, region: str) -> Finding:
+    """Explain why AWS does not accept the caller. This is a failure, because no other check can run."""
     if isinstance(error, NoCredentialsError):
         return failed("credentials", "boto3 finds none", "sign in: `aws sso login`, or export AWS_PROFILE")
     if isinstance(error, ClientError):
-        remedy = f"sign in again; where that does not help, see whether the account has {region} enabled"
-        return failed("credentials", f"AWS does not take them: {code_of(error)}", remedy)
-    remedy = f"see whether {region} is a region, and whether this machine reaches AWS"
+        remedy = f"sign in again; if that does not help, check that {region} is enabled in the account"
+        return failed("credentials", f"AWS rejects them: {code_of(error)}", remedy)
+    remedy = f"check that {region} is a region, and that this machine can reach AWS"
     return failed("credentials", first_line(error), remedy)

@@ -1,4 +1,4 @@
-"""What a run reads beside images: the model artefact, and the code of the jobs."""
+"""The model artefact and the jobs' code, which a run reads besides images."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -21,9 +21,9 @@ MISSING = ("404", "NoSuchKey", "NoSuchBucket")
 
 
 def read_deployed(clients: Clients, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that ``orchard deploy`` gave the DAGs, from the lake's bucket; {} where it cannot.
+    """Return the variables that ``orchard deploy`` stored beside the DAGs in the lake's bucket, or {}.
 
-    Beside the DAGs lies what Airflow knows of model and code; a checkout does not have it.
+    They tell Airflow the URIs of model and code; a checkout does not have them.
     """
     lake = environ.get("ORCHARD_LAKE", "")
     if not lake.startswith("s3://"):
@@ -37,27 +37,27 @@ def read_deployed(clients: Clients, environ: Mapping[str, str]) -> dict[str, str
 
 
 def check_model(s3: Any, model: str) -> Iterator[Finding]:
-    """The card of the model, and the files that it names."""
+    """Check the model's card, and the files that it names."""
     if model.startswith("s3://"):
         yield _check_model(s3, model)
 
 
 def _check_model(s3: Any, model: str) -> Finding:
-    check, make = "model", "`orchard deploy --model=FOLDER` uploads one, and names it to Airflow"
+    check, deploy = "model", "`orchard deploy --model=FOLDER` uploads one and configures Airflow to use it"
     card = _read_card(s3, f"{model}/{CARD}")
     if card is None:
-        return failed(check, f"{model} has no {CARD}", f"correct ORCHARD_MODEL; {make}")
+        return failed(check, f"{model} has no {CARD}", f"correct ORCHARD_MODEL; {deploy}")
     files = card.get("files") if isinstance(card, dict) else None
     if not isinstance(files, dict) or any(PurePosixPath(name).name != name for name in files):
-        return failed(check, f"the {CARD} of {model} is not one", f"correct ORCHARD_MODEL; {make}")
+        return failed(check, f"the {CARD} of {model} is invalid", f"correct ORCHARD_MODEL; {deploy}")
     missing = [name for name in files if not _is_there(s3, f"{model}/{name}")]
     if missing:
-        return failed(check, f"{model} lacks {', '.join(missing)}", f"upload it again: {make}")
+        return failed(check, f"{model} lacks {', '.join(missing)}", f"upload it again: {deploy}")
     return passed(check, f"{model} with {', '.join([CARD, *files])}")
 
 
 def check_code(s3: Any, code: str) -> Iterator[Finding]:
-    """What steps and the bootstrap action are made of."""
+    """Check the files that the steps and the bootstrap action run."""
     if not code.startswith("s3://"):
         return
     missing = [name for name in CODE if not _is_there(s3, f"{code}/{name}")]
@@ -67,11 +67,11 @@ def check_code(s3: Any, code: str) -> Iterator[Finding]:
         return
     has_wheels = _is_there(s3, f"{code}/{WHEELHOUSE}")
     source = "S3" if has_wheels else "PyPI"
-    yield passed("code", f"{code}; nodes take their packages from {source}")
+    yield passed("code", f"{code}; nodes install packages from {source}")
 
 
 def _read_card(s3: Any, uri: str) -> Any:
-    """Return what is in a card; None where there is none, and '' where it is no JSON."""
+    """Return the content of a card; None if there is none, '' if it is not JSON."""
     bucket, key = bucket_and_key(uri)
     found = ask(lambda: s3.get_object(Bucket=bucket, Key=key), MISSING)
     if found is None:

@@ -1,4 +1,4 @@
-"""The buckets of lake and images: where they are, and what the lake's promises."""
+"""The buckets of lake, images, model, code and logs: their region, and the protection of the lake's."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,40 +16,42 @@ BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictP
 
 
 def list_buckets(places: Places) -> list[str]:
-    """Return the buckets of what a night reads and writes, the lake's first."""
+    """Return the buckets that a nightly run reads and writes, the lake's first."""
     uris = (places.lake, places.images, places.model, places.code, places.logs)
     return list(dict.fromkeys(bucket_and_key(uri)[0] for uri in uris if uri.startswith("s3://")))
 
 
 def check_scheme(places: Places) -> Iterator[Finding]:
-    """A cluster of EMR reads and writes S3 alone."""
+    """Check that all places are in S3, the only storage that an EMR cluster uses."""
     for name in ("lake", "images", "model", "code", "logs"):
         uri = getattr(places, name)
         if not uri.startswith("s3://"):
             remedy = f"set ORCHARD_{name.upper()} to an s3:// URI"
-            yield failed(f"ORCHARD_{name.upper()}", f"{uri} is not in S3, where a cluster looks", remedy)
+            yield failed(f"ORCHARD_{name.upper()}", f"{uri} is not in S3, which a cluster requires", remedy)
 
 
 def check_bucket_region(s3: Any, bucket: str, region: str) -> Finding:
-    """Nodes and Airflow work in one region, and data does not leave it."""
+    """Check that a bucket is in the region of the cluster and Airflow, so that data does not leave it."""
     check = f"bucket {bucket}"
     try:
         found = find_bucket_region(s3, bucket)
     except OrchardError:
-        remedy = "correct the URI that names it, or deploy infra/orchard.yaml, which makes the lake's"
-        return failed(check, "there is none", remedy)
+        remedy = (
+            "correct the URI that names it, or deploy infra/orchard.yaml, which creates the lake's bucket"
+        )
+        return failed(check, "it does not exist", remedy)
     if found is None:
-        return skipped(check, "it does not tell its region", "allow s3:ListBucket, or run it again")
+        return skipped(check, "its region is unknown", "allow s3:ListBucket, or run the preflight again")
     if found != region:
-        remedy = f"name a bucket of {region}, or set ORCHARD_REGION={found}"
-        return failed(check, f"it is in {found}, and the cluster in {region}", remedy)
+        remedy = f"name a bucket in {region}, or set ORCHARD_REGION={found}"
+        return failed(check, f"it is in {found}, but the cluster is in {region}", remedy)
     return passed(check, f"in {found}")
 
 
 def check_lake(s3: Any, lake: str) -> Iterator[Finding]:
-    """What the lake's bucket does by itself, each by its own permission."""
+    """Check the configuration of the lake's bucket. Each check needs a permission of its own."""
     if not lake.startswith("s3://"):
-        return  # ``check_scheme`` says so
+        return  # ``check_scheme`` reports this
     bucket, folder = bucket_and_key(lake)
     checks: tuple[tuple[str, Callable[..., Finding]], ...] = (
         ("versioning", _check_versioning),
@@ -61,9 +63,9 @@ def check_lake(s3: Any, lake: str) -> Iterator[Finding]:
         title = f"lake: {name}"
         try:
             yield check(s3, title, bucket, folder)
-        except Exception as error:  # one that is denied does not hide the others
+        except Exception as error:  # a denied check must not hide the others
             if isinstance(error, ClientError) and code_of(error) == "NoSuchBucket":
-                return  # ``check_bucket_region`` says so
+                return  # ``check_bucket_region`` reports this
             yield explain(title, error)
 
 
@@ -75,7 +77,7 @@ def _check_versioning(s3: Any, title: str, bucket: str, _: str) -> Finding:
         f"aws s3api put-bucket-versioning --bucket {bucket} --versioning-configuration Status=Enabled, "
         "with a lifecycle rule for old versions"
     )
-    return failed(title, "off: what is overwritten or deleted cannot be brought back", remedy)
+    return failed(title, "off: overwritten or deleted objects cannot be restored", remedy)
 
 
 def _check_encryption(s3: Any, title: str, bucket: str, _: str) -> Finding:
@@ -105,7 +107,7 @@ def _check_public_access(s3: Any, title: str, bucket: str, _: str) -> Finding:
 
 
 def _check_unfinished_uploads(s3: Any, title: str, bucket: str, folder: str) -> Finding:
-    """Killed executors leave parts of uploads, which are paid for and which no listing shows."""
+    """Check for a lifecycle rule: killed executors leave upload parts, which are billed but not listed."""
     none = ("NoSuchLifecycleConfiguration",)
     answer = ask(lambda: s3.get_bucket_lifecycle_configuration(Bucket=bucket), none)
     rules = answer["Rules"] if answer else []
@@ -118,12 +120,12 @@ def _check_unfinished_uploads(s3: Any, title: str, bucket: str, folder: str) -> 
     ]
     if days:
         return passed(title, f"removed after {min(days)} day{'s' if min(days) > 1 else ''}")
-    remedy = "add a lifecycle rule AbortIncompleteMultipartUpload of 1 day, as infra/orchard.yaml has"
+    remedy = "add a lifecycle rule AbortIncompleteMultipartUpload of 1 day, as in infra/orchard.yaml"
     return failed(title, "no lifecycle rule removes them", remedy)
 
 
 def _covers(rule: dict[str, Any], folder: str) -> bool:
-    """Whether a lifecycle rule is for all that is in a folder. One for objects with a tag or size is not."""
+    """Whether a lifecycle rule covers a whole folder. A rule with a tag or size filter does not."""
     found = rule.get("Filter", {})
     prefix: str = rule.get("Prefix", found.get("Prefix", ""))
     return not found.keys() - {"Prefix"} and folder.startswith(prefix)

@@ -1,4 +1,4 @@
-"""What a check has found: an outcome, what was there, and what to do."""
+"""The finding of a check: its outcome, what was found, and a remedy."""
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -11,18 +11,18 @@ class Outcome(StrEnum):
 
     PASS = "pass"  # noqa: S105 - no password
     FAIL = "fail"
-    """A night would not start, or not keep what Orchard promises of the lake."""
+    """A nightly run would not start, or the lake would not be protected as Orchard promises."""
     SKIPPED = "skipped"
-    """Not known: whoever asks may not see it, or it cannot be asked."""
+    """Unknown: the caller lacks a permission, or AWS cannot tell."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One row of the answer. Much of it comes from AWS, where others choose names: it is made printable.
+    """One row of the result. Texts are made printable, because names from AWS are untrusted.
 
     Args:
-        check: What was looked at.
-        remedy: What to do; '' where nothing is to be done.
+        check: Name of the check.
+        remedy: What to do; '' if nothing.
     """
 
     check: str
@@ -51,6 +51,6 @@ def skipped(check: str, found: str, remedy: str = "") -> Finding:
 
 
 def to_printable(text: str) -> str:
-    """Return a text in one line, without what a terminal obeys, and cut where it is very long."""
+    """Return a text as one line without control characters, truncated to LONGEST."""
     shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
     return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"

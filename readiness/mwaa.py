@@ -1,21 +1,16 @@
 """Managed Airflow, where it is named: its version, and whether it has what was deployed last."""
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from deployment.environment import PINNED, find_constrained_version, list_members
 from readiness.finding import Finding, failed, passed
 from readiness.refusals import ask
 
 PINS = Path(__file__).resolve().parents[1] / "deployment" / "requirements-mwaa.txt"
-PINNED = {
-    "plugins": ("PluginsS3Path", "PluginsS3ObjectVersion"),
-    "requirements": ("RequirementsS3Path", "RequirementsS3ObjectVersion"),
-}
-"""What managed Airflow takes of one version of an object, and goes on with whatever is deployed."""
 
 
 def find_execution_role(mwaa: Any, name: str) -> str:
@@ -40,30 +35,30 @@ def check_environment(mwaa: Any, s3: Any, name: str) -> Iterator[Finding]:
     if found["Status"] != "AVAILABLE":
         yield failed(check, f"it is {found['Status']}", "wait until it is AVAILABLE, or see its events")
     yield _check_version(check, found["AirflowVersion"])
-    for what, (path, version) in PINNED.items():
-        yield _check_pin(s3, f"{check}: {what}", found, (path, version))
+    for key in PINNED:
+        yield _check_pin(s3, f"{check}: {key}", found, key)
 
 
 def _check_version(check: str, version: str) -> Finding:
     """The requirements name the constraints of one version of Airflow."""
-    wanted = next(iter(re.findall(r"/constraints-([\d.]+)/", PINS.read_text())), "")
+    wanted = find_constrained_version(PINS.read_text())
     if version == wanted:
         return passed(check, f"Airflow {version}")
     remedy = f"use Airflow {wanted}, or change the constraints in deployment/requirements-mwaa.txt"
     return failed(check, f"Airflow {version}, and the requirements are for {wanted}", remedy)
 
 
-def _check_pin(s3: Any, check: str, found: Mapping[str, Any], names: tuple[str, str]) -> Finding:
-    path, pinned = (found.get(name) for name in names)
+def _check_pin(s3: Any, check: str, found: Mapping[str, Any], key: str) -> Finding:
+    """It takes one version of an object, and goes on with that whatever is deployed."""
+    path, pinned = (found.get(name) for name in list_members(key))
+    update = f"`orchard deploy --environment {found['Name']}` names it to the environment"
     if not path:
-        remedy = "name it to the environment: `aws mwaa update-environment`, as docs/aws.md has it"
-        return failed(check, "the environment has none", remedy)
+        return failed(check, "the environment has none", update)
     bucket = found["SourceBucketArn"].rpartition(":")[2]
     there = ask(lambda: s3.head_object(Bucket=bucket, Key=path), ("404",))
     if there is None:
-        return failed(check, f"there is no s3://{bucket}/{path}", "`orchard deploy` uploads it")
+        return failed(check, f"there is no s3://{bucket}/{path}", "`orchard deploy --stack` uploads it")
     newest = there.get("VersionId")
     if pinned and newest != pinned:
-        remedy = f"aws mwaa update-environment --name {found['Name']} …, with {names[1]} {newest}"
-        return failed(check, f"{path} is pinned to {pinned}, and {newest} is deployed", remedy)
+        return failed(check, f"{path} is pinned to {pinned}, and {newest} is deployed", update)
     return passed(check, f"{path} in its newest version")

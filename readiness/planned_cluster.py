@@ -1,4 +1,4 @@
-"""The cluster of a night, as its settings and the number of new images ask for it. Pure."""
+"""The cluster of a nightly run, from the settings and the number of new images. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from orchard.settings.sizing import CORES_FOR_IMAGES, core_nodes_for
 
 @dataclass(frozen=True)
 class PlannedCluster:
-    """What a night asks of EC2.
+    """The EC2 capacity that a nightly run needs.
 
     Args:
-        on_demand: vCPUs of the primary and core nodes, each as big as its fleet's biggest type.
-        spot: Likewise of the task nodes.
-        unknown: Types whose names do not tell their vCPUs; they are not counted.
+        on_demand: vCPUs of the primary and core nodes, if every node has its fleet's largest type.
+        spot: vCPUs of the task nodes, likewise.
+        unknown: Instance types with unknown vCPUs; they are not counted.
     """
 
     core_nodes: int
@@ -33,7 +33,7 @@ class PlannedCluster:
 
 
 def plan_cluster(fleet: Fleet, new_images: int) -> PlannedCluster:
-    """Return the cluster for so many new images."""
+    """Return the cluster for a number of new images."""
     core_nodes = core_nodes_for(new_images, fleet)
     types = fleet_types(fleet)
     return PlannedCluster(
@@ -46,12 +46,12 @@ def plan_cluster(fleet: Fleet, new_images: int) -> PlannedCluster:
 
 
 def plan_largest(fleet: Fleet) -> PlannedCluster:
-    """Return the cluster for more images than the table of sizes has."""
+    """Return the largest cluster in the table of sizes."""
     return plan_cluster(fleet, CORES_FOR_IMAGES[-1][0] + 1)
 
 
 def fleet_types(fleet: Fleet) -> dict[str, tuple[str, ...]]:
-    """Return the instance types of each fleet that a cluster has."""
+    """Return the instance types of a cluster's fleets, by kind of fleet."""
     types = {"primary": fleet.primary_types, "core": fleet.core_types}
     return {**types, "task": fleet.task_types} if fleet.task_nodes else types
 

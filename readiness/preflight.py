@@ -1,11 +1,11 @@
-"""Every check, in turn. One that fails, is denied or breaks hides none of the others."""
+"""Runs all checks. A check that fails, is denied or crashes does not hide the others."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from botocore.exceptions import ClientError
 
-from readiness.account import check_credentials, check_region, explain_unknown_asker, identify
+from readiness.account import check_credentials, check_region, explain_unknown_caller, identify
 from readiness.artefacts import check_code, check_model
 from readiness.bucket import check_bucket_region, check_lake, check_scheme, list_buckets
 from readiness.finding import Finding, Outcome, skipped
@@ -24,20 +24,20 @@ from readiness.refusals import UNREACHED, explain
 from readiness.release import check_release, check_security_configuration
 from readiness.roles import check_instance_profile, check_service_role
 from readiness.signals import check_database, check_queue, check_topic
-from readiness.target import Clients, Question, Target
+from readiness.target import Clients, PreflightRequest, Target
 
 
 @dataclass(frozen=True)
 class Check:
-    """Some findings that belong together, and what they are called where they could not be made."""
+    """A group of findings, and its name in case it cannot run."""
 
     name: str
     ask: Callable[[Target], Iterable[Finding]]
 
 
-def run_preflight(question: Question, clients: Clients) -> Iterator[Finding]:
-    """Yield all findings, each when it is made."""
-    access, region = question.settings.access, clients.region
+def run_preflight(request: PreflightRequest, clients: Clients) -> Iterator[Finding]:
+    """Yield all findings, as they are made."""
+    access, region = request.settings.access, clients.region
     yield check_region(region, access)
     identity = None
     if region is not None:
@@ -45,21 +45,21 @@ def run_preflight(question: Question, clients: Clients) -> Iterator[Finding]:
             identity = identify(clients.get("sts"))
             yield check_credentials(identity, access)
         except (ClientError, *UNREACHED) as error:
-            yield explain_unknown_asker(error, region)
+            yield explain_unknown_caller(error, region)
     if identity is None or region is None:
-        yield from (skipped(check.name, "not asked", "see above") for check in CHECKS)
+        yield from (skipped(check.name, "not checked", "see above") for check in CHECKS)
         return
-    if question.mwaa_environment and not question.airflow_role:
-        role = find_execution_role(clients.get("mwaa"), question.mwaa_environment)
-        question = replace(question, airflow_role=role)
-    cluster = plan_cluster(question.settings.fleet, question.new_images)
-    target = Target(question, clients, region, identity, cluster)
+    if request.mwaa_environment and not request.airflow_role:
+        role = find_execution_role(clients.get("mwaa"), request.mwaa_environment)
+        request = replace(request, airflow_role=role)
+    cluster = plan_cluster(request.settings.fleet, request.new_images)
+    target = Target(request, clients, region, identity, cluster)
     for check in CHECKS:
         yield from run_check(check, target)
 
 
 def run_check(check: Check, target: Target) -> Iterator[Finding]:
-    """Yield the findings of a check, and, where it ends with an error, one that says what that means."""
+    """Yield the findings of a check; if it raises an error, yield one that explains it."""
     try:
         yield from check.ask(target)
     except Exception as error:
@@ -67,19 +67,19 @@ def run_check(check: Check, target: Target) -> Iterator[Finding]:
 
 
 def count_outcomes(findings: Iterable[Finding]) -> dict[str, int]:
-    """Return how many findings there are of each outcome."""
+    """Return the number of findings by outcome."""
     found = [finding.outcome for finding in findings]
     return {outcome.value: found.count(outcome) for outcome in Outcome}
 
 
 def describe(findings: Iterable[Finding]) -> str:
-    """Return the answer in a sentence."""
+    """Summarize the findings in a sentence."""
     counts = count_outcomes(findings)
-    said = f"{counts['pass']} passed, {counts['fail']} failed, {counts['skipped']} skipped"
+    summary = f"{counts['pass']} passed, {counts['fail']} failed, {counts['skipped']} skipped"
     if counts["fail"]:
-        return f"{said}: see to what failed before the first night."
-    known = ", as far as is known" if counts["skipped"] else ""
-    return f"{said}: nothing keeps a night from starting{known}."
+        return f"{summary}: fix the failed checks before the first nightly run."
+    known = ", as far as these checks can tell" if counts["skipped"] else ""
+    return f"{summary}: a nightly run can start{known}."
 
 
 def _check_release(target: Target) -> Iterable[Finding]:
@@ -156,11 +156,11 @@ def _check_queue(target: Target) -> Iterable[Finding]:
 
 
 def _check_topic(target: Target) -> Iterable[Finding]:
-    return check_topic(target.client("sns"), target.settings.signals, target.question.topic)
+    return check_topic(target.client("sns"), target.settings.signals, target.request.topic)
 
 
 def _check_environment(target: Target) -> Iterable[Finding]:
-    return check_environment(target.client("mwaa"), target.client("s3"), target.question.mwaa_environment)
+    return check_environment(target.client("mwaa"), target.client("s3"), target.request.mwaa_environment)
 
 
 def _check_database(target: Target) -> Iterable[Finding]:

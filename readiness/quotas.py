@@ -1,4 +1,4 @@
-"""Whether the account may have as many vCPUs at once as a night asks for."""
+"""Checks the account's vCPU quotas against the cluster of a nightly run."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from readiness.refusals import ask
 
 @dataclass(frozen=True)
 class Quota:
-    """A quota of EC2, in vCPUs of standard types, of which c, m and r are."""
+    """A quota of EC2, in vCPUs of standard instance types, which include c, m and r."""
 
     name: str
     code: str
@@ -23,11 +23,11 @@ SPOT = Quota("Spot quota", "L-34B43A08")
 
 
 def check_quotas(quotas: Any, fleet: Fleet, planned: PlannedCluster) -> Iterator[Finding]:
-    """Compare the quotas with the cluster. What else of the account runs meanwhile counts, too, unseen."""
+    """Compare the quotas with the cluster. Other instances in the account are not considered."""
     largest = plan_largest(fleet)
     if planned.unknown:
-        found = f"the vCPUs of {', '.join(planned.unknown)} are not known to Orchard"
-        yield skipped("quotas", found, "compare the quotas of EC2 with the cluster by hand")
+        found = f"Orchard does not know the vCPUs of {', '.join(planned.unknown)}"
+        yield skipped("quotas", found, "compare the EC2 quotas with the cluster by hand")
         return
     yield _check(quotas, ON_DEMAND, planned, (planned.on_demand, largest.on_demand))
     if fleet.task_nodes:
@@ -35,23 +35,23 @@ def check_quotas(quotas: Any, fleet: Fleet, planned: PlannedCluster) -> Iterator
 
 
 def _check(quotas: Any, quota: Quota, planned: PlannedCluster, vcpus: tuple[int, int]) -> Finding:
-    asked, most = vcpus
+    needed, most = vcpus
     allowed = int(_find(quotas, quota))
-    found = f"{allowed} vCPUs ({quota.code}); {planned.describe()} take {asked}"
-    if allowed < asked:
+    found = f"{allowed} vCPUs ({quota.code}); {planned.describe()} need {needed}"
+    if allowed < needed:
         remedy = (
             f"aws service-quotas request-service-quota-increase --region {quotas.meta.region_name} "
-            f"--service-code ec2 --quota-code {quota.code} --desired-value {max(asked, most)}; "
-            "it may take days"
+            f"--service-code ec2 --quota-code {quota.code} --desired-value {max(needed, most)}; "
+            "approval may take days"
         )
         return failed(quota.name, found, remedy)
-    more = f", the largest night {most}" if most > asked else ""
-    return passed(quota.name, f"{found}{more}{', which is more than that' if most > allowed else ''}")
+    more = f", the largest cluster {most}" if most > needed else ""
+    return passed(quota.name, f"{found}{more}{', which exceeds the quota' if most > allowed else ''}")
 
 
 def _find(quotas: Any, quota: Quota) -> float:
     request = {"ServiceCode": "ec2", "QuotaCode": quota.code}
     found = ask(lambda: quotas.get_service_quota(**request), ("NoSuchResourceException",))
-    found = found or quotas.get_aws_default_service_quota(**request)  # nobody has changed it
+    found = found or quotas.get_aws_default_service_quota(**request)  # never changed
     value: float = found["Quota"]["Value"]
     return value

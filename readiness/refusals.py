@@ -1,4 +1,4 @@
-"""What an error of boto3 means for a check: a permission that the asker lacks is no fault of the account."""
+"""Explains boto3's errors: a permission that the caller lacks is not a fault of the account."""
 
 from collections.abc import Callable, Collection
 from typing import TypeVar
@@ -12,7 +12,7 @@ from readiness.finding import Finding, failed, skipped
 T = TypeVar("T")
 
 UNREACHED = (BotoCoreError, ResponseParserError)
-"""Errors of boto3 that are no answer of AWS; the second where something between answers, as a proxy may."""
+"""Errors of boto3 without an answer from AWS; the second occurs when a proxy answers instead."""
 
 PERMISSIONS = {
     # account, permissions
@@ -50,12 +50,12 @@ PERMISSIONS = {
     "GetQueueAttributes": "sqs:GetQueueAttributes",
     "GetTopicAttributes": "sns:GetTopicAttributes",
 }
-"""Every operation that a check calls, and the permission that it takes: IAM's names are often others.
-``sts:GetCallerIdentity`` takes none."""
+"""The permission for every operation that a check calls: IAM's names often differ.
+``sts:GetCallerIdentity`` needs none."""
 
 DENIED = frozenset(
     {
-        "403",  # S3's answer to HEAD has no more
+        "403",  # S3's answer to HEAD has no other code
         "AccessDenied",
         "AccessDeniedException",
         "AuthorizationError",
@@ -80,7 +80,7 @@ INVALID_CREDENTIALS = frozenset(
     }
 )
 
-PASSING = frozenset(
+TRANSIENT = frozenset(
     {
         "InternalError",
         "InternalFailure",
@@ -94,7 +94,7 @@ PASSING = frozenset(
         "TooManyRequestsException",
     }
 )
-"""Codes of what is over a moment later."""
+"""Codes of transient errors."""
 
 
 def code_of(error: ClientError) -> str:
@@ -103,7 +103,7 @@ def code_of(error: ClientError) -> str:
 
 
 def ask(call: Callable[[], T], missing: Collection[str]) -> T | None:
-    """Return what AWS answers; None where its answer is one of these codes: there is no such thing."""
+    """Return AWS's answer; None if it is one of the codes ``missing``: the resource does not exist."""
     try:
         return call()
     except ClientError as error:
@@ -113,26 +113,26 @@ def ask(call: Callable[[], T], missing: Collection[str]) -> T | None:
 
 
 def is_denied(error: Exception) -> bool:
-    """Whether AWS refused to answer because whoever asks lacks a permission."""
+    """Whether AWS denied a call because the caller lacks a permission."""
     return isinstance(error, ClientError) and code_of(error) in DENIED
 
 
 def permission_for(error: ClientError) -> str:
-    """Return the permission that a refused call takes."""
+    """Return the permission that a denied call needs."""
     operation: str = error.operation_name
     return PERMISSIONS.get(operation, operation)
 
 
 def explain(check: str, error: Exception) -> Finding:
-    """Return the finding of a check that ended with an error which it does not expect."""
+    """Return the finding of a check that raised an unexpected error."""
     if isinstance(error, ClientError):
         return _explain_answer(check, error)
     if isinstance(error, UNREACHED):
-        return skipped(check, f"AWS was not reached: {first_line(error)}", "run it where AWS is reachable")
+        return skipped(check, f"cannot reach AWS: {first_line(error)}", "run it where AWS is reachable")
     if isinstance(error, OrchardError):
         return failed(check, error.message, error.hint)
-    what = f"the check itself broke: {type(error).__name__}: {first_line(error)}"
-    return failed(check, what, "report this; what the other checks say holds")
+    what = f"the check crashed: {type(error).__name__}: {first_line(error)}"
+    return failed(check, what, "please report this; the other checks are still valid")
 
 
 def _explain_answer(check: str, error: ClientError) -> Finding:
@@ -140,14 +140,14 @@ def _explain_answer(check: str, error: ClientError) -> Finding:
     if code in DENIED:
         return skip_denied(check, permission_for(error))
     if code in INVALID_CREDENTIALS:
-        return skipped(check, f"AWS does not take these credentials: {code}", "sign in again")
-    if code in PASSING or code.startswith("5"):
+        return skipped(check, f"AWS rejects these credentials: {code}", "sign in again")
+    if code in TRANSIENT or code.startswith("5"):
         return skipped(check, f"AWS did not answer: {code}", "run it again")
-    return failed(check, first_line(error), "correct what AWS names")
+    return failed(check, first_line(error), "fix the problem that AWS names")
 
 
 def skip_denied(check: str, permission: str) -> Finding:
-    """Return the finding of a check that these credentials may not make."""
+    """Return the finding of a check for which the credentials lack a permission."""
     return skipped(
-        check, f"these credentials lack {permission}", f"allow {permission}, or ask with other credentials"
+        check, f"these credentials lack {permission}", f"allow {permission}, or use other credentials"
     )

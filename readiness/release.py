@@ -1,4 +1,4 @@
-"""What EMR has: the release, the instance types that it supports, the security configuration."""
+"""EMR's release, its supported instance types, and the security configuration."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,52 +17,54 @@ MOST_PAGES = 100
 
 
 def check_release(emr: Any, fleet: Fleet) -> Iterator[Finding]:
-    """The release label, Spark in it, and the types that it supports."""
+    """Check that the release exists, contains Spark, and supports the instance types."""
     found = ask(lambda: emr.describe_release_label(ReleaseLabel=fleet.release), UNKNOWN)
     if found is None:
         known = _list_labels(emr, fleet.release)
         remedy = f"set ORCHARD_RELEASE to one of {known}" if known else "correct ORCHARD_RELEASE"
-        yield failed("release", f"EMR has no {fleet.release} here", remedy)
+        yield failed("release", f"EMR has no release {fleet.release} in this region", remedy)
         return
     versions = {item["Name"].lower(): item.get("Version", "") for item in found.get("Applications", ())}
     if "spark" in versions:
         yield passed("release", f"{fleet.release} with Spark {versions['spark']}")
     else:
-        yield failed("release", f"{fleet.release} has no Spark", "set ORCHARD_RELEASE to one that has")
+        yield failed(
+            "release", f"{fleet.release} has no Spark", "set ORCHARD_RELEASE to a release with Spark"
+        )
     yield check_instance_types(emr, fleet)
 
 
 def check_instance_types(emr: Any, fleet: Fleet) -> Finding:
-    """EMR refuses a request in which one type is not supported: https://github.com/boto/boto3/issues/3418"""
+    """EMR rejects a request with an unsupported type: https://github.com/boto/boto3/issues/3418"""
     supported = set(_list_supported(emr, fleet.release))
-    asked = fleet_types(fleet)
+    configured = fleet_types(fleet)
     missing = {
         f"ORCHARD_{kind.upper()}_TYPES": [name for name in names if name not in supported]
-        for kind, names in asked.items()
+        for kind, names in configured.items()
     }
-    wrong = [f"{', '.join(names)} of {variable}" for variable, names in missing.items() if names]
+    wrong = [f"{', '.join(names)} in {variable}" for variable, names in missing.items() if names]
     if wrong:
         found = f"{fleet.release} does not support {'; '.join(wrong)}"
         return failed("instance types", found, "name types that it supports")
-    every = dict.fromkeys(name for names in asked.values() for name in names)
+    every = dict.fromkeys(name for names in configured.values() for name in names)
     return passed("instance types", f"{fleet.release} supports {', '.join(every)}")
 
 
 def check_security_configuration(emr: Any, name: str | None) -> Iterator[Finding]:
-    """RunJobFlow names it; where none is set there is nothing to look at."""
+    """Check that the security configuration exists, if one is set."""
     if name is None:
         return
     if ask(lambda: emr.describe_security_configuration(Name=name), UNKNOWN) is None:
         remedy = (
             "correct ORCHARD_SECURITY_CONFIGURATION: the stack's output SecurityConfiguration has its name"
         )
-        yield failed("security configuration", f"EMR has no {name} here", remedy)
+        yield failed("security configuration", f"EMR has no {name} in this region", remedy)
         return
     yield passed("security configuration", name)
 
 
 def _list_labels(emr: Any, label: str) -> str:
-    """Return labels like the one that is not there; '' where whoever asks may not list them."""
+    """Return existing labels similar to a missing one; '' if the caller may not list them."""
     prefix = label.rpartition("-")[0] + "-"
     try:
         labels = emr.list_release_labels(Filters={"Prefix": prefix}).get("ReleaseLabels", [])

@@ -1,4 +1,4 @@
-"""The roles that a cluster takes, and whether EMR and EC2 may take them."""
+"""The roles of a cluster, and whether EMR and EC2 may assume them."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,12 +16,12 @@ Statement = Mapping[str, Any]
 
 
 def name_of(role: str) -> str:
-    """Return the name of a role or profile, of which the settings may have the ARN."""
+    """Return the name of a role or profile, which may be given as an ARN."""
     return role.rpartition("/")[2]
 
 
 def check_service_role(iam: Any, fleet: Fleet, identity: Identity, region: str) -> Finding:
-    """The role that EMR itself works with."""
+    """Check the role that EMR itself assumes."""
     check = "service role"
     role = find_role(iam, fleet.service_role)
     if role is None:
@@ -31,7 +31,7 @@ def check_service_role(iam: Any, fleet: Fleet, identity: Identity, region: str) 
 
 
 def check_instance_profile(iam: Any, fleet: Fleet) -> Finding:
-    """The nodes' role, which EC2 hands to them by way of a profile."""
+    """Check the nodes' role, which EC2 assumes through the instance profile."""
     check = "instance profile"
     role = find_node_role(iam, fleet)
     if role is None:
@@ -42,33 +42,33 @@ def check_instance_profile(iam: Any, fleet: Fleet) -> Finding:
 
 
 def find_node_role(iam: Any, fleet: Fleet) -> dict[str, Any] | None:
-    """Return the role in the instance profile; None where there is no profile, or nothing in it."""
+    """Return the role in the instance profile; None if there is no profile, or it has no role."""
     name = name_of(fleet.instance_profile)
     found = ask(lambda: iam.get_instance_profile(InstanceProfileName=name), MISSING)
     return next(iter(found["InstanceProfile"]["Roles"]), None) if found else None
 
 
 def find_role(iam: Any, role: str) -> dict[str, Any] | None:
-    """Return a role; None where there is none."""
+    """Return a role; None if there is none."""
     found = ask(lambda: iam.get_role(RoleName=name_of(role)), MISSING)
     return found["Role"] if found else None
 
 
 def check_trust(check: str, role: Mapping[str, Any], service: str, keys: Mapping[str, str]) -> Finding:
-    """Whether a service may take a role. Of conditions those on ``keys`` are looked at, and no others."""
+    """Check whether a service may assume a role. Only conditions on ``keys`` are evaluated."""
     statements = [one for one in _list_statements(role) if _names(one, service)]
     if not statements:
         found = f"{role['RoleName']} does not trust {service}"
         return failed(check, found, f"allow sts:AssumeRole to {service} in its trust policy")
     broken = [_find_broken(statement, keys) for statement in statements]
     if all(broken):
-        found = f"{role['RoleName']} trusts {service} for others only: {broken[0]}"
+        found = f"{role['RoleName']} trusts {service} only under another condition: {broken[0]}"
         return failed(check, found, "correct the condition in its trust policy")
     return passed(check, f"{role['RoleName']} trusts {service}")
 
 
 def source_keys(identity: Identity, region: str) -> dict[str, str]:
-    """Return the condition keys that EMR gives when it takes its role."""
+    """Return the condition keys of EMR's request to assume its role."""
     service = f"arn:{identity.partition}:elasticmapreduce:{region}:{identity.account}"
     return {"aws:sourceaccount": identity.account, "aws:sourcearn": f"{service}:cluster/j-1"}
 
@@ -87,14 +87,14 @@ def _names(statement: Statement, service: str) -> bool:
 
 
 def _find_broken(statement: Statement, keys: Mapping[str, str]) -> str:
-    """Return the first condition on a key that is known here and does not hold; '' where all do."""
+    """Return the first condition on one of ``keys`` that is not met; '' if there is none."""
     for operator, tests in statement.get("Condition", {}).items():
         if operator not in ("StringEquals", "StringLike", "ArnEquals", "ArnLike"):
             continue
         for key, expected in tests.items():
             given = keys.get(key.lower())
             if given is not None and not any(_like(one, given) for one in as_list(expected)):
-                return f"{key} is to be {', '.join(as_list(expected))}"
+                return f"{key} must be {', '.join(as_list(expected))}"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""What is asked about, and the clients that ask: they give up soon, for there are some fifty questions."""
+"""The request of a preflight, and clients with short timeouts, because there are about fifty calls."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,11 +16,11 @@ BOUNDS = Config(connect_timeout=5, read_timeout=15, retries={"total_max_attempts
 
 
 class Clients:
-    """One client a service, made when it is first asked for. With the credentials that boto3 finds."""
+    """One client per service, created on first use, with boto3's default credentials."""
 
     def __init__(self, region: str | None) -> None:
         self._session = boto3.session.Session(region_name=region)
-        self._made: dict[str, Any] = {}
+        self._clients: dict[str, Any] = {}
 
     @property
     def region(self) -> str | None:
@@ -28,20 +28,20 @@ class Clients:
         return region
 
     def get(self, service: str) -> Any:
-        if service not in self._made:
-            self._made[service] = self._session.client(service, config=BOUNDS)
-        return self._made[service]
+        if service not in self._clients:
+            self._clients[service] = self._session.client(service, config=BOUNDS)
+        return self._clients[service]
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is asked.
+class PreflightRequest:
+    """The options of a preflight.
 
     Args:
-        new_images: Of the night; its cluster is as large as they ask for.
-        airflow_role: Name or ARN of the role that Airflow runs as; '' to simulate whoever asks.
-        topic: ARN of the SNS topic that failures are told to, as ``signals.find_topic`` found it.
-        mwaa_environment: Name of managed Airflow; '' for an Airflow of another kind.
+        new_images: Number of new images, which determines the size of the cluster.
+        airflow_role: Name or ARN of the role that Airflow runs as; '' to simulate the caller.
+        topic: ARN of the SNS topic for alerts, from ``signals.find_topic``.
+        mwaa_environment: Name of the MWAA environment; '' if Airflow runs elsewhere.
     """
 
     settings: Settings
@@ -53,9 +53,9 @@ class Question:
 
 @dataclass(frozen=True)
 class Target:
-    """What every check is given: the question, and of whom and what it is asked."""
+    """The input of every check: the request, the clients, the caller and the planned cluster."""
 
-    question: Question
+    request: PreflightRequest
     clients: Clients
     region: str
     identity: Identity
@@ -63,11 +63,11 @@ class Target:
 
     @property
     def settings(self) -> Settings:
-        return self.question.settings
+        return self.request.settings
 
     @cached_property
     def subnets(self) -> list[dict[str, Any]]:
-        """Five checks look at them, and all at the same."""
+        """The subnets, found once for five checks."""
         return find_subnets(self.client("ec2"), self.settings.fleet.subnets)
 
     @cached_property

@@ -1,8 +1,8 @@
-"""The bare runtime in a loop, one process per core: no Spark, no Parquet; what comes out is dropped.
+"""The bare runtime in a loop, one process per core: no Spark, no Parquet; the output is discarded.
 
-On tensors that were prepared before, it is what no engine can exceed. With decode it reads real files, which
-is what an engine has left to add to. Nothing of Orchard's settings is in the tensors' batch size: it is the
-fastest of BATCH_SIZES.
+On prepared tensors it is the upper limit for every engine. With decode it reads real files, and an engine
+only adds its own overhead. The tensors' batch size does not depend on Orchard's settings: it is the fastest
+of BATCH_SIZES.
 """
 
 import functools
@@ -21,9 +21,9 @@ import openvino as ov
 from benchmarks.contenders.featurizer import GROUP, Featurizer
 
 BATCH_SIZES = (1, 2, 8)
-PREPARED = 64  # images per process, over and over
+PREPARED = 64  # images per process, used repeatedly
 PROBED = 200  # images per process, to choose the batch size
-PATIENCE = 900  # seconds, for a process that never answers
+PATIENCE = 900  # seconds, in case a process hangs
 
 Pixels = npt.NDArray[np.uint8]
 Work = Callable[[], None]
@@ -57,7 +57,7 @@ class BareRuntime:
 
     @functools.cached_property
     def batch_size(self) -> int:
-        """The fastest one here and now, of prepared tensors."""
+        """The fastest batch size for prepared tensors on this machine."""
         return max(BATCH_SIZES, key=lambda size: self._measure_tensors(PROBED, size))
 
     def _measure_tensors(self, images: int, batch_size: int) -> float:
@@ -67,7 +67,7 @@ class BareRuntime:
 
 @dataclass(frozen=True, eq=False)
 class TensorLoop:
-    """Infers so many images, ``batch_size`` at once."""
+    """Infers a number of images, ``batch_size`` at once."""
 
     model: str
     pixels: Pixels
@@ -122,7 +122,7 @@ class FileLoop:
 
 
 def _run_together(loops: Sequence[TensorLoop | FileLoop]) -> float:
-    """Let one process for each loop begin when all are ready; return the seconds of the slowest."""
+    """Run each loop in its own process, starting together; return the seconds of the slowest."""
     context = multiprocessing.get_context("spawn")
     begin, results = context.Barrier(len(loops)), context.Queue()
     processes = [

@@ -1,4 +1,4 @@
-"""Images to features in one process: what the peers and the bare runtime call, with Orchard's own code."""
+"""Images to features in one process: used by the peers and the bare runtime, with Orchard's own code."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,14 +11,14 @@ from orchard_jobs.images.decode import Decoded, decode_image
 from orchard_jobs.models.runtimes import load_model
 
 GROUP = 64
-"""Images to decode before any of them is inferred: in turns, decoding and inference evict each other's data
-from the cache. Larger groups are no faster."""
+"""Images to decode before inferring any of them. If they alternate, decoding and inference evict each other's
+data from the CPU cache. Larger groups are no faster."""
 
-BATCH_SIZE = 1  # on one thread, one by one is fastest
+BATCH_SIZE = 1  # on one thread, a batch of one is fastest
 
 
 class Featurizer:
-    """Files of images → their features (n, 1280). It loads the model once.
+    """Computes the features (n, 1280) of image files. Loads the model once.
 
     Args:
         model: Folder of the model artefact.
@@ -31,10 +31,10 @@ class Featurizer:
         """Decode all of ``paths``, then infer one by one.
 
         Raises:
-            ValueError: for a file that is no image. The sides are compared on good ones.
+            ValueError: if a file cannot be decoded. Contenders are compared on valid images.
         """
         outcomes = [decode_image(Path(path).read_bytes()) for path in paths]
         pixels = [outcome.pixels for outcome in outcomes if isinstance(outcome, Decoded)]
         if len(pixels) < len(paths):
-            raise ValueError("an image that cannot be decoded: the sides are compared on good ones")
+            raise ValueError("an image cannot be decoded: contenders are compared on valid images")
         return self._model.features(pixels)

@@ -1,4 +1,4 @@
-"""Runs Orchard's jobs and ``make demo``, as they are, and the others: each in processes of its own."""
+"""Runs Orchard's jobs, ``make demo`` and the other contenders, each in its own processes."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from local_spark.class_archive import driver_options
 from orchard_jobs.contract import JAVA_OPTIONS, ExportJob, FeaturizeJob, Job, Precision, ReduceJob
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILD = ROOT / "build"  # what `make package` made: what a cluster gets
+BUILD = ROOT / "build"  # the files from `make package`, as on a cluster
 PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 SPARK_SUBMIT = Path(sys.executable).with_name("spark-submit")
 LEFT_OUT = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH")  # without bytecode, imports take seconds per worker
@@ -22,7 +22,7 @@ COMPONENTS = 15
 
 @dataclass(frozen=True)
 class Place:
-    """A folder for results and logs, and the number of cores to run on."""
+    """A folder for results and logs, and the number of cores to use."""
 
     folder: Path
     cores: int
@@ -34,19 +34,19 @@ class Place:
 
 @dataclass(frozen=True)
 class JobRun:
-    """What one job's process cost, and the job's own report."""
+    """The resources that a job's process used, and the job's own metrics."""
 
     cost: Cost
     report: Mapping[str, Any]
 
     @property
     def seconds(self) -> float:
-        """Without the start of the session, up to which nobody writes a report."""
+        """Seconds without the start of the session."""
         return float(self.report["seconds"])
 
     @property
     def images(self) -> int:
-        """Of featurize: the rows of its manifest."""
+        """Number of images: the rows of featurize's manifest."""
         return sum(self.report["counts"].values())
 
     def phase(self, name: str) -> float:
@@ -54,21 +54,21 @@ class JobRun:
 
 
 def run_job(place: Place, job: Job, **environment: str) -> JobRun:
-    """Run one job as a step of the local EMR does: with the archive of Spark's classes.
+    """Run one job in the same way as a step of the local EMR, with the class data archive.
 
     Raises:
-        CommandError: when it fails.
+        CommandError: if it fails.
     """
     return JobRun(_submit_jobs(place, job.NAME, [job], environment), _read_report(place, job))
 
 
 def run_three_jobs(place: Place, images: Path, model: Path, precision: Precision) -> dict[str, JobRun]:
-    """Images to CSV, as the DAG's three steps; return what each did, by name."""
+    """Run images to CSV in three steps, like the DAG; return each step's run by name."""
     return {job.NAME: run_job(place, job) for job in _three_jobs(place, images, model, precision)}
 
 
 def run_application(place: Place, images: Path, model: Path, precision: Precision) -> dict[str, JobRun]:
-    """Images to CSV, as ``orchard run`` has the three jobs in one application; return what it did."""
+    """Run images to CSV with the three jobs in one application, like ``orchard run``."""
     jobs = _three_jobs(place, images, model, precision)
     cost = _submit_jobs(place, "application", jobs, {})
     reports = [_read_report(place, job) for job in jobs]
@@ -101,11 +101,11 @@ def run_notebook(place: Place, **arguments: object) -> tuple[Cost, Mapping[str, 
     """Run the notebook pipeline; return its cost and the seconds of its parts.
 
     Args:
-        place: Where to.
-        arguments: Of ``notebook_pipeline.py``.
+        place: Where to write, and the cores to use.
+        arguments: Arguments of ``notebook_pipeline.py``.
 
     Raises:
-        CommandError: when it fails.
+        CommandError: if it fails.
     """
     script = str(ROOT / "benchmarks" / "contenders" / "notebook_pipeline.py")
     given = [f"--{name}={value}" for name, value in arguments.items()]
@@ -114,14 +114,14 @@ def run_notebook(place: Place, **arguments: object) -> tuple[Cost, Mapping[str, 
 
 
 def run_demo(place: Place, images: Path, weights: Path | None) -> tuple[Cost, float]:
-    """Run ``make demo`` into an empty lake; return its cost, and the seconds that its three jobs work.
+    """Run ``make demo`` with an empty lake; return its cost, and the seconds of its three jobs.
 
     Raises:
-        CommandError: when it fails.
+        CommandError: if it fails.
     """
     lake = place.folder / "lake"
     environment = {name: value for name, value in _inherited().items() if not name.startswith("MAKE")}
-    # PYTHONPATH: the command `orchard` of an environment that several checkouts share is that of this one.
+    # PYTHONPATH makes `orchard` run this checkout's code, even if checkouts share the environment.
     environment |= {"IMAGES": str(images), "WEIGHTS": str(weights or ""), "LAKE": str(lake)}
     environment |= {"PYTHONPATH": str(ROOT)}
     cost = run_watched(
@@ -132,10 +132,10 @@ def run_demo(place: Place, images: Path, weights: Path | None) -> tuple[Cost, fl
 
 
 def run_peer(place: Place, peer: str, images: Path, model: Path) -> float:
-    """Run one of the peers, in their own environment; return its seconds from images to Parquet.
+    """Run one of the peers in their environment; return its seconds from images to Parquet.
 
     Raises:
-        CommandError: when it fails.
+        CommandError: if it fails.
     """
     command = [
         str(PEERS_PYTHON),

@@ -1,9 +1,9 @@
-"""The notebook pipeline: how teams featurize images on EMR by hand, and what Orchard is compared with.
+"""The notebook pipeline, Orchard's baseline: how teams compute image features on EMR by hand.
 
-Two public course projects of 2024 and 2025 do it like this, and so do many like them: ``binaryFile``, a
-pandas UDF that rebuilds Keras's MobileNetV2 from broadcast weights for each task, Parquet, ``ml.PCA``, CSV.
-It is written as they wrote it; where they differ, as the faster one did (the images in 24 partitions:
-``binaryFile`` cuts one per 32 small images, and each rebuilds the model).
+Two public course projects of 2024 and 2025 work like this, as do many others: ``binaryFile``, a pandas UDF
+that rebuilds Keras's MobileNetV2 from broadcast weights for each task, Parquet, ``ml.PCA``, CSV. It follows
+their code; where they differ, it follows the faster one (images in 24 partitions, because ``binaryFile``
+creates one per 32 small images, and each rebuilds the model).
 
     spark-submit benchmarks/contenders/notebook_pipeline.py --images=DIR --model=DIR --output=DIR
     spark-submit benchmarks/contenders/notebook_pipeline.py --features=DIR --output=DIR      the PCA alone
@@ -34,7 +34,7 @@ from pyspark.sql.pandas.functions import pandas_udf
 
 IMAGE_SIZE = 224
 COMPONENTS = 15
-PARTITIONS = 24  # of the images, as the projects have it
+PARTITIONS = 24  # of the images, as in these projects
 
 
 def main(tokens: list[str]) -> int:
@@ -90,7 +90,7 @@ def write_components(rows: DataFrame, folder: str) -> None:
 
 
 def _load_weights(model: str) -> list[Any]:
-    """The weights of an artefact of Orchard's, so that both compute the same."""
+    """Load the weights of one of Orchard's model artefacts, so that both compute the same."""
     found: list[Any] = keras.saving.load_model(f"{model}/model.keras", compile=False).get_weights()
     return found
 
@@ -108,7 +108,7 @@ def _to_pixels(content: bytes) -> Any:
 
 
 class _Clock:
-    """Seconds between one note and the next."""
+    """Records the seconds between one note and the next."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}

@@ -1,12 +1,12 @@
-"""The peers: other engines that take the same images to Parquet of features, with Orchard's own model code.
+"""The peers: other engines that turn the same images into Parquet with features, using Orchard's model code.
 
     python -m benchmarks.contenders.peers daft|ray --images=DIR --model=DIR --output=DIR --cores=N
 
-In an environment of their own (``requirements-peers.txt``). Both keep the model in one long-lived process
-per core and read, decode and infer there, in batches, as their documentation advises for inference:
+They have their own environment (``requirements-peers.txt``). Both keep the model in one long-lived process
+per core, and read, decode and infer there in batches, as their documentation recommends for inference:
 https://docs.daft.ai/en/stable/custom-code/cls/ and https://docs.ray.io/en/latest/data/batch_inference.html
-What a process does with a group of files is what the bare runtime does: ``Featurizer``, without thumbnails.
-The seconds are without the import of the engine and, for Ray, without the start of its processes.
+Each process handles a group of files like the bare runtime: with ``Featurizer``, without thumbnails. The
+seconds exclude the import of the engine and, for Ray, the start of its processes.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# Before they are imported: neither reports to its vendor, and one thread per process infers.
+# Set before the imports: neither reports to its vendor, and each process infers on one thread.
 os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "DAFT_ANALYTICS_ENABLED": "0", "DO_NOT_TRACK": "true"}
 os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -30,7 +30,7 @@ from benchmarks.pictures import find_images
 
 
 def run_daft(paths: list[str], asked: argparse.Namespace) -> float:
-    """On the native runner."""
+    """Run Daft on its native runner."""
     import daft
     from daft import DataType, Series
 
@@ -55,7 +55,7 @@ def run_daft(paths: list[str], asked: argparse.Namespace) -> float:
 
 
 def run_ray(paths: list[str], asked: argparse.Namespace) -> float:
-    """With a pool of as many actors as cores."""
+    """Run Ray Data with one actor per core."""
     import ray
 
     class Worker(Featurizer):

@@ -1,6 +1,6 @@
-"""A folder served as S3 serves objects, each after a delay: what featurize meets far from its images.
+"""Serves a folder like S3 with a delay per request, to measure featurize with a distant bucket.
 
-On loopback, read-only, signatures not checked: it answers GET of ``/<bucket>/<key>`` and nothing else.
+On loopback, read-only, without checking signatures: it only handles GET of ``/<bucket>/<key>``.
 """
 
 import threading
@@ -38,7 +38,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"  # connections are kept, as S3 does
+    protocol_version = "HTTP/1.1"  # keeps connections open, like S3
     disable_nagle_algorithm = True
     server: _Server
 
@@ -64,4 +64,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: a line per image would be part of what is measured."""
+        """Log nothing: a line per image would add to the measured time."""

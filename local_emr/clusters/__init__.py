@@ -1,1 +1,1 @@
-"""What a cluster is: its states, its steps and its instances. Nothing here starts a process."""
+"""The state of clusters, steps and instances. Nothing here starts a process."""

@@ -1,4 +1,4 @@
-"""One cluster: its record, and what requests may change in it. Lifecycle moves it on."""
+"""The record of one cluster, and its changes by requests and by its lifecycle."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ log = logging.getLogger(__name__)
 TERMINAL = frozenset({"TERMINATED", "TERMINATED_WITH_ERRORS"})
 ENDING = TERMINAL | {"TERMINATING"}
 FIRST_STEP_SECONDS = 30.0
-"""For which a cluster that is to end after its last step waits for its first. EMR's take minutes to start, in
-which a client adds steps; here one would have ended before."""
+"""How long a cluster that ends after its last step waits for its first. EMR's clusters take minutes to start,
+in which clients add steps; a local one would end before that."""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """Why a cluster ends, and how it is told."""
+    """Why a cluster ends: code and message of its state change."""
 
     code: str
     message: str
@@ -40,7 +40,7 @@ class Ending:
 
 
 class Cluster:
-    """A cluster (job flow). `changed` guards every field that is not set in the constructor alone."""
+    """A cluster (job flow). `changed` guards every field that changes after construction."""
 
     def __init__(self, request: Parameters, settings: Settings) -> None:
         instances = request["Instances"]
@@ -68,11 +68,11 @@ class Cluster:
         self.visible = bool(request.get("VisibleToAllUsers", True))
         self.steps = [Step(config) for config in request.get("Steps", [])]
 
-    # What requests do
+    # Changes by requests
 
     @property
     def state(self) -> str:
-        """EMR tells the state of now only: the log has them all, however short they were."""
+        """The current state. The log has every state, however short."""
         return self._state
 
     @state.setter
@@ -81,7 +81,7 @@ class Cluster:
         log.info("cluster %s is %s", self.cluster_id, state)
 
     def add_steps(self, configs: list[Parameters], execution_role: str | None = None) -> list[str]:
-        """Queue steps; refused where EMR refuses them."""
+        """Queue steps. Raises ValidationError if EMR would refuse them."""
         with self.changed:
             self.raise_if_ending()
             validate_steps(configs, self.step_concurrency)
@@ -101,14 +101,14 @@ class Cluster:
             raise error("A job flow that is shutting down, terminated, or finished may not be modified.")
 
     def cancel_step(self, step: Step, at_once: bool) -> bool:
-        """Whether there was something to cancel."""
+        """Cancel a step; return whether there was something to cancel."""
         with self.changed:
             accepted = step.request_cancel(at_once)
             self.changed.notify_all()
             return accepted
 
     def terminate(self, ending: Ending) -> None:
-        """Start to end the cluster; what is already ending goes on as it was told first."""
+        """Start to terminate the cluster, unless it is already terminating."""
         with self.changed:
             if self.state in ENDING:
                 return
@@ -122,17 +122,17 @@ class Cluster:
             if step.state == "PENDING" or not only_pending:
                 step.request_cancel()
 
-    # What happens to it
+    # Changes by the lifecycle
 
     def move_to(self, state: str, message: str) -> None:
-        """The next state, unless the cluster is ending."""
+        """Change the state, unless the cluster is terminating."""
         with self.changed:
             if self.state not in ENDING:
                 self.state, self.code, self.message = state, None, message
                 self.changed.notify_all()
 
     def start_pending_steps(self) -> list[Step]:
-        """Mark as RUNNING, and return, the steps whose turn it is."""
+        """Mark the steps that can start now as RUNNING, and return them."""
         with self.changed:
             running = sum(step.state in ("RUNNING", "CANCEL_PENDING") for step in self.steps)
             pending = [step for step in self.steps if step.state == "PENDING"]
@@ -144,7 +144,7 @@ class Cluster:
             return steps
 
     def settle_step(self, step: Step, exit_code: int, failure: Failure | None) -> None:
-        """Record how a step ended and do what its ActionOnFailure says."""
+        """Record how a step ended, and apply its ActionOnFailure."""
         with self.changed:
             if step.state == "CANCEL_PENDING":
                 step.end("CANCELLED", message="Cancelled by user")
@@ -167,7 +167,7 @@ class Cluster:
             self.terminate(Ending("STEP_FAILURE", "Shut down as step failed"))
 
     def become_idle(self) -> float | None:
-        """With no step to start: wait, or end. Returns how long to sleep at most, None for until a change."""
+        """With no step to start, wait or terminate. Return the longest sleep (None: until a change)."""
         if self.state in ENDING or any(step.is_active for step in self.steps):
             return None
         if not self.keep_alive:
@@ -189,7 +189,7 @@ class Cluster:
         return self._born + FIRST_STEP_SECONDS / self.settings.speedup - time.monotonic()
 
     def _idle_seconds_left(self) -> float | None:
-        # Unconfirmed: a protected cluster is taken to outlive its auto-termination policy.
+        # Unconfirmed: we assume that termination protection overrides the auto-termination policy.
         if self.idle_timeout is None or self.idle_since is None or self.termination_protected:
             return None
         left = self.idle_since + self.idle_timeout / self.settings.speedup - time.monotonic()

@@ -1,4 +1,4 @@
-"""The instances that a cluster asks for. They are records: the local node does the work of all of them."""
+"""The instances that a cluster requests. They are only records: the local node does all the work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Market = Literal["ON_DEMAND", "SPOT"]
 
 @dataclass(frozen=True)
 class Instance:
-    """One machine of a collection."""
+    """One instance of a fleet or group."""
 
     instance_type: str
     market: Market
@@ -25,7 +25,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class Collection:
-    """An instance fleet or an instance group: what was asked for, and the instances that answer it."""
+    """An instance fleet or an instance group: its configuration and its instances."""
 
     collection_id: str
     role: str
@@ -33,13 +33,13 @@ class Collection:
     instances: tuple[Instance, ...]
 
     def units(self, market: Market) -> int:
-        """Provisioned capacity on one market."""
+        """Return the provisioned capacity of one market."""
         return sum(instance.units for instance in self.instances if instance.market == market)
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """Every collection of a cluster; a cluster has fleets or groups, never both."""
+    """All collections of a cluster, which are fleets or groups, never both."""
 
     kind: Literal["INSTANCE_FLEET", "INSTANCE_GROUP"]
     collections: tuple[Collection, ...]
@@ -50,7 +50,7 @@ class Hardware:
 
     @property
     def spot_timeout_minutes(self) -> int:
-        """The soonest that EMR gives up on Spot capacity; 60 where no fleet says."""
+        """The shortest Spot timeout of the fleets; 60 if none has one."""
         specifications = [
             c.config.get("LaunchSpecifications", {}).get("SpotSpecification") for c in self.collections
         ]
@@ -58,7 +58,7 @@ class Hardware:
 
 
 def plan_hardware(instances: Parameters) -> Hardware:
-    """What a checked `Instances` of RunJobFlow asks for."""
+    """Build the hardware for a validated `Instances` of RunJobFlow."""
     if "InstanceFleets" in instances:
         return Hardware("INSTANCE_FLEET", tuple(_plan_fleet(fleet) for fleet in instances["InstanceFleets"]))
     return Hardware("INSTANCE_GROUP", tuple(_plan_group(group) for group in _groups(instances)))
@@ -83,7 +83,7 @@ def _plan_group(group: Parameters) -> Collection:
 
 
 def _groups(instances: Parameters) -> list[Parameters]:
-    """The groups; the short form (MasterInstanceType, SlaveInstanceType, InstanceCount) is spelled out."""
+    """Return the groups, also for the short form (MasterInstanceType, SlaveInstanceType, InstanceCount)."""
     if "InstanceGroups" in instances:
         groups: list[Parameters] = instances["InstanceGroups"]
         return groups

@@ -1,4 +1,4 @@
-"""Identifiers shaped like EMR's, and the clock."""
+"""Identifiers in EMR's format, and the clock."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _ALPHABET = string.ascii_uppercase + string.digits
 
 
 def new_id(prefix: str) -> str:
-    """`j-`, `s-`, `if-` or `ig-` and 13 capitals and digits."""
+    """Return `j-`, `s-`, `if-` or `ig-` and 13 capitals and digits."""
     return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(13))
 
 
 def now() -> float:
-    """Seconds since 1970, to the millisecond, as EMR's timelines have it."""
+    """Return the seconds since 1970 to the millisecond, as in EMR's timelines."""
     return round(time.time(), 3)

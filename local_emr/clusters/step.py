@@ -1,4 +1,4 @@
-"""One step: what was asked for and how far it has come."""
+"""One step: its configuration and its state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Failure:
 
 @dataclass
 class Step:
-    """A step of a cluster; its cluster's lock guards it."""
+    """A step of a cluster, guarded by its cluster's lock."""
 
     config: Parameters
     execution_role: str | None = None
@@ -33,7 +33,7 @@ class Step:
     failure: Failure | None = None
     state_message: str | None = None
     stop_at_once: bool = False
-    """Cancelled with TERMINATE_PROCESS: no grace between the request and SIGKILL."""
+    """Cancelled with TERMINATE_PROCESS: no grace period before SIGKILL."""
 
     @property
     def name(self) -> str:
@@ -46,7 +46,7 @@ class Step:
 
     @property
     def log_uri(self) -> str | None:
-        """Where this step's logs go instead of the cluster's LogUri."""
+        """The LogUri of this step, which overrides the cluster's."""
         monitoring = self.config.get("StepMonitoringConfiguration", {}).get("S3MonitoringConfiguration", {})
         uri: str | None = monitoring.get("LogUri")
         return uri
@@ -62,7 +62,7 @@ class Step:
         self.state, self.ended, self.failure, self.state_message = state, now(), failure, message
 
     def request_cancel(self, at_once: bool = False) -> bool:
-        """Cancel what is pending, ask what runs to stop; False where there is nothing to cancel."""
+        """Cancel a pending step, or ask a running one to stop. Return False if there is nothing to cancel."""
         if self.state == "PENDING":
             self.end("CANCELLED", message="Cancelled by user")
         elif self.state == "RUNNING":

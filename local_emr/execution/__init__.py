@@ -1,1 +1,1 @@
-"""What a cluster does: its life, and the processes, files and logs of its one node."""
+"""A cluster at work: its lifecycle, and the processes, files and logs of its only node."""

@@ -19,7 +19,7 @@ _FAILED = "returned a non-zero return code"
 
 
 def run_bootstrap_actions(cluster: Cluster, node: Node) -> None:
-    """One after the other; the first that fails ends the cluster."""
+    """Run them in order; the first failure terminates the cluster."""
     for number, action in enumerate(cluster.request.get("BootstrapActions", []), start=1):
         if cluster.state in ENDING:
             return
@@ -50,7 +50,7 @@ def _run_action(cluster: Cluster, node: Node, number: int, script: Parameters) -
         code = run_command(
             Command(command, folder, node.bootstrap_environment(), log.output, node.marker),
             stop=lambda: grace if cluster.state in ENDING else None,
-            sweep=False,  # a bootstrap action may start a service that lives as long as its node
+            sweep=False,  # a bootstrap action may start a service that runs until the node ends
         )
         log.note(f"Bootstrap action {number} returned {code}")
     log.push("controller", "stdout", "stderr")

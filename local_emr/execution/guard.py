@@ -1,8 +1,8 @@
-"""What ends the processes of clusters when their server is killed outright, and can do nothing itself.
+"""The guard: a second process that ends the clusters' processes if the server is killed with SIGKILL.
 
-A process of its own, which holds one end of a pipe. The server names a cluster's folder when the cluster
-starts and again when it has ended, and whatever kills the server closes the pipe. A parent-death signal
-(prctl) would reach the steps' own processes alone, and not what these have started.
+It holds one end of a pipe. The server writes a cluster's folder to the pipe when the cluster starts and again
+when it has ended. If the server dies, the pipe closes. A parent-death signal (prctl) would only reach the
+steps' own processes, and not their children.
 """
 
 from __future__ import annotations
@@ -21,38 +21,38 @@ _CLOSE = "close"
 
 
 class Guard:
-    """Watches over the clusters of a server, from the first of them on."""
+    """Starts the guard with the first cluster, and tells it which clusters live."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
 
     def watch(self, folder: Path) -> None:
-        """A cluster starts; `folder` is its own, and named like the cluster."""
+        """Guard a cluster that starts; `folder` is its working folder, named after its id."""
         with self._lock:
             if self._process is None:
                 self._process = _start()
-            _tell(self._process, f"+{folder}")
+            _write_line(self._process, f"+{folder}")
 
     def release(self, folder: Path) -> None:
-        """Nothing of the cluster is left."""
+        """Stop guarding a cluster of which no process is left."""
         with self._lock:
             if self._process is not None:
-                _tell(self._process, f"-{folder}")
+                _write_line(self._process, f"-{folder}")
 
     def close(self) -> None:
-        """End; clusters that were not released end with it."""
+        """End the guard, and with it the processes of clusters that were not released."""
         with self._lock:
             if self._process is not None and self._process.stdin is not None:
-                # Said, and not only closed: what was forked from this process may hold the pipe open.
-                _tell(self._process, _CLOSE)
+                # Sent explicitly, because processes forked from this one may hold the pipe open.
+                _write_line(self._process, _CLOSE)
                 with contextlib.suppress(OSError):
                     self._process.stdin.close()
                 self._process.wait()
 
 
 def main() -> None:
-    """Read what the server tells until its end of the pipe is closed; then end what it has left."""
+    """Read the pipe until the server closes it; then end the processes that are left."""
     folders: set[str] = set()
     for line in sys.stdin:
         told = line.removesuffix("\n")
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def _start() -> subprocess.Popen[str]:
-    # A session of its own: what is sent to the server's does not reach it.
+    # In a session of its own, so that signals to the server's session do not reach it.
     return subprocess.Popen(
         [sys.executable, "-m", "local_emr.execution.guard"],
         cwd=_ROOT,
@@ -76,8 +76,8 @@ def _start() -> subprocess.Popen[str]:
     )
 
 
-def _tell(process: subprocess.Popen[str], line: str) -> None:
-    """One that was killed is told nothing: clusters do without it."""
+def _write_line(process: subprocess.Popen[str], line: str) -> None:
+    """Write a line to the guard. If it was killed, clusters run without it."""
     if process.stdin is not None:
         with contextlib.suppress(OSError):
             process.stdin.write(f"{line}\n")

@@ -1,4 +1,4 @@
-"""What the jar of a step runs here: a program of the node, a script, or Java.
+"""Translates the jar of a step to a command: a program of the node, a script, or Java.
 
 https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-commandrunner.html
 https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-hadoop-script.html
@@ -24,12 +24,12 @@ _RUN_EXAMPLE = "run-example"
 
 
 class CannotRunError(Exception):
-    """The step asks for something that the local node does not have."""
+    """The step needs something that the local node does not have."""
 
 
 @dataclass(frozen=True)
 class StepCommand:
-    """A command, its environment, and what to tell the controller's log of it."""
+    """A command, its environment, and notes for the controller's log."""
 
     arguments: list[str]
     environment: dict[str, str]
@@ -37,9 +37,9 @@ class StepCommand:
 
 
 def build_step_command(node: Node, jar_step: Parameters, folder: Path) -> StepCommand:
-    """The command of a step. Never a shell's business: an argument is an argument.
+    """Return the command of a step. No shell is involved: arguments are passed on as they are.
 
-    What it needs from elsewhere is put into `folder`. Raises CannotRunError.
+    Files from elsewhere are downloaded to `folder`. Raises CannotRunError.
     """
     jar, arguments = jar_step["Jar"], jar_step.get("Args", [])
     if jar == _COMMAND_RUNNER:
@@ -50,7 +50,7 @@ def build_step_command(node: Node, jar_step: Parameters, folder: Path) -> StepCo
 
 
 def _build_command_runner(node: Node, asked: list[str]) -> StepCommand:
-    arguments, notes = drop_as_command_runner_does(asked)
+    arguments, notes = drop_ignored_arguments(asked)
     if not arguments:
         raise CannotRunError("command-runner.jar needs Args: the program and its arguments")
     name, *rest = arguments
@@ -67,8 +67,10 @@ def _build_command_runner(node: Node, asked: list[str]) -> StepCommand:
     return StepCommand(command.arguments, command.environment, [*notes, *command.notes])
 
 
-def drop_as_command_runner_does(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """The arguments without what EMR's command-runner.jar takes away: empty ones, and `}}`. Notes say it.
+def drop_ignored_arguments(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return the arguments that EMR's command-runner.jar would pass on, and notes on what it drops.
+
+    It drops empty arguments, and removes `}}` from the others:
 
     https://github.com/Yelp/mrjob/pull/2082
     """
@@ -86,8 +88,8 @@ def drop_as_command_runner_does(arguments: list[str]) -> tuple[list[str], list[s
 def _build_spark_submit(node: Node, program: str, arguments: list[str]) -> StepCommand:
     if missing := node.missing_pythons():
         raise CannotRunError(
-            f"{', '.join(missing)}: there is no such program on the node. The cluster's bootstrap actions "
-            "are to make it: see what they print"
+            f"{', '.join(missing)}: no such program on the node. The cluster's bootstrap actions "
+            "should create it: see their output"
         )
     adapted, notes = adapt_arguments(arguments, node.capabilities)
     command, environment = node.spark_submit(program, adapted)
@@ -95,18 +97,18 @@ def _build_spark_submit(node: Node, program: str, arguments: list[str]) -> StepC
 
 
 def _build_spark_example(node: Node, arguments: list[str]) -> StepCommand:
-    """`run-example`: pyspark has Spark's examples in Python alone, named like their sisters in Scala."""
+    """Build `run-example` from the Python example of that name: pyspark has no others."""
     options, example_and_arguments = split_options(arguments)
     name, *rest = example_and_arguments or [""]
     submit = node.find_program(_SPARK_SUBMIT)
     example = find_python_example(node.spark_home(), name)
     if submit is None or example is None:
         raise CannotRunError(
-            f"run-example has no {name!r}: pyspark brings Spark's examples in Python, without those in Java "
-            "and Scala that have no sister there"
+            f"run-example has no {name!r}: pyspark contains only the Python examples, not those that exist "
+            "only in Java or Scala"
         )
     command = _build_spark_submit(node, submit, [*options, str(example), *rest])
-    note = f"run-example {name} runs as {example.name}: pyspark brings Spark's examples in Python alone"
+    note = f"run-example {name} runs {example.name}: pyspark contains only the Python examples"
     return StepCommand(command.arguments, command.environment, [note, *command.notes])
 
 
@@ -121,7 +123,7 @@ def _build_script_runner(node: Node, arguments: list[str], folder: Path) -> Step
 
 
 def _build_java(node: Node, jar_step: Parameters, jar: Path) -> StepCommand:
-    """What `hadoop jar` does: Hadoop's RunJar, which pyspark brings, finds and calls the main class."""
+    """Build what `hadoop jar` runs: Hadoop's RunJar, which is in pyspark's jars, calls the main class."""
     java, spark_home = node.find_java(), node.spark_home()
     if java is None or spark_home is None:
         raise CannotRunError(f"Jar is {jar_step['Jar']!r}: the node needs Java, and pyspark for its Hadoop")
@@ -138,10 +140,10 @@ def _build_java(node: Node, jar_step: Parameters, jar: Path) -> StepCommand:
 
 
 def _fetch(uri: str, folder: Path) -> Path:
-    """A file of the node's, or a copy of one that is elsewhere."""
+    """Return a file on the node, or a downloaded copy."""
     if (here := local_path(uri)) is not None:
         if not here.is_file():
-            raise CannotRunError(f"Failed to fetch {uri}: there is no such file")
+            raise CannotRunError(f"Failed to fetch {uri}: no such file")
         return here
     copy = folder / uri.rpartition("/")[2]
     try:

@@ -1,4 +1,4 @@
-"""The life of a cluster, in a thread of its own: provisioning, bootstrap, steps, end.
+"""The lifecycle of a cluster, in its own thread: provisioning, bootstrap actions, steps, termination.
 
 https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-overview.html#emr-overview-cluster-lifecycle
 """
@@ -21,7 +21,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class Lifecycle:
-    """Moves a cluster from STARTING to its end; whatever happens, its processes end with it."""
+    """Moves a cluster from STARTING to its end. Its processes always end with it."""
 
     def __init__(self, cluster: Cluster, guard: Guard, no_capacity: Fault | None) -> None:
         self._cluster = cluster
@@ -36,10 +36,10 @@ class Lifecycle:
         self._thread.start()
 
     def finish(self, seconds: float) -> None:
-        """Wait for a cluster that is ending; after `seconds`, kill its processes and wait no more."""
+        """Wait for a terminating cluster; after `seconds`, kill its processes and return."""
         self._thread.join(seconds)
         if self._thread.is_alive():
-            _LOGGER.error("cluster %s does not end: its processes are killed", self._cluster.cluster_id)
+            _LOGGER.error("cluster %s does not end: killing its processes", self._cluster.cluster_id)
             end_processes(self._node.marker, grace=0.0)
             self._node.remove()
 
@@ -66,7 +66,7 @@ class Lifecycle:
         self._cluster.terminate(Ending(code, f"The instance {noun} could not be provisioned: no capacity"))
 
     def _seconds_without_capacity(self, fault: Fault) -> float:
-        """How long EMR waits before it gives up."""
+        """Return how long EMR waits for Spot capacity before it gives up."""
         if fault.seconds is not None:
             return fault.seconds
         return self._cluster.hardware.spot_timeout_minutes * 60 / self._cluster.settings.speedup
@@ -107,6 +107,6 @@ class Lifecycle:
             cluster.changed.notify_all()
 
     def _sleep(self, seconds: float) -> None:
-        """Until the time has passed or the cluster is ending."""
+        """Wait until the time has passed or the cluster is terminating."""
         with self._cluster.changed:
             self._cluster.changed.wait_for(lambda: self._cluster.state in ENDING, timeout=seconds)

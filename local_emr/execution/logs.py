@@ -1,4 +1,4 @@
-"""Logs as EMR lays them out under LogUri, each file gzipped. They are written when the step or action ends.
+"""Logs as EMR lays them out under LogUri, each file gzipped. Written when the step or action ends.
 
 https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-manage-view-web-log-files.html
 """
@@ -26,7 +26,7 @@ _ERROR_LINE = re.compile(
 class LogFolder:
     """Logs of one step or bootstrap action: files while it runs, then `.gz` under LogUri.
 
-    With `s3_logs`, what is for S3 is written below that folder, and still told by its s3:// URI.
+    With `s3_logs`, logs for S3 are written to that folder, but clients still see their s3:// URI.
     """
 
     def __init__(self, folder: Path, uri: str | None, s3_logs: Path | None) -> None:
@@ -37,12 +37,12 @@ class LogFolder:
         self.output = Output(folder / "stdout", folder / "stderr")
 
     def note(self, line: str) -> None:
-        """A line of the controller's log."""
+        """Append a line to the controller's log."""
         with (self._folder / "controller").open("a", encoding="utf-8") as controller:
             controller.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ} INFO {line}\n")
 
     def push(self, *names: str) -> None:
-        """Write the named files under LogUri. Losing a log fails no step: EMR goes on too."""
+        """Write the named files under LogUri. A step does not fail if that fails; EMR's do not either."""
         if self.uri is None:
             return
         for name in names:
@@ -54,13 +54,13 @@ class LogFolder:
                 _LOGGER.warning("could not write %s/%s.gz: %s", self.uri, name, error)
 
     def find_error(self) -> str | None:
-        """The last line of stderr that names an error, else its last line."""
+        """Return the last line of stderr that names an error, or else its last line."""
         lines = self._tail("stderr")
         errors = [line for line in lines if _ERROR_LINE.match(line)]
         return next(iter([*reversed(errors), *reversed(lines)]), None)
 
     def file_uri(self, name: str) -> str | None:
-        """Where a file is to be read, once it is pushed."""
+        """Return the URI of a file after `push`."""
         return f"{self.uri}/{name}.gz" if self.uri else None
 
     def _place(self, uri: str) -> str:
@@ -76,7 +76,7 @@ class LogFolder:
 
 
 def push_container_logs(settings: Settings, log_uri: str | None, cluster_id: str) -> None:
-    """Write what containers have printed under LogUri, as the log pusher of each node does."""
+    """Write the containers' logs under LogUri, as the log pusher of each EMR node does."""
     files = ("stderr", "stdout")
     for container in (
         found for folder in settings.container_logs for found in folder.glob("application_*/container_*")
@@ -86,11 +86,11 @@ def push_container_logs(settings: Settings, log_uri: str | None, cluster_id: str
 
 
 def step_log_uri(log_uri: str | None, cluster_id: str, step_id: str) -> str | None:
-    """Where a step's logs go; None without a LogUri."""
+    """Return the URI for a step's logs; None without a LogUri."""
     return f"{log_uri.rstrip('/')}/{cluster_id}/steps/{step_id}" if log_uri else None
 
 
 def bootstrap_log_uri(log_uri: str | None, cluster_id: str, instance_id: str, number: int) -> str | None:
-    """Where the logs of the `number`-th bootstrap action go, counted from 1."""
+    """Return the URI for the logs of the `number`-th bootstrap action, counted from 1."""
     base = f"{log_uri.rstrip('/')}/{cluster_id}/node/{instance_id}" if log_uri else None
     return f"{base}/bootstrap-actions/{number}" if base else None

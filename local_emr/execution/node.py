@@ -1,6 +1,6 @@
-"""The one node of a cluster: its folders, its Python, and the environment that commands see on it.
+"""The only node of a cluster: its folders, its Python, and the environment of its commands.
 
-The folders of all nodes lie in the server's working folder, which `claim_work_dir` holds.
+The folders of all nodes are in the server's working folder, which `claim_work_dir` claims.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from local_emr.validation.releases import find_spark_version
 _LOGGER = logging.getLogger(__name__)
 
 TASK_ATTEMPTS = 4
-"""At a task, as on a cluster. Spark in local mode makes one, unless its master says otherwise."""
+"""Attempts per task, as on a cluster. In local mode, Spark tries once unless its master says otherwise."""
 
 _SPARK_FOLDERS = ("/usr/bin", "/usr/lib/spark/bin")
 _SPARK_PROGRAMS = (
@@ -46,7 +46,7 @@ _SPARK_PROGRAMS = (
     "spark-submit",
 )
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
-# What a node has from its instance profile and region, and where AWS is; nothing else of the server's.
+# Credentials, region and endpoints, which a node gets from its instance profile. It gets no other variable.
 _PASSED = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -60,7 +60,7 @@ _PASSED = (
 
 
 class WorkDirInUseError(Exception):
-    """Another server works in the folder."""
+    """Another server uses the folder."""
 
 
 class Node:
@@ -79,7 +79,7 @@ class Node:
             own_python=bool(cluster.request.get("BootstrapActions")), yarn=cluster.settings.has_yarn
         )
         self.notes: list[str] = []
-        """What was changed in the cluster's spark-defaults."""
+        """Return notes on what was changed in the cluster's spark-defaults."""
         self._spark_home: Path | None = None
 
     def prepare(self) -> None:
@@ -90,24 +90,24 @@ class Node:
         master = self._settings.spark_master or f"local[{self._settings.cores},{TASK_ATTEMPTS}]"
         defaults, self.notes = build_defaults(asked, master, self.temporary, self.capabilities)
         own = self._settings.spark_defaults
-        # Of a key that is there twice, the last counts.
+        # If a key occurs twice, the last one counts.
         content = f"{own.read_text(encoding='utf-8')}\n" if own else ""
         content += render_properties(defaults)
         self.spark_defaults.write_text(content, encoding="utf-8")
 
     def remove(self) -> None:
-        """Nothing of the cluster stays on the disk; its logs are under LogUri."""
+        """Remove all files of the cluster. Its logs are under LogUri."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def bootstrap_environment(self) -> dict[str, str]:
-        """What a bootstrap action sees: Spark is not there yet."""
+        """Return the environment of a bootstrap action, which runs before Spark is installed."""
         return _base_environment(os.environ, self._settings) | {
             self.marker.name: self.marker.value,
             "TMPDIR": str(self.temporary),
         }
 
     def step_environment(self) -> dict[str, str]:
-        """What a step sees: the node's own, and then what `spark-env` exports."""
+        """Return the environment of a step: the node's variables, overridden by those of `spark-env`."""
         environment = self.bootstrap_environment() | {
             "SPARK_CONF_DIR": str(self.conf_dir),
             "SPARK_LOCAL_IP": "127.0.0.1",
@@ -116,34 +116,34 @@ class Node:
         exports = read_exports(self._configurations)
         for name in PYTHON_VARIABLES:
             if name in exports and not self.capabilities.own_python and shutil.which(exports[name]) is None:
-                del exports[name]  # a path of EMR's nodes: the node's own Python stands in
+                del exports[name]  # a path on EMR's nodes: replaced by the node's own Python
         if options := self._settings.driver_java_options:
             environment["SPARK_SUBMIT_OPTS"] = options
         spark_home = self.spark_home()
         return environment | ({"SPARK_HOME": str(spark_home)} if spark_home else {}) | exports
 
     def spark_home(self) -> Path | None:
-        """Once found it stays; before that, a bootstrap action or a step may install it."""
+        """Return the Spark home, cached once found: a bootstrap action or a step may install it."""
         self._spark_home = self._spark_home or find_spark_home(self._settings.node_python)
         return self._spark_home
 
     def spark_notes(self) -> list[str]:
-        """What is not as the release and the cluster's spark-defaults have it."""
+        """Return notes on what differs from the release and the cluster's spark-defaults."""
         release = self._cluster.request["ReleaseLabel"]
         promised = find_spark_version(release, self._settings.releases)
         spark_home = self.spark_home()
         there = read_spark_version(spark_home) if spark_home else None
         if there in (None, promised):
             return self.notes
-        difference = f"{release} has Spark {promised}, and this node Spark {there}: that runs"
+        difference = f"{release} has Spark {promised}, but this node runs Spark {there}"
         _LOGGER.warning("cluster %s: %s", self._cluster.cluster_id, difference)
         return [f"WARNING: {difference}", *self.notes]
 
     def spark_submit(self, program: str, arguments: list[str]) -> tuple[list[str], dict[str, str]]:
-        """The command of a spark-submit step, and its environment: the defaults as a file, not in a folder.
+        """Return the command of a spark-submit step and its environment, with the defaults in a file.
 
-        Spark puts its configuration folder on the class path, and Java takes no archive of classes beside a
-        folder with a file in it. A folder that does not exist is left out of what Java compares.
+        Spark puts its configuration folder on the class path, and Java rejects a class data archive if a
+        folder on the class path contains a file. It ignores folders that do not exist.
         """
         environment = self.step_environment()
         if names_properties(arguments) or environment["SPARK_CONF_DIR"] != str(self.conf_dir):
@@ -152,9 +152,9 @@ class Node:
         return command, environment | {"SPARK_CONF_DIR": str(self.folder / "no-conf")}
 
     def missing_pythons(self) -> list[str]:
-        """Settings, as `name=path`, that name a Python which no bootstrap action has made."""
+        """Return settings, as `name=path`, that name a Python that no bootstrap action has created."""
         if not self.capabilities.own_python:
-            return []  # the node's own stands in
+            return []  # replaced by the node's own Python
         defaults, exports = (
             read_properties(self._configurations, "spark-defaults"),
             read_exports(self._configurations),
@@ -165,9 +165,9 @@ class Node:
         return [f"{name}={value}" for name, value in asked if shutil.which(value, path=path) is None]
 
     def find_program(self, name: str) -> str | None:
-        """A program of the node's Python environment, else of the PATH.
+        """Find a program in the node's Python environment, or else in PATH.
 
-        Programs of Spark have paths on EMR's nodes, which stand for the node's own here.
+        Paths of Spark's programs on EMR's nodes are mapped to those of the node's pyspark.
         """
         folder, _, base = name.rpartition("/")
         wanted = base if folder in _SPARK_FOLDERS and base in _SPARK_PROGRAMS else name
@@ -175,13 +175,13 @@ class Node:
         return shutil.which(wanted, path=self.bootstrap_environment()["PATH"])
 
     def find_java(self) -> str | None:
-        """The Java that Spark's own scripts would take."""
+        """Return the Java that Spark's own scripts would use."""
         home = self.step_environment().get("JAVA_HOME")
         return shutil.which(f"{home}/bin/java" if home else "java", path=self.bootstrap_environment()["PATH"])
 
 
 def find_spark_home(node_python: Path) -> Path | None:
-    """The pyspark package of the node's Python; None where it has none, or not yet."""
+    """Return the pyspark package of the node's Python; None if it has none yet."""
     program = "import importlib.util as u; s = u.find_spec('pyspark'); print(s.origin if s else '')"
     try:
         found = subprocess.run(
@@ -193,7 +193,7 @@ def find_spark_home(node_python: Path) -> Path | None:
 
 
 def read_spark_version(spark_home: Path) -> str | None:
-    """The version of a pyspark package."""
+    """Return the version of a pyspark package."""
     try:
         content = (spark_home / "version.py").read_text(encoding="utf-8")
     except OSError:
@@ -204,7 +204,7 @@ def read_spark_version(spark_home: Path) -> str | None:
 
 @contextmanager
 def claim_work_dir(folder: Path) -> Iterator[None]:
-    """Hold the folder. What a server has left that was killed outright, with its guard, goes now."""
+    """Claim the folder, and remove what a server left there that was killed together with its guard."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         try:

@@ -1,9 +1,9 @@
-"""Processes of a step or a cluster: started apart, and ended to the last descendant.
+"""Starts the processes of a step or a cluster, and ends them with all of their descendants.
 
-A process group is not enough to end a Spark job: the daemon that forks Python workers makes a group of its
-own (`os.setpgid` in pyspark/daemon.py), and whatever outlives its parent is nobody's descendant. Three traces
-are followed: descent, the session (which survives re-parenting), and a marker in the environment (which
-survives `setsid`).
+A process group is not enough to end a Spark job: the daemon that forks Python workers creates its own group
+(`os.setpgid` in pyspark/daemon.py), and a process that outlives its parent is no longer a descendant. So
+three traces are followed: descent, the session (which survives re-parenting), and a marker in the
+environment (which survives `setsid`).
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ _KILL_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Marker:
-    """A variable in the environment that says to whom a process belongs."""
+    """An environment variable that marks a process as belonging to a step or a cluster."""
 
     name: str
     value: str
 
 
 def build_cluster_marker(cluster_id: str) -> Marker:
-    """What all processes of a cluster bear, those of its steps included."""
+    """Return the marker of all processes of a cluster, including those of its steps."""
     return Marker("LOCAL_EMR_CLUSTER", cluster_id)
 
 
 @dataclass(frozen=True)
 class Output:
-    """Files that take what a command prints."""
+    """Files for the output of a command."""
 
     stdout: Path
     stderr: Path
@@ -45,7 +45,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Command:
-    """A program with its arguments, and where it runs."""
+    """A program with its arguments, environment and folder."""
 
     arguments: Sequence[str]
     cwd: Path
@@ -55,9 +55,10 @@ class Command:
 
 
 def run_command(command: Command, stop: Callable[[], float | None], sweep: bool) -> int:
-    """Run until it ends, or `stop` returns the seconds from SIGTERM to SIGKILL; the exit code as a shell's.
+    """Run a command until it ends or is stopped; return its exit code, as a shell does.
 
-    With `sweep`, what the command leaves running when it ends by itself is ended too.
+    `stop` returns None, or the seconds from SIGTERM to SIGKILL. With `sweep`, processes that the command
+    leaves behind are ended too.
     """
     output, marker = command.output, command.marker
     with output.stdout.open("ab") as stdout, output.stderr.open("ab") as stderr:
@@ -79,8 +80,8 @@ def run_command(command: Command, stop: Callable[[], float | None], sweep: bool)
 
 
 def end_processes(marker: Marker, grace: float, root: subprocess.Popen[bytes] | None = None) -> None:
-    """SIGTERM to all that bear the marker; SIGKILL after `grace` seconds, until nothing is left."""
-    # Once seen, never lost: a process whose parent goes first may have no other trace.
+    """Send SIGTERM to all processes with the marker, and SIGKILL after `grace` seconds until none is left."""
+    # Remembered once seen: a process whose parent ends first may leave no other trace.
     seen: dict[int, psutil.Process] = {}
     if grace:
         _signal(_find_processes(marker, root, seen), psutil.Process.terminate)
@@ -88,7 +89,7 @@ def end_processes(marker: Marker, grace: float, root: subprocess.Popen[bytes] | 
         while _find_processes(marker, root, seen) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
     deadline = time.monotonic() + _KILL_SECONDS
-    # Again and again: a process may fork between the look and the kill.
+    # Repeated, because a process may fork between the search and the kill.
     while (left := _find_processes(marker, root, seen)) and time.monotonic() < deadline:
         _signal(left, psutil.Process.kill)
         time.sleep(_POLL_SECONDS)
@@ -103,9 +104,9 @@ def _signal(processes: Sequence[psutil.Process], send: Callable[[psutil.Process]
 def _find_processes(
     marker: Marker, root: subprocess.Popen[bytes] | None, seen: dict[int, psutil.Process]
 ) -> list[psutil.Process]:
-    """All that live; `seen` gathers them."""
+    """Return all live processes with the marker; `seen` collects them."""
     if root is not None:
-        root.poll()  # reaps it, so that it does not stay as a zombie while its children are looked for
+        root.poll()  # reaps it, so that no zombie remains while its children are searched for
     session = root.pid if root is not None else None
     for process in psutil.process_iter():
         if process.pid != os.getpid() and _belongs(process, marker, session):

@@ -1,4 +1,4 @@
-"""Every cluster of the server, live and ended. They are kept in memory and are gone with the server."""
+"""All clusters of the server, live and ended. They are kept in memory only."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ClusterRegistry:
         self._closed = False
 
     def create(self, cluster: Cluster, no_capacity: Fault | None) -> None:
-        """Take a cluster in and start its life."""
+        """Add a cluster and start its lifecycle."""
         life = Lifecycle(cluster, self._guard, no_capacity)
         with self._lock:
             if self._closed:
@@ -37,36 +37,36 @@ class ClusterRegistry:
             life.start()
 
     def find(self, cluster_id: str) -> Cluster:
-        """A cluster, live or ended, for the newer actions."""
+        """Return a cluster, live or ended, for the newer actions."""
         with self._lock:
             if cluster_id not in self._clusters:
                 raise InvalidRequestError(f"Cluster id '{cluster_id}' is not valid.")
             return self._clusters[cluster_id]
 
     def find_job_flow(self, job_flow_id: str) -> Cluster:
-        """The same for the older actions, which have words of their own."""
+        """Return a cluster for the older actions, which word their errors differently."""
         with self._lock:
             if job_flow_id not in self._clusters:
                 raise ValidationError("Specified job flow ID does not exist.")
             return self._clusters[job_flow_id]
 
     def find_job_flows(self, job_flow_ids: Sequence[str]) -> list[Cluster]:
-        """At most 10 at once: https://docs.aws.amazon.com/emr/latest/APIReference/API_TerminateJobFlows.html"""
+        """Return at most 10 clusters: https://docs.aws.amazon.com/emr/latest/APIReference/API_TerminateJobFlows.html"""
         if len(job_flow_ids) > _MAX_JOB_FLOW_IDS:
             raise ValidationError(f"{len(job_flow_ids)} job flows: at most {_MAX_JOB_FLOW_IDS} are allowed.")
         return [self.find_job_flow(job_flow_id) for job_flow_id in job_flow_ids]
 
-    def newest_first(self) -> list[Cluster]:
-        """All of them."""
+    def list_newest_first(self) -> list[Cluster]:
+        """Return all clusters, newest first."""
         with self._lock:
             return list(reversed(self._clusters.values()))
 
     def close(self) -> None:
-        """End every cluster, protected or not, and leave nothing of them running."""
+        """Terminate every cluster, even if protected, and leave no process running."""
         with self._lock:
             self._closed = True
             lives = list(self._lives.values())
-        for cluster in self.newest_first():
+        for cluster in self.list_newest_first():
             if cluster.state not in ENDING:
                 cluster.terminate(Ending("USER_REQUEST", "The local EMR was stopped"))
         deadline = time.monotonic() + _CLOSE_SECONDS

@@ -1,4 +1,4 @@
-"""Spark's settings on the local node: the cluster's, less what this machine cannot honour."""
+"""Spark's settings on the local node: the cluster's, without those that this machine cannot honour."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PYTHON_VARIABLES = ("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON")
 
 @dataclass(frozen=True)
 class Adapted:
-    """A setting as the local node takes it (None: not at all), and what to tell the controller's log."""
+    """A setting for the local node (None: left out), and a note for the controller's log."""
 
     value: str | None
     note: str | None = None
@@ -38,11 +38,11 @@ class Adapted:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What the local node has of a node of EMR."""
+    """What the local node has that EMR's nodes have."""
 
     own_python: bool = False
-    """The cluster has bootstrap actions, whose business it is that its Python exists. Without any, a path of
-    EMR's nodes gives way to the node's own Python."""
+    """Whether the cluster has bootstrap actions, which then must create its Python. Without any, a path on
+    EMR's nodes is replaced by the node's own Python."""
     yarn: bool = False
 
 
@@ -50,42 +50,42 @@ NO_CAPABILITIES = Capabilities()
 
 
 def adapt_property(key: str, value: str, capabilities: Capabilities = NO_CAPABILITIES) -> Adapted:
-    """What becomes of one Spark property here."""
-    missing = _missing(key, value, capabilities)
+    """Adapt one Spark property to this machine."""
+    missing = _find_missing(key, value, capabilities)
     if missing:
-        return Adapted(None, f"{key}={value} is left out: there is no {missing} here")
+        return Adapted(None, f"{key}={value} is left out: this machine has no {missing}")
     if (key, value) == (_COMMITTER, "magicv2"):
-        return Adapted("magic", f"{key}=magicv2 is EMR's own: the magic committer of Hadoop instead")
+        return Adapted("magic", f"{key}=magicv2 exists only on EMR: using Hadoop's magic committer")
     if value.startswith("org.apache.spark.internal.io.cloud."):
-        return Adapted(None, f"{key}={value} is left out: pyspark's jars do not have it")
+        return Adapted(None, f"{key}={value} is left out: pyspark's jars do not contain it")
     if key in PYTHON_PROPERTIES and not capabilities.own_python and shutil.which(value) is None:
         return Adapted(
-            None, f"{key}={value} is left out: there is no such Python here; the node's own is used"
+            None, f"{key}={value} is left out: no such Python on this machine; using the node's own"
         )
     if key in _MEMORY:
         return cap_memory(key, value)
     return Adapted(value)
 
 
-def _missing(key: str, value: str, capabilities: Capabilities) -> str | None:
-    """What a property needs and is not here."""
+def _find_missing(key: str, value: str, capabilities: Capabilities) -> str | None:
+    """Return what a property needs and this machine does not have."""
     if key == _EVENT_LOGS and value.startswith("hdfs:"):
         return "HDFS"
     return "YARN" if key.startswith(_NEED_YARN) and not capabilities.yarn else None
 
 
 def cap_memory(key: str, value: str) -> Adapted:
-    """A JVM size (`8g`, `512m`; a bare number is MiB) of at most what the machine has."""
+    """Cap a JVM size (`8g`, `512m`; a bare number is MiB) at the machine's memory."""
     match = re.fullmatch(r"(\d+)\s*([kmgt]?)b?", value.strip().lower())
     total: int = psutil.virtual_memory().total
     if match is None or int(match[1]) * _UNITS[match[2]] <= total:
-        return Adapted(value)  # what is no size at all is for Spark to refuse
+        return Adapted(value)  # Spark refuses values that are not sizes
     capped = f"{total >> 20}m"
-    return Adapted(capped, f"{key}={value} is more than this machine has: {capped} instead")
+    return Adapted(capped, f"{key}={value} is more than this machine has: using {capped}")
 
 
 def read_properties(configurations: list[Parameters], classification: str) -> dict[str, str]:
-    """Properties of one classification; a later one wins, as on EMR."""
+    """Read the properties of one classification; a later one wins, as on EMR."""
     properties: dict[str, str] = {}
     for configuration in configurations:
         if configuration.get("Classification") == classification:
@@ -94,7 +94,7 @@ def read_properties(configurations: list[Parameters], classification: str) -> di
 
 
 def read_exports(configurations: list[Parameters]) -> dict[str, str]:
-    """Variables of `spark-env`, which stand in a nested `export` classification."""
+    """Read the variables of `spark-env`, which are in a nested `export` classification."""
     exports: dict[str, str] = {}
     for configuration in configurations:
         if configuration.get("Classification") == "spark-env":
@@ -105,11 +105,11 @@ def read_exports(configurations: list[Parameters]) -> dict[str, str]:
 def build_defaults(
     asked: Mapping[str, str], master: str, local_dir: Path, capabilities: Capabilities = NO_CAPABILITIES
 ) -> tuple[dict[str, str], list[str]]:
-    """The spark-defaults of a cluster on this machine, and what was changed in them."""
+    """Build the spark-defaults of a cluster for this machine, and notes on what was changed."""
     adapted = {key: adapt_property(key, value, capabilities) for key, value in asked.items()}
     defaults = {key: setting.value for key, setting in adapted.items() if setting.value is not None}
     if _EVENT_LOGS not in defaults:
-        defaults.pop("spark.eventLog.enabled", None)  # Spark would look for them in /tmp
+        defaults.pop("spark.eventLog.enabled", None)  # Spark would otherwise look in /tmp
     temporary = f"-Djava.io.tmpdir={local_dir}"
     quoted = f'"{temporary}"' if " " in temporary else temporary
     java_options = f"{quoted} {defaults.get('spark.driver.defaultJavaOptions', '')}".strip()
@@ -125,7 +125,7 @@ def build_defaults(
 
 
 def render_properties(properties: Mapping[str, str]) -> str:
-    """A Java properties file. Read back by java.util.Properties: backslashes and line ends are escaped."""
+    """Render a Java properties file, with backslashes and line ends escaped for java.util.Properties."""
     return "".join(f"{_escape(key, key=True)} {_escape(value)}\n" for key, value in properties.items())
 
 

@@ -1,4 +1,4 @@
-"""Spark's own examples, by the names that `run-example` knows: `SparkPi`, `ml.KMeansExample`."""
+"""Spark's own examples, by the names that `run-example` takes: `SparkPi`, `ml.KMeansExample`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def find_python_example(spark_home: Path | None, name: str) -> Path | None:
-    """The example in Python that is named like one in Scala or Java; None where there is none.
+    """Find the Python example for the name of one in Scala or Java; None if there is none.
 
     `SparkPi` and `JavaSparkPi` are `pi.py`, `ml.KMeansExample` is `ml/kmeans_example.py`.
     """

@@ -1,4 +1,4 @@
-"""The options of a `spark-submit` command, adapted as the cluster's spark-defaults are."""
+"""Adapts the options of a `spark-submit` command in the same way as the cluster's spark-defaults."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _PROPERTY_OF_OPTION = {
 def adapt_arguments(
     arguments: Sequence[str], capabilities: Capabilities = NO_CAPABILITIES
 ) -> tuple[list[str], list[str]]:
-    """Return the arguments of spark-submit as this machine takes them, and notes on what was changed.
+    """Return the arguments of spark-submit adapted to this machine, and notes on what was changed.
 
-    Only options before the application are Spark's; the application and what follows are passed on untouched.
+    Only options before the application are Spark's. The application and its arguments stay as they are.
     """
     adapted: list[str] = []
     notes: list[str] = []
@@ -36,19 +36,19 @@ def adapt_arguments(
 
 
 def names_properties(arguments: Sequence[str]) -> bool:
-    """Whether an option says which properties count, so that the cluster's defaults alone do not."""
+    """Return whether an option names a properties file, which replaces the cluster's defaults."""
     names = {option[0].partition("=")[0] for option in _options(arguments)}
     return not names.isdisjoint(("--properties-file", "--load-spark-defaults"))
 
 
 def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Options, and from the application on what follows: it is empty where there is no application."""
+    """Split the options from the application and its arguments, which are empty without an application."""
     end = sum(len(option) for option in _options(arguments))
     return list(arguments[:end]), list(arguments[end:])
 
 
 def _options(arguments: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Options up to the application: `(--flag,)`, `(--name=value,)` or `(--name, value)`."""
+    """Yield the options before the application: `(--flag,)`, `(--name=value,)` or `(--name, value)`."""
     at = 0
     while at < len(arguments) and arguments[at].startswith("-"):
         alone = arguments[at] in _FLAGS or "=" in arguments[at]

@@ -1,4 +1,4 @@
-"""Running one step, from its start to its logs and its end."""
+"""Runs one step: its process, its logs, its final state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run_step(cluster: Cluster, node: Node, step: Step) -> None:
     """Run a step that is RUNNING to its end, write its logs, and settle its state."""
     try:
         code, failure = _run_logged(cluster, node, step)
-    except Exception as error:  # a step must end, whatever happens to its runner
+    except Exception as error:  # a step must end even if its runner fails
         _LOGGER.exception("step %s", step.step_id)
         code, failure = _CANNOT_RUN, Failure("Internal error.", repr(error))
     cluster.settle_step(step, code, failure)
@@ -59,7 +59,7 @@ def _run_command(cluster: Cluster, node: Node, step: Step, log: LogFolder) -> in
         return 0.0 if step.stop_at_once else grace
 
     marker = Marker("LOCAL_EMR_STEP", step.step_id)
-    # Swept as YARN would: the containers of an application do not outlive it.
+    # YARN does the same: the containers of an application do not outlive it.
     running = Command(command.arguments, folder, command.environment, log.output, marker)
     code = run_command(running, stop, sweep=True)
     took = time.monotonic() - started

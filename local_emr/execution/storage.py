@@ -1,4 +1,4 @@
-"""Files by URI: a bootstrap script to read, logs to write."""
+"""Reads and writes files by URI: scripts, jars and logs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from urllib.parse import unquote, urlsplit
 import boto3
 from botocore.config import Config
 
-# A store that is away must not keep a cluster from ending.
+# A store that does not respond must not keep a cluster from terminating.
 _S3_CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
 
 
 def read_uri(uri: str) -> bytes:
-    """The content of a file:// or s3:// URI. Raises OSError or botocore's errors."""
+    """Read a file:// or s3:// URI. Raises OSError or botocore's errors."""
     if is_s3(uri):
         content: bytes = s3_client().get_object(Bucket=_bucket(uri), Key=_key(uri))["Body"].read()
         return content
@@ -23,7 +23,7 @@ def read_uri(uri: str) -> bytes:
 
 
 def write_uri(uri: str, content: bytes) -> None:
-    """Write to a file:// or s3:// URI; folders are made."""
+    """Write to a file:// or s3:// URI; create missing folders."""
     if is_s3(uri):
         s3_client().put_object(Bucket=_bucket(uri), Key=_key(uri), Body=content)
         return
@@ -37,14 +37,14 @@ def is_s3(uri: str) -> bool:
 
 
 def local_path(uri: str) -> Path | None:
-    """A file of this machine by its path or file:// URI; None for what is elsewhere."""
+    """Return the local path of a path or file:// URI; None for other URIs."""
     if uri.startswith("/"):
         return Path(uri)
     return _path(uri) if uri.startswith("file:") else None
 
 
 def place_in_folder(uri: str, folder: Path) -> str:
-    """The file:// URI that stands for an s3:// one in a folder of buckets. Raises OSError for one outside."""
+    """Map an s3:// URI to a file:// URI in a folder of buckets. Raises OSError if it leads outside."""
     place = folder / _bucket(uri) / _key(uri)
     if ".." in place.parts:
         raise OSError(f"{uri!r} leads out of {folder}")
@@ -56,7 +56,7 @@ def _bucket(uri: str) -> str:
 
 
 def _key(uri: str) -> str:
-    # Not urlsplit's path: a key may hold ? and #.
+    # Not urlsplit's path, because a key may contain ? and #.
     return uri.split("://", 1)[1].partition("/")[2]
 
 
@@ -69,5 +69,5 @@ def _path(uri: str) -> Path:
 
 @cache
 def s3_client() -> Any:
-    """One for the server's life; made late, for the endpoint may be set by then."""
+    """Return the server's S3 client, created on first use: tests set the endpoint before that."""
     return boto3.client("s3", config=_S3_CONFIG)

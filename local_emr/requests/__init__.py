@@ -1,1 +1,1 @@
-"""From a request to its answer: the protocol, the actions, and what they describe."""
+"""From a request to its response: the protocol, the actions, and the descriptions that they return."""

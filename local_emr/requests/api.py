@@ -1,4 +1,4 @@
-"""EMR's API: from the bytes of a request to those of its answer, or to the fault that strikes instead."""
+"""EMR's API: turns the bytes of a request into those of its response, or raises an injected fault."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from local_emr.service_model import Parameters
 from local_emr.settings import Settings
 
 _LOGGER = logging.getLogger(__name__)
-_TIMEOUT_SECONDS = 75.0  # longer than the 60 s for which boto3 waits
+_TIMEOUT_SECONDS = 75.0  # longer than boto3's timeout of 60 s
 
 
 class DroppedError(Exception):
-    """The connection is to be reset instead of answered."""
+    """The connection must be reset instead of sending a response."""
 
 
 class Api:
-    """Decodes a request, does its action and encodes the answer."""
+    """Decodes a request, performs its action and encodes the response."""
 
     def __init__(self, settings: Settings, clusters: ClusterRegistry, faults: FaultPlan) -> None:
         self._faults = faults
@@ -45,19 +45,19 @@ class Api:
         }
 
     def answer(self, target: str | None, body: bytes) -> bytes:
-        """Do what is asked.
+        """Perform the action of a request.
 
-        Raises EmrError where EMR would refuse, DroppedError where a fault wants no answer.
+        Raises EmrError if EMR would refuse, DroppedError if a fault suppresses the response.
         """
         self._faults.check_rate()
         action = (target or "").rpartition(".")[2]
         self._raise_fault(action, "before")
         request = decode_request(target, body)
-        result = encode_result(request.action, self._act(request))
+        result = encode_result(request.action, self._perform(request))
         self._raise_fault(action, "after")
         return result
 
-    def _act(self, request: Request) -> Parameters:
+    def _perform(self, request: Request) -> Parameters:
         action = self._actions.get(request.action)
         if action is None:
             names = ", ".join(sorted(self._actions))

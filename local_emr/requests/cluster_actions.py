@@ -107,10 +107,11 @@ class ClusterActions:
             return {"Cluster": descriptions.describe_cluster(cluster)}
 
     def _list_clusters(self, parameters: Parameters) -> Parameters:
-        after, before = _seconds(parameters.get("CreatedAfter")), _seconds(parameters.get("CreatedBefore"))
+        after = _parse_timestamp(parameters.get("CreatedAfter"))
+        before = _parse_timestamp(parameters.get("CreatedBefore"))
         states = parameters.get("ClusterStates")
         chosen, marker = paginate(
-            self._clusters.newest_first(),
+            self._clusters.list_newest_first(),
             parameters,
             self._settings.page_size,
             key=lambda cluster: cluster.cluster_id,
@@ -129,5 +130,5 @@ class ClusterActions:
         return clusters
 
 
-def _seconds(timestamp: float | str | None) -> float | None:
+def _parse_timestamp(timestamp: float | str | None) -> float | None:
     return None if timestamp is None else parse_to_aware_datetime(timestamp).timestamp()

@@ -1,4 +1,4 @@
-"""Clusters, steps and instances as EMR describes them. Times are seconds since 1970, as JSON 1.1 has them."""
+"""Clusters, steps and instances as EMR describes them. Times are seconds since 1970, as in AWS JSON 1.1."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _INSTANCE_STATES = {
     "TERMINATED": "TERMINATED",
     "TERMINATED_WITH_ERRORS": "TERMINATED",
 }
-# Members of RunJobFlow and of DescribeCluster alike.
+# Members that RunJobFlow and DescribeCluster share.
 _TOLD_AS_ASKED = (
     "LogUri",
     "LogEncryptionKmsKeyId",
@@ -39,7 +39,7 @@ _TOLD_AS_ASKED = (
 
 
 def format_arn(cluster: Cluster) -> str:
-    """The cluster's ARN, in an account that does not exist."""
+    """Format the cluster's ARN, in a made-up account."""
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     return f"arn:aws:elasticmapreduce:{region}:000000000000:cluster/{cluster.cluster_id}"
 
@@ -187,7 +187,7 @@ def describe_instance(cluster: Cluster, collection: Collection, instance: Instan
 
 
 def instance_state(cluster: Cluster) -> str:
-    """The state of each instance, which is its cluster's."""
+    """Return the state of every instance, which follows from the cluster's."""
     return _INSTANCE_STATES.get(cluster.state, "RUNNING")
 
 
@@ -223,7 +223,7 @@ def _type_specification(config: Parameters) -> Parameters:
 
 
 def _storage(config: Parameters) -> Parameters:
-    """The volumes of an instance type or group; a device for each of them, as EMR names them."""
+    """List the volumes of an instance type or group, each with a device name like EMR's."""
     ebs = config.get("EbsConfiguration", {})
     volumes = [
         volume["VolumeSpecification"]

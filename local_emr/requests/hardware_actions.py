@@ -1,4 +1,4 @@
-"""Actions that list what a cluster is made of."""
+"""Actions that list the instances and bootstrap actions of a cluster."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class HardwareActions:
 
     def _list_instances(self, parameters: Parameters) -> Parameters:
         cluster = self._clusters.find(parameters["ClusterId"])
-        roles = {*parameters.get("InstanceGroupTypes", []), *_given(parameters, "InstanceFleetType")}
-        ids = _given(parameters, "InstanceFleetId", "InstanceGroupId")
+        roles = {*parameters.get("InstanceGroupTypes", []), *_collect_values(parameters, "InstanceFleetType")}
+        ids = _collect_values(parameters, "InstanceFleetId", "InstanceGroupId")
         states = parameters.get("InstanceStates")
         instances = [
             (collection, instance)
@@ -89,5 +89,5 @@ class HardwareActions:
         }
 
 
-def _given(parameters: Parameters, *names: str) -> set[str]:
+def _collect_values(parameters: Parameters, *names: str) -> set[str]:
     return {parameters[name] for name in names if name in parameters}

@@ -20,10 +20,10 @@ def paginate(
     key: Callable[[Item], str],
     matches: Callable[[Item], bool] = lambda _: True,
 ) -> tuple[Sequence[Item], str | None]:
-    """The page of matching items that a Marker asks for, and the Marker of the next (None on the last).
+    """Return the page of matching items for a Marker, and the Marker of the next page (None on the last).
 
-    A Marker names the last item of its page, not a position: what is created meanwhile shifts nothing. It is
-    looked for among all items, because a state may have changed since, so that its item matches no more.
+    A Marker names the last item of its page, not a position, so that new items do not shift the pages. It is
+    searched among all items, because the state of that item may have changed, so that it no longer matches.
     """
     start, marker = 0, parameters.get("Marker")
     if marker is not None:

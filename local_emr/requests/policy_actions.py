@@ -1,4 +1,4 @@
-"""Actions on the policies of a cluster: auto-termination is honoured, managed scaling is only kept."""
+"""Actions on the policies of a cluster: auto-termination is honoured, managed scaling is only stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EMR's wire protocol, AWS JSON 1.1. Requests and answers are both held to botocore's service model.
+"""EMR's wire protocol, AWS JSON 1.1. Requests and responses are validated against botocore's service model.
 
 https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
 """
@@ -27,14 +27,14 @@ CONTENT_TYPE = "application/x-amz-json-1.1"
 
 @dataclass(frozen=True)
 class Request:
-    """One request whose shape EMR would accept."""
+    """A request that matches the service model."""
 
     action: str
     parameters: Parameters
 
 
 def find_operation(target: str | None) -> OperationModel:
-    """The action that an X-Amz-Target header names."""
+    """Return the action that an X-Amz-Target header names."""
     prefix = load_service_model().metadata["targetPrefix"] + "."
     action = (target or "").removeprefix(prefix)
     if not (target or "").startswith(prefix) or action not in load_service_model().operation_names:
@@ -43,7 +43,7 @@ def find_operation(target: str | None) -> OperationModel:
 
 
 def decode_request(target: str | None, body: bytes) -> Request:
-    """Parse and check a request. Raises an EmrError that says what EMR would refuse."""
+    """Parse and validate a request. Raises an EmrError with all violations."""
     operation = find_operation(target)
     parameters = _parse_object(body)
     if operation.input_shape is not None:
@@ -55,19 +55,19 @@ def decode_request(target: str | None, body: bytes) -> Request:
 
 
 def encode_result(action: str, result: Parameters) -> bytes:
-    """An answer as EMR would send it; one that EMR could not send is a fault of the server's own."""
+    """Encode a response. One that does not match the service model is an internal error."""
     answer: Parameters = _without_nulls(result)
     shape = load_service_model().operation_model(action).output_shape
     problems = _find_problems(answer, shape) if shape is not None else []
     if problems:
         raise InternalServerError(
-            f"the local EMR made an answer to {action} that EMR cannot give: {problems}"
+            f"the local EMR's response to {action} does not match the service model: {problems}"
         )
     return json.dumps(answer).encode()
 
 
 def encode_error(error: EmrError) -> bytes:
-    """The body of an error."""
+    """Encode the body of an error response."""
     return json.dumps({"__type": error.code, "message": error.message}).encode()
 
 
@@ -86,7 +86,7 @@ def _reject_constant(name: str) -> float:
 
 
 def _without_nulls(value: Any) -> Any:
-    """A null member is an absent one in AWS JSON."""
+    """Remove null members, which count as absent in AWS JSON."""
     if isinstance(value, dict):
         return {key: _without_nulls(member) for key, member in value.items() if member is not None}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Actions on security configurations: kept, for clusters to name. Nothing here enforces them."""
+"""Actions on security configurations. They are stored, and clusters can name them; they are not enforced."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SecurityActions:
         }
 
     def validate_name(self, name: str | None) -> None:
-        """Refuse a cluster with a configuration that there is not."""
+        """Refuse a cluster whose security configuration does not exist."""
         with self._lock:
             if name is not None:
                 self._find(name, ValidationError)

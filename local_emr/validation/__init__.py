@@ -1,1 +1,1 @@
-"""What EMR refuses: by the constraints of its service model, and by the rules of its documentation."""
+"""Validation: the constraints of EMR's service model, and the rules of its documentation."""

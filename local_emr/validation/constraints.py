@@ -1,4 +1,4 @@
-"""What the service model says and botocore's validator leaves to AWS: enums, maxima, patterns.
+"""Constraints of the service model that botocore does not validate: enums, maxima, patterns.
 
 The messages are worded as AWS words them.
 """
@@ -12,13 +12,13 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-# The model writes "any character beyond U+FFFF" as Java's surrogate pairs; Python reads a backward range.
+# The model writes "any character above U+FFFF" as Java surrogate pairs, an invalid range in Python.
 _SURROGATE_PAIRS = r"\uD800\uDC00-\uDBFF\uDFFF"
 _ASTRAL = r"\U00010000-\U0010FFFF"
 
 
 def find_violations(value: Any, shape: Shape, path: str = "") -> Iterator[str]:
-    """Every violated constraint of a value whose types botocore has already accepted."""
+    """Yield every violated constraint of a value whose types botocore has accepted."""
     yield from _find_in_children(value, shape, path)
     if isinstance(value, bool) and shape.type_name in ("integer", "long", "double", "float"):
         yield f"Value '{value}' at '{path}' failed to satisfy constraint: Member must be a number"

@@ -1,4 +1,4 @@
-"""What EMR asks of the instances of a cluster.
+"""Rules for the instances of a cluster.
 
 https://docs.aws.amazon.com/emr/latest/APIReference/API_InstanceFleetConfig.html
 https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-instance-fleet.html
@@ -15,7 +15,7 @@ from local_emr.validation.instance_types import validate_instance_type
 
 
 def validate_instances(instances: Parameters, added_types: Collection[str]) -> None:
-    """Fleets, or groups, or the short form: exactly one of them. `added_types` are known beside EMR's own."""
+    """Validate fleets, groups or the short form, exactly one of them. `added_types` are accepted too."""
     forms = [
         name for name in ("InstanceFleets", "InstanceGroups", "MasterInstanceType") if instances.get(name)
     ]

@@ -1,6 +1,6 @@
-"""The instance types that EMR has, whichever the release and the region.
+"""The instance types that EMR has in any release and region.
 
-As EMR's ListSupportedInstanceTypes told them in autumn 2026; `--instance-type` names what has come since.
+From EMR's ListSupportedInstanceTypes in autumn 2026; `--instance-type` adds newer ones.
 https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-supported-instance-types.html
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from local_emr.errors import ValidationError
 
-# Families, and the sizes that EMR has of all of them. An x is short for xlarge.
+# Families, and the sizes that EMR has of each of them. x is short for xlarge.
 _FAMILIES = """
 c1: medium x
 c3 d2 d3 i2 is4gen r3: x 2x 4x 8x
@@ -65,6 +65,6 @@ INSTANCE_TYPES = _spell_out()
 
 
 def validate_instance_type(name: str, added: Collection[str]) -> None:
-    """Refuse a type that EMR does not have; `added` has those that are known beside this module's."""
+    """Refuse a type that is neither in this module nor in `added`."""
     if name not in INSTANCE_TYPES and name not in added:
         raise ValidationError(f"Instance type '{name}' is not supported.")

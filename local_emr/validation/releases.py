@@ -1,6 +1,6 @@
 """The releases of EMR, the applications that they have, and the versions of their Spark and Hadoop.
 
-From emr-5.20.0 on, as EMR told them in autumn 2026; `--release` names what has come since.
+From emr-5.20.0 on, as of autumn 2026; `--release` adds newer ones.
 https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-release-components.html
 https://docs.aws.amazon.com/emr/latest/ReleaseGuide/Spark-release-history.html
 """
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from local_emr.errors import ValidationError
 from local_emr.service_model import Parameters
 
-# A line of releases: the last patch of it, and the Spark and the Hadoop that all of its patches have.
+# A line of releases: its last patch, and the Spark and Hadoop versions of all its patches.
 _LINES: dict[str, tuple[int, str, str | None]] = {
     "emr-spark-8.1": (0, "4.1.1", None),
     "emr-spark-8.0": (0, "4.0.2", None),
@@ -76,7 +76,7 @@ _OF_SPARK_LINE = (
     "Livy",
     "Spark",
 )
-# Of all other lines: which of them a certain release has is not held against a request.
+# Applications of all other lines. Which release has which of them is not checked.
 _OF_OTHER_LINES = (
     *_OF_SPARK_LINE,
     "Flink",
@@ -104,9 +104,9 @@ _OF_OTHER_LINES = (
 
 
 def find_spark_version(label: str, added: Mapping[str, str]) -> str | None:
-    """The version of Spark that a release has; None where there is no such release.
+    """Return the Spark version of a release; None if there is no such release.
 
-    `added` has the releases that are known beside those of this module.
+    `added` has further releases.
     """
     if label in added:
         return added[label]
@@ -115,13 +115,13 @@ def find_spark_version(label: str, added: Mapping[str, str]) -> str | None:
 
 
 def validate_release(request: Parameters, added: Mapping[str, str]) -> None:
-    """Refuse a release that there is not, and an application that it does not have."""
+    """Refuse an unknown release, and an application that it does not have."""
     if "AmiVersion" in request:
-        raise ValidationError("AmiVersion is of releases before 4.0: give a ReleaseLabel.")
+        raise ValidationError("AmiVersion is for releases before 4.0: use ReleaseLabel.")
     label = request.get("ReleaseLabel", "")
     if find_spark_version(label, added) is None:
         raise ValidationError(f"The supplied release label is invalid: {label!r}.")
-    known = {name.lower() for name in _names(label)}
+    known = {name.lower() for name in _list_applications(label)}
     for application in request.get("Applications", []):
         name = application.get("Name", "")
         if name.lower() not in known:
@@ -129,11 +129,11 @@ def validate_release(request: Parameters, added: Mapping[str, str]) -> None:
 
 
 def describe_applications(request: Parameters, added: Mapping[str, str]) -> list[Parameters]:
-    """The applications of a cluster, spelled as EMR spells them, with the versions that are known here."""
+    """Describe the applications of a cluster in EMR's spelling, with the versions that this module knows."""
     label = request["ReleaseLabel"]
     line = _find_line(label)
     versions = {"Spark": find_spark_version(label, added), "Hadoop": line[2] if line else None}
-    spelled = {name.lower(): name for name in _names(label)}
+    spelled = {name.lower(): name for name in _list_applications(label)}
     names = [spelled[application["Name"].lower()] for application in request.get("Applications", [])]
     return [
         {**application, "Name": name, "Version": versions.get(name)}
@@ -147,5 +147,5 @@ def _find_line(label: str) -> tuple[int, str, str | None] | None:
     return line if found and line and int(found[2]) <= line[0] else None
 
 
-def _names(label: str) -> tuple[str, ...]:
+def _list_applications(label: str) -> tuple[str, ...]:
     return _OF_SPARK_LINE if label.startswith("emr-spark-") else _OF_OTHER_LINES

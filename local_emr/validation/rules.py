@@ -1,4 +1,4 @@
-"""What EMR refuses although its shape is right: the rules that its documentation states in prose.
+"""Rules that EMR's documentation states in prose, beyond the service model.
 
 RunJobFlow: https://docs.aws.amazon.com/emr/latest/APIReference/API_RunJobFlow.html
 """
@@ -66,14 +66,14 @@ def validate_steps(steps: list[Parameters], concurrency: int) -> None:
 
 
 def validate_step_concurrency(level: int, error: type[EmrError]) -> int:
-    """1 to 256 steps at a time."""
+    """Validate the number of steps that run at a time: 1 to 256."""
     if not 1 <= level <= MAX_ACTIVE_STEPS:
         raise error(f"StepConcurrencyLevel is {level}: it must be between 1 and {MAX_ACTIVE_STEPS}.")
     return level
 
 
 def validate_auto_termination(policy: Parameters) -> int:
-    """The idle timeout in seconds.
+    """Validate the idle timeout, in seconds.
 
     https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-auto-termination-policy.html
     """
@@ -84,7 +84,7 @@ def validate_auto_termination(policy: Parameters) -> int:
 
 
 def validate_managed_scaling(policy: Parameters) -> Parameters:
-    """The policy.
+    """Validate a managed scaling policy.
 
     https://docs.aws.amazon.com/emr/latest/APIReference/API_ComputeLimits.html
     """
@@ -107,7 +107,7 @@ def validate_managed_scaling(policy: Parameters) -> Parameters:
 
 
 def validate_tags(tags: Iterable[Parameters], error: type[EmrError] = InvalidRequestError) -> dict[str, str]:
-    """Key to value.
+    """Validate tags; return them as key to value.
 
     https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-plan-tags.html
     """
@@ -126,13 +126,13 @@ def validate_tags(tags: Iterable[Parameters], error: type[EmrError] = InvalidReq
 
 
 def validate_tag_count(count: int, error: type[EmrError] = InvalidRequestError) -> None:
-    """At most 50 on a resource."""
+    """Validate the number of tags: at most 50 on a resource."""
     if count > MAX_TAGS:
         raise error(f"{count} tags: a resource has at most {MAX_TAGS}.")
 
 
 def _validate_log_uri(uri: str | None) -> None:
-    # EMR takes s3:// (and s3n://) alone; a folder is what a laptop has.
+    # EMR accepts only s3:// (and s3n://); a laptop has folders.
     if uri is not None and not uri.startswith(("s3://", "s3n://", "file:///")):
         raise ValidationError(
             f"LogUri is {uri!r}: it must be s3://bucket/prefix/ (here also file:///folder/)."

@@ -1,1 +1,1 @@
-"""The subcommands, a module per subject: each parses, calls the package that does the work, and prints."""
+"""The subcommands, one module per subject: each parses, calls the package that does the work, and prints."""

@@ -1,5 +1,6 @@
 """``orchard deploy``: a git revision into the bucket of EMR and managed Airflow."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -11,12 +12,13 @@ commands = typer.Typer()
 
 @commands.command(
     epilog=write_examples(
-        "orchard deploy --bucket orchard-123456789012-eu-west-3 --model ~/models/4b8fe23a20cd --dry-run",
+        "orchard deploy --stack orchard --model ~/models/4b8fe23a20cd --dry-run",
+        "orchard deploy --stack orchard --settings night.env --environment my-airflow",
         "orchard deploy --bucket orchard-123456789012-eu-west-3 --revision 0847ef6bd432",
     )
 )
 def deploy(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
-    bucket: Annotated[str, typer.Option(help="Name of the lake's bucket.")],
+    bucket: Annotated[str, typer.Option(help="Name of the lake's bucket; that of --stack without it.")] = "",
     model: Annotated[
         str, typer.Option(help="Folder or s3:// URI of a model artefact; that which is deployed without it.")
     ] = "",
@@ -26,6 +28,16 @@ def deploy(  # noqa: PLR0913, PLR0917 - the options of a command are its argumen
     region: Annotated[
         str, typer.Option(envvar="ORCHARD_REGION", help="Region of the bucket; boto3's own without it.")
     ] = "",
+    stack: Annotated[
+        str, typer.Option(help="Name of the stack of infra/orchard.yaml: its outputs become startup.sh.")
+    ] = "",
+    settings: Annotated[
+        str, typer.Option(metavar="FILE", help="Lines NAME=value for startup.sh, over the stack's.")
+    ] = "",
+    environment: Annotated[
+        str, typer.Option(help="Name of managed Airflow (MWAA): it is updated, and waited for.")
+    ] = "",
+    wait_minutes: Annotated[int, typer.Option(min=1, help="How long to wait for its update.")] = 90,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
@@ -33,15 +45,24 @@ def deploy(  # noqa: PLR0913, PLR0917 - the options of a command are its argumen
 ) -> None:
     """Upload a git revision to the lake's bucket. With its wheels and a model, for EMR and MWAA."""
     from deployment.deploy import Request, plan_deployment
-    from orchard_cli.output import print_json
+    from orchard_cli.output import INTERRUPTED, end, print_json, print_news
 
-    deployment = plan_deployment(Request(bucket, revision, model, region))
+    request = Request(bucket, revision, model, region, stack, settings, environment, wait_minutes)
+    deployment = plan_deployment(request)
+    plan = deployment.to_json()
     if not as_json:
-        for line in deployment.describe():
-            print(line)
-    if not dry_run:
-        deployment.carry_out()
+        print("\n".join(deployment.describe()), flush=True)
+    if dry_run:
+        if as_json:
+            print_json({**plan, "is_done": False})
+        else:
+            print("Nothing has been done (dry run).")
+        return
+    try:
+        outcome = deployment.carry_out(print_news)
+    except KeyboardInterrupt:
+        sys.exit(end(deployment.describe_interruption(), code=INTERRUPTED))
     if as_json:
-        print_json({**deployment.to_json(), "is_done": not dry_run})
+        print_json({**plan, "is_done": True, **outcome.to_json()})
     else:
-        print("Nothing has been done (dry run)." if dry_run else deployment.describe_outcome())
+        print("\n".join(outcome.describe()))

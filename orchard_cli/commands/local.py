@@ -1,6 +1,6 @@
 """Airflow and the local EMR on this machine: ``orchard demo``, ``up``, ``down``, ``history``, ``notebook``.
 
-The one module of the command line that imports development tooling.
+Only this module of the command line imports development tooling.
 """
 
 import os
@@ -17,22 +17,26 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
-Folder = Annotated[str, typer.Option("--lake", metavar="DIR", help="Folder of the lake.")]
+Folder = Annotated[str, typer.Option("--lake", metavar="DIR", help="Lake folder.")]
 Images = Annotated[
     str,
-    typer.Option("--images", metavar="DIR", help="Folder of <label>/<image>; samples are drawn without it."),
+    typer.Option(
+        "--images", metavar="DIR", help="Folder of <label>/<image> files. Default: generated samples."
+    ),
 ]
 Weights = Annotated[
     str,
     typer.Option(
         "--weights",
         metavar="FILE",
-        help="Keras MobileNetV2 weights, .h5 or .keras, or 'untrained'; without it the lake's own model, or "
-        "Keras's weights.",
+        help="Keras MobileNetV2 weights (.h5 or .keras), or 'untrained'. Default: the lake's current model, "
+        "or else Keras's ImageNet weights.",
     ),
 ]
-EmrPort = Annotated[str, typer.Option("--emr-port", metavar="PORT", help="Of the local EMR; any without it.")]
-Port = Annotated[str, typer.Option("--port", metavar="PORT", help="Of Airflow's UI, on loopback.")]
+EmrPort = Annotated[
+    str, typer.Option("--emr-port", metavar="PORT", help="Port of the local EMR. Default: any free port.")
+]
+Port = Annotated[str, typer.Option("--port", metavar="PORT", help="Port of Airflow's UI, on loopback.")]
 
 
 @commands.command(
@@ -41,7 +45,7 @@ Port = Annotated[str, typer.Option("--port", metavar="PORT", help="Of Airflow's 
     )
 )
 def demo(images: Images = "", weights: Weights = "", lake: Folder = "lake", emr_port: EmrPort = "") -> None:
-    """Run the real DAG once, on a local EMR, and say what came of it."""
+    """Run the real DAG once on a local EMR, and print a summary."""
     from local_airflow.demo import run_demo, unwind_on_signals
     from orchard_cli.output import INTERRUPTED, end
 
@@ -50,8 +54,8 @@ def demo(images: Images = "", weights: Weights = "", lake: Folder = "lake", emr_
     try:
         is_published = run_demo(request)
     except KeyboardInterrupt:
-        said = "interrupted; the cluster and its processes are gone, nothing was published"
-        sys.exit(end(said, code=INTERRUPTED))
+        message = "interrupted; the cluster and its processes are gone, nothing was published"
+        sys.exit(end(message, code=INTERRUPTED))
     if not is_published:
         raise typer.Exit(1)
 
@@ -65,43 +69,43 @@ def up(
     emr_port: EmrPort = "",
 ) -> None:
     """Start Airflow with its UI and a local EMR, in the background."""
-    from local_airflow.up import HOME, refuse_second, start_airflow
+    from local_airflow.up import HOME, require_stopped, start_airflow
     from orchard_cli.output import end
 
-    refuse_second()
+    require_stopped()
     request = check("up", images, weights, lake, emr_port, port)
     print("Starting Airflow and a local EMR …", flush=True)
     address = start_airflow(request, int(port))
     if address is None:
-        end(f"Airflow did not start. What its processes said is in {HOME}/*.log")
+        end(f"Airflow did not start. See the logs of its processes: {HOME}/*.log")
         raise typer.Exit(1)
     print(address.describe())
 
 
 @commands.command(epilog=write_examples("orchard down"))
 def down() -> None:
-    """Stop what `orchard up` started."""
+    """Stop the Airflow and the local EMR that `orchard up` started."""
     from local_airflow.up import stop_airflow
 
-    print("Stopped." if stop_airflow() else "Nothing is up.")
+    print("Stopped." if stop_airflow() else "Nothing is running.")
 
 
 @commands.command(epilog=write_examples("orchard history --lake ~/lake"))
 def history(
     lake: Lake = "lake",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Where it listens, on loopback.")] = 18080,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port, on loopback.")] = 18080,
 ) -> None:
-    """Serve Spark's history of a lake's runs. Ctrl-C ends it."""
+    """Serve the Spark history of a lake's runs. Ctrl-C stops the server."""
     from local_airflow import preflight
     from local_airflow.history import serve_history
 
-    preflight.check_port("PORT", preflight.Asked({"PORT": str(port)}, spell=spell_option))
+    preflight.check_port("PORT", preflight.Options({"PORT": str(port)}, spell=format_option))
     serve_history(lake, port)
 
 
 @commands.command(epilog=write_examples("orchard notebook --lake ~/lake"))
 def notebook(lake: Lake = "lake") -> None:
-    """Open notebooks/explore.ipynb in JupyterLab. It listens on loopback; Ctrl-C ends it."""
+    """Open notebooks/explore.ipynb in JupyterLab, on loopback. Ctrl-C stops the server."""
     from local_airflow.notebook import serve_notebook
 
     serve_notebook(lake)
@@ -110,15 +114,15 @@ def notebook(lake: Lake = "lake") -> None:
 def check(  # noqa: PLR0913, PLR0917 - the options
     target: str, images: str, weights: str, lake: str, emr_port: str, port: str = ""
 ) -> "Request":
-    """Check the options as make's preflight checks its variables; return the request. Raises OrchardError."""
+    """Validate the options as make's preflight does; return the request. Raises OrchardError."""
     from local_airflow import preflight
     from local_airflow.demo import Request
     from orchard.settings.settings import Settings
 
     names = ("IMAGES", "WEIGHTS", "LAKE", "EMR_PORT", "PORT")
     values = dict(zip(names, (images, weights, lake, emr_port, port), strict=True))
-    preflight.check(target, preflight.Asked(values, spell=spell_option))
-    # Of a wrong setting Airflow would say only that there is no DAG.
+    preflight.check(target, preflight.Options(values, spell=format_option))
+    # With an invalid setting, Airflow would only report a missing DAG.
     folder = f"file://{to_path(lake)}"
     Settings.from_env({**os.environ, "ORCHARD_LAKE": folder, "ORCHARD_MODEL": f"{folder}/models"})
     return Request(
@@ -129,11 +133,11 @@ def check(  # noqa: PLR0913, PLR0917 - the options
     )
 
 
-def spell_option(variable: str) -> str:
-    """Return the option of one of make's variables: ``--emr-port`` for ``EMR_PORT``."""
+def format_option(variable: str) -> str:
+    """Return the option for one of make's variables: ``--emr-port`` for ``EMR_PORT``."""
     return f"--{variable.lower().replace('_', '-')}"
 
 
 def to_path(given: str) -> Path:
-    """No shell expands the ~ in ``make demo IMAGES=~/fruits``."""
+    """Return an absolute path. The shell does not expand the ~ in ``make demo IMAGES=~/fruits``."""
     return Path(given).expanduser().absolute()

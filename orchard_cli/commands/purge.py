@@ -1,4 +1,4 @@
-"""``orchard purge``: deletes for good; at first it only says what."""
+"""``orchard purge``: deletes for good, once the printed plan is confirmed."""
 
 import os
 from typing import Annotated
@@ -17,17 +17,19 @@ commands = typer.Typer()
     )
 )
 def purge(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
-    run: Annotated[str, typer.Option(help="A run: its folder in runs/.")] = "",
-    image: Annotated[str, typer.Option(help="An image: its path as in the CSV.")] = "",
-    everything: Annotated[bool, typer.Option("--all", help="All that Orchard has written.")] = False,
-    confirm: Annotated[str, typer.Option(help="Do it: the value that the list asks for.")] = "",
-    lake: Annotated[str, typer.Option(help="Folder or URI of the lake; ORCHARD_LAKE without it.")] = "",
+    run: Annotated[str, typer.Option(help="Run to delete: the name of its folder in runs/.")] = "",
+    image: Annotated[str, typer.Option(help="Image to delete: its path as in the CSV.")] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Delete everything that Orchard has written.")
+    ] = False,
+    confirm: Annotated[str, typer.Option(help="Carry out the plan: the value that the plan prints.")] = "",
+    lake: Annotated[str, typer.Option(help="Folder or URI of the lake. Default: ORCHARD_LAKE.")] = "",
     images: Annotated[
-        str, typer.Option(help="Folder or URI of the images; ORCHARD_IMAGES or <lake>/images without it.")
+        str, typer.Option(help="Folder or URI of the images. Default: ORCHARD_IMAGES or <lake>/images.")
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Delete a run, an image or everything. It is listed first, and deleted once that is confirmed."""
+    """Delete a run, an image or everything. Without --confirm, only print what would be deleted."""
     from erasure.purge import plan_purge
     from erasure.request import Request
     from orchard_cli.output import REFUSED, print_json
@@ -42,11 +44,11 @@ def purge(  # noqa: PLR0913, PLR0917 - the options of a command are its argument
     if as_json:
         print_json({**plan.to_json(), "is_done": is_confirmed and not plan.unsearched})
     elif is_confirmed and plan.unsearched:
-        print("\nNot done: what was found is gone, and what is listed as NOT SEARCHED may hold more of it.")
+        print("\nIncomplete: everything found was deleted, but objects marked NOT SEARCHED may hold more.")
     elif is_confirmed:
         print("\nDone.")
     else:
-        how = f"--confirm={plan.confirmation} (with make: CONFIRM={plan.confirmation})"
-        print(f"\nNothing has been deleted yet. To do it, add {how}")
+        option = f"--confirm={plan.confirmation} (with make: CONFIRM={plan.confirmation})"
+        print(f"\nNothing has been deleted yet. To delete it, add {option}")
     if confirm and (not is_confirmed or plan.unsearched):
         raise typer.Exit(REFUSED)

@@ -1,4 +1,4 @@
-"""``orchard runs``, ``show``, ``compare`` and ``report``: what a lake has."""
+"""``orchard runs``, ``show``, ``compare``, ``report`` and ``open``: the published runs of a lake."""
 
 import webbrowser
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +17,7 @@ commands = typer.Typer()
 @commands.command(epilog=write_examples("orchard runs --lake ~/lake", "orchard runs -n 100 --json"))
 def runs(
     lake: Lake = "lake",
-    count: Annotated[int, typer.Option("-n", min=1, help="How many, from the newest.")] = 20,
+    count: Annotated[int, typer.Option("-n", min=1, help="Number of runs, newest first.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List the published runs, newest first."""
@@ -31,7 +31,8 @@ def runs(
     elif found:
         print_table(list_runs(found))
         if len(published.names) > count:
-            print_news(f"{len(published.names) - count} older ones: -n {len(published.names)} shows all")
+            older = len(published.names) - count
+            print_news(f"{older} older runs not shown: -n {len(published.names)} shows all")
     else:
         print_news(f"no run is published in {published.lake.uri}")
 
@@ -57,7 +58,7 @@ def report(
     should_open: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make the report of a run anew, and print where it is."""
+    """Rebuild the report of a run and print its URI."""
     from orchard.lake.objects import local_path
     from orchard.report.write import write_report
     from orchard_cli.output import print_json
@@ -81,7 +82,7 @@ def show_named(names: list[str], lake: str, *, as_json: bool) -> None:
 
 @commands.command("open", epilog=write_examples("orchard open", "orchard open 7f0384f9 --lake ~/lake"))
 def open_report(name: RunName = LATEST, lake: Lake = "lake") -> None:
-    """Open the report of a run in the browser, and print where it is."""
+    """Open the report of a run in the browser and print its URI."""
     from orchard.lake.objects import local_path
     from orchard.report.stored import read_report
     from orchard_cli.output import print_news
@@ -94,14 +95,14 @@ def open_report(name: RunName = LATEST, lake: Lake = "lake") -> None:
     except FileNotFoundError:
         raise OrchardError(
             f"no report at {uri}",
-            rule="a run has one, unless making it failed",
-            remedy="make it: `orchard report`",
+            rule="every run has a report unless building it failed",
+            remedy="build it: `orchard report`",
         ) from None
     print(uri)
     if not uri.startswith("file://"):
-        print_news(f"A browser opens files of this machine: `aws s3 cp {uri} .` copies it.")
+        print_news(f"A browser cannot open s3:// URIs: copy the report with `aws s3 cp {uri} .`.")
     elif not webbrowser.open(local_path(uri).as_uri()):
-        print_news("No browser was found here.")
+        print_news("No browser was found on this machine.")
 
 
 def open_lake(lake: str) -> "RunIndex":
@@ -118,7 +119,7 @@ def open_lake(lake: str) -> "RunIndex":
     if not lake.strip() or (uri.startswith("file://") and not local_path(uri).is_dir()):
         raise OrchardError(
             f"no lake at {lake!r}",
-            rule="it is a folder or a URI, and the first run makes it",
-            remedy="name another: --lake=DIR; or make it: `orchard run IMAGES --lake=DIR`",
+            rule="a lake is a folder or a URI, and the first run creates it",
+            remedy="name another with --lake=DIR, or create one with `orchard run IMAGES --lake=DIR`",
         )
     return RunIndex.open(uri, Access())

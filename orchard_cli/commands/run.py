@@ -19,39 +19,43 @@ commands = typer.Typer()
     )
 )
 def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
-    images: Annotated[str, typer.Argument(metavar="IMAGES", help="Folder or URI of <label>/<image>.")],
+    images: Annotated[str, typer.Argument(metavar="IMAGES", help="Folder or URI of <label>/<image> files.")],
     lake: Lake = "lake",
     model: Annotated[str, typer.Option(envvar="ORCHARD_MODEL", help="URI of a model artefact.")] = "",
     weights: Annotated[
         Path | None,
         typer.Option(
-            help="Keras MobileNetV2 weights, or 'untrained', instead. Without either, the lake's own model."
+            help="Keras MobileNetV2 weights, or 'untrained', instead of --model. "
+            "Default: the lake's current model."
         ),
     ] = None,
-    components: Annotated[int | None, typer.Option(help="Components to keep; 15 by default.")] = None,
-    variance: Annotated[float | None, typer.Option(help="Or the share of variance to keep.")] = None,
-    basis: Annotated[
-        BasisMode | None, typer.Option(help="Refit it, the default, or reuse that of the run before.")
+    components: Annotated[int | None, typer.Option(help="Components to keep. Default: 15.")] = None,
+    variance: Annotated[
+        float | None, typer.Option(help="Share of the variance to keep, instead of --components.")
     ] = None,
-    precision: Annotated[Precision, typer.Option(help="Of the inference.")] = Precision.FLOAT32,
+    basis: Annotated[
+        BasisMode | None,
+        typer.Option(help="Refit the basis, or reuse the previous run's. Default: refit."),
+    ] = None,
+    precision: Annotated[Precision, typer.Option(help="Precision of the inference.")] = Precision.FLOAT32,
     max_failure_ratio: Annotated[
         float, typer.Option(help="Largest allowed share of rejected images.")
     ] = 0.05,
     master: Annotated[
-        str, typer.Option(help="Spark's master: local[N,ATTEMPTS], spark://…, yarn.")
+        str, typer.Option(help="Spark master: local[N,ATTEMPTS], spark://…, yarn.")
     ] = "local[*,4]",
     yes: Annotated[
-        bool, typer.Option("--yes", help="Compute images again that have results of another model.")
+        bool, typer.Option("--yes", help="Recompute images whose features came from another model.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compute what is new in IMAGES and publish it. Airflow and EMR play no part; the lake is the same.
+    """Compute the new images in IMAGES and publish a run, without Airflow and EMR. The lake is the same.
 
-    Where nothing is new, other components, variance or basis are fitted on what is stored.
+    Without new images, different components, variance or basis are fitted on the stored statistics.
     """
     from rich.console import Console
 
-    from local_spark.submit import Spark, refuse_no_java
+    from local_spark.submit import Spark, require_java
     from orchard.lake.objects import to_uri
     from orchard.lake.run_index import RunIndex
     from orchard.report.formats import plural
@@ -66,7 +70,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
     from orchard_cli.run_request import RunRequest
     from orchard_jobs.errors import OrchardError
 
-    refuse_no_java(os.environ)
+    require_java(os.environ)
     request = RunRequest(
         to_uri(images),
         to_uri(lake),
@@ -97,15 +101,16 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
             )
         print_runs([summary], as_json=as_json)
         return
-    gone = (
-        f" {plural(sensed['deleted'], 'image')} of it are gone: the next run with new images leaves them out."
+    deleted = (
+        f" {plural(sensed['deleted'], 'image')} of the newest result no longer exist: the next run with new "
+        "images leaves them out."
     )
-    print_news(f"No new images.{gone if sensed['deleted'] else ''} The newest result:")
+    print_news(f"No new images.{deleted if sensed['deleted'] else ''} The newest result:")
     summary = published.read(published.find(LATEST))
     print_runs([summary], as_json=as_json)
     if refit := describe_refit(published, summary["run"], choices):
         raise OrchardError(
             refit,
-            rule="components are fitted on the rows of images that are there, and none is",
-            remedy="add an image, or take another lake",
+            rule="components are fitted on the rows of existing images, and there are none",
+            remedy="add an image, or use another lake",
         )

@@ -1,1 +1,1 @@
-"""Whether Airflow and the nodes may do what a night does, by IAM's own simulator."""
+"""Checks the permissions of Airflow and the nodes with IAM's policy simulator."""

@@ -1,4 +1,4 @@
-"""What a night calls in AWS, as far as it cannot do without it: actions, resources, condition keys."""
+"""The AWS calls that a nightly run depends on: actions, resources, condition keys."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,15 +18,15 @@ USED = (
     *("AddJobFlowSteps", "CancelSteps", "DescribeCluster", "DescribeStep", "ListInstances", "ListSteps"),
     *("PutAutoTerminationPolicy", "TerminateJobFlows"),
 )
-"""What is done with a cluster that is there."""
+"""Actions on an existing cluster."""
 
 NAME = "preflight"
-"""Of a run, an object, a cluster: permissions go by what is around it."""
+"""Name of a fictitious run, object and cluster: permissions depend only on the rest of an ARN."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """Calls on some resources."""
+    """Actions on some resources."""
 
     label: str
     actions: tuple[str, ...]
@@ -35,37 +35,42 @@ class Request:
 
 
 def list_requests(iam: Any, target: Target) -> Iterator[Request]:
-    """Yield what the DAGs call, as far as a night cannot do without it."""
+    """Yield the calls that the DAGs depend on."""
     yield from list_emr_requests(target)
     yield from list_s3_requests(target)
     yield from list_signal_requests(target)
-    yield from list_passed_roles(iam, target)  # last, because it asks what may be denied
+    yield from list_passed_roles(iam, target)  # last, because the caller may not be allowed to read roles
 
 
 def list_emr_requests(target: Target) -> Iterator[Request]:
     tags = run_tags("orchard_features", NAME, target.settings)
     flow = run_job_flow(tags, target.cluster.core_nodes, target.settings)
     given = {tag["Key"]: tag["Value"] for tag in flow["Tags"]}
-    asked: Context = {"aws:TagKeys": list(given), **{f"aws:RequestTag/{key}": given[key] for key in given}}
+    requested: Context = {
+        "aws:TagKeys": list(given),
+        **{f"aws:RequestTag/{key}": given[key] for key in given},
+    }
     has: Context = {f"aws:ResourceTag/{key}": value for key, value in given.items()}
     cluster = (_arn(target, "elasticmapreduce", f"cluster/j-{NAME.upper()}"),)
-    # What is being created has no id and no tags yet.
+    # A cluster that is being created has no id and no tags yet.
     new = (_arn(target, "elasticmapreduce", "cluster/*"),)
-    yield Request("create clusters", ("elasticmapreduce:RunJobFlow",), ("*",), asked)
-    yield Request("tag clusters", ("elasticmapreduce:AddTags",), new, asked)
+    yield Request("create clusters", ("elasticmapreduce:RunJobFlow",), ("*",), requested)
+    yield Request("tag clusters", ("elasticmapreduce:AddTags",), new, requested)
     yield Request("find clusters", ("elasticmapreduce:ListClusters",), ("*",))
-    yield Request("use and end clusters", tuple(f"elasticmapreduce:{name}" for name in USED), cluster, has)
+    yield Request(
+        "use and terminate clusters", tuple(f"elasticmapreduce:{name}" for name in USED), cluster, has
+    )
 
 
 def list_passed_roles(iam: Any, target: Target) -> Iterator[Request]:
-    """Of roles that are not there, ``roles`` tells."""
+    """Yield the roles that Airflow passes to AWS. ``roles`` reports missing ones."""
     fleet = target.settings.fleet
     service, node = find_role(iam, fleet.service_role), find_node_role(iam, fleet)
     if service:
-        yield Request("give EMR its role", ("iam:PassRole",), (service["Arn"],), {"iam:PassedToService": EMR})
+        yield Request("pass EMR its role", ("iam:PassRole",), (service["Arn"],), {"iam:PassedToService": EMR})
     if node:
         yield Request(
-            "give nodes their role", ("iam:PassRole",), (node["Arn"],), {"iam:PassedToService": EC2}
+            "pass nodes their role", ("iam:PassRole",), (node["Arn"],), {"iam:PassedToService": EC2}
         )
 
 
@@ -87,7 +92,7 @@ def list_s3_requests(target: Target) -> Iterator[Request]:
 
 
 def list_node_requests(target: Target) -> Iterator[Request]:
-    """Yield what the jobs do on nodes."""
+    """Yield the calls that the jobs depend on."""
     places = target.settings.places
     run, logs = Lake(places.lake).run(NAME), places.logs
     get, put, delete = "s3:GetObject", "s3:PutObject", "s3:DeleteObject"
@@ -106,9 +111,9 @@ def list_signal_requests(target: Target) -> Iterator[Request]:
     if signals.queue_url:
         account, name = signals.queue_url.split("/")[-2:]
         queue = f"arn:{target.identity.partition}:sqs:{target.region}:{account}:{name}"
-        yield Request("hear of new images", ("sqs:ReceiveMessage", "sqs:DeleteMessage"), (queue,))
-    if target.question.topic:
-        yield Request("tell of failures", ("sns:Publish",), (target.question.topic,))
+        yield Request("receive events of new images", ("sqs:ReceiveMessage", "sqs:DeleteMessage"), (queue,))
+    if target.request.topic:
+        yield Request("send alerts", ("sns:Publish",), (target.request.topic,))
     if database := signals.glue_database:
         resources = ("catalog", f"database/{database}", f"table/{database}/{NAME}")
         tables = ("CreateTable", "GetTable", "UpdateTable")

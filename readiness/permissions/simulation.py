@@ -1,7 +1,7 @@
-"""Asks IAM's simulator.
+"""Queries IAM's policy simulator.
 
-The simulator knows a role's policies, its boundary and the organisation's; not the policies of buckets,
-keys and queues, and no condition on what only a real request has.
+The simulator evaluates a role's policies, its permissions boundary and the organization's policies. It does
+not know the policies of buckets, keys and queues, or conditions on keys that only a real request has.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,19 +24,19 @@ GIVEN_KEYS = (
     "kms:viaservice",
     "s3:prefix",
 )
-"""Beginnings of the keys whose values Orchard's requests are known to have, or known not to have."""
+"""Prefixes of the condition keys that Orchard's requests are known to have, or known not to have."""
 
 SHOWN = 3
-"""Actions that are named where all are allowed."""
+"""Number of actions to name if all are allowed."""
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Whose policies are simulated.
+    """The role or user whose policies are simulated.
 
     Args:
-        name: As the findings have it.
-        remedy: What gives it what it lacks.
+        name: Its name in findings.
+        remedy: How to grant it missing permissions.
     """
 
     arn: str
@@ -45,7 +45,7 @@ class Principal:
 
 
 def check_permissions(iam: Any, target: Target) -> Iterator[Finding]:
-    """Simulate what Airflow does; one finding a request."""
+    """Simulate Airflow's calls; yield one finding per request."""
     found = find_principal(iam, target)
     if isinstance(found, Finding):
         yield found
@@ -53,37 +53,37 @@ def check_permissions(iam: Any, target: Target) -> Iterator[Finding]:
     name = name_of(found)
     remedy = f"attach the stack's policies to it: deploy infra/orchard.yaml with AirflowRole={name}"
     for request in list_requests(iam, target):
-        yield check_request(iam, Principal(found, name, remedy), _place(request, target.region))
+        yield check_request(iam, Principal(found, name, remedy), _add_region(request, target.region))
 
 
 def check_node_permissions(iam: Any, target: Target) -> Iterator[Finding]:
-    """Simulate what the jobs do. Of a role that is not there, ``roles`` tells."""
+    """Simulate the jobs' calls. ``roles`` reports a missing role."""
     role = find_node_role(iam, target.settings.fleet)
     if role is None:
         return
-    remedy = f"correct the policies of {role['RoleName']}: NodeRole of infra/orchard.yaml has what it takes"
+    remedy = f"correct the policies of {role['RoleName']}: compare NodeRole in infra/orchard.yaml"
     for request in list_node_requests(target):
-        yield check_request(iam, Principal(role["Arn"], "nodes", remedy), _place(request, target.region))
+        yield check_request(iam, Principal(role["Arn"], "nodes", remedy), _add_region(request, target.region))
 
 
 def find_principal(iam: Any, target: Target) -> str | Finding:
-    """Return the ARN of Airflow's role, or of whoever asks; a finding where it cannot be simulated."""
-    asked, arn = target.question.airflow_role, target.identity.arn
+    """Return the ARN of Airflow's role, or of the caller; a finding if it cannot be simulated."""
+    given, arn = target.request.airflow_role, target.identity.arn
     kind, _, rest = arn.split(":", 5)[5].partition("/")
-    if not asked and kind == "user":
+    if not given and kind == "user":
         return arn
-    if not asked and kind != "assumed-role":
+    if not given and kind != "assumed-role":
         found = f"the policies of {arn} cannot be simulated"
-        return skipped("permissions", found, "give Airflow's role: --airflow-role=NAME")
+        return skipped("permissions", found, "name Airflow's role: --airflow-role=NAME")
     # The ARN of a session lacks the path of its role.
-    name = name_of(asked) if asked else rest.partition("/")[0]
+    name = name_of(given) if given else rest.partition("/")[0]
     missing = failed("permissions", f"there is no role {name}", "correct --airflow-role")
     role = find_role(iam, name)
     return role["Arn"] if role else missing
 
 
 def check_request(iam: Any, principal: Principal, request: Request) -> Finding:
-    """Simulate the calls of one request on each of its resources."""
+    """Simulate the actions of one request on each of its resources."""
     check = f"{principal.name} may {request.label}"
     denied: list[str] = []
     unknown: set[str] = set()
@@ -97,8 +97,8 @@ def check_request(iam: Any, principal: Principal, request: Request) -> Finding:
     if not denied:
         return passed(check, _shorten(request.actions))
     if unknown:
-        found = f"that depends on {', '.join(sorted(unknown))}, which only a real request has"
-        return skipped(check, found, "look at the policies that name it")
+        found = f"it depends on {', '.join(sorted(unknown))}, which only a real request has"
+        return skipped(check, found, "check the policies with this condition key")
     return failed(check, f"denied: {'; '.join(denied)}", principal.remedy)
 
 
@@ -113,14 +113,14 @@ def _simulate(iam: Any, principal: str, request: Request, resource: str) -> Iter
         yield from page["EvaluationResults"]
 
 
-def _place(request: Request, region: str) -> Request:
-    """Return a request with its region: what organisations deny often depends on that."""
+def _add_region(request: Request, region: str) -> Request:
+    """Return a request with its region, on which organizations' policies often depend."""
     return replace(request, context={**request.context, "aws:RequestedRegion": region})
 
 
 def _find_unknown_keys(result: Mapping[str, Any]) -> set[str]:
-    """Return the condition keys that policies ask for and Orchard does not know of its requests."""
-    parts = (result, *result.get("ResourceSpecificResults", ()))  # where IAM says it depends on the resource
+    """Return the condition keys in policies whose values in Orchard's requests are unknown."""
+    parts = (result, *result.get("ResourceSpecificResults", ()))  # IAM reports keys in either place
     keys = {key for part in parts for key in part.get("MissingContextValues", ())}
     return {key for key in keys if not key.lower().startswith(GIVEN_KEYS)}
 
@@ -132,7 +132,7 @@ def _entry(key: str, value: str | Sequence[str]) -> dict[str, Any]:
 
 
 def _shorten(actions: Sequence[str]) -> str:
-    """Return actions of one service, which is named once; of many the first."""
+    """Format the actions of one service, naming only the first few."""
     service = actions[0].partition(":")[0]
     names = [action.partition(":")[2] for action in actions]
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""

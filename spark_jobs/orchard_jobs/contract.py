@@ -17,15 +17,23 @@ class Status(StrEnum):
     """What became of one image. Everything but ``OK`` is a rejected row with a message."""
 
     OK = "ok"
-    EMPTY = "empty"  # zero bytes
-    MISSING = "missing"  # gone between listing and reading
-    # Permission denied, reads that kept failing, or no memory for it. In a bucket that may not be listed,
-    # S3 calls what is gone denied, too: the message says so.
+    """The image has features and components."""
+    EMPTY = "empty"
+    """The file has no bytes."""
+    MISSING = "missing"
+    """The file was deleted between listing and reading."""
     UNREADABLE = "unreadable"
-    NOT_AN_IMAGE = "not_an_image"  # no known image format
-    CORRUPT = "corrupt"  # a known format, truncated or damaged
-    TOO_LARGE = "too_large"  # more bytes, pixels or work than the limits in decode.py and encoded.py
-    CRASHED_DECODER = "crashed_decoder"  # its decoder died, after tasks with it had died twice
+    """Access was denied, reads kept failing, or there was not enough memory. In a bucket that the nodes may
+    not list, S3 also denies access to deleted objects, and the message says so. Keys with an empty segment or
+    control characters are unreadable, too."""
+    NOT_AN_IMAGE = "not_an_image"
+    """The content has none of the known formats: JPEG, PNG, GIF, WebP, BMP, TIFF."""
+    CORRUPT = "corrupt"
+    """The format is known, but the file is truncated or damaged."""
+    TOO_LARGE = "too_large"
+    """The file is above 64 MiB, 67 megapixels, 100 scans (JPEG), 65,536 chunks (PNG) or 60 s of one core."""
+    CRASHED_DECODER = "crashed_decoder"
+    """The decoder crashed in a process of its own, after two workers had died of the image."""
 
 
 class Runtime(StrEnum):
@@ -100,6 +108,26 @@ EARLIER_COLUMNS = ("path", "etag", "status", "run", "stays")
 run's, that has its features; ``stays`` is false where it has been changed, is tried again, or was deleted."""
 
 
+COLUMNS = {
+    "path": "Path of the image, relative to the folder of images, with `/`.",
+    "label": "Name of the image's parent folder; empty for an image at the root.",
+    "etag": "ETag of the object that was read; for a file, made of its modification time and size.",
+    "size": "Bytes.",
+    "modified": "When the object was last changed.",
+    "width": "Width of the stored image, in pixels; null where it is not known.",
+    "height": "Height of the stored image, in pixels; null where it is not known.",
+    "status": "What became of the image: `ok`, or why it was rejected.",
+    "error": "Message of a rejected image, one line; null for `ok`.",
+    "features": "Output of the model, 1,280 numbers; null unless the status is `ok`.",
+    "thumbnail": "WebP of 32x32 pixels for the report; only a sample of the images has one.",
+    "components": "Coordinates in the basis, one per component.",
+    "basis_id": "Basis of the components, a folder of `basis/`.",
+    "run": "Run that computed the image's features.",
+    "stays": "Whether the row still counts: false for changed, retried and deleted images.",
+}
+"""What a column of any Parquet file of the lake holds; a name means the same in all of them."""
+
+
 def label_of(path: str) -> str:
     """Return the label of an image: its parent folder's name, '' for an image at the root."""
     return path.rpartition("/")[0].rpartition("/")[2]
@@ -153,6 +181,8 @@ class FeaturizeJob(Job):
         model: URI of the model artefact's folder.
         output: URI of the run folder; writes ``features/`` and ``reports/featurize.json`` in it.
         manifest: URI of a Parquet file of MANIFEST_COLUMNS; None lists the folder.
+        runtime: What computes the features; tensorflow is the reference.
+        precision: Number format of the inference; bfloat16 is for openvino only.
         decoding: Of large JPEGs.
         damaged_images: Of which the decoder warns; what it cannot decode is rejected in any case.
         instruction_set: Of the inference, on every CPU; None: all that each of them has.

@@ -29,12 +29,12 @@ from orchard_jobs.tables.parquet import (
     open_parquet,
     read_part,
 )
+from orchard_jobs.tables.schemas import OUTCOMES
 from orchard_jobs.tables.sorted_runs import PathRange, Row, SortedRun, find_runs, merge_rows
 
 LINES_AT_ONCE = 1000
 END = "\r\n"
 SAMPLED_PER_SHARD = 1000  # paths: their quantiles are within some percent of those of all
-OUTCOMES_SCHEMA = pa.schema(dict.fromkeys(OUTCOME_COLUMNS, pa.string()))
 
 
 def run(context: SparkContext, job: ExportJob, metrics: JobMetrics) -> None:
@@ -151,10 +151,10 @@ class WriteOutcomes:
         outcomes, uri, rejected = io.BytesIO(), f"{self.folder.csv}/rejects.csv", 0
         with _writing(uri), open_writer(uri) as sink:
             sink.write(format_header(REJECT_COLUMNS))
-            with pq.ParquetWriter(outcomes, OUTCOMES_SCHEMA, compression="zstd") as table:
+            with pq.ParquetWriter(outcomes, OUTCOMES, compression="zstd") as table:
                 for some in _in_batches(rows, ROWS_PER_GROUP):
                     paths, etags, statuses, _, _ = zip(*some, strict=True)
-                    table.write_table(pa.table([paths, etags, statuses], OUTCOMES_SCHEMA))
+                    table.write_table(pa.table([paths, etags, statuses], OUTCOMES))
                     bad = [row for row in some if row[2] != Status.OK]
                     sink.write(to_csv(map(_reject_cells, bad)))
                     rejected += len(bad)

@@ -31,20 +31,8 @@ from orchard_jobs.run_folder import RunFolder
 from orchard_jobs.spark_tasks import run_tasks
 from orchard_jobs.storage import create_file, delete_folder, refusing
 from orchard_jobs.tables.parquet import find_parts, read_part, refuse_other_files, to_parquet
+from orchard_jobs.tables.schemas import FEATURES as SCHEMA
 
-SCHEMA = pa.schema(
-    {
-        "path": pa.string(),
-        "label": pa.string(),
-        "etag": pa.string(),
-        "width": pa.int32(),
-        "height": pa.int32(),
-        "status": pa.string(),
-        "error": pa.string(),
-        "features": pa.list_(pa.float32()),
-        "thumbnail": pa.binary(),
-    }
-)
 IDENTITY = ["path", "etag"]
 NEVER_REPEATED = ("features", "thumbnail")
 REJECTED_EXAMPLES = 20

@@ -32,15 +32,8 @@ from orchard_jobs.tables.parquet import (
     sort_by_path,
     to_parquet,
 )
+from orchard_jobs.tables.schemas import COMPONENTS as SCHEMA
 
-SCHEMA = pa.schema(
-    {
-        "path": pa.string(),
-        "label": pa.string(),
-        "components": pa.list_(pa.float64()),
-        "basis_id": pa.string(),
-    }
-)
 NEVER_REPEATED = ("components",)
 BYTES_PER_FILE = 2**25  # of features, whose components make one file: of 8,000 images
 MULTIPLE = 8  # of tasks: 2, 4 and 8 cores end together

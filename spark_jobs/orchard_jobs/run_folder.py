@@ -14,54 +14,59 @@ class RunFolder:
 
     @property
     def manifest(self) -> str:
+        """The images that were new."""
         return f"{self.uri}/manifest.parquet"
 
     @property
     def earlier(self) -> str:
-        """EARLIER_COLUMNS: which rows of earlier runs still count."""
+        """The ledger before the run, and which of its rows still count."""
         return f"{self.uri}/earlier.parquet"
 
     @property
     def features(self) -> str:
+        """One row per new image, in Parquet files."""
         return f"{self.uri}/features"
 
     @property
     def statistics(self) -> str:
-        """Those of all rows that count after this run, whichever run made their features."""
+        """Count, sum and Gram matrix of all rows of the result, whichever run computed their features."""
         return f"{self.uri}/statistics/statistics.npz"
 
     @property
     def basis(self) -> str:
+        """The basis as the job reduce wrote it; publishing checks it and copies it to `basis/`."""
         return f"{self.uri}/basis"
 
     @property
     def components(self) -> str:
-        """COMPONENT_COLUMNS of all rows that count after this run."""
+        """The components of all rows of the result, in Parquet files."""
         return f"{self.uri}/components"
 
     @property
     def csv(self) -> str:
+        """The result, features.csv, and the rejected images of the run, rejects.csv."""
         return f"{self.uri}/csv"
 
     @property
     def outcomes(self) -> str:
-        """OUTCOME_COLUMNS of the manifest's rows, in one object."""
+        """What became of each new image."""
         return f"{self.uri}/outcomes.parquet"
 
     def metrics(self, job: str) -> str:
-        """Counts, rates and phases of one job; rewritten while it works, with ``state`` running."""
+        """The metrics of one job: counts, rates, phases. Rewritten every two seconds while it works."""
         return f"{self.uri}/reports/{job}.json"
 
     @property
     def run_json(self) -> str:
+        """What is known of the run once it is published."""
         return f"{self.uri}/run.json"
 
     @property
     def cost(self) -> str:
-        """What the run's cluster has cost, written once it has ended."""
+        """What the run's clusters came to, written once they have ended."""
         return f"{self.uri}/cost.json"
 
     @property
     def page(self) -> str:
-        """What people look at: one HTML file, made after the run is published."""
+        """The report: one HTML file below 5 MB that needs no network."""
         return f"{self.uri}/report.html"

@@ -1,1 +1,1 @@
-"""What tests share: fixtures, which tests/conftest.py names, and what they do not ask pytest for."""
+"""Code that tests share: fixtures, which tests/conftest.py lists, and functions."""

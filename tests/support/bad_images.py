@@ -1,9 +1,9 @@
-"""The bad images: one table of file names and contents, and what Orchard must make of each.
+"""Good and bad images: a table of file names and contents, and the expected outcome of each.
 
-Importing this takes the standard library only: Pillow is imported when a case's bytes are asked for, so that
-tests on Airflow's side can lay out the names with dummy contents (``write_folder(root, real=False)``).
+Importing this module only needs the standard library. Pillow is imported when a case's bytes are built, so
+that Airflow's tests can write the names with dummy contents (``write_folder(root, real=False)``).
 
-Every sound picture is the same: four quadrants of plain colour, 64 x 48 pixels, see image_encoders.py.
+Every valid picture is the same: four quadrants of plain colour, 64 x 48 pixels; see image_encoders.py.
 """
 
 import os
@@ -18,7 +18,7 @@ from orchard_jobs.contract import Status
 Colour = tuple[int, int, int]
 Quadrants = tuple[Colour, Colour, Colour, Colour]  # top left, top right, bottom left, bottom right
 
-IGNORED = "ignored"  # not listed at all: neither featurized nor rejected
+IGNORED = "ignored"  # not listed: neither featurized nor rejected
 
 RED, GREEN, BLUE, GREY = (200, 40, 30), (60, 160, 50), (40, 60, 190), (128, 128, 128)
 WHITE, BLACK, DARK = (255, 255, 255), (0, 0, 0), (64, 64, 64)
@@ -33,13 +33,13 @@ ALL_RED: Quadrants = (RED, RED, RED, RED)
 
 @dataclass(frozen=True)
 class BadImage:
-    """One file, and what becomes of it.
+    """A file and its expected outcome.
 
     Args:
-        path: Relative to the images folder; its stem says what is special about it.
+        path: Path relative to the images folder; the stem says what is special about the file.
         expected: A Status value, or IGNORED.
-        build: Makes its bytes from the functions of image_encoders.
-        colours: Of the decoded picture; None unless ok.
+        build: Builds the bytes with the functions of image_encoders.
+        colours: Colours of the decoded picture; None unless ok.
         size: Width and height as stored, in pixels; None unless ok.
     """
 
@@ -113,7 +113,7 @@ ODD = [
     _odd("20000x1.png", lambda make: make.all_red("PNG", 20000, 1), ALL_RED, (20000, 1)),
     _odd("1x20000.jpg", lambda make: make.all_red("JPEG", 1, 20000), ALL_RED, (1, 20000)),
 ]
-"""Decodable, each with its own trap."""
+"""Decodable images, each with its own trap."""
 
 MENDED: dict[str, Callable[[Any], bytes]] = {
     **{
@@ -126,7 +126,7 @@ MENDED: dict[str, Callable[[Any], bytes]] = {
     "of another height.jpg": lambda make: make.jpeg_of_height(make.good(1), 150),
     "of half the height.jpg": lambda make: make.jpeg_of_height(make.good(1), 50),
 }
-"""JPEGs of which libjpeg warns, and makes up what is not there."""
+"""JPEGs for which libjpeg warns and invents missing pixels."""
 
 BROKEN = [
     BadImage("broken/zero bytes.jpg", Status.EMPTY, lambda _: b""),
@@ -162,7 +162,7 @@ BROKEN = [
     BadImage("broken/bomb.webp", Status.TOO_LARGE, lambda make: make.bomb_webp()),
     BadImage("broken/bomb tile.tif", Status.TOO_LARGE, lambda make: make.bomb_tile_tiff(32768)),
 ]
-"""Each becomes a rejected row."""
+"""Images that become rejected rows."""
 
 HARD_NAMES = (
     "plain.jpg",
@@ -198,7 +198,7 @@ HARD_NAMES = (
     "label=x/1.jpg",
     "nested/Citrus/Limón/1.jpg",
 )
-"""Sound images, every one."""
+"""All valid images."""
 
 NAMES = [BadImage(path, Status.OK, lambda make: make.jpeg(), PICTURE, (WIDTH, HEIGHT)) for path in HARD_NAMES]
 HIDDEN = [
@@ -206,27 +206,27 @@ HIDDEN = [
     for path in (".DS_Store", "names/.DS_Store", "names/.hidden.jpg", "names/._1.jpg", ".trash/1.jpg")
 ]
 CASES = ODD + BROKEN + NAMES + HIDDEN
-"""Every file whose fate its name and bytes decide."""
+"""All files whose outcome depends only on name and bytes."""
 
 UNREADABLE = "special/unreadable.jpg"
 VANISHING = "special/vanishes.jpg"
 EMPTY_FOLDERS = ("empty", "nested/empty")
-FOLDER_LOOP = "nested/loop"  # a link to the folder that it is in
+FOLDER_LOOP = "nested/loop"  # a link to its own folder
 FILE_LOOP = "special/loop.jpg"  # a link to itself
 
 
 def write_folder(root: Path, good: int = 30, *, real: bool = True, vanishing: bool = True) -> dict[str, str]:
-    """Lay out every case beside ``good`` sound images of three labels; give each path its expected outcome.
+    """Write every case and ``good`` valid images of three labels; return the expected outcome by path.
 
     Args:
-        root: Folder to fill; created where missing.
-        good: Number of sound images, at ``Apple|Lime|Plum/<n>_100.jpg``.
-        real: False writes dummy contents, and then needs no Pillow.
+        root: Folder to fill; created if missing.
+        good: Number of valid images, at ``Apple|Lime|Plum/<n>_100.jpg``.
+        real: False writes dummy contents, without Pillow.
         vanishing: Also write VANISHING, expected to be missing: the test removes it once it is listed.
 
     Returns:
-        Relative path, with ``/`` → Status value or IGNORED. UNREADABLE is ``ok`` for root and whoever else
-        permissions do not stop.
+        Status value or IGNORED by relative path, with ``/``. UNREADABLE is ``ok`` for root and other users
+        whom permissions do not restrict.
     """
     sound = [_good(number) for number in range(good)]
     sound.append(BadImage(UNREADABLE, Status.UNREADABLE, lambda make: make.jpeg()))

@@ -1,4 +1,4 @@
-"""Where this checkout is, and the Python of the node's environment in it. Standard library only."""
+"""Paths of this checkout and of the Python in its node environment. Standard library only."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""Bytes of good, odd and damaged image files, made in code (needs Pillow and NumPy).
+"""Builds the bytes of good, odd and damaged image files (needs Pillow and NumPy).
 
-Every sound picture is the same: PICTURE's four quadrants of plain colour in 64 x 48 pixels, so that a test
-sees colours, orientation and the choice of frame at once. The table of cases is in bad_images.py.
+Every valid picture is the same: PICTURE's four quadrants of plain colour in 64 x 48 pixels, so that one test
+checks colours, orientation and the choice of frame. The table of cases is in bad_images.py.
 """
 
 import io
@@ -18,7 +18,7 @@ from tests.support.bad_images import GREEN, GREY, HEIGHT, PICTURE, RED, WIDTH, C
 
 Pixels = npt.NDArray[Any]
 
-MAGENTA = (255, 0, 255)  # no sound picture shows it: it fills second frames and transparent places
+MAGENTA = (255, 0, 255)  # never visible in a valid picture: fills second frames and transparent areas
 
 ORIENTATION = 0x0112  # EXIF tag
 PHOTOMETRIC = 262  # TIFF tag
@@ -46,7 +46,7 @@ def jpeg(**options: Any) -> bytes:
 
 
 def jpeg_with_scans(scans: int) -> bytes:
-    """A progressive JPEG whose last scan is there again and again."""
+    """A progressive JPEG that repeats its last scan."""
     data = jpeg(progressive=True)
     last, end = data.rindex(b"\xff\xda"), data.rindex(b"\xff\xd9")
     return data[:last] + data[last:end] * scans + data[end:]
@@ -57,13 +57,13 @@ END = b"\xff\xd9"
 
 
 def half_zeroed(data: bytes) -> bytes:
-    """A JPEG with nothing but zeros in its second half, up to its end."""
+    """A JPEG whose second half is all zeros, up to its end marker."""
     half = len(data) // 2
     return data[:half] + bytes(len(data) - half - len(END)) + END
 
 
 def jpeg_of_height(data: bytes, height: int) -> bytes:
-    """A JPEG whose header claims another height."""
+    """A JPEG whose header has a wrong height."""
     place = data.index(b"\xff\xc0") + 5
     return data[:place] + struct.pack(">H", height) + data[place + 2 :]
 
@@ -115,7 +115,7 @@ def ycck_adobe_jpeg() -> bytes:
 
 
 def _inks() -> Pixels:
-    """Inks (0 is none) whose colours on paper are PICTURE; the grey is black ink alone."""
+    """Inks (0 is none) whose colours on paper are PICTURE; grey uses only black ink."""
     return quadrants([*((255 - r, 255 - g, 255 - b, 0) for r, g, b in PICTURE[:3]), (0, 0, 0, 127)])
 
 
@@ -164,7 +164,7 @@ def grey_16_bit_white_is_zero_tiff() -> bytes:
 
 
 def grey_16_bit_transparent_png() -> bytes:
-    """As grey_16_bit, and its middle grey stands for nothing."""
+    """Like grey_16_bit, with its middle grey marked as transparent."""
     return _png_with_chunk(_chunk(b"tRNS", struct.pack(">H", 32768)), grey_16_bit("PNG"))
 
 
@@ -215,12 +215,12 @@ def png_with_wrong_checksum() -> bytes:
 
 
 def png_of_height(height: int) -> bytes:
-    """As many pixels as ever, behind a header that claims another height."""
+    """The usual number of pixels after a header with a wrong height."""
     return _png(8, 2, _rows(), height=height)
 
 
 def png_with_more_pixels() -> bytes:
-    """A second stream of pixels behind the first."""
+    """A second stream of pixels after the first."""
     data = _png(8, 2, _rows())
     return data[:-12] + _chunk(b"IDAT", zlib.compress(bytes(100))) + data[-12:]
 
@@ -249,7 +249,7 @@ def _png_with_chunk(chunk: bytes, data: bytes | None = None) -> bytes:
 
 
 def bomb_png(width: int, height: int) -> bytes:
-    """A header that promises far more than the few bytes behind it."""
+    """A header that promises far more than the few bytes that follow."""
     return _png(8, 2, bytes(10_000), width, height)
 
 
@@ -313,5 +313,5 @@ def good(number: int) -> bytes:
 
 
 def cut(data: bytes, share: float) -> bytes:
-    """The first ``share`` of a file, as a broken transfer leaves it."""
+    """The first ``share`` of a file, like after an interrupted transfer."""
     return data[: int(len(data) * share)]

@@ -1,9 +1,9 @@
-"""The jars that `make s3a-jars` and `make yarn-jars` fetch: which they are, and whether they are all there.
+"""The jars of `make s3a-jars` and `make yarn-jars`: pins them and checks that all are present.
 
-    python tests/support/jars.py s3a          whether the folder has what jars.sha256 says, and no more
-    python tests/support/jars.py s3a --write  after a change of pom.xml: write what the folder has
+    python tests/support/jars.py s3a          check that the folder has exactly the jars in jars.sha256
+    python tests/support/jars.py s3a --write  after a change of pom.xml: write jars.sha256
 
-Standard library only, but for ``require_jars``.
+Standard library only, except for ``require_jars``.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ class UnfitError(Exception):
 
 @dataclass(frozen=True)
 class Jars:
-    """Jars of a suite of tests: ``tests/system/<name>`` has their pom.xml and their hashes."""
+    """The jars of a test suite: ``tests/system/<name>`` has their pom.xml and their hashes."""
 
     name: str
     what: str
@@ -59,11 +59,11 @@ class Jars:
 JARS = {jars.name: jars for jars in (Jars("s3a", "S3A", "13 MB"), Jars("yarn", "YARN", "50 MB"))}
 
 OF_PYSPARK = {"spark.version": "spark-core_2.13", "hadoop.version": "hadoop-client-api"}
-"""A property of the poms, and the jar of pyspark's that is of the same version."""
+"""A property in the poms, and the jar in pyspark that must have the same version."""
 
 
 def require_jars(name: str) -> None:
-    """Skip the test where the jars are not here; fail it where ORCHARD_REQUIRE_<NAME> says that they are."""
+    """Skip the test if jars are missing, or fail it if ORCHARD_REQUIRE_<NAME> is set."""
     import pytest
 
     variable = f"ORCHARD_REQUIRE_{name.upper()}"
@@ -81,7 +81,7 @@ def sums_of(folder: Path) -> dict[str, str]:
 
 
 def check_versions(spark_home: Path, pom: Path) -> None:
-    """Raise UnfitError where a pom.xml names another Spark or Hadoop than the node's pyspark is of."""
+    """Raise UnfitError if the Spark or Hadoop version in a pom.xml differs from the node's pyspark."""
     asked = dict(re.findall(r"<((?:spark|hadoop)\.version)>(.*)</", pom.read_text()))
     for name, version in asked.items():
         (jar,) = (spark_home / "jars").glob(f"{OF_PYSPARK[name]}-*.jar")

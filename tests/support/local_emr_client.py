@@ -1,4 +1,4 @@
-"""Driving a local EMR with boto3: requests that AWS would accept, and waiting for states."""
+"""Uses a local EMR through boto3: sends requests that AWS would accept, and waits for states."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def node_python() -> Path:
 
 
 def point_to(endpoint: Endpoint, patch: pytest.MonkeyPatch) -> None:
-    """Have AWS's clients of this process, and of those that it starts, find a local EMR."""
+    """Point AWS clients of this process and its children to a local EMR."""
     for name, value in endpoint.variables().items():
         patch.setenv(name, value)
-    patch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials that it has found
+    patch.setattr(boto3, "DEFAULT_SESSION", None)  # it caches the credentials that it has found
 
 
 def control(endpoint: Endpoint, method: str, path: str, body: Json | None = None) -> Json:
-    """Ask for something below ``/_control``."""
+    """Send a request to a path below ``/_control``."""
     url, data = f"{endpoint.url}/_control/{path}", b"" if body is None else json.dumps(body).encode()
     headers = endpoint.access_key.sign(method, url, {"Content-Type": "application/json"}, data)
     request = urllib.request.Request(url, data, headers, method=method)
@@ -60,7 +60,7 @@ def add_step(emr: Any, cluster_id: str, step: Json) -> str:
 
 
 def a_cluster(**changes: Any) -> Json:
-    """A RunJobFlow that AWS would accept; `Instances` is merged, the rest replaced."""
+    """Build a RunJobFlow that AWS would accept; `Instances` is merged, other members are replaced."""
     instances = {
         "InstanceFleets": [
             {
@@ -107,7 +107,7 @@ def state_of(emr: Any, cluster_id: str) -> str:
 
 
 def wait_for_cluster(emr: Any, cluster_id: str, *states: str) -> Json:
-    """The cluster's status when it has come to one of the states."""
+    """Wait until the cluster is in one of the states; return its status."""
 
     def status() -> Json | None:
         now: Json = describe(emr, cluster_id)["Status"]
@@ -124,7 +124,7 @@ def step_status(emr: Any, cluster_id: str, step_id: str) -> Json:
 
 
 def wait_for_step(emr: Any, cluster_id: str, step_id: str, *states: str) -> Json:
-    """The step's status when it has come to one of the states."""
+    """Wait until the step is in one of the states; return its status."""
 
     def status() -> Json | None:
         now = step_status(emr, cluster_id, step_id)
@@ -136,7 +136,7 @@ def wait_for_step(emr: Any, cluster_id: str, step_id: str, *states: str) -> Json
 
 
 def step_states(emr: Any, cluster_id: str) -> dict[str, str]:
-    """Name to state, oldest first."""
+    """Return states by name, oldest first."""
     pages = emr.get_paginator("list_steps").paginate(ClusterId=cluster_id)
     steps = [step for page in pages for step in page["Steps"]]
     return {step["Name"]: step["Status"]["State"] for step in reversed(steps)}

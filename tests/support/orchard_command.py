@@ -1,4 +1,4 @@
-"""The command `orchard`, as a user runs it."""
+"""Runs the command `orchard` like a user."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Waiting for what can be looked at, never for time to pass."""
+"""Waits for conditions, never for time to pass."""
 
 import time
 from collections.abc import Callable
@@ -7,14 +7,14 @@ from typing import TypeVar
 T = TypeVar("T")
 
 LOOK_INTERVAL = 0.05  # seconds
-PATIENCE = 400.0  # seconds: a machine may be busy, and how long it takes is not what is tested
+PATIENCE = 400.0  # seconds: long enough for a busy machine, because no test is about time
 
 
 def wait_for(look: Callable[[], T | None], what: str, seconds: float = PATIENCE) -> T:
-    """Return the first result that is not false.
+    """Call a function until its result is true; return that result.
 
     Raises:
-        AssertionError: says what was waited for.
+        AssertionError: if that takes too long; the message has ``what``.
     """
     deadline = time.monotonic() + seconds
     while True:

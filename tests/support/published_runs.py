@@ -1,4 +1,4 @@
-"""Lakes with nothing but what ``publish`` leaves of runs for readers: latest.json and each run's run.json."""
+"""Lakes with only the files that ``publish`` writes for readers: latest.json and each run's run.json."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ LOG_OF_STEP = {**DAG_RUN, "step": "s-2", "name": "stdout.gz"}
 
 
 def published(name: str, **more: Any) -> dict[str, Any]:
-    """Return run.json of a run."""
+    """Build the run.json of a run."""
     return {
         "run": name,
         "published_at": "2026-11-22T02:11:00+00:00",
@@ -40,13 +40,13 @@ def published(name: str, **more: Any) -> dict[str, Any]:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file, and the folders that it is in."""
+    """Write a file, and create its parent folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
 
 
 def write_lake(folder: Path, runs: Sequence[dict[str, Any]]) -> None:
-    """Write a lake with these runs, the oldest first."""
+    """Write a lake with these runs, oldest first."""
     for run in runs:
         write(folder / "runs" / run["run"] / "run.json", json.dumps(run).encode())
     named = [
@@ -58,7 +58,7 @@ def write_lake(folder: Path, runs: Sequence[dict[str, Any]]) -> None:
 
 
 def add_files(folder: Path, report: str = REPORT) -> None:
-    """Give a run its report and its CSVs."""
+    """Write a run's report and CSVs."""
     lake = Lake(f"file://{folder.parents[1]}")
     store_report(FileStorage(folder.parents[1]), lake, folder.name, report.encode())
     write(folder / "csv" / "features.csv", b"path,label,pc1\na/1.jpg,a,0.5\n")

@@ -1,4 +1,4 @@
-"""What a run is made of: a model, images and code, made by the node's Python as `make demo` makes them."""
+"""The inputs of a run: a model, images and code, created with the node's Python as in `make demo`."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from tests.support.checkout import NODE_PYTHON, ROOT
 
 
 def export_untrained(folder: Path) -> Path:
-    """Export a model artefact with untrained weights below ``folder``; return its own folder."""
+    """Export a model artefact with untrained weights below ``folder``; return the artefact's folder."""
     export = ["-m", "orchard_jobs.models.model_export", "--weights=untrained", f"--output=file://{folder}"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "spark_jobs"), "CUDA_VISIBLE_DEVICES": "-1"}
     subprocess.run([NODE_PYTHON, *export], env=environment, check=True, capture_output=True)
@@ -24,5 +24,5 @@ def draw_images(folder: Path, per_class: int) -> None:
 
 
 def package_code(folder: Path) -> None:
-    """Make what `make package` makes."""
+    """Build the files of `make package`."""
     subprocess.run(["python3", ROOT / "bootstrap" / "package.py", folder], check=True)

@@ -1,4 +1,4 @@
-"""A Spark cluster of separate processes on loopback, as YARN's containers are. For both environments."""
+"""A Spark cluster with separate processes on loopback, like YARN's containers. For both environments."""
 
 import os
 import re
@@ -11,16 +11,16 @@ from pathlib import Path
 
 from tests.support.polling import wait_for
 
-# Less to compile, and one thread to collect garbage: twice as fast for jobs of a few seconds.
+# Less compilation and a single garbage collection thread: twice as fast for jobs of a few seconds.
 QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 @dataclass(frozen=True)
 class SparkCluster:
-    """A master and two workers of one core each.
+    """A master and two workers with one core each.
 
     Args:
-        url: For ``spark-submit --master``.
+        url: Argument of ``spark-submit --master``.
         workers: Process ids of the workers' JVMs.
     """
 
@@ -30,10 +30,10 @@ class SparkCluster:
 
 @contextmanager
 def running_spark_cluster(spark_home: Path, python: Path, folder: Path) -> Iterator[SparkCluster]:
-    """A cluster that is gone, with its executors, when the block ends; its logs are in ``folder``."""
+    """Start a cluster, and stop it and its executors after the block; its logs are in ``folder``."""
     environment = {**spark_environment(spark_home, python), "JAVA_TOOL_OPTIONS": QUICK_JVM}
     deploy = "org.apache.spark.deploy"
-    # Each on a host of its own, as nodes are: Spark starts no second attempt at a task beside the first.
+    # Different host names, as on a cluster: Spark starts no second attempt on the host of the first.
     hosts = {"worker-1": "127.0.0.2", "worker-2": "127.0.0.3"}
     with ExitStack() as running:
 
@@ -55,7 +55,7 @@ def running_spark_cluster(spark_home: Path, python: Path, folder: Path) -> Itera
 
 
 def spark_environment(spark_home: Path, python: Path) -> dict[str, str]:
-    """Return the environment of Spark's processes. No PYTHONPATH: they have our code from --py-files only."""
+    """Return the environment of Spark's processes, without PYTHONPATH: --py-files brings our code."""
     passed = {name: os.environ[name] for name in ("PATH", "HOME", "JAVA_HOME") if name in os.environ}
     return {
         **passed,

@@ -1,6 +1,6 @@
-"""A jar of one class, which writes what it is told to the file that its first argument names.
+"""A jar with one class, which writes its arguments to the file that the first of them names.
 
-No JDK comes with the tests, so the class is here as `javac --release 8 -g:none` made it:
+The tests need no JDK: this is the class as compiled by `javac --release 8 -g:none`:
 
     public class Told {
         public static void main(String[] arguments) throws IOException {

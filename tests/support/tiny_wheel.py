@@ -1,4 +1,4 @@
-"""A wheel of one module, with the same bytes every time."""
+"""A wheel with one module, always with the same bytes."""
 
 import base64
 import hashlib

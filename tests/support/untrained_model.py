@@ -1,4 +1,4 @@
-"""A model that no internet is asked for. A fixture."""
+"""A model that needs no download. A fixture."""
 
 from pathlib import Path
 
@@ -9,5 +9,5 @@ from tests.support.run_inputs import export_untrained
 
 @pytest.fixture(scope="session")
 def untrained_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an artefact with untrained weights: TensorFlow takes ten seconds to make one."""
+    """The folder of a model artefact with untrained weights, which TensorFlow needs ten seconds to create."""
     return export_untrained(tmp_path_factory.mktemp("models"))

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from orchard.emr.cost_estimate import per_1000
 from orchard.emr.job_flow import cluster_name
 from orchard.emr.prices import AS_OF, hourly_price
+from orchard.lake.run_record import CostRecord
 from orchard.settings.aws import Access
 from orchard.settings.settings import Settings
 from orchard_airflow.emr_api import ENDED_STATES, LIVE_STATES, find_clusters
@@ -25,7 +26,7 @@ SHORTEST = 60
 BRIEF = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
 
 
-def cluster_cost(tags: dict[str, str], images: int, settings: Settings) -> dict[str, Any] | None:
+def cluster_cost(tags: dict[str, str], images: int, settings: Settings) -> CostRecord | None:
     """Return the cost of a run's clusters, up to now or their termination; None if it cannot be determined.
 
     A run has several clusters if a task was cleared after the first one terminated. An unknown cost never
@@ -48,7 +49,7 @@ def cluster_cost(tags: dict[str, str], images: int, settings: Settings) -> dict[
 
 def bill(
     instances: list[dict[str, Any]], images: int, region: str | None, spot: Mapping[str, float]
-) -> dict[str, Any]:
+) -> CostRecord:
     """Return the cost of ``instances``, as ListInstances returns them. Pure, except for the time."""
     now = datetime.now(UTC)
     seconds: dict[tuple[str, str], float] = {}

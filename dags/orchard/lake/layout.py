@@ -29,6 +29,7 @@ class Lake:
 
     @property
     def runs(self) -> str:
+        """One folder per run, whatever became of it."""
         return f"{self.uri}/runs"
 
     def run(self, slug: str) -> RunFolder:
@@ -36,24 +37,27 @@ class Lake:
 
     @property
     def ledger(self) -> str:
+        """What is known of every image, one entry per published run."""
         return f"{self.uri}/ledger"
 
     def ledger_entry(self, slug: str) -> str:
-        """What is known about every image after one run; valid once latest.json names the run."""
+        """What is known of every image after one run. It counts once latest.json names the run."""
         return f"{self.ledger}/{slug}.parquet"
 
     def report_digest(self, slug: str) -> str:
-        """The SHA-256 of a run's report.html, in a folder that only Airflow can write to."""
+        """The SHA-256 of a run's report.html, where only Airflow writes: no other page is shown."""
         return f"{self.ledger}/{slug}.report"
 
     @property
     def bases(self) -> str:
+        """The bases of all published runs."""
         return f"{self.uri}/basis"
 
     def basis(self, basis_id: str) -> str:
+        """One basis, `basis.npz` and `basis.json`: mean, components, explained variance."""
         return f"{self.bases}/{basis_id}"
 
     @property
     def latest(self) -> str:
-        """The published runs, oldest first, and what readers need to know about the newest."""
+        """All published runs, and what readers need of the newest. From here on, a run exists for readers."""
         return f"{self.uri}/latest.json"

@@ -15,7 +15,7 @@ from orchard.lake.ledger import next_ledger
 from orchard.lake.objects import Storage, to_json
 from orchard.lake.parquet import to_parquet
 from orchard.lake.run_index import PublishedRun, RunIndex
-from orchard.lake.run_record import RunRecord
+from orchard.lake.run_record import LatestRecord, RunRecord
 from orchard.lake.sensed import Sensed
 from orchard.publishing.reconciliation import reconcile
 from orchard.publishing.run_basis import publish_basis, read_basis
@@ -130,7 +130,7 @@ def build_record(publication: Publication, metrics: RunMetrics, folder: RunFolde
     }
 
 
-def _build_latest(record: RunRecord, runs: list[dict[str, str]], folder: RunFolder) -> dict[str, Any]:
+def _build_latest(record: RunRecord, runs: list[dict[str, str]], folder: RunFolder) -> LatestRecord:
     return {
         "run": record["run"],
         "published_at": record["published_at"],
@@ -138,7 +138,6 @@ def _build_latest(record: RunRecord, runs: list[dict[str, str]], folder: RunFold
         "basis_id": record["basis_id"],
         "run_json": folder.run_json,
         "csv": record["csv"],
-        # In order of publication, which file names and times do not preserve.
         "runs": runs,
     }
 

@@ -31,11 +31,17 @@ class JobMetrics(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
     job: Text
+    """Name of the job."""
     started_at: AwareDatetime
+    """ISO 8601, UTC."""
     finished_at: AwareDatetime
+    """ISO 8601, UTC."""
     seconds: Number | None = None
+    """Wall-clock seconds."""
     phases: dict[Text, Number] = Field(default={}, max_length=32)
+    """Wall-clock seconds by phase."""
     versions: dict[Text, Text] = Field(default={}, max_length=32)
+    """Of Python and the libraries."""
 
     @property
     def times(self) -> list[str]:
@@ -61,26 +67,37 @@ class FeaturizeMetrics(JobMetrics):
     counts: dict[Status, Count]
     """Rows by status."""
     model: ModelFacts
+    """The model artefact, by its card."""
     runtime: Text | None = None
+    """What computed the features."""
     images_per_second: Number | None = None
+    """Of all cores together."""
     worker_seconds: dict[Text, Number] = Field(default={}, max_length=32)
     """Total over all workers, by activity."""
 
 
 class ReduceMetrics(JobMetrics):
     basis: BasisMode
+    """Whether the basis was fitted again."""
     basis_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
+    """Digest of the basis."""
     k: Annotated[int, Field(ge=1, le=2**16)]
+    """Number of components."""
     variance_kept: Annotated[float, Field(ge=0, le=1 + 1e-9)]
     """Share, from 0 to 1; rounding may leave it a little above."""
     fitted_rows: Count | None = None
+    """Rows that the basis was fitted on."""
     counted_rows: Count
+    """Rows that the statistics are of."""
     rows: Count
+    """Rows of the components."""
 
 
 class ExportMetrics(JobMetrics):
     rows: Count
+    """Rows of the CSV."""
     rejected: Count
+    """Rows of rejects.csv."""
     files: list[Annotated[str, StringConstraints(max_length=4096)]] = Field(default=[], max_length=100_000)
     """URIs of the CSVs."""
 

@@ -72,7 +72,7 @@ class Fleet:
 
 
 class DeployMode(StrEnum):
-    """Where a job's driver runs, as spark-submit calls it. docs/aws.md says why client is the default."""
+    """Where a driver runs, as spark-submit calls it; docs/explanation/driver-and-sizes.md compares them."""
 
     CLIENT = "client"
     """On the primary node."""

@@ -201,10 +201,12 @@ class Settings:
         )
 
 
+GROUPS = (Places, Fleet, Spark, Cost, Waits, Nightly, Access, Limits, Signals)
+
+
 def table() -> list[Variable]:
-    """Return every variable with its default and meaning, for docs/configuration.md."""
-    groups = (Places, Fleet, Spark, Cost, Waits, Nightly, Access, Limits, Signals)
-    return [variable for group in groups for variable in variables(group)]
+    """Return every variable with its default and meaning, for docs/reference/settings.md."""
+    return [variable for group in GROUPS for variable in variables(group)]
 
 
 def _is_cron(expression: str) -> bool:

@@ -22,7 +22,7 @@ from orchard.lake.layout import Lake, run_slug
 from orchard.lake.objects import Storage, to_json
 from orchard.lake.retention import MAY_WORK, retain
 from orchard.lake.run_index import RunIndex
-from orchard.lake.run_record import RunRecord
+from orchard.lake.run_record import CostRecord, RunRecord
 from orchard.lake.sensed import Sensed
 from orchard.lake.storage import storage_for
 from orchard.publishing.glue import Catalog
@@ -228,7 +228,7 @@ class RunTasks:
     def _core_nodes(self, images: int) -> int:
         return self._params().core_nodes or core_nodes_for(images, self.settings.fleet)
 
-    def _cost(self) -> dict[str, Any] | None:
+    def _cost(self) -> CostRecord | None:
         if self._cluster_facts()["id"] is None:
             return None
         return cluster_cost(self.tags(), self._sensed()["new"], self.settings)

@@ -18,7 +18,8 @@ A file that is damaged is rejected, also where its decoder only warns, and makes
 there. ``DamagedImages.ACCEPT`` takes these.
 
 ``Decoding.SCALED`` lets libjpeg decode a large JPEG to fewer pixels, from which the same bicubic filter makes
-those for the model. docs/performance.md says how much faster that is, and how far the features move.
+those for the model. docs/explanation/performance.md says how much faster that is, and how far the features
+move.
 """
 
 import io

@@ -42,7 +42,10 @@ SHARE = 16  # a range is so much of what is left: no core waits long for the las
 MOST_IMAGES = 1024  # of a range: seconds of a core, which is what a lost executor costs; a file of 4 MB
 FEWEST_IMAGES = 32
 BYTES_LIKE_ONE_IMAGE = 200_000
-"""What takes as long to decode as an image takes to infer: see docs/performance.md, *Large photographs*."""
+"""What takes as long to decode as an image takes to infer.
+
+See docs/explanation/performance.md, *Large photographs*.
+"""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local_spark import class_archive
-from local_spark.class_archive import driver_options, find_archive, make_archive
+from local_spark.class_archive import build_archive, driver_options, find_archive
 from local_spark.node import NODE_ENV, NODE_PYTHON
 from tests.support.airflow.in_process import OUTSIDE
 
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an archive."""
     folder = tmp_path_factory.mktemp("archive") / 'the "state" of it'
-    assert make_archive(OUTSIDE, folder)
+    assert build_archive(OUTSIDE, folder)
     return folder
 
 
@@ -47,7 +47,7 @@ def run_driver(tmp_path: Path, options: str, conf_dir: Path) -> "subprocess.Comp
 
 def test_where_nothing_can_be_written_drivers_start_without(folder: Path) -> None:
     folder.touch()
-    assert not make_archive(OUTSIDE, folder)
+    assert not build_archive(OUTSIDE, folder)
     assert driver_options(OUTSIDE, folder) == ""
 
 
@@ -59,7 +59,7 @@ def test_where_java_cannot_make_it_drivers_start_without_and_nobody_tries_again(
     java.write_text("#!/bin/sh\nexit 1\n")
     java.chmod(0o755)
     environ = {**OUTSIDE, "JAVA_HOME": str(tmp_path / "java")}
-    assert not make_archive(environ, folder)
+    assert not build_archive(environ, folder)
     assert driver_options(environ, folder) == ""
     assert [*folder.iterdir()] == [find_archive(environ, folder)]
 
@@ -105,5 +105,5 @@ def test_archives_of_other_versions_and_what_killed_runs_left_go_with_the_next_o
     for name in ("old.jsa", "new.1"):
         (folder / name).touch()
     monkeypatch.setattr(class_archive, "_run_application", lambda environ, options: False)
-    make_archive(OUTSIDE, folder)
+    build_archive(OUTSIDE, folder)
     assert [*folder.iterdir()] == [find_archive(OUTSIDE, folder)]

@@ -143,7 +143,7 @@ def test_what_cannot_be_read_from_s3_is_told(tmp_path: Path) -> None:
     done = install("--target", str(tmp_path / "venv"), "--source", "s3://l/code", path=path)
     assert done.returncode == 2
     assert "AccessDenied: who are you" in done.stderr
-    assert "cannot read s3://l/code (above is why): the node's role" in done.stderr
+    assert "cannot read s3://l/code (see above): the node's role" in done.stderr
 
 
 def test_a_python_that_is_too_old_is_refused(source: Path, tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_where_dnf_cannot_install_python_311_it_says_so(node: Node, source: Path
     done = node.install(tmp_path / "venv", source)
     assert done.returncode == 2
     assert "Errno 14: no mirrors" in done.stderr
-    assert "dnf could not install python3.11 (above is why)" in done.stderr
+    assert "dnf could not install python3.11 (see above)" in done.stderr
 
 
 def test_without_dnf_an_old_python_is_refused(node: Node, source: Path, tmp_path: Path) -> None:
@@ -237,14 +237,14 @@ def test_where_its_user_may_not_write_it_asks_sudo(may: bool, source: Path, tmp_
         assert (target / "bin" / "python").exists()
     else:
         assert done.returncode == 2
-        assert f"may neither make {target} nor become root with sudo" in done.stderr
+        assert f"can neither create {target} nor use sudo" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "--target and --source are both needed"),
-        (["--target", "x", "--source", "/x"], "--source /x: it takes file:///folder or s3://bucket/folder"),
+        ([], "--target and --source are required"),
+        (["--target", "x", "--source", "/x"], "--source /x: it must be file:///folder or s3://bucket/folder"),
         (["--fast"], "unknown argument --fast: the arguments are --target DIR --source URI"),
         (["--target", "x", "--source", "file:///nonexistent"], "it has no requirements.txt"),
     ],

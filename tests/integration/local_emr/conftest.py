@@ -1,4 +1,4 @@
-"""A local EMR, and boto3 to drive it. Its own timeouts pass 60 times faster, so that a minute is a second."""
+"""A local EMR, and a boto3 client for it. EMR's timeouts are 60 times shorter: a minute takes a second."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.local_emr_client import (
 
 @pytest.fixture(scope="module")
 def aws_environment() -> Iterator[None]:
-    """Credentials that open nothing, and none of the machine's own settings."""
+    """Set fake credentials, and remove the machine's own AWS settings."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
@@ -58,13 +58,13 @@ def server(aws_environment: None, local_emr: EmrServer) -> EmrServer:
 
 @pytest.fixture
 def emr(server: EmrServer, local_emr_faults: FaultPlan) -> Any:
-    """boto3 that neither checks its parameters nor tries twice: what is refused is refused by the server."""
+    """A boto3 client without parameter validation and retries, so that refusals come from the server."""
     return make_client(server.endpoint)
 
 
 @pytest.fixture
 def run(emr: Any) -> Iterator[Callable[..., str]]:
-    """Start a cluster; it ends with the test."""
+    """Start a cluster that ends with the test."""
     started: list[str] = []
 
     def run_job_flow(**changes: Any) -> str:

@@ -1,4 +1,4 @@
-"""Who has no key starts nothing: of what reaches the port, only what is signed with the key counts."""
+"""Without the key, nobody can start anything: the server only accepts requests signed with it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TARGET = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "Elastic
 
 
 def post(url: str, headers: dict[str, str], body: bytes = b"{}", path: str = "/") -> tuple[int, str]:
-    """Return the status and EMR's code of a request that no client of AWS's has made."""
+    """Send a hand-made request; return its status and EMR's error code."""
     request = urllib.request.Request(url + path, body, headers, method="POST")
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:

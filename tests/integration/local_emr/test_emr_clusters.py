@@ -1,4 +1,4 @@
-"""A cluster's life: its states, what starts and ends them, and what is told about it."""
+"""A cluster's lifecycle: its states, their causes, and its descriptions."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_an_idle_cluster_terminates_itself(emr: Any, run: Run) -> None:
     status = wait_for_cluster(emr, cluster_id, *ENDED)
     assert status["State"] == "TERMINATED"
     assert step_states(emr, cluster_id) == {"busy": "COMPLETED"}
-    # The server's minute is a second here, on a machine as slow as it likes to be.
+    # A minute of EMR's takes a second here, however slow the machine is.
     idle = status["Timeline"]["EndDateTime"] - status["Timeline"]["ReadyDateTime"]
     assert dt.timedelta(seconds=2.4) < idle < dt.timedelta(seconds=60)
 
@@ -308,7 +308,7 @@ def test_the_volumes_of_a_group_are_told(emr: Any, run: Run) -> None:
 def test_a_cluster_that_asks_for_no_more_than_it_must_is_described_with_empty_lists(
     emr: Any, run: Run
 ) -> None:
-    """Clients look into them unasked."""
+    """Some clients read these lists without a check."""
     cluster = describe(emr, run(Applications=[]))
     assert (cluster["Applications"], cluster["Configurations"], cluster["Tags"]) == ([], [], [])
 

@@ -1,4 +1,4 @@
-"""Faults on demand: each kind as boto3 sees it, before and after the action is done."""
+"""Injected faults: each kind as boto3 sees it, before and after the action takes effect."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_an_answer_that_does_not_come_is_a_timeout(emr: Any, server: EmrServer) 
 
 
 def test_a_fault_after_the_action_leaves_it_done(emr: Any, server: EmrServer) -> None:
-    """The answer to RunJobFlow is lost and the cluster lives: what a create must survive."""
+    """The response to RunJobFlow is lost, but the cluster lives. A creating client must survive that."""
     names = {"lost before", "lost after"}
     server.faults.add(Fault(action="RunJobFlow", kind="internal", when="before", times=1))
     server.faults.add(Fault(action="RunJobFlow", kind="reset", when="after", times=1))

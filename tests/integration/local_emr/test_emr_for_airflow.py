@@ -1,4 +1,4 @@
-"""The operators and sensors of Airflow's Amazon provider, in the order of its own example, on real Spark."""
+"""The operators and sensors of Airflow's Amazon provider, in the order of its example, on real Spark."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BUNDLE = {
 
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory, airflow_db: None) -> Iterator[Path]:
-    """Where a local EMR, which AWS's clients find, puts the logs that are for S3."""
+    """Start a local EMR for AWS clients; return its folder for S3 logs."""
     folder = tmp_path_factory.mktemp("emr")
     options = ["--s3-logs", str(folder / "s3"), "--stop-grace-seconds", "1"]
     with (

@@ -1,4 +1,4 @@
-"""Logs under LogUri, as EMR lays them out, in a folder and in S3; and what clusters fetch from there."""
+"""Logs under LogUri in EMR's layout, in a folder and in S3; and files that clusters download."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_a_script_of_script_runner_and_a_jar_come_from_s3(
 def test_logs_for_s3_may_go_to_a_folder_and_are_told_as_being_in_s3(
     tmp_path: Path, aws_environment: None
 ) -> None:
-    """No S3 is there: a request for one goes nowhere."""
+    """There is no S3 server: requests to S3 fail."""
     folder = tmp_path / "logs of s3"
     with running_emr(node_python(), tmp_path / "work", options=["--s3-logs", str(folder)]) as endpoint:
         emr = make_client(endpoint)

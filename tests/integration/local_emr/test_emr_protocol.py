@@ -1,4 +1,4 @@
-"""What the local EMR refuses, and how: shapes by botocore's service model, rules by EMR's documentation."""
+"""Requests that the local EMR refuses, by botocore's service model or by EMR's documentation."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_an_oversize_body_is_refused_unread(server: EmrServer) -> None:
 
 
 def test_a_request_under_a_foreign_name_is_refused(server: EmrServer) -> None:
-    """A web page that points its own name at 127.0.0.1 must not start programs here."""
+    """A web page must not start programs here by pointing its own host name at 127.0.0.1."""
     status, answer = post(server, b"{}", "ElasticMapReduce.ListClusters", Host="evil.example:80")
     assert (status, answer["__type"]) == (400, "AccessDeniedException")
 
@@ -125,7 +125,7 @@ def test_an_unknown_step_is_an_invalid_request(emr: Any, run: Run) -> None:
 
 
 def _set(path: str, value: Any) -> Callable[[Json], None]:
-    """Set a dotted path; a number is an index. `...` as the value removes the member."""
+    """Set the value at a dotted path; numbers are indexes. The value `...` removes the member."""
 
     def change(request: Json) -> None:
         *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
@@ -206,7 +206,7 @@ def test_a_cluster_that_emr_would_refuse_is_refused(
 
 
 def test_a_parameter_that_emr_does_not_know_is_refused(server: EmrServer) -> None:
-    """Over the bare protocol: boto3 would not even send it."""
+    """Sent as raw JSON, because boto3 would refuse to send it."""
     body = json.dumps({**a_cluster(), "Nmae": "x"}).encode()
     status, answer = post(server, body, "ElasticMapReduce.RunJobFlow")
     assert (status, answer["__type"]) == (400, "ValidationException")

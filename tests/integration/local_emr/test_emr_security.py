@@ -1,4 +1,4 @@
-"""Security configurations: kept, listed, and asked for by name."""
+"""Security configurations are stored, listed and found by name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CONTENT = json.dumps({"InstanceMetadataServiceConfiguration": {"MinimumInstanceM
 
 @pytest.fixture
 def create(emr: Any) -> Iterator[Callable[[str], Any]]:
-    """Create a security configuration; it goes with the test."""
+    """Create a security configuration that is deleted after the test."""
     yield lambda name: emr.create_security_configuration(Name=name, SecurityConfiguration=CONTENT)
     for listed in emr.list_security_configurations()["SecurityConfigurations"]:
         emr.delete_security_configuration(Name=listed["Name"])

@@ -1,4 +1,4 @@
-"""The server as a process: how it starts, and that nothing is left when it stops, however it stops."""
+"""The server process: how it starts, and that it leaves nothing behind, however it stops."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OPTIONS = ["--stop-grace-seconds", "1"]
 
 
 def start_stubborn_step(endpoint: Endpoint, folder: Path, apart: bool = False) -> psutil.Process:
-    """A step that ignores SIGTERM, on a protected cluster; `apart`, in a session of its own."""
+    """A step that ignores SIGTERM on a protected cluster; with `apart`, in its own session."""
     (folder / "pid").unlink(missing_ok=True)
     script = (
         f"trap '' TERM; echo $$ > {folder}/part && mv {folder}/part {folder}/pid; while :; do sleep 1; done"
@@ -38,7 +38,7 @@ def start_stubborn_step(endpoint: Endpoint, folder: Path, apart: bool = False) -
 
 
 def guard_of(server: subprocess.Popen[bytes]) -> psutil.Process:
-    """The process that ends what the server leaves when it is killed."""
+    """Return the guard, which ends processes if the server is killed."""
     children = psutil.Process(server.pid).children()
     return next(child for child in children if "local_emr.execution.guard" in child.cmdline())
 
@@ -108,7 +108,7 @@ def test_the_server_goes_when_its_parent_is_killed(serve: Any, tmp_path: Path) -
 def test_the_processes_and_files_of_a_server_that_is_killed_outright_go_with_it(
     serve: Any, tmp_path: Path
 ) -> None:
-    """Also what a step has started in a session of its own, which no signal to the step reaches."""
+    """Including processes that a step has started in their own session, which its signals do not reach."""
     server, endpoint = serve()
     steps = [start_stubborn_step(endpoint, tmp_path, apart=apart) for apart in (False, True)]
     clusters = list((tmp_path / "work").glob("j-*"))
@@ -161,7 +161,9 @@ def test_a_taken_port_is_one_clear_line(serve: Any, tmp_path: Path) -> None:
         running_emr(node_python(), tmp_path / "w2", port=port, log_file=log),
     ):
         pass
-    assert log.read_text() == f"local EMR: port {port} on 127.0.0.1 cannot be had: Address already in use\n"
+    assert (
+        log.read_text() == f"local EMR: cannot listen on port {port} of 127.0.0.1: Address already in use\n"
+    )
 
 
 def test_a_clusters_spark_properties_count_before_the_nodes_own(
@@ -188,13 +190,13 @@ def test_spark_defaults_that_are_not_there_are_one_clear_line(tmp_path: Path) ->
         running_emr(node_python(), tmp_path / "work", log_file=log, options=options),
     ):
         pass
-    assert log.read_text() == f"local EMR: spark_defaults is {tmp_path / 'absent'}: there is no such file\n"
+    assert log.read_text() == f"local EMR: spark_defaults is {tmp_path / 'absent'}: no such file\n"
 
 
 def test_it_answers_to_a_name_that_it_was_given_and_to_no_other(
     tmp_path: Path, aws_environment: None
 ) -> None:
-    """In a container's network its clients call it by the service's name."""
+    """In a container network, clients use the service's name."""
     options = [*OPTIONS, "--answer-to", "emr"]
     with running_emr(node_python(), tmp_path / "work", options=options) as endpoint:
 

@@ -60,7 +60,7 @@ def local_emr_settings(local_emr_settings: Settings) -> Settings:
 
 @pytest.fixture(scope="module", autouse=True)
 def node_environment() -> None:
-    """A test that cannot run is a failure here, not a skip."""
+    """Fail instead of skipping if the node's environment is missing."""
     assert find_spark_home(node_python()), (
         f"{node_python()} has no pyspark: make it, or set ORCHARD_NODE_PYTHON"
     )
@@ -93,7 +93,7 @@ def test_spark_submit_runs_in_local_mode_on_the_nodes_python(
         "python": str(node_python()),
         "local_dir": str(work_dir / cluster_id / "tmp"),
         "option": "a b",
-        "folders": [],  # beside one with a file in it Java takes no archive of classes
+        "folders": [],  # Java rejects a class data archive if a folder on the class path contains a file
     }
 
 
@@ -112,7 +112,7 @@ def test_a_step_that_brings_its_own_properties_gets_none_of_the_clusters(
 
 
 def run_step(emr: Any, run: Run, logs: Path, jar_step: Json, **cluster: Any) -> dict[str, str]:
-    """Run a step that succeeds; what its logs say."""
+    """Run a step that succeeds; return its logs."""
     cluster_id = run(LogUri=logs.as_uri(), **cluster)
     step_id = add_step(emr, cluster_id, {"Name": "step", "HadoopJarStep": jar_step})
     wait_for_step(emr, cluster_id, step_id, "COMPLETED")
@@ -128,7 +128,7 @@ def test_spark_submit_is_found_where_emr_has_it_and_another_spark_than_the_relea
     jar_step = {"Jar": "command-runner.jar", "Args": ["/usr/bin/spark-submit", "--master", "yarn", str(job)]}
     logs = run_step(emr, run, tmp_path, jar_step, ReleaseLabel="emr-7.1.0")
     there = logs["stdout"].strip()
-    assert f"WARNING: emr-7.1.0 has Spark 3.5.0, and this node Spark {there}: that runs" in logs["controller"]
+    assert f"WARNING: emr-7.1.0 has Spark 3.5.0, but this node runs Spark {there}" in logs["controller"]
     assert "spark.master=yarn is left out" in logs["controller"]
 
 
@@ -142,7 +142,7 @@ def test_run_example_runs_sparks_own_example(emr: Any, run: Run, tmp_path: Path)
     arguments = ["/usr/lib/spark/bin/run-example", "--name", "pi", "SparkPi", "3"]
     logs = run_step(emr, run, tmp_path, {"Jar": "command-runner.jar", "Args": arguments})
     assert re.fullmatch(r"Pi is roughly 3\.\d+\n", logs["stdout"])
-    assert "run-example SparkPi runs as pi.py" in logs["controller"]
+    assert "run-example SparkPi runs pi.py" in logs["controller"]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_an_example_that_pyspark_does_not_bring_is_refused_plainly(emr: Any, run
     step_id = add_step(emr, cluster_id, {"Name": "example", "HadoopJarStep": jar_step})
     failure = wait_for_step(emr, cluster_id, step_id, "FAILED")["FailureDetails"]
     assert failure["Message"].startswith(
-        "run-example has no 'LocalPi': pyspark brings Spark's examples in Python"
+        "run-example has no 'LocalPi': pyspark contains only the Python examples"
     )
 
 

@@ -1,4 +1,4 @@
-"""Steps: what runs, how it ends, and what its failure does to the cluster."""
+"""Steps: what they run, how they end, and how a failure affects the cluster."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Run = Callable[..., str]
 
 
 def test_a_step_runs_its_arguments_as_they_are(emr: Any, run: Run, tmp_path: Path) -> None:
-    """No shell comes between: spaces, quotes, globs and URIs arrive untouched."""
+    """No shell is involved: spaces, quotes, globs and URIs arrive unchanged."""
     told = tmp_path / "told"
     arguments = ["a b", "*", "$HOME", "'", "s3://bucket/key?x=1#y", "file:///tmp/x", "{{x}"]
     cluster_id = run()
@@ -62,7 +62,7 @@ def test_command_runner_drops_what_emrs_drops_and_the_controllers_log_says_so(
 def test_steps_may_be_added_to_a_cluster_that_was_made_to_end_after_its_last_step(
     local_emr_settings: Settings, server: EmrServer, tmp_path: Path
 ) -> None:
-    """Where a cluster provisions at once, it must not have ended before its client adds the first."""
+    """A cluster without provisioning time must not end before its client adds the first step."""
     with EmrServer(replace(local_emr_settings, speedup=1.0, work_dir=tmp_path)) as unhurried:
         emr = make_client(unhurried.endpoint)
         request = a_cluster(Instances={"KeepJobFlowAliveWhenNoSteps": False})
@@ -112,15 +112,15 @@ def test_a_step_sees_a_small_environment_with_its_aws_credentials(
 @pytest.mark.parametrize(
     ("jar_step", "message"),
     [
-        ({"Jar": "/no/such.jar"}, "Failed to fetch /no/such.jar: there is no such file"),
-        ({"Jar": "file:///no/such.jar"}, "Failed to fetch file:///no/such.jar: there is no such file"),
+        ({"Jar": "/no/such.jar"}, "Failed to fetch /no/such.jar: no such file"),
+        ({"Jar": "file:///no/such.jar"}, "Failed to fetch file:///no/such.jar: no such file"),
         (
             {"Jar": "s3://region.elasticmapreduce/libs/script-runner/script-runner.jar"},
             "script-runner.jar needs Args: the script and its arguments",
         ),
         (
             {"Jar": "script-runner.jar", "Args": ["/no/such.sh"]},
-            "Failed to fetch /no/such.sh: there is no such file",
+            "Failed to fetch /no/such.sh: no such file",
         ),
         (
             {"Jar": "command-runner.jar", "Args": ["", "}}"]},
@@ -309,4 +309,4 @@ def test_a_python_that_the_bootstrap_actions_have_not_made_fails_the_step_and_sa
     status = wait_for_step(emr, cluster_id, add_step(emr, cluster_id, step), "FAILED")
     asked = {"spark-defaults": "spark.pyspark.python", "spark-env": "PYSPARK_PYTHON"}[classification]
     assert status["FailureDetails"]["Reason"] == "Unable to run the step."
-    assert status["FailureDetails"]["Message"].startswith(f"{asked}=/no/python: there is no such program")
+    assert status["FailureDetails"]["Message"].startswith(f"{asked}=/no/python: no such program")

@@ -1,4 +1,4 @@
-"""Steps that others end: cancelled, killed, or with their cluster. No process is left."""
+"""Steps that are cancelled, killed, or end with their cluster leave no process behind."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def processes_of(step_id: str) -> list[psutil.Process]:
 def test_cancelling_ends_a_running_step_with_its_descendants_and_pending_ones_at_once(
     emr: Any, run: Run
 ) -> None:
-    """One child leaves the session; another leaves it without a marker, and ignores SIGTERM: both must go."""
+    """One child leaves the session; another also drops the marker and ignores SIGTERM. Both must end."""
     stubborn = "trap '' TERM; while :; do sleep 1; done"
     script = f'setsid sleep 300 & env -i setsid bash -c "{stubborn}" & sleep 300'
     cluster_id = run(Steps=[bash_step(script, name="running"), bash_step(":", name="pending")])

@@ -1,4 +1,4 @@
-"""The local EMR is a package of its own: it does what its README says where nothing else of Orchard is."""
+"""The local EMR is an independent package: it works as its README says without the rest of Orchard."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.local_emr_client import node_python
 PACKAGE = ROOT / "local_emr"
 README = (PACKAGE / "README.md").read_text()
 FILES_IN_README = dict(re.findall(r"^```python\n# (\S+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE))
-# Each may import what stands after it, and nothing before it.
+# Each may import those after it, and none before it.
 LAYERS = (
     ("__main__", "launcher", "pytest_plugin"),
     ("server",),
@@ -54,7 +54,7 @@ with running_emr(Path(sys.argv[1]), Path("work"), log_file=Path("log")) as endpo
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
-    """A folder with a copy of the package, and nothing else of this project."""
+    """A folder with only a copy of the package."""
     shutil.copytree(PACKAGE, tmp_path / "local_emr", ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 

@@ -1,4 +1,4 @@
-"""A real API server of Airflow's, as a process of its own on loopback."""
+"""A real Airflow API server in its own process, on loopback."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ from tests.support.polling import wait_for
 
 @dataclass(frozen=True)
 class ApiServer:
-    """Where it is, and its user: admin."""
+    """The URL of the server, and its user, admin."""
 
     url: str
     home: Path
@@ -28,7 +28,7 @@ class ApiServer:
         return str(json.loads(passwords.read_text())["admin"])
 
     def log_in(self) -> requests.Session:
-        """Return a session with a token, as programs get one."""
+        """Return a session with a token, obtained like a program would."""
         session = requests.Session()
         user = {"username": "admin", "password": self.password}
         token = session.post(f"{self.url}/auth/token", json=user, timeout=60).json()["access_token"]
@@ -44,7 +44,7 @@ class ApiServer:
 
 @contextmanager
 def running_api_server(home: Path, environ: Mapping[str, str], port: int) -> Iterator[ApiServer]:
-    """Start it with ``environ`` and nothing of this checkout on its path, and end it."""
+    """Start the server with ``environ``, without this checkout on its path, and stop it at the end."""
     environ = {**environ, **serving_at(port), "AIRFLOW_HOME": str(home)}
     airflow = [sys.executable, "-P", "-m", "airflow"]
     home.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Clients of AWS that are made in a fraction of the time: the suites make thousands. A fixture."""
+"""Makes AWS clients faster to create, because the suites create thousands. A fixture."""
 
 import functools
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from botocore.loaders import create_loader
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_clients() -> Iterator[None]:
-    """The descriptions of AWS's services are read once for all, and no hook looks for who has called it.
+    """Load the service descriptions only once, and skip the hooks' search for their caller.
 
-    boto3 reads them anew for every session, and Airflow's hooks make one for every client; of its caller a
-    hook tells AWS in the User-Agent, which nothing here reads, and searches the stack for it.
+    boto3 loads them for each session, and Airflow's hooks create a session for each client. A hook also
+    searches the stack for its caller, for the User-Agent, which no test reads.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("botocore.session.create_loader", functools.cache(create_loader))

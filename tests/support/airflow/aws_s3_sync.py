@@ -1,4 +1,4 @@
-"""Stands in for the AWS CLI, as far as install_node.sh asks it: ``aws s3 sync [filters] s3://… folder``."""
+"""Replaces the AWS CLI's command in install_node.sh: ``aws s3 sync [filters] s3://… folder``."""
 
 import fnmatch
 import sys

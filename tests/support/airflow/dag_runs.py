@@ -1,4 +1,4 @@
-"""A run of the DAG in this process, and what is to be seen of it."""
+"""Runs the DAG in this process, and inspects the run."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ POLL_INTERVAL = 0.1  # seconds
 
 @pytest.fixture
 def run(environ: dict[str, str], node: Path, tmp_path: Path) -> Any:
-    """Return a function that runs the DAG once and gives the DAG run."""
+    """Return a function that runs the DAG once and returns the DAG run."""
     prepare_lake(tmp_path, node)
     environ["ORCHARD_NODE_ENV"] = str(node.parent)
 
@@ -39,7 +39,7 @@ def run(environ: dict[str, str], node: Path, tmp_path: Path) -> Any:
 
 
 def run_quickly(dag: Any, **arguments: Any) -> Any:
-    """Run a DAG once, in this process, whose tasks look at EMR often: settings begin at a second."""
+    """Run a DAG once in this process, polling EMR more often than settings allow (at least a second)."""
     for task in dag.tasks:
         if hasattr(task, "poll_interval"):
             task.poll_interval = POLL_INTERVAL
@@ -47,7 +47,7 @@ def run_quickly(dag: Any, **arguments: Any) -> Any:
 
 
 def prepare_lake(folder: Path, node: Path) -> None:
-    """Put code and a model into the lake below ``folder``; from now on the node's Spark does as it should."""
+    """Write code and a model to the lake below ``folder``, and reset the fake Spark to normal behaviour."""
     behave(node)
     code = folder / "a lake" / "code"
     code.mkdir(parents=True)
@@ -78,7 +78,7 @@ def live_clusters() -> list[str]:
 
 
 def events_of(lake: str) -> list[dict[str, Any]]:
-    """What other DAGs have been told of the lake's results."""
+    """Return the asset events of the lake's results, which other DAGs see."""
     from airflow.models.asset import AssetEvent, AssetModel
     from airflow.utils.session import create_session
 

@@ -23,7 +23,7 @@ BUCKET, REGION = "orchard-lake", "eu-west-3"
 
 @dataclass(frozen=True)
 class Repository:
-    """A git repository with the files of this one, as they are in the working tree."""
+    """A git repository with a copy of this working tree."""
 
     folder: Path
 
@@ -45,7 +45,7 @@ class Repository:
 
 @pytest.fixture
 def repository(tmp_path: Path, index: str) -> Repository:
-    """Its nodes need one package, that of ``index``."""
+    """A repository whose nodes need only the package in ``index``."""
     folder = tmp_path / "repository"
     for name in DEPLOYED_FOLDERS:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -58,13 +58,13 @@ def repository(tmp_path: Path, index: str) -> Repository:
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where downloads stay: pip is asked once."""
+    """A cache for downloads, so that pip runs only once."""
     return tmp_path_factory.mktemp("wheels")
 
 
 @pytest.fixture
 def index(tmp_path: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The pin of the one package that pip finds."""
+    """The pin of the only package in the index."""
     folder = tmp_path / "index"
     folder.mkdir()
     digest = hashlib.sha256(make_wheel(folder, "tiny", "1.0").read_bytes()).hexdigest()
@@ -87,7 +87,7 @@ def model(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def moto_url() -> Iterator[str]:
-    """The endpoint of an AWS of moto's on loopback."""
+    """The endpoint of moto's AWS on loopback."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -97,7 +97,7 @@ def moto_url() -> Iterator[str]:
 
 @pytest.fixture
 def s3(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A client of an S3 on loopback, with a versioned bucket in it; boto3 and its children find it too."""
+    """An S3 client for a server on loopback with a versioned bucket, which child processes find too."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", moto_url)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     client = boto3.client("s3", REGION)
@@ -110,8 +110,8 @@ def s3(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.fixture
 def deploy(s3: Any, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """Runs ``orchard deploy`` on the repository, by the variables of ``make deploy``; gives its exit code."""
-    from orchard_cli.app import main  # managed Airflow's environment, `make test-mwaa`, lacks what it needs
+    """Run ``orchard deploy`` on the repository with ``make deploy``'s variables; return its exit code."""
+    from orchard_cli.app import main  # not importable in managed Airflow's environment (`make test-mwaa`)
 
     monkeypatch.setattr("deployment.deploy.ROOT", repository.folder)
 
@@ -122,7 +122,7 @@ def deploy(s3: Any, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def files_of_checkout() -> dict[str, bytes]:
-    """Return what a deployment is made of, as it is in the working tree."""
+    """Return the files of a deployment from the working tree."""
     folders = ("dags", "plugins", "spark_jobs")
     paths = (path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file())
     return {
@@ -133,9 +133,9 @@ def files_of_checkout() -> dict[str, bytes]:
 
 
 def deploy_options(**variables: str) -> list[str]:
-    """Return the options that the Makefile makes of variables."""
+    """Return the options into which the Makefile turns variables."""
     flags = ["--dry-run"] if variables.pop("DRY_RUN", "") else []
-    return [*(f"--{name.lower()}={value}" for name, value in variables.items()), *flags]
+    return [*(f"--{name.lower().replace('_', '-')}={value}" for name, value in variables.items()), *flags]
 
 
 def objects(s3: Any) -> dict[str, str]:

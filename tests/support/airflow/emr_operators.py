@@ -1,4 +1,4 @@
-"""The operators on a local EMR: fixtures that make them, and what to ask of the clusters."""
+"""EMR operators on a local EMR: fixtures that build them, and functions that inspect clusters."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ make_client: Any = EmrHook.__dict__.get("conn", AwsGenericHook.__dict__["conn"])
 
 
 class TaskInstance:
-    """What the operators ask of Airflow's."""
+    """The context that operators need from Airflow."""
 
     def __init__(self, operator: Any, cleared_after: int) -> None:
         self.task = SimpleNamespace(retries=2)
@@ -110,7 +110,7 @@ def live(client: Any) -> list[str]:
 
 
 def steps_of(client: Any, cluster_id: str) -> list[tuple[str, str]]:
-    """Names and states, oldest first."""
+    """Return names and states of the steps, oldest first."""
     pages = client.get_paginator("list_steps").paginate(ClusterId=cluster_id)
     steps = [step for page in pages for step in page["Steps"]]
     return [(step["Name"], step["Status"]["State"]) for step in reversed(steps)]
@@ -135,11 +135,11 @@ def event_of(trigger: Any) -> Any:
 
 
 class Faulty:
-    """A client in which some requests fail before they take effect, or after (their answers are lost)."""
+    """A client whose requests can fail before or after they take effect (a lost response)."""
 
     def __init__(self, client: Any, faults: dict[str, list[Any]]) -> None:
         self._client = client
-        # Where the hook looks for the region, and who asks whether EMR is a local one.
+        # Attributes that the hook and the check for a local EMR read.
         self.meta = SimpleNamespace(client=client, endpoint_url=client.meta.endpoint_url)
         self._faults = faults
 
@@ -162,7 +162,7 @@ class Faulty:
 
 @pytest.fixture
 def faults(monkeypatch: pytest.MonkeyPatch, client: Any) -> dict[str, list[Any]]:
-    """By name of request: errors to raise instead of it, or functions to call after it."""
+    """By request: errors to raise instead of it, or functions to call after it."""
     planned: dict[str, list[Any]] = {}
     monkeypatch.setattr(EmrHook, "conn", property(lambda hook: Faulty(make_client(hook), planned)))
     monkeypatch.setattr(emr_retries, "PAUSES", (0.1, 0.1, 0.1))

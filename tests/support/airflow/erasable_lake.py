@@ -1,4 +1,4 @@
-"""A lake with runs in it, on a disk or on S3, to purge from."""
+"""A lake with runs to purge, on disk or on S3."""
 
 import csv
 import io
@@ -31,7 +31,7 @@ OLD = datetime.now(UTC) - timedelta(days=3)
 
 @dataclass
 class Place:
-    """A lake, and images beside it."""
+    """A lake and its images."""
 
     lake: Lake
     images: str
@@ -52,7 +52,7 @@ class Place:
         return plan
 
     def write_run(self, slug: str, ledger: dict[str, str], *, publish: bool = True, basis: str = "") -> None:
-        """Leave behind what a run does: features of its own rows of ``ledger``, results of all of them."""
+        """Write the files of a run: features of its own rows in ``ledger``, and results of all rows."""
         folder = self.lake.run(slug)
         own = [{"path": path, "etag": "e", "status": "ok"} for path, run in ledger.items() if run == slug]
         rows = [{"path": path, "etag": "e", "status": "ok", "run": run} for path, run in ledger.items()]
@@ -98,7 +98,7 @@ class Place:
         self.storage.replace(self.lake.latest, to_json({"run": slug, "runs": runs}), history.version)
 
     def contents(self) -> dict[str, bytes]:
-        """Every object of the lake, as a reader gets it."""
+        """Return every object of the lake, as a reader sees it."""
         found = self.storage.objects(self.lake.uri)
         return {one.name: self.storage.read(f"{self.lake.uri}/{one.name}").data for one in found}
 
@@ -106,12 +106,12 @@ class Place:
         return self.holdings.below(f"{self.lake.uri}/{folder}")
 
     def versions(self) -> list[bytes]:
-        """Every version of everything that is held, as whoever restores them gets it."""
+        """Return every version of every object, including deleted ones."""
         return [self.holdings.read(one) for one in self.holdings.below(self.lake.uri) if not one.is_marker]
 
 
 def event_log(name: str) -> bytes:
-    """A Spark event log as far as it names its application."""
+    """Return the beginning of a Spark event log, which names the application."""
     events = [
         {"Event": "SparkListenerLogStart"},
         {"Event": "SparkListenerApplicationStart", "App Name": name},

@@ -1,4 +1,4 @@
-"""A local EMR whose nodes have ``fake_spark_submit.py`` for Spark. Fixtures."""
+"""A local EMR whose nodes have ``fake_spark_submit.py`` instead of Spark. Fixtures."""
 
 import sys
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.support.local_emr_client import point_to
 
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bin folder of a node's environment in which spark-submit is the fake one."""
+    """The bin folder of a node's environment with the fake spark-submit."""
     folder = tmp_path_factory.mktemp("node") / "bin"
     folder.mkdir()
     (folder / "python").symlink_to(sys.executable)
@@ -28,9 +28,9 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def emr(node: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
-    """The endpoint of a local EMR, which AWS's clients find."""
+    """The endpoint of a local EMR, which AWS clients find through environment variables."""
     folder = tmp_path_factory.mktemp("emr")
-    pages = ("--page-size", "2")  # so that what is looked for is not always on the first
+    pages = ("--page-size", "2")  # small pages, so that results are not always on the first one
     with (
         running_emr(node / "python", folder / "work", log_file=folder / "log", options=pages) as endpoint,
         pytest.MonkeyPatch.context() as patch,

@@ -1,7 +1,7 @@
-"""Stands in for spark-submit: takes a job's arguments as the real one does, and writes what the job would.
+"""Replaces spark-submit: takes the same arguments, and writes the same files as the job.
 
-What is to go wrong comes from a file ``behaviour.json`` beside this script, so that a test can say it
-after the cluster has started: ``{"featurize": "fail" | "killed" | "hang", "reduce": "lose the components"}``.
+Failures are configured in a file ``behaviour.json`` next to this script, so that a test can change them after
+the cluster has started: ``{"featurize": "fail" | "killed" | "hang", "reduce": "lose the components"}``.
 """
 
 import io

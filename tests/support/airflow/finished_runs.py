@@ -1,4 +1,4 @@
-"""Runs whose three jobs have ended, to be published, and what is published of them."""
+"""Runs whose three jobs have finished and can be published."""
 
 import io
 import json
@@ -35,7 +35,7 @@ EARLIER_FILE = to_parquet(pa.Table.from_pylist(EARLIER, EARLIER_SCHEMA))
 
 
 def finish_jobs(lake: Lake, slug: str, **counts: int) -> None:
-    """Write what ``sense`` and the three jobs of a run leave behind."""
+    """Write the files of ``sense`` and of the three jobs of a run."""
     storage, folder = FileStorage(local_path(lake.uri)), lake.run(slug)
     facts: dict[str, dict[str, Any]] = {
         "featurize": {
@@ -76,7 +76,7 @@ def finish_jobs(lake: Lake, slug: str, **counts: int) -> None:
 
 
 def basis_of(slug: str) -> dict[str, bytes]:
-    """The files of the basis that ``finish_jobs`` writes for a run."""
+    """Return the basis files that ``finish_jobs`` writes for a run."""
     arrays = _arrays_of(slug)
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
@@ -92,7 +92,7 @@ def basis_of(slug: str) -> dict[str, bytes]:
 
 
 def basis_id_of(slug: str) -> str:
-    """A basis of its own for each run."""
+    """Build a different basis for each run."""
     arrays = _arrays_of(slug)
     return digest_basis(arrays["mean"].tobytes(), arrays["components"].tobytes())
 

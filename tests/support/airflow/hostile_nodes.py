@@ -1,4 +1,4 @@
-"""What a node that is somebody else's may leave in a lake: anything, below ``runs/`` and ``logs/``."""
+"""What a compromised node can leave in a lake: anything below ``runs/`` and ``logs/``."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from orchard.lake.parquet import to_parquet
 SECRET = b"the scheduler's own"
 
 AIRFLOWS = ("run.json", "cost.json", "report.html", "earlier.parquet")
-"""Of a run's folder, what the node role may not write."""
+"""Files in a run's folder that the node role may not write."""
 
 VALUES = st.recursive(
     st.none()
@@ -30,7 +30,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
-"""What JSON can say."""
+"""Hostile JSON documents."""
 
 TABLES = [
     pa.table({}),
@@ -60,19 +60,19 @@ TABLES = [
         )
     ),
 ]
-"""Tables of other columns, types, shapes and values than the jobs write."""
+"""Tables with columns, types, shapes and values that the jobs never write."""
 
 
 @dataclass(frozen=True)
 class Deed:
-    """One thing that such a node does to a path below the lake. Reads as what it does."""
+    """One thing that such a node does to a path in the lake. Its string says what."""
 
     what: str
     path: str
     content: Any = None
 
     def carry_out(self, lake: Path) -> None:
-        """Do it as far as the file system lets: whatever is in the way goes."""
+        """Do it, replacing whatever is at the path, as far as the file system allows."""
         path = lake / self.path
         data = read(path) if path.is_file() and not path.is_symlink() else b""
         make_way(path, lake)
@@ -115,7 +115,7 @@ class Deed:
 
 
 def make_way(path: Path, lake: Path) -> None:
-    """Remove what is at a path below the lake, and make the folders that lead there."""
+    """Remove whatever is at a path below the lake, and create its parent folders."""
     for place in (*reversed(path.relative_to(lake).parents[:-1]), path.relative_to(lake)):
         found = lake / place
         if found.is_symlink() or (found.exists() and not found.is_dir()):
@@ -127,7 +127,7 @@ def make_way(path: Path, lake: Path) -> None:
 
 
 def deeds_on(paths: Sequence[str], targets: Iterable[Path], names: Iterable[str]) -> st.SearchStrategy[Deed]:
-    """Return what may be done to ``paths``, or beside them; links lead to ``targets``, JSON has ``names``."""
+    """Return actions on ``paths`` and their siblings; links point to ``targets``, JSON uses ``names``."""
     segment = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=40)
     beside = st.tuples(
         st.sampled_from(paths), segment.filter(lambda name: name not in {".", "..", *AIRFLOWS})
@@ -148,7 +148,7 @@ def deeds_on(paths: Sequence[str], targets: Iterable[Path], names: Iterable[str]
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    """Every plain file below a folder, by its path; links are none. Of a huge one its size."""
+    """Return every regular file below a folder by its path, without links; for huge files, their size."""
     return {
         path.relative_to(root).as_posix(): read(path)
         for path in root.rglob("*")

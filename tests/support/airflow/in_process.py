@@ -11,11 +11,11 @@ import pytest
 from tests.support.checkout import ROOT
 
 OUTSIDE = dict(os.environ)
-"""The environment that the tests were started in: for programs that a user starts."""
+"""The original environment of the tests, for programs that a user starts."""
 
 HOME = tempfile.mkdtemp(prefix="orchard-airflow-")
 
-# Nothing of an account that the machine may have.
+# No credentials from this machine.
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]
 os.environ.update(
@@ -28,16 +28,16 @@ os.environ.update(
     AWS_SECRET_ACCESS_KEY="testing",
     AWS_DEFAULT_REGION="us-east-1",
     AWS_EC2_METADATA_DISABLED="true",
-    # What the DAG file needs to be imported; each test builds the DAG from settings of its own.
+    # Required to import the DAG file; each test builds the DAG with its own settings.
     ORCHARD_LAKE="file:///nowhere/lake",
     ORCHARD_MODEL="file:///nowhere/lake/models/m",
-    ORCHARD_CRON="0 0 29 2 *",  # the clock starts no run
+    ORCHARD_CRON="0 0 29 2 *",  # never: tests start runs
 )
 
 
 @pytest.fixture(scope="session", autouse=True)
 def airflow_home() -> Iterator[Path]:
-    """AIRFLOW_HOME; gone after the last test."""
+    """AIRFLOW_HOME, removed after the last test."""
     yield Path(HOME)
     shutil.rmtree(HOME, ignore_errors=True)
 

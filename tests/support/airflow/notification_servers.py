@@ -1,4 +1,4 @@
-"""Servers on loopback that take what Orchard tells: a webhook and a mail server. SNS is moto's."""
+"""Servers on loopback that receive notifications: a webhook and a mail server. SNS is moto's."""
 
 import json
 import socketserver
@@ -13,7 +13,7 @@ from typing import Any
 
 @contextmanager
 def webhook(status: int = 200) -> Iterator[tuple[str, list[Any]]]:
-    """Yield its URL, and the JSON bodies that it has received."""
+    """Yield the URL of a webhook, and the JSON bodies that it has received."""
     received: list[Any] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -32,7 +32,7 @@ def webhook(status: int = 200) -> Iterator[tuple[str, list[Any]]]:
 
 @contextmanager
 def mail_server() -> Iterator[tuple[int, list[tuple[list[str], Message]]]]:
-    """Yield its port, and the recipients and the content of each mail."""
+    """Yield the port of a mail server, and the recipients and content of each mail."""
     received: list[tuple[list[str], Message]] = []
 
     class Handler(socketserver.StreamRequestHandler):

@@ -1,4 +1,4 @@
-"""Settings of Orchard for a lake of the test's own. Fixtures."""
+"""Orchard's settings for a test's own lake. Fixtures."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from orchard.settings.settings import Settings
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """Settings for a lake and images in a folder whose name has a space."""
+    """Settings for a lake and images in a folder whose name contains a space."""
     return environ_of(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""People who are logged in to Airflow, in the process of the tests: with real tokens. Fixtures."""
+"""Clients of Airflow's pages with real tokens, in the tests' process. Fixtures."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ Visit = Callable[..., TestClient]
 
 @pytest.fixture
 def visit(airflow_db: None, tmp_path: Path) -> Visit:
-    """Return a function that gives a client of the pages, mounted as Airflow does: of a lake, for a role."""
+    """Return a function that returns a client for a lake and a role, with the pages mounted as in Airflow."""
     signer = init_auth_manager()
 
     def make(

@@ -1,4 +1,4 @@
-"""Published runs as the jobs leave them: real Parquet of the contract's columns, for reports to read."""
+"""Published runs for reports to read: real Parquet with the contract's columns, as the jobs write it."""
 
 import io
 import json
@@ -18,7 +18,7 @@ from orchard.lake.parquet import to_parquet
 from orchard.lake.storage_files import FileStorage
 from orchard_jobs.contract import COMPONENT_COLUMNS, FEATURE_COLUMNS, label_of
 
-# A red, a green and a yellow ball on white, as make_thumbnail gives them.
+# A red, a green and a yellow ball on white, as thumbnails from make_thumbnail.
 THUMBNAILS = tuple(
     b64decode(text)
     for text in (
@@ -46,7 +46,7 @@ def basis_of(slug: str) -> str:
 
 @dataclass
 class ReportLake:
-    """A lake whose runs follow each other; ``rows`` are the components of what counts now, by path."""
+    """A lake with consecutive runs; ``rows`` has the current components by path."""
 
     lake: Lake
     storage: Storage = field(default_factory=lambda: FileStorage(Path("/")))
@@ -67,7 +67,7 @@ class ReportLake:
         turn: float = 0.0,
         **more: Any,
     ) -> str:
-        """Publish a run of new or changed images; ``turn`` is PC1's, in degrees, towards what is left out."""
+        """Publish a run of new or changed images; ``turn`` rotates PC1 by these degrees."""
         rejected = rejected or {}
         folder, storage = self.lake.run(slug), self.storage
         for path in deleted:
@@ -187,7 +187,7 @@ class ReportLake:
 def features(
     new: Mapping[str, np.ndarray], rejected: Mapping[str, tuple[str, str]], *, thumbnails: bool
 ) -> pa.Table:
-    """What featurize writes; without thumbnails, as it was before there were any."""
+    """Write featurize's files; without thumbnails, as in early versions."""
     rows = [
         {
             "path": path,
@@ -222,7 +222,7 @@ def thumbnail_of(path: str) -> bytes:
 
 
 def clusters(labels: Mapping[str, int], components: int = 4, seed: int = 1) -> dict[str, np.ndarray]:
-    """Images of each label around a centre of its own, by path."""
+    """Return components by path, with a different centre for each label."""
     generator = np.random.default_rng(seed)
     found = {}
     for label, count in labels.items():

@@ -1,4 +1,4 @@
-"""An Airflow of separate processes: its components, its API, the runs of its DAGs."""
+"""An Airflow with separate processes: its components, its API, the runs of its DAGs."""
 
 import json
 import os
@@ -23,17 +23,17 @@ from tests.support.polling import wait_for
 
 PRELOADING = Path(__file__).parent / "preloading"
 TOLD = 4000
-"""Characters of a failed task's log that a test shows."""
+"""Number of characters of a failed task's log that a test shows."""
 
 
 @dataclass
 class Airflow:
-    """The server of all scenarios that need one.
+    """The Airflow server that scenarios share.
 
     Args:
         home: AIRFLOW_HOME.
-        port: Of the API server, on loopback.
-        environment: Of every component.
+        port: Port of the API server, on loopback.
+        environment: Environment variables of every component.
     """
 
     home: Path
@@ -56,13 +56,13 @@ class Airflow:
             )
 
     def kill(self, component: str) -> None:
-        """SIGKILL to a component and all that it has started, as when its machine is gone."""
+        """Send SIGKILL to a component and its children, as if its machine had failed."""
         process = self.processes.pop(component)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
     def kill_task(self, task: Mapping[str, Any], *, with_supervisor: bool = False) -> None:
-        """SIGKILL to the process of a task instance; to its supervisor, too, where nobody is to report it."""
+        """Send SIGKILL to the process of a task instance, and optionally to its supervisor."""
         process = self.find_task(task)
         supervisor = process.parent()
         if with_supervisor and supervisor:
@@ -70,11 +70,11 @@ class Airflow:
         process.kill()
 
     def find_task(self, task: Mapping[str, Any]) -> psutil.Process:
-        """Return the process that runs a task instance, as soon as there is one."""
+        """Wait for the process of a task instance, and return it."""
         return wait_for(lambda: find_worker(task["id"]), f"the process of {task['dag_id']}.{task['task_id']}")
 
     def wait_until_left(self, task: Mapping[str, Any]) -> None:
-        """A task that is deferred has a process for a moment longer."""
+        """Wait until a task instance has no process: a deferred task keeps its process for a moment."""
         wait_for(lambda: find_worker(task["id"]) is None, f"no process of {task['dag_id']}.{task['task_id']}")
 
     # Its API
@@ -130,13 +130,13 @@ class ScheduledRun:
         return {task["task_id"]: str(task["state"]) for task in found}
 
     def log(self, task_id: str) -> str:
-        """Return what a task's newest try has said."""
+        """Return the log of a task's latest try."""
         number = self.task(task_id)["try_number"]
         lines = self._call("GET", f"/taskInstances/{task_id}/logs/{number}")["content"]
         return "\n".join(str(line) for line in lines)
 
     def set_back(self, hours: float) -> None:
-        """Let the run have started earlier than it has, for the scheduler to see."""
+        """Move the run's start date back, for the scheduler."""
         with closing(sqlite3.connect(self.airflow.home / "airflow.db", timeout=60)) as database, database:
             this = (self.dag_id, self.run_id)
             where = "WHERE dag_id = ? AND run_id = ?"
@@ -145,15 +145,15 @@ class ScheduledRun:
             database.execute(f"UPDATE dag_run SET start_date = ? {where}", (str(earlier), *this))
 
     def fail(self) -> None:
-        """Mark the run failed, as the UI does."""
+        """Mark the run as failed, like the UI."""
         self._call("PATCH", body={"state": "failed"})
 
     def fail_task(self, task_id: str) -> None:
-        """Mark a task failed, as the UI does."""
+        """Mark a task as failed, like the UI."""
         self._call("PATCH", f"/taskInstances/{task_id}", {"new_state": "failed"})
 
     def clear_task(self, task_id: str) -> None:
-        """Clear a task and what comes after it, as the UI does."""
+        """Clear a task and all downstream tasks, like the UI."""
         body = {
             "dry_run": False,
             "dag_run_id": self.run_id,
@@ -172,7 +172,7 @@ class ScheduledRun:
         return wait_for(look, f"{self.dag_id}.{task_id} to be {' or '.join(states)}")
 
     def wait(self) -> str:
-        """Return the run's state at its end."""
+        """Wait for the end of the run; return its state."""
 
         def look() -> str | None:
             state = self.state()
@@ -181,12 +181,12 @@ class ScheduledRun:
         return wait_for(look, f"the end of {self.dag_id}")
 
     def must_end(self, state: str) -> None:
-        """Wait for the run's end; fail with what its failed tasks said where it is another one."""
+        """Wait for the end of the run; if its state differs, fail with the logs of its failed tasks."""
         ended = self.wait()
         assert ended == state, f"{self.dag_id} is {ended}, not {state}\n{self.tell()}"
 
     def tell(self) -> str:
-        """Return the states of its tasks, and the end of what each failed one has said."""
+        """Return the states of its tasks, and the end of each failed task's log."""
         states = self.task_states()
         failed = [task_id for task_id, state in states.items() if state == "failed"]
         said = (f"--- {task_id}\n{self.log(task_id)[-TOLD:]}" for task_id in failed)
@@ -201,7 +201,7 @@ Trigger = Callable[[], ScheduledRun]
 
 
 def find_worker(task_instance: str) -> psutil.Process | None:
-    """Return the process of a task instance, by the title that Airflow gives it."""
+    """Find the process of a task instance by the process title that Airflow sets."""
     for process in psutil.process_iter(["cmdline"]):
         if f"airflow worker -- {task_instance}" in " ".join(process.info["cmdline"] or []):
             return process
@@ -210,7 +210,7 @@ def find_worker(task_instance: str) -> psutil.Process | None:
 
 @contextmanager
 def serving(airflow: Airflow, dag_ids: Collection[str]) -> Iterator[Airflow]:
-    """Start its components on a database of its own, with these DAGs loaded; end them with the block."""
+    """Start all components with a new database and these DAGs; stop them after the block."""
     shutil.copytree(PRELOADING, airflow.home / "config", ignore=shutil.ignore_patterns("__pycache__"))
     migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
     subprocess.run(migrate, env=airflow.environment, check=True, capture_output=True)

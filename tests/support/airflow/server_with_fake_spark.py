@@ -1,4 +1,4 @@
-"""An Airflow of separate processes, as `make up` starts them, with the real DAG. Its Spark is a fake one."""
+"""An Airflow with separate processes, as with `make up`, with the real DAG and a fake Spark."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,12 +16,12 @@ IDLE_BRIEFLY = {"AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2"}
 def running_orchard(
     home: Path, lake: Path, images: Path, emr: Endpoint, more: Mapping[str, str]
 ) -> Iterator[Airflow]:
-    """Start it, with the DAG loaded, and end it. ``more`` are variables of every process."""
+    """Start it with the DAG loaded, and stop it. ``more`` are variables of every process."""
     port = free_port()
     environ = AirflowEnv(
         home, lake, images, f"file://{lake}/models/m", emr, {**serving_at(port), **IDLE_BRIEFLY}
     )
-    # Those of the tests themselves, which this environment lets through, are of no lake.
+    # The tests' own variables, which this environment inherits, do not belong to a lake.
     orchard = {"ORCHARD_LAKE": f"file://{lake}", "ORCHARD_MODEL": f"file://{lake}/models/m", **more}
     airflow = Airflow(home, port, environ.variables() | orchard)
     home.mkdir()

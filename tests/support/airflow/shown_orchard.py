@@ -1,4 +1,4 @@
-"""An Airflow with its UI, whose DAG has run once on a fake Spark, as a browser sees it."""
+"""An Airflow for browser tests, whose DAG has run once on a fake Spark."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +9,12 @@ HOSTILE = "<script>alert(1)"
 """A label of images."""
 
 SECONDS = 60_000
-"""Milliseconds that an element may take to be there: a machine may be busy."""
+"""Timeout for an element in milliseconds, long enough for a busy machine."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """An Airflow whose DAG has run once, and whose lake has an older run, too."""
+    """An Airflow whose DAG has run once, and whose lake also has an older run."""
 
     airflow: Airflow
     run: ScheduledRun

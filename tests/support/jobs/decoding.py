@@ -1,4 +1,4 @@
-"""What the tests of decoding ask in several files."""
+"""Functions that several tests of decoding share."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Feature rows by hand, as Spark wrote them for earlier versions: unsorted. And reduce run on them."""
+"""Builds feature rows in the unsorted order of earlier versions, and runs reduce on them."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ FEATURES_SCHEMA = (
 COMPONENTS_SCHEMA = "path string, label string, components array<double>, basis_id string"
 
 Rows = dict[str, np.ndarray | None]
-"""Features by path; None where the image was rejected."""
+"""Features by path; None if the image was rejected."""
 
 
 def make_rows(names: str, seed: int = 3, features: int = 8) -> Rows:
@@ -41,7 +41,7 @@ def write_features(spark: SparkSession, run: Path, rows: Rows, partitions: int =
 def reduce_run(
     spark: SparkSession, run: Path, *before: Path, **arguments: object
 ) -> tuple[Rows, dict[str, object]]:
-    """Reduce by hand, after the runs ``before``; return the components by path and the metrics."""
+    """Run reduce after the runs ``before``; return the components by path and the metrics."""
     last = [RunFolder(f"file://{folder}").statistics for folder in before[-1:]]
     job = ReduceJob(
         features=tuple(f"file://{folder}/features" for folder in (*before, run)),

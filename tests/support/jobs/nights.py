@@ -1,4 +1,4 @@
-"""A lake night after night, by hand: what the DAG would have written, and the jobs run on it."""
+"""A lake over several nights: writes the files of the DAG, and runs the jobs on them."""
 
 import io
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ RESULTS = ("csv/features.csv", "basis/basis.npz", "basis/basis.json", "statistic
 
 @dataclass
 class Nights:
-    """A lake whose runs follow each other, with the ledger that the DAG would keep."""
+    """A lake with consecutive runs, and the ledger that the DAG would write."""
 
     spark: SparkSession
     lake: Path
@@ -35,7 +35,7 @@ class Nights:
         return self.lake / self.runs[place]
 
     def prepare(self, run: str, changed: Rows, deleted: str = "", partitions: int = 1) -> None:
-        """Write what sense and featurize would have written."""
+        """Write the files of sense and featurize."""
         self.runs.append(run)
         write_features(self.spark, self.path(-1), changed, partitions)
         earlier = [
@@ -65,7 +65,7 @@ class Nights:
         return self.work(**{"basis": before.basis, "projected": before.components, **arguments})
 
     def work(self, **arguments: Any) -> tuple[Rows, dict[str, object]]:
-        """Reduce the newest run with the state of the one before, and export it."""
+        """Run reduce on the newest run with the state of the previous one, and export it."""
         folder = self.folder(-1)
         given = {"earlier": folder.earlier, **arguments}
         if "statistics" not in given:
@@ -75,7 +75,7 @@ class Nights:
         return found
 
     def at_once(self, name: str, **arguments: Any) -> Path:
-        """One run, of its own, on all rows that count now."""
+        """Compute all current rows in a single independent run."""
         run = self.lake / name
         write_features(self.spark, run, self.rows, partitions=3)
         folder = RunFolder(f"file://{run}")
@@ -95,13 +95,13 @@ def results(run: Path) -> dict[str, bytes]:
 
 
 def second_night(nights: Nights) -> None:
-    """New: k l m. Changed: b c. Changed and rejected: d. Good at last: z. Deleted: e."""
+    """New: k l m. Changed: b c. Changed and rejected: d. Now valid: z. Deleted: e."""
     changed = {**make_rows("klmbcz", 2), "d": None}
     nights.prepare("scheduled__2026-11-23T02-00-00", changed, deleted="e", partitions=2)
 
 
 def third_night(nights: Nights) -> None:
-    """New: n. Changed again: b. Good again: d. Back: e. Deleted: k (of the second run), f (of the first)."""
+    """New: n. Changed again: b. Valid again: d. Back: e. Deleted: k (of the second run), f (of the first)."""
     nights.prepare("manual__2026-11-24", make_rows("nbde", 4), deleted="kf")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from orchard_jobs.kernels import blas_variables
 
-# Before NumPy loads, as in cli.py: then a fit in this process has the bits of one in a driver.
+# Before NumPy loads, as in cli.py, so that a fit in this process has the same bits as in a driver.
 os.environ.update(blas_variables())
 
 import pytest
@@ -26,7 +26,7 @@ JOBS_ENVIRONMENT = {
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    os.environ.update(JOBS_ENVIRONMENT)  # Python workers are children of the JVM, and that of this process
+    os.environ.update(JOBS_ENVIRONMENT)  # Python workers inherit it through the JVM
     session = (
         SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", "false")
@@ -44,13 +44,13 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
 @pytest.fixture(scope="session")
 def model_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An artefact with untrained weights."""
+    """A model artefact with untrained weights."""
     return export_model("untrained", tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="session")
 def trained_model_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An artefact with real ImageNet weights, where these are at hand."""
+    """A model artefact with ImageNet weights, if available."""
     found = sorted(DATA.glob("mobilenet_v2*.h5"))
     if not found:
         pytest.skip("no trained weights in ../shared/data")
@@ -58,7 +58,7 @@ def trained_model_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def export_model(weights: str, folder: Path) -> str:
-    """Export in a process of its own, so that TensorFlow's memory is given back."""
+    """Export in a separate process, so that TensorFlow's memory is released."""
     done = subprocess.run(
         [
             sys.executable,

@@ -1,4 +1,4 @@
-"""A job by `spark-submit`, every process of it real."""
+"""Runs a job with the real `spark-submit`."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ def submit_command(job: Job, *before: Path) -> tuple[list[str], dict[str, str]]:
     """Return the command and the environment of a job on two cores of this machine.
 
     Args:
-        before: Folders that come first on the path of every Python.
+        before: Folders at the beginning of PYTHONPATH.
     """
     command = [str(SPARK_HOME / "bin" / "spark-submit"), "--master", "local[2,4]"]
     command += ["--conf", "spark.ui.enabled=false", "--conf", "spark.driver.host=127.0.0.1"]

@@ -13,7 +13,7 @@ CODE = f"s3://{LAKE}/50% ü #1 + more/code"
 
 
 def upload(folder: Path, uri: str) -> None:
-    """Copy every file below ``folder`` to a folder in S3; after the bucket, ``uri`` has its plain key."""
+    """Copy every file below ``folder`` to a folder in S3. In ``uri``, the key is not quoted."""
     bucket, prefix = bucket_and_key(uri)
     for path in folder.rglob("*"):
         if path.is_file():
@@ -43,7 +43,7 @@ def keys_below(uri: str) -> list[str]:
 
 
 def incomplete_uploads(uri: str) -> list[str]:
-    """Return the keys of multipart uploads below a folder that are neither completed nor aborted."""
+    """Return the keys of unfinished multipart uploads below a folder."""
     bucket, prefix = bucket_and_key(f"{uri}/")
     uploads = boto3.client("s3").list_multipart_uploads(Bucket=bucket).get("Uploads", ())
     return [upload["Key"] for upload in uploads if upload["Key"].startswith(prefix)]

@@ -1,4 +1,4 @@
-"""An S3 on loopback with images, code and a model in it. Fixtures of the suites that run jobs on S3."""
+"""An S3 server on loopback with images, code and a model. Fixtures of suites that run jobs on S3."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ def s3a_jars() -> None:
 
 @pytest.fixture(scope="session")
 def s3_server(s3a_jars: None) -> Iterator[S3Server]:
-    """An S3 with empty buckets; AWS_ENDPOINT_URL_S3 points to it."""
+    """An S3 server with empty buckets; AWS_ENDPOINT_URL_S3 points to it."""
     server = S3Server()
     with server.running(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL_S3", server.url)
@@ -32,7 +32,7 @@ def s3_server(s3a_jars: None) -> Iterator[S3Server]:
 
 @pytest.fixture(scope="session")
 def image_folder(s3a_jars: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Drawn images, some of them under names that URIs and shells would take apart, and a corrupt one."""
+    """Drawn images, some with names that are special in URIs and shells, and a corrupt one."""
     folder = tmp_path_factory.mktemp("images")
     draw_images(folder, per_class=6)
     drawn = sorted(folder.glob("*/*.jpg"))
@@ -45,7 +45,7 @@ def image_folder(s3a_jars: None, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture(scope="session")
 def code_in_s3(s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """URI of what `make package` makes. It is in S3, too; but there a bootstrap action needs the AWS CLI."""
+    """URI of the files of `make package`. In S3, a bootstrap action would need the AWS CLI."""
     folder = tmp_path_factory.mktemp("code")
     package_code(folder)
     upload(folder, CODE)
@@ -54,7 +54,7 @@ def code_in_s3(s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def model_in_s3(s3_server: S3Server, untrained_model: Path) -> str:
-    """URI of the artefact in S3."""
+    """URI of the model artefact in S3."""
     upload(untrained_model, f"s3://{LAKE}/models/{untrained_model.name}")
     return f"s3://{LAKE}/models/{untrained_model.name}"
 
@@ -63,15 +63,15 @@ def model_in_s3(s3_server: S3Server, untrained_model: Path) -> str:
 def run_on_files(
     image_folder: Path, untrained_model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunOnFiles]:
-    """A run on the same images in a folder, to compare those in S3 with; it goes on beside them."""
+    """A run on the same images in a local folder, for comparison; it runs in parallel."""
     running = start_on_files(image_folder, untrained_model, tmp_path_factory.mktemp("run"))
     yield running
-    running.process.kill()  # does nothing to one that has ended
+    running.process.kill()  # no effect if it has ended
 
 
 @pytest.fixture(scope="session")
 def s3_environ(model_in_s3: str, code_in_s3: str) -> dict[str, str]:
-    """Settings of the tests, but for lake and images."""
+    """Settings of the tests, except for lake and images."""
     return {
         "ORCHARD_MODEL": model_in_s3,
         "ORCHARD_CODE": code_in_s3,

@@ -1,4 +1,4 @@
-"""The three jobs of a first run by hand; and that run on a folder, to compare the one in S3 with."""
+"""The three jobs of a first run, and the same run in a local folder for comparison."""
 
 import os
 import subprocess
@@ -32,17 +32,17 @@ def three_jobs(images: str, model: str, output: str) -> tuple[Job, Job, Job]:
 
 @dataclass
 class RunOnFiles:
-    """The three jobs, one after the other, in one process that knows of no S3.
+    """The three jobs, one after the other, in a process without S3.
 
     Args:
-        folder: Of the run.
+        folder: Folder of the run.
     """
 
     process: "subprocess.Popen[str]"
     folder: Path
 
     def finish(self) -> Path:
-        """Wait for its end; return its folder."""
+        """Wait for the end of the run; return its folder."""
         if self.process.returncode is None:
             said, _ = self.process.communicate()
             assert self.process.returncode == 0, said
@@ -73,6 +73,6 @@ def start_on_files(images: Path, model: Path, output: Path) -> RunOnFiles:
 
 
 def features_in_s3(run: str, folder: Path) -> Any:
-    """Return the rows of ``features/`` by path; ``folder``, which is made, takes a copy of them."""
+    """Return the rows of ``features/`` by path, read from a copy in the new folder ``folder``."""
     download(f"{run}/features", folder)
     return pyarrow.dataset.dataset(folder, format="parquet").to_table().sort_by("path")

@@ -1,4 +1,4 @@
-"""A Spark job of mrjob's, which submits itself."""
+"""A Spark job with mrjob, which submits itself."""
 
 from operator import add
 

@@ -1,11 +1,11 @@
-"""What a node of EMR has of itself to read S3."""
+"""Spark properties with which an EMR node reads S3."""
 
 from tests.support.jars import JARS
 from tests.support.spark_cluster import QUICK_JVM
 
 
 def node_defaults(s3_url: str) -> dict[str, str]:
-    """Return the Spark properties that a node of EMR has of itself: S3A, under s3://, and where S3 is."""
+    """Return Spark properties like an EMR node's own: S3A for s3://, and the S3 endpoint."""
     return {
         "spark.driver.extraClassPath": f"{JARS['s3a'].folder}/*",
         "spark.executor.extraClassPath": f"{JARS['s3a'].folder}/*",

@@ -1,4 +1,4 @@
-"""moto's S3 on loopback, whose requests a test can see, hold up or have refused."""
+"""moto's S3 on loopback; a test can watch, delay or refuse requests."""
 
 import logging
 import threading
@@ -12,21 +12,21 @@ from werkzeug.serving import make_server
 SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 
 Refuse = Callable[[str, str], bool]
-"""Asked before each request, with its method and ``/bucket/key``: True has it answered with 503 SlowDown.
+"""Called before each request with its method and ``/bucket/key``; True makes the response 503 SlowDown.
 
-It is asked by the request's own thread, and may keep it waiting.
+It runs in the request's thread, and may block it.
 """
 
 
 class S3Server:
-    """An S3 that answers to path-style requests."""
+    """An S3 server for path-style requests."""
 
     def __init__(self) -> None:
         self._moto: Any = DomainDispatcherApplication(create_backend_app)
         self._server = make_server(
             "127.0.0.1", 0, self._answer, threaded=True, request_handler=MotoRequestHandler
         )
-        logging.getLogger("werkzeug").setLevel(logging.WARNING)  # else a line for each request
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)  # otherwise it logs each request
         self._refuse: Refuse | None = None
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -43,7 +43,7 @@ class S3Server:
 
     @contextmanager
     def refusing(self, refuse: Refuse) -> Iterator[None]:
-        """Have ``refuse`` asked while the block runs."""
+        """Call ``refuse`` for each request while the block runs."""
         self._refuse = refuse
         try:
             yield

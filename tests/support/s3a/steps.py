@@ -1,4 +1,4 @@
-"""A cluster of the local EMR such as the DAG asks for, and its steps."""
+"""A cluster of the local EMR like the DAG's, and its steps."""
 
 import gzip
 from collections.abc import Mapping
@@ -19,19 +19,19 @@ STEP_SECONDS = 300.0
 
 @dataclass(frozen=True)
 class StepCluster:
-    """A cluster that takes steps, with code in S3."""
+    """A cluster that accepts steps, with code in S3."""
 
     cluster_id: str
     settings: Settings
 
     def run(self, job: Job) -> None:
-        """Run a job as the DAG would, to its end, which must be a good one."""
+        """Run a job like the DAG, and require that it succeeds."""
         step = self.end_of(job)
         said = gzip.decompress(read(f"{self.logs}/{self.cluster_id}/steps/{step['Id']}/stderr.gz")).decode()
         assert step["Status"]["State"] == "COMPLETED", said
 
     def end_of(self, job: Job) -> dict[str, Any]:
-        """Run a job to its end; return DescribeStep's step."""
+        """Run a job to its end; return the step from DescribeStep."""
         emr = boto3.client("emr")
         step = build_step(job, "by hand", CODE, self.settings.spark.deploy_mode)
         (step_id,) = emr.add_job_flow_steps(JobFlowId=self.cluster_id, Steps=[step])["StepIds"]

@@ -1,6 +1,6 @@
-"""``make compose-test``: the whole of docker-compose.yaml, for real, in a project and a lake of its own.
+"""``make compose-test``: tests docker-compose.yaml end to end, in its own compose project and lake.
 
-[IMAGES=dir] [WEIGHTS=file] take images and weights of yours; [KEEP=1] leaves everything up at the end.
+[IMAGES=dir] [WEIGHTS=file] use your images and weights; [KEEP=1] keeps everything running at the end.
 Standard library only.
 """
 
@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from local_airflow.compose_env import fill, made_here, make_folders, read, write
+from local_airflow.compose_env import fill, make_folders, read, value_factories, write
 from tests.support.ports import free_ports
 from tests.system.compose.checks import (
     check_loopback_only,
@@ -50,15 +50,15 @@ def main() -> int:
 
 
 def prepare(scratch: Path) -> Stack:
-    """Choose base images, write a .env, build."""
+    """Choose base images, write a .env, and build the images."""
     example = (ROOT / ".env.example").read_text()
     bases = {name: image for name, image in read(ROOT / ".env.example").items() if name.endswith("_IMAGE")}
     ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
     given = {**choose_bases(bases, scratch), **ports, "ORCHARD_LAKE_DIR": str(scratch / "lake")}
-    settings, lines = fill(example, given, made_here())
+    settings, lines = fill(example, given, value_factories())
     write(scratch / ".env", lines)
     make_folders(scratch / "lake", int(settings["ORCHARD_UID"]))
-    scratch.chmod(0o755)  # else the services, which are another user, cannot get through it to the lake
+    scratch.chmod(0o755)  # otherwise the services' user cannot reach the lake below it
     stack = Stack(scratch / ".env", settings)
     stack.compose("build")
     say("built")
@@ -87,7 +87,7 @@ def test(stack: Stack, lake: Path) -> None:
 
 
 def drop_images(lake: Path, uid: int) -> None:
-    """As a user does: files into <lake>/images/<label>/."""
+    """Copy files to <lake>/images/<label>/, like a user."""
     images = lake / "images"
     if os.environ.get("WEIGHTS"):
         shutil.copy(os.environ["WEIGHTS"], lake / "weights")
@@ -113,7 +113,7 @@ def list_images(lake: Path) -> list[Path]:
 
 
 def run_dag(stack: Stack) -> str:
-    """Trigger the DAG through the API, and wait for its end; return the run's id."""
+    """Trigger the DAG through the API, and wait for the end of the run; return its id."""
     run_id = str(stack.airflow(f"dags/{DAG}/dagRuns", logical_date=None)["dag_run_id"])
     say(f"triggered {run_id}")
     state = wait_for(lambda: state_of(stack, run_id, ended=True), "the end of the DAG run", RUN_SECONDS)
@@ -127,13 +127,13 @@ def state_of(stack: Stack, run_id: str, *, ended: bool = False) -> str | None:
 
 
 def result_of(lake: Path) -> tuple[dict[str, Any], bytes]:
-    """Return latest.json and the CSV that it names, by their place on this machine."""
+    """Return latest.json and the path of its CSV on this machine."""
     latest: dict[str, Any] = json.loads((lake / "latest.json").read_text())
     return latest, (lake / latest["csv"].removeprefix("file:///lake/")).read_bytes()
 
 
 def check_result(stack: Stack, lake: Path) -> bytes:
-    """The CSV has a row for each image; pages and history server have the run. Return the CSV."""
+    """Check the CSV's rows, and the run in the pages and the history server; return the CSV."""
     latest, csv = result_of(lake)
     rows = csv.count(b"\n") - 1
     check(rows == len(list_images(lake)), f"the CSV has a row for each of {rows} images")

@@ -1,4 +1,4 @@
-"""What must be so of the containers while they are up."""
+"""Checks of the running containers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SECRET = re.compile("PASSWORD|TOKEN|KEY|SECRET")
 
 
 def check_loopback_only(stack: Stack) -> None:
-    """What is published, and what really listens on the machine."""
+    """Check the published ports, and the ports that the machine really listens on."""
     published = {
         name: {binding["HostIp"] for bindings in ports.values() for binding in bindings or ()}
         for name, one in stack.containers().items()
@@ -38,7 +38,7 @@ def check_loopback_only(stack: Stack) -> None:
 
 
 def check_processes(stack: Stack) -> None:
-    """Users of all processes of all containers, as the machine sees them."""
+    """Check the users of all processes in all containers, as seen by the machine."""
     uids: dict[str, set[str]] = {}
     for name, one in stack.containers().items():
         if one["State"]["Running"]:
@@ -57,7 +57,7 @@ def check_privileges(stack: Stack) -> None:
 
 
 def check_no_secret_is_told(stack: Stack) -> None:
-    """No secret of .env is in an image or in a log."""
+    """Check that no secret of .env is in an image or in a log."""
     secrets = {name: value for name, value in stack.settings.items() if SECRET.search(name)}
     images = sorted({one["Image"] for one in stack.containers().values()})
     told = run("docker", "image", "inspect", *images)

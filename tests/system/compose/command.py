@@ -1,4 +1,4 @@
-"""Commands of the machine, and what the test says of its progress."""
+"""Runs commands, and prints the progress of the test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STARTED = time.monotonic()
 
 
 class FailedError(Exception):
-    """A command, or a check, that failed."""
+    """A command or a check failed."""
 
 
 def say(text: str) -> None:
@@ -38,7 +38,7 @@ def run(*command: str, timeout: float | None = None, env: Mapping[str, str] | No
 
 
 def wait_for(look: Callable[[], Found | None], what: str, seconds: float) -> Found:
-    """Return what ``look`` finds, as soon as it does."""
+    """Call ``look`` until it finds something; return that."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
         if time.monotonic() > deadline:
@@ -48,7 +48,7 @@ def wait_for(look: Callable[[], Found | None], what: str, seconds: float) -> Fou
 
 
 def check(holds: bool, what: str) -> None:
-    """Say that something holds. Raises FailedError where it does not."""
+    """Print that a check passed, or raise FailedError."""
     if not holds:
         raise FailedError(f"NOT SO: {what}")
     say(f"ok  {what}")

@@ -1,4 +1,4 @@
-"""docker-compose.yaml, up and down, and how its services are asked."""
+"""Starts and stops docker-compose.yaml, and sends requests to its services."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ LONG_RUNNING = {
     "jupyter",
 }
 HEALTHY_SECONDS = 600.0
-ASK_SECONDS = 300.0  # a busy machine lets Airflow wait
+ASK_SECONDS = 300.0  # long enough for a busy machine
 
 
 @dataclass(frozen=True)
 class Stack:
-    """The services with the settings of one .env."""
+    """The services with the settings of a .env file."""
 
     env_file: Path
     settings: dict[str, str]
@@ -42,12 +42,12 @@ class Stack:
         return run(*_program(), "--file", str(ROOT / "docker-compose.yaml"), *given, *arguments)
 
     def up(self) -> None:
-        """Start everything, and wait until all of it is healthy."""
+        """Start all services, and wait until they are healthy."""
         self.compose("up", "--detach")
         wait_for(lambda: self.healthy() == LONG_RUNNING, f"{LONG_RUNNING} healthy", HEALTHY_SECONDS)
 
     def containers(self) -> dict[str, dict[str, Any]]:
-        """Return what `docker inspect` says of each service's container."""
+        """Return the output of `docker inspect` for each service's container."""
         ids = run(
             "docker", "ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={PROJECT}"
         )
@@ -61,11 +61,11 @@ class Stack:
         return {name for name, state in states.items() if state == "healthy"}
 
     def airflow(self, path: str, **content: Any) -> dict[str, Any]:
-        """Ask Airflow's API as the user admin; with content, POST."""
+        """Send a request to Airflow's API as the user admin; POST if there is content."""
         return self._ask_airflow(f"api/v2/{path}", content or None)
 
     def run_json(self, slug: str) -> dict[str, Any]:
-        """Return the run.json of a run, as Orchard's pages in Airflow give it."""
+        """Return the run.json of a run from Orchard's pages in Airflow."""
         return self._ask_airflow(f"orchard/runs/{slug}/run.json")
 
     def _ask_airflow(self, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class Stack:
         return answer
 
     def applications(self) -> list[dict[str, Any]]:
-        """Return what the history server lists."""
+        """Return the applications that the history server lists."""
         found: list[dict[str, Any]] = ask(
             f"http://127.0.0.1:{self.settings['HISTORY_PORT']}/api/v1/applications"
         )
@@ -84,12 +84,12 @@ class Stack:
 
 @cache
 def log_in(url: str, password: str) -> str:
-    """Return a token, which outlives `down` and `up`: the secret that signs it does."""
+    """Return a token. It survives `down` and `up`, as does the secret that signs it."""
     return str(ask(f"{url}/auth/token", {"username": "admin", "password": password})["access_token"])
 
 
 def ask(url: str, content: dict[str, Any] | None = None, token: str = "") -> Any:
-    """Return the JSON at a URL. Raises FailedError with what the server says."""
+    """Return the JSON at a URL. Raises FailedError with the server's response."""
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
     body = None if content is None else json.dumps(content).encode()
     try:

@@ -1,4 +1,4 @@
-"""Base images: the real ones where they can be pulled, else stand-ins built from Debian and PyPI."""
+"""Base images: the real ones if they can be pulled, or else replacements built from Debian and PyPI."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _build(variable: str, scratch: Path) -> str:
 
 
 def _fill(context: Path) -> None:
-    """What the Dockerfiles copy: themselves, pins of Airflow, and certificates that this machine trusts."""
+    """Write the build context: Dockerfiles, Airflow's pins, and the certificates that this machine trusts."""
     shutil.copytree(FOLDER, context)
     shutil.copy(ROOT / "requirements.txt", context)
     (context / "certificates").mkdir()
@@ -71,7 +71,7 @@ def _fill(context: Path) -> None:
 
 
 def _import_debian(scratch: Path) -> None:
-    """A minimal Debian of today's packages; debootstrap takes root."""
+    """Build a minimal Debian image; debootstrap needs root."""
     if run("docker", "images", "--quiet", DEBIAN).strip():
         return
     root = scratch / "debian"

@@ -63,7 +63,7 @@ def test_the_history_server_lists_the_application_of_a_run_and_listens_on_loopba
 
 
 def test_event_logs_are_found_by_their_run_and_name_no_image(lake: Path) -> None:
-    """Were it otherwise, erasing an image would have to rewrite them: see docs/data-protection.md."""
+    """Were it otherwise, erasing an image would have to rewrite them: see docs/how-to/erase-data.md."""
     found = event_logs_of(run_of(lake), f"file://{lake}/logs", FileStorage(Path("/")))
     assert len(found) == 1
     assert event_logs_of("another", f"file://{lake}/logs", FileStorage(Path("/"))) == []

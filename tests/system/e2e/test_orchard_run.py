@@ -58,7 +58,7 @@ def test_ctrl_c_ends_spark_too_and_is_one_line(sample_images: Path, model: str, 
         process.send_signal(signal.SIGINT)
         _, error = process.communicate()
     assert process.returncode == 130
-    assert error.splitlines()[-1] == "orchard: interrupted; 'orchard runs' says what is published"
+    assert error.splitlines()[-1] == "orchard: interrupted; 'orchard runs' lists the published runs"
     assert started
     assert psutil.wait_procs(started, timeout=30)[1] == []
     assert not (lake / "latest.json").exists()

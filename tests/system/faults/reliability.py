@@ -1,4 +1,4 @@
-"""Hooks of pytest that write ``docs/reliability.md`` from what a run of the whole matrix has seen.
+"""Hooks of pytest that write ``docs/reference/faults.md`` from what a run of the whole matrix has seen.
 
 Each test says with ``@pytest.mark.fault("what is done to the run", then="what comes of the run")`` which row
 is its own, and each proof of ``checks.py`` adds its name to the row. No time and no name of a machine is

@@ -1,4 +1,4 @@
-"""The benchmark's arithmetic, and that what it compares is comparable."""
+"""The benchmark's arithmetic, and checks that it compares like with like."""
 
 import json
 import os
@@ -16,7 +16,15 @@ from benchmarks.__main__ import ALL_PARTS, QUICK_PARTS, Request
 from benchmarks.agreement import DisagreementError, require_agreement
 from benchmarks.contenders import slow_store
 from benchmarks.feature_rows import draw_rows, draw_runs
-from benchmarks.figures import FIGURES, Figure, find_further_image, find_moved, medians, summarize, to_table
+from benchmarks.figures import (
+    FIGURES,
+    Figure,
+    find_further_image,
+    find_moved,
+    format_table,
+    medians,
+    summarize,
+)
 from benchmarks.machine import count_busy_cores, wait_until_quiet
 from benchmarks.pictures import NotEnoughImagesError, choose, copy_images
 from benchmarks.processes import CommandError, run_watched
@@ -51,7 +59,7 @@ def test_every_figure_has_a_name_of_its_own() -> None:
 
 def test_the_table_says_what_was_reached_and_of_how_many_images() -> None:
     figures = [Figure("theirs / ours, MANY images", "theirs", "ours", "≥", 7), Figure("seconds", "theirs")]
-    table = to_table(summarize([{"theirs": 1184.0, "ours": 148.0}], figures), {"N": 3000, "MANY": 10_000})
+    table = format_table(summarize([{"theirs": 1184.0, "ours": 148.0}], figures), {"N": 3000, "MANY": 10_000})
     assert table.splitlines()[2:] == [
         "| theirs / ours, 10,000 images | 8 | 8 | ≥ 7 | reached |",
         "| seconds | 1184 | 1184 |  |  |",
@@ -64,7 +72,7 @@ def test_a_figure_without_an_aim_never_becomes_worse() -> None:
 
 
 def test_one_more_image_is_the_slope_between_the_two_numbers_of_images() -> None:
-    """Whatever takes the same for any number, the start of a session least of all, is not in it."""
+    """It excludes everything with a fixed time, such as the start of a session."""
     jobs = ("featurize", "reduce", "export")
     measured = {f"orchard float32: all of {job}": 10.0 for job in jobs}
     measured |= {f"many: all of {job}": 12.0 for job in jobs}
@@ -110,7 +118,7 @@ def test_the_check_compares_no_ratios_of_different_numbers_of_images(
     for name, images in (("before", 3000), ("now", 300)):
         (tmp_path / name).write_text(json.dumps({"figures": {}, "images": images, "many": 10_000}))
     assert check.main([str(tmp_path / "before"), str(tmp_path / "now")]) == 2
-    assert "images: 300, and 3000 in" in capsys.readouterr().out
+    assert "images is 300, but 3000 in" in capsys.readouterr().out
 
 
 def write_features(folder: Path, rows: dict[str, list[float]]) -> Path:
@@ -132,10 +140,10 @@ def test_features_agree_whatever_prefix_their_paths_have(tmp_path: Path) -> None
     [
         ({"a/1.jpg": [1.0, 2.0, 3.2]}, "features of a/1.jpg"),
         ({"a/1.jpg": [0.0, 0.0, 0.0]}, "features of a/1.jpg"),
-        ({"a/2.jpg": [1.0, 2.0, 3.0]}, "not the same ones"),
+        ({"a/2.jpg": [1.0, 2.0, 3.0]}, "both must have the same"),
     ],
 )
-def test_sides_that_computed_different_features_are_not_compared(
+def test_contenders_that_computed_different_features_are_not_compared(
     rows: dict[str, list[float]], message: str, tmp_path: Path
 ) -> None:
     theirs = write_features(tmp_path / "theirs", {"a/1.jpg": [1, 2, 3]})
@@ -144,10 +152,10 @@ def test_sides_that_computed_different_features_are_not_compared(
         require_agreement(theirs, ours, tmp_path / "images", Precision.FLOAT32)
 
 
-def test_images_are_chosen_evenly_and_never_fewer_than_asked_for() -> None:
+def test_images_are_chosen_evenly_and_never_fewer_than_requested() -> None:
     found = [Path(str(number)) for number in range(10)]
     assert [path.name for path in choose(found, 3)] == ["0", "3", "6"]
-    with pytest.raises(NotEnoughImagesError, match="10 images, and 11"):
+    with pytest.raises(NotEnoughImagesError, match="10 images, but 11"):
         choose(found, 11)
 
 
@@ -162,7 +170,7 @@ def test_a_copy_of_images_has_nothing_of_the_copy_before(tmp_path: Path) -> None
 
 @pytest.fixture
 def drawn_runs(tmp_path: Path) -> tuple[pa.Table, pa.Table]:
-    """The features of two runs with 200 rows, drawn from 30."""
+    """Features of two runs with 200 rows, drawn from 30."""
     rows = {f"{number}.jpg": [float(number), 1.0] for number in range(30)}
     known, new = tmp_path / "known", tmp_path / "new"
     known.mkdir()
@@ -171,7 +179,7 @@ def drawn_runs(tmp_path: Path) -> tuple[pa.Table, pa.Table]:
     return pq.read_table(known / "features"), pq.read_table(new / "features")
 
 
-def test_drawn_rows_are_as_many_as_asked_for_and_none_is_there_twice(
+def test_the_requested_number_of_rows_is_drawn_without_duplicates(
     drawn_runs: tuple[pa.Table, pa.Table],
 ) -> None:
     assert [part.num_rows for part in drawn_runs] == [198, 2]
@@ -200,7 +208,7 @@ def test_rows_are_drawn_from_features_of_any_kind_of_list(tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="busy cores are read from /proc")
-def test_a_side_waits_for_a_quiet_machine_but_not_for_ever() -> None:
+def test_a_contender_waits_for_a_quiet_machine_but_not_forever() -> None:
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
         try:
             assert (wait_until_quiet(most=0.0, patience=0.0) or 0.0) > 0.0
@@ -258,11 +266,11 @@ def test_the_peers_are_in_every_round_unless_they_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("--count=many", "--count=many: it takes a whole number from 1. Correct it."),
-        ("--rounds=0", "--rounds=0: it takes a whole number from 1. Correct it."),
+        ("--count=many", "--count=many: it must be a whole number, at least 1. Correct it."),
+        ("--rounds=0", "--rounds=0: it must be a whole number, at least 1. Correct it."),
         (
             "--parts=features all",
-            f"--parts=features all: the parts are {' '.join(ALL_PARTS)}. Name some of them.",
+            f"--parts=features all: the parts are {' '.join(ALL_PARTS)}. Name some of these.",
         ),
     ],
 )

@@ -1,11 +1,11 @@
-"""Photographs for the benchmark are made from small images: large, all different, and the same every time."""
+"""Photographs for the benchmark are generated from small images: large, all different, and reproducible."""
 
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from benchmarks.photographs import MEGAPIXELS, compute_cosines, make_photographs
+from benchmarks.photographs import MEGAPIXELS, build_photographs, compute_cosines
 from tests.support import image_encoders as make
 
 
@@ -14,7 +14,7 @@ def test_photographs_have_their_size_and_are_the_same_every_time(tmp_path: Path)
     for number, path in enumerate(images):
         path.write_bytes(make.good(number))
 
-    first, again = (make_photographs(images, 1, 3, tmp_path / folder) for folder in ("first", "again"))
+    first, again = (build_photographs(images, 1, 3, tmp_path / folder) for folder in ("first", "again"))
 
     contents = [path.read_bytes() for path in first]
     assert contents == [path.read_bytes() for path in again]

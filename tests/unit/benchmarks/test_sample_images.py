@@ -1,4 +1,4 @@
-"""The sample images are a small Fruits-360: its layout, the same bytes every time, classes that differ."""
+"""The sample images resemble Fruits-360: its layout, reproducible bytes, distinct classes."""
 
 import subprocess
 import sys
@@ -78,7 +78,7 @@ def test_the_nearest_image_by_colour_is_mostly_of_the_same_class(samples: Path) 
 
     accuracy = (labels[distances.argmin(axis=1)] == labels).mean()
 
-    assert accuracy >= 0.85  # by chance: 0.06
+    assert accuracy >= 0.85  # 0.06 by chance
 
 
 def colour_histogram(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:

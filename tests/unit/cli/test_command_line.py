@@ -30,7 +30,7 @@ COMMANDS = [
     "preflight",
     "purge",
 ]
-PAGE = (ROOT / "docs" / "command-line.md").read_text()
+PAGE = (ROOT / "docs" / "reference" / "command-line.md").read_text()
 SLOW = ("airflow", "boto3", "botocore", "numpy", "pyarrow", "orchard.lake.storage")
 
 
@@ -79,10 +79,14 @@ def test_orchard_alone_is_its_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["runs", "--nope"], "No such option: --nope", "`orchard runs --help`"),
         (["runs", "-n", "0"], "Invalid value for '-n'", "`orchard runs --help`"),
         (["run"], "Missing argument 'IMAGES'", "`orchard run --help`"),
-        (["demo", "--images", "nowhere"], "--images=nowhere: no such folder", "Give the folder that holds"),
-        (["up", "--emr-port", "http"], "--emr-port=http: it must be a number", "Give another one"),
+        (
+            ["demo", "--images", "nowhere"],
+            "--images=nowhere: no such folder",
+            "Name the folder that contains",
+        ),
+        (["up", "--emr-port", "http"], "--emr-port=http: it must be a number", "Choose another port"),
         (["deploy", "--bucket", "a/b"], "the bucket 'a/b': it takes the name of a bucket", "--bucket=NAME"),
-        (["purge", "--lake", "lake"], "nothing to purge: it takes exactly one of", "Give one"),
+        (["purge", "--lake", "lake"], "nothing to purge: it requires exactly one of", "Choose one"),
     ],
 )
 def test_what_is_refused_is_a_line_a_hint_and_exit_code_2(
@@ -124,5 +128,5 @@ def test_only_the_local_commands_import_development_tooling() -> None:
 
 
 def test_the_page_names_every_command_and_exit_code() -> None:
-    assert re.findall(r"^\| `orchard (\w+)", PAGE, re.MULTILINE) == COMMANDS
+    assert re.findall(r"^## orchard (\w+)", PAGE, re.MULTILINE) == COMMANDS
     assert re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE) == ["0", "1", "2", "130"]

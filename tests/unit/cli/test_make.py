@@ -1,4 +1,4 @@
-"""Make's targets are thin: what a variable holds reaches the command `orchard`, spaces, quotes and all."""
+"""Make's targets are thin: variables reach the command `orchard` unchanged, with spaces and quotes."""
 
 import json
 import os
@@ -25,7 +25,7 @@ VARIABLES = (
     "CONFIRM",
 )
 VARIABLES += ("BUCKET", "REVISION", "REGION", "DRY_RUN")
-# What targets do before they call the command: environments are there where tests run.
+# Prerequisites of the targets: where tests run, the environments exist.
 LEFT_OUT = (
     "setup",
     "preflight-demo",
@@ -37,7 +37,7 @@ LEFT_OUT = (
 
 @pytest.fixture
 def command(tmp_path: Path) -> Path:
-    """Stands in for `orchard`: prints its arguments."""
+    """Replaces `orchard`: prints its arguments."""
     path = tmp_path / "orchard"
     path.write_text(f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n")
     path.chmod(0o755)
@@ -123,7 +123,7 @@ def test_make_alone_lists_its_targets(command: Path) -> None:
 
 
 def make_alone(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run make as a user does, and not as a part of the make that runs the tests."""
+    """Run make like a user, not as a child of the make that runs the tests."""
     of_make = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
     environment = {name: text for name, text in os.environ.items() if name not in of_make}
     return subprocess.run(

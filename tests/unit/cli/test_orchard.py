@@ -142,7 +142,7 @@ def test_results_of_another_model_are_replaced_only_where_that_is_confirmed(
     line, hint = error.splitlines()
     assert "have different features: model m → other. All 1,200 images are computed again" in line
     assert ", in about 20 s at 60 images/s" in line
-    assert hint == "hint: Give --yes, or the model and the settings of before."
+    assert hint == "hint: Add --yes, or use the previous model and settings."
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["a"]
 
 
@@ -238,7 +238,7 @@ def test_jupyter_does_not_run_as_root(lake: Path, said: Said) -> None:
     code, _, error = said.by("notebook", "--lake", str(lake))
     assert code == 2
     assert error.startswith(
-        "orchard: you are root: JupyterLab runs what a browser sends it, and not as root."
+        "orchard: you are root: JupyterLab runs code that a browser sends, so it must not run as root."
     )
 
 

@@ -1,4 +1,4 @@
-"""Which job of an application is at work, by the reports that the jobs write."""
+"""Which job of an application is running, according to the jobs' metrics."""
 
 import json
 from pathlib import Path
@@ -10,20 +10,20 @@ from orchard.lake.storage_files import FileStorage
 from orchard_cli.pipeline import Watch
 from orchard_jobs.run_folder import RunFolder
 
-Told = list[tuple[str, dict[str, Any]]]
+Shown = list[tuple[str, dict[str, Any]]]
 
 
 @pytest.fixture
-def told() -> Told:
+def shown() -> Shown:
     return []
 
 
 @pytest.fixture
-def watch(tmp_path: Path, told: Told) -> Watch:
-    """Of three jobs, none of which has begun."""
+def watch(tmp_path: Path, shown: Shown) -> Watch:
+    """Watches three jobs, none of which has started."""
     folder = RunFolder(f"file://{tmp_path}")
     names = ["featurize", "reduce", "export"]
-    return Watch(FileStorage(Path("/")), folder, names, lambda name, report: told.append((name, report)))
+    return Watch(FileStorage(Path("/")), folder, names, lambda name, metrics: shown.append((name, metrics)))
 
 
 def write(folder: Path, job: str, text: str) -> None:
@@ -31,35 +31,35 @@ def write(folder: Path, job: str, text: str) -> None:
     (folder / "reports" / f"{job}.json").write_text(text)
 
 
-def test_before_there_is_a_report_the_first_job_is_at_work(watch: Watch, told: Told) -> None:
-    assert watch.look() == "featurize"
-    assert told == [("featurize", {})]
+def test_the_first_job_is_running_before_there_are_metrics(watch: Watch, shown: Shown) -> None:
+    assert watch.update() == "featurize"
+    assert shown == [("featurize", {})]
 
 
-def test_half_a_report_is_none(watch: Watch, told: Told, tmp_path: Path) -> None:
+def test_incomplete_metrics_are_ignored(watch: Watch, shown: Shown, tmp_path: Path) -> None:
     write(tmp_path, "featurize", '{"state": "succ')
-    assert watch.look() == "featurize"
-    assert told == [("featurize", {})]
+    assert watch.update() == "featurize"
+    assert shown == [("featurize", {})]
 
 
-def test_a_job_that_has_ended_is_told_of_once(watch: Watch, told: Told, tmp_path: Path) -> None:
+def test_a_finished_job_is_shown_once(watch: Watch, shown: Shown, tmp_path: Path) -> None:
     for job, state in (("featurize", "succeeded"), ("reduce", "running")):
         write(tmp_path, job, json.dumps({"state": state}))
-    assert watch.look() == watch.look() == "reduce"
-    assert [(name, report["state"]) for name, report in told] == [
+    assert watch.update() == watch.update() == "reduce"
+    assert [(name, metrics["state"]) for name, metrics in shown] == [
         ("featurize", "succeeded"),
         ("reduce", "running"),
         ("reduce", "running"),
     ]
 
 
-def test_a_job_that_has_failed_stays_the_one_at_work(watch: Watch, tmp_path: Path) -> None:
+def test_a_failed_job_stays_the_current_one(watch: Watch, tmp_path: Path) -> None:
     write(tmp_path, "featurize", json.dumps({"state": "failed"}))
-    assert watch.look() == watch.look() == "featurize"
+    assert watch.update() == watch.update() == "featurize"
 
 
-def test_the_last_job_is_at_work_to_the_end(watch: Watch, told: Told, tmp_path: Path) -> None:
+def test_the_last_job_stays_the_current_one(watch: Watch, shown: Shown, tmp_path: Path) -> None:
     for job in ("featurize", "reduce", "export"):
         write(tmp_path, job, json.dumps({"state": "succeeded"}))
-    assert watch.look() == "export"
-    assert [name for name, _ in told] == ["featurize", "reduce", "export"]
+    assert watch.update() == "export"
+    assert [name for name, _ in shown] == ["featurize", "reduce", "export"]

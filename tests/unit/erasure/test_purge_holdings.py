@@ -37,6 +37,6 @@ def test_a_deletion_that_s3_denies_in_its_answer_is_one_clear_error(client: Any)
         client.put_object(Bucket="orchard", Key="run/x", Body=b"x")
         held = S3Holdings(client).below("s3://orchard/run")
     with pytest.raises(
-        OrchardError, match=r"has not deleted 1 of 1 versions, as s3://orchard/run/x: AccessDenied"
+        OrchardError, match=r"has not deleted 1 of 1 versions, such as s3://orchard/run/x: AccessDenied"
     ):
         S3Holdings(DenyingClient()).erase(held)

@@ -38,7 +38,7 @@ def test_an_image_goes_from_every_file_in_every_version_and_nothing_else_does(ni
     }
     assert not [data for data in nights.versions() if shows(data, "e")]
     assert [data for data in nights.versions() if shows(data, "a")]
-    with pytest.raises(OrchardError, match=r"^the lake holds nothing of the image 'e'"):
+    with pytest.raises(OrchardError, match=r"^the lake has no data of the image 'e'"):
         nights.plan(IMAGE="e")
 
 
@@ -50,13 +50,15 @@ def test_the_page_of_a_run_that_only_rejected_the_image_goes_and_its_statistics_
 
 
 def test_an_image_that_is_still_there_is_refused(nights: Place) -> None:
-    with pytest.raises(OrchardError, match=r"images/a is still there: an image is erased once it is deleted"):
+    with pytest.raises(
+        OrchardError, match=r"images/a still exists: an image must be deleted before it is erased"
+    ):
         nights.plan(IMAGE="a")
 
 
 def test_an_image_of_the_newest_result_is_refused(nights: Place) -> None:
     with pytest.raises(
-        OrchardError, match=r"^b is in the newest run of these images, r3: .* Let a run be pub"
+        OrchardError, match=r"^b is in the newest run of these images, r3: .* Add a new image, pub"
     ):
         nights.plan(IMAGE="b")
 
@@ -73,9 +75,7 @@ def test_an_image_of_the_same_name_in_another_folder_stays(nights: Place) -> Non
 
 def test_a_run_that_may_be_at_work_is_not_touched(nights: Place) -> None:
     nights.write_run("working", {"e": "working"}, publish=False)
-    with pytest.raises(
-        OrchardError, match="the run working, which is not published, has the image and may be"
-    ):
+    with pytest.raises(OrchardError, match="the unpublished run working has the image and may still be"):
         nights.plan(IMAGE="e")
 
 

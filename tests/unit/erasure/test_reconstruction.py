@@ -142,7 +142,7 @@ def test_a_newest_run_whose_basis_counted_the_image_is_refused_until_there_is_a_
     fit = write_run(place, "r1", FIRST, {})
     write_run(place, "r2", OTHERS, made_by("r1", FIRST), fit)
     with pytest.raises(
-        OrchardError, match=r"the basis of r2, .* counted erased: .* published with the basis 'refit'"
+        OrchardError, match=r"the basis of r2, .* counted erased: .* Publish a run with the basis 'refit'"
     ):
         place.plan(IMAGE=ERASED)
     write_run(place, "r3", OTHERS, made_by("r1", FIRST) | {"i": "r2"})

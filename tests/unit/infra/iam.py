@@ -16,7 +16,7 @@ Context = Mapping[str, Any]
 
 NO_KEYS: Context = MappingProxyType({})
 
-KNOWN = {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
+KNOWN = {"Sid", "Effect", "Principal", "Action", "Resource", "NotResource", "Condition"}
 
 
 def is_allowed(
@@ -45,13 +45,20 @@ def _matches(statement: Statement, action: str, resource: str, context: Context)
     keys = {key.lower(): value for key, value in context.items()}
     return (
         any(_like(pattern.lower(), action.lower()) for pattern in as_list(statement["Action"]))
-        and any(_like(pattern, resource) for pattern in as_list(statement["Resource"]))
+        and _is_of(statement, resource)
         and all(
             _holds(operator, keys.get(key.lower()), as_list(expected))
             for operator, tests in statement.get("Condition", {}).items()
             for key, expected in tests.items()
         )
     )
+
+
+def _is_of(statement: Statement, resource: str) -> bool:
+    """Whether a statement is about a resource: it names those that it is about, or those that it is not."""
+    (key,) = {"Resource", "NotResource"} & set(statement)
+    is_named = any(_like(pattern, resource) for pattern in as_list(statement[key]))
+    return is_named is (key == "Resource")
 
 
 def _like(pattern: str, text: str) -> bool:

@@ -24,6 +24,7 @@ from tests.support.checkout import ROOT
 
 TEMPLATE = ROOT / "infra" / "orchard.yaml"
 WATCH = ROOT / "infra" / "watch.yaml"
+MANAGED_AIRFLOW = ROOT / "infra" / "managed_airflow.yaml"
 ACCOUNT = "123456789012"
 REGION = "eu-west-3"
 LAKE = f"orchard-{ACCOUNT}-{REGION}"
@@ -45,10 +46,14 @@ GIVEN = {
 }
 """Every optional thing."""
 
+INSTEAD = {"ManagedAirflow": "my-airflow"}
+"""What is given instead of an AirflowRole."""
+
 NOT_IN_MOTO = (
     "AWS::Budgets::Budget",
     "AWS::Glue::Database",
     "AWS::IAM::RolePolicy",
+    "AWS::MWAA::Environment",
     "AWS::Route53Resolver::FirewallDomainList",
     "AWS::Route53Resolver::FirewallRuleGroup",
     "AWS::Route53Resolver::FirewallRuleGroupAssociation",
@@ -104,7 +109,7 @@ def deploy(path: Path = TEMPLATE, /, **parameters: str) -> Stack:
     """Create the stack with boto3, inside ``mock_aws``."""
     client = boto3.client("cloudformation", REGION)
     created = client.create_stack(
-        StackName=path.stem,
+        StackName=path.stem.replace("_", "-"),
         TemplateBody=path.read_text(),
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         Capabilities=["CAPABILITY_IAM"],
@@ -136,6 +141,13 @@ def _named_only(kind: str) -> type[CloudFormationModel]:
     class NamedOnly(CloudFormationModel):
         def __init__(self, name: str) -> None:
             self.physical_resource_id = name
+
+        def get_cfn_attribute(self, attribute: str) -> str:
+            return f"{self.physical_resource_id}.{attribute}"
+
+        @classmethod
+        def has_cfn_attr(cls, attr: str) -> bool:
+            return True
 
         @staticmethod
         def cloudformation_name_type() -> str:

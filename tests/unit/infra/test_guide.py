@@ -1,27 +1,40 @@
-"""docs/aws.md names what there is: commands, parameters, variables, targets, places in other texts."""
+"""The guides to AWS name what there is: commands, parameters, variables, targets, places in other texts."""
 
 import re
 import shlex
-import subprocess
 from pathlib import Path
 
 import botocore.session
 import pytest
 from botocore import xform_name
 
+from deployment.startup_script import parse_variables
 from local_emr.validation.fleet_rules import validate_instances
 from orchard.emr.job_flow import run_job_flow, run_tags
 from orchard.settings.cluster import XLARGE
 from orchard.settings.settings import table
 from orchard.settings.sizing import core_nodes_for, spark_sizes
-from tests.unit.infra.stack import ROOT, Stack, account, deploy, settings_of, template
+from tests.unit.infra.stack import MANAGED_AIRFLOW, ROOT, Stack, account, deploy, settings_of, template
 
-GUIDE = ROOT / "docs" / "aws.md"
-TEXT = GUIDE.read_text()
-BLOCKS = re.findall(r"^ *```(\w*)\n(.*?)^ *```", TEXT, re.MULTILINE | re.DOTALL)
-LINES = "".join(text for kind, text in BLOCKS if not kind).replace("\\\n", " ").splitlines()
-"""Of commands; what they print is marked as ``text``."""
-COMMANDS = [shlex.split(line.partition("  #")[0].replace("|", "# ", 1), comments=True) for line in LINES]
+TUTORIAL = ROOT / "docs" / "tutorials" / "first-night-on-aws.md"
+PREFLIGHT = ROOT / "docs" / "how-to" / "preflight.md"
+GUIDES = [TUTORIAL, PREFLIGHT, ROOT / "docs" / "how-to" / "deploy.md"]
+GUIDES += [ROOT / "docs" / "explanation" / "driver-and-sizes.md"]
+TEXT = "".join(guide.read_text() for guide in GUIDES)
+
+
+def list_blocks(text: str, kind: str = "") -> list[str]:
+    """Return the lines of code blocks of a kind: without one they are commands; ``text`` is output."""
+    blocks = re.findall(r"^ *```(\w*)\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    return "".join(block for of, block in blocks if of == kind).replace("\\\n", " ").splitlines()
+
+
+def list_commands(text: str) -> list[list[str]]:
+    lines = list_blocks(text)
+    return [shlex.split(line.partition("  #")[0].replace("|", "# ", 1), comments=True) for line in lines]
+
+
+COMMANDS = list_commands(TEXT)
 OF_CLI_ONLY = {("cloudformation", "deploy"), ("s3", "cp"), ("s3", "sync")}
 
 
@@ -31,7 +44,12 @@ OF_CLI_ONLY = {("cloudformation", "deploy"), ("s3", "cp"), ("s3", "sync")}
     ids=lambda one: " ".join(one[1:3]),
 )
 def test_the_aws_commands_are_operations_with_these_members(command: list[str]) -> None:
-    model = botocore.session.get_session().get_service_model(command[1])
+    session = botocore.session.get_session()
+    model = session.get_service_model(command[1])
+    if command[2] == "wait":
+        waiters = session.get_waiter_model(command[1])
+        named = {xform_name(name, "-"): waiters.get_waiter(name).operation for name in waiters.waiter_names}
+        command = [*command[:2], xform_name(named[command[3]], "-"), *command[4:]]
     operations = {xform_name(name, "-"): name for name in model.operation_names}
     assert command[2] in operations
     members = {
@@ -42,48 +60,30 @@ def test_the_aws_commands_are_operations_with_these_members(command: list[str]) 
     assert given - of_cli <= members
 
 
-def test_the_startup_script_exports_what_the_outputs_say_whatever_is_in_it(tmp_path: Path) -> None:
-    (sed,) = re.findall(r"\| (sed .*?) > startup\.sh", TEXT)
-    values = {
-        "ORCHARD_LAKE": "s3://lake",
-        "ORCHARD_IMAGES": 's3://lake/a b=c;$(id)`id`"*',
-        "ORCHARD_SUBNETS": "a,b",
-    }
-    lines = "".join(f"{name}={value}\n" for name, value in values.items())
-    script = subprocess.run(
-        ["bash", "-c", sed], input=lines, capture_output=True, text=True, check=True
-    ).stdout
-    assert "export ORCHARD_SUBNETS='a,b'\n" in script
-    (tmp_path / "startup.sh").write_text(script)
-    shown = "; ".join(f'printf "%s\\n" "${name}"' for name in values)
-    done = subprocess.run(
-        ["bash", "-c", f"set -eu; . ./startup.sh; {shown}"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.splitlines() == list(values.values())
-
-
 def test_each_step_has_what_it_needs_from_those_before() -> None:
-    """The bucket is the stack's; managed Airflow reads it; its role is there once its environment is."""
-    lines = [shlex.join(one) for one in COMMANDS]
+    """Managed Airflow reads what is deployed, into the bucket of the first stack, and works as its role."""
+    lines = [shlex.join(one) for one in list_commands(TUTORIAL.read_text())]
     order = [
-        "AlarmEmail=",
-        "s3 cp startup.sh",
-        "make deploy",
-        "mwaa get-environment",
-        "AirflowRole=",
-        "invoke-rest",
+        "ManagedAirflow=my-airflow",
+        "make model",
+        "make deploy STACK=orchard MODEL=",
+        "s3 sync",
+        "infra/managed_airflow.yaml",
+        "preflight --mwaa-environment my-airflow",
+        "invoke-rest-api",
+        "delete-stack --region eu-west-3 --stack-name orchard-airflow",
     ]
     places = [next(n for n, line in enumerate(lines) if text in line) for text in order]
     assert places == sorted(places)
-    first, second = [one for one in COMMANDS if tuple(one[1:3]) == ("cloudformation", "deploy")]
-    assert "AirflowRole" not in shlex.join(first)
-    assert first[: first.index("--parameter-overrides")] == second[: second.index("--parameter-overrides")]
+    assert lines.index("aws cloudformation delete-stack --region eu-west-3 --stack-name orchard") > places[-1]
+    first, second = [shlex.split(line) for line in lines if line.startswith("aws cloudformation deploy")]
     with account():
-        assert deploy(AlarmEmail="me@example.org").outputs["AirflowPolicyArn"]
+        names = {first[first.index("--stack-name") + 1]}
+        given = dict(word.split("=", 1) for word in first[first.index("--parameter-overrides") + 1 :])
+        assert deploy(**given).outputs["ManagedAirflowRole"]
+        airflow = deploy(ROOT / second[second.index("--template-file") + 1])
+    assert names == {template(MANAGED_AIRFLOW)["Parameters"]["LakeStack"]["Default"]}
+    assert airflow.properties("Environment")["Name"] == "my-airflow"
 
 
 def test_the_smallest_cluster_fits_the_quota_of_a_new_account(plain: Stack) -> None:
@@ -91,7 +91,7 @@ def test_the_smallest_cluster_fits_the_quota_of_a_new_account(plain: Stack) -> N
 
     https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-hadoop-task-config.html
     """
-    small = dict(one[1].split("=", 1) for one in COMMANDS if one[:1] == ["export"])
+    small = parse_variables("\n".join(list_blocks(PREFLIGHT.read_text(), "ini")), "preflight.md")
     for environ, cores, nodes in (({}, 4, 2), (small, 2, 2)):
         settings = settings_of(plain, **environ)
         core_nodes = core_nodes_for(50_000, settings.fleet)
@@ -112,13 +112,14 @@ def test_the_smallest_cluster_fits_the_quota_of_a_new_account(plain: Stack) -> N
 
 
 def test_the_stack_is_deployed_with_parameters_that_there_are() -> None:
-    given = set()
     for one in COMMANDS:
         if tuple(one[1:3]) == ("cloudformation", "deploy"):
-            assert (ROOT / one[one.index("--template-file") + 1]).is_file()
-            given |= {word.partition("=")[0] for word in one[one.index("--parameter-overrides") + 1 :]}
-    named = set(re.findall(r"`(ImagesBucket|MonthlyBudget|AirflowRole)`", TEXT))
-    assert given | named <= template()["Parameters"].keys()
+            path = ROOT / one[one.index("--template-file") + 1]
+            after = one.index("--parameter-overrides") + 1 if "--parameter-overrides" in one else len(one)
+            assert {word.partition("=")[0] for word in one[after:]} <= template(path)["Parameters"].keys()
+    named = set(re.findall(r"`(ImagesBucket|MonthlyBudget|AirflowRole|ManagedAirflow|AlarmEmail)\b", TEXT))
+    assert named == {"ImagesBucket", "MonthlyBudget", "AirflowRole", "ManagedAirflow", "AlarmEmail"}
+    assert named <= template()["Parameters"].keys()
 
 
 def test_every_target_of_make_is_there_and_takes_these_variables() -> None:
@@ -135,10 +136,13 @@ def test_every_setting_is_there() -> None:
     assert set(re.findall(r"`(ORCHARD_[A-Z_]+)", TEXT)) <= variables
 
 
-@pytest.mark.parametrize("link", re.findall(r"\]\(([^)]+)\)", TEXT))
-def test_every_link_has_its_file_and_heading(link: str) -> None:
+LINKS = [(guide, link) for guide in GUIDES for link in re.findall(r"\]\(([^)]+)\)", guide.read_text())]
+
+
+@pytest.mark.parametrize(("guide", "link"), LINKS, ids=[f"{guide.stem}-{link}" for guide, link in LINKS])
+def test_every_link_has_its_file_and_heading(guide: Path, link: str) -> None:
     path, _, anchor = link.partition("#")
-    target = (GUIDE.parent / path).resolve() if path else GUIDE
+    target = (guide.parent / path).resolve() if path else guide
     assert target.is_file()
     headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
     assert not anchor or anchor in {anchor_of(heading) for heading in headings}

@@ -57,11 +57,17 @@ def test_conditions_hold_as_iam_says(condition: object, context: dict[str, objec
     assert is_allowed([{**ANYTHING, "Condition": condition}], "x:Y", "anything", context) is holds
 
 
+def test_not_resource_is_about_all_but_what_it_names() -> None:
+    statements = [{"Effect": "Allow", "Action": "x:Y", "NotResource": "arn:ours:*"}]
+    assert is_allowed(statements, "x:Y", "arn:theirs:1")
+    assert not is_allowed(statements, "x:Y", "arn:ours:1")
+
+
 @pytest.mark.parametrize(
     "statement",
     [
         {"Effect": "Allow", "NotAction": "x:Y", "Resource": "*"},
-        {"Effect": "Allow", "Action": "x:Y", "NotResource": "*"},
+        {"Effect": "Allow", "Action": "x:Y", "Resource": "*", "NotPrincipal": "*"},
         {"Effect": "Allow", "Action": "x:Y", "Resource": "*", "Condition": {"StringNotLike": {"k": "a"}}},
         {
             "Effect": "Allow",

@@ -9,7 +9,17 @@ import jmespath
 import pytest
 
 from tests.unit.infra.policies import airflow, node
-from tests.unit.infra.stack import REGION, ROOT, TEMPLATE, WATCH, Stack, account, deploy, template
+from tests.unit.infra.stack import (
+    MANAGED_AIRFLOW,
+    REGION,
+    ROOT,
+    TEMPLATE,
+    WATCH,
+    Stack,
+    account,
+    deploy,
+    template,
+)
 
 README = (ROOT / "infra" / "README.md").read_text()
 
@@ -26,7 +36,7 @@ def rows(after: str) -> Iterator[list[str]]:
 
 @pytest.mark.parametrize(
     ("after", "path"),
-    [("## Parameters", TEMPLATE), ("Its parameters:", WATCH)],
+    [("## Parameters", TEMPLATE), ("## Managed Airflow", MANAGED_AIRFLOW), ("Its parameters:", WATCH)],
     ids=lambda one: str(one)[-12:],
 )
 def test_it_has_every_parameter_with_its_default_and_meaning(after: str, path: Path) -> None:
@@ -64,6 +74,12 @@ def test_it_has_every_statement_of_the_watch() -> None:
     (policy,) = template(WATCH)["Resources"]["Role"]["Properties"]["Policies"]
     sids = [f"`{one['Sid']}`" for one in policy["PolicyDocument"]["Statement"]]
     assert [row[0] for row in rows("Its function may:")] == sids
+
+
+def test_it_has_every_statement_of_managed_airflow() -> None:
+    policy = template(MANAGED_AIRFLOW)["Resources"]["EnvironmentPolicy"]["Properties"]["PolicyDocument"]
+    sids = [f"`{one['Sid']}`" for one in policy["Statement"]]
+    assert [row[0] for row in rows("Its role may, beside what AirflowPolicy allows:")] == sids
 
 
 def test_its_query_writes_the_environment() -> None:

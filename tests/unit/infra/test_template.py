@@ -15,7 +15,9 @@ from orchard.settings.settings import Settings, table
 from tests.unit.infra.stack import (
     ACCOUNT,
     GIVEN,
+    INSTEAD,
     LAKE,
+    MANAGED_AIRFLOW,
     REGION,
     TEMPLATE,
     WATCH,
@@ -33,6 +35,7 @@ SWITCHES = {
     "network": ("VpcId", "SubnetIds"),
     "images": ("ImagesBucket", "ImagesPrefix"),
     "role": ("AirflowRole",),
+    "managed": ("ManagedAirflow",),
     "key": ("KmsKeyArn",),
     "certificates": ("TlsCertificates",),
     "queue": ("ImagesQueue",),
@@ -46,6 +49,7 @@ SWITCHES = {
 
 MADE_WITH = {
     "images": {"AirflowImagesPolicy"},
+    "managed": {"ManagedRole"},
     "key": {"NodeKeyPolicy", "ServiceKeyPolicy", "AirflowKeyPolicy"},
     "certificates": {"NodeCertificatesPolicy"},
     "queue": {"ImagesEvents", "ImagesQueuePolicy", "AirflowQueuePolicy"},
@@ -67,15 +71,16 @@ INTERPLAY = ("network", "images", "role", "key", "certificates", "queue")
 
 
 def combinations() -> list[frozenset[str]]:
-    """Return every combination of INTERPLAY, every other one with the rest."""
-    alone = [name for name in SWITCHES if name not in INTERPLAY]
-    return [
+    """Return every combination of INTERPLAY, every other one with the rest. A role is named, or made."""
+    alone = [name for name in SWITCHES if name not in (*INTERPLAY, "managed")]
+    found = [
         frozenset([name for name, is_on in zip(INTERPLAY, on, strict=True) if is_on] + alone * (sum(on) % 2))
         for on in product((False, True), repeat=len(INTERPLAY))
     ]
+    return [*found, *(on - {"role"} | {"managed"} for on in found if "role" in on)]
 
 
-@pytest.mark.parametrize("path", [TEMPLATE, WATCH], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [TEMPLATE, WATCH, MANAGED_AIRFLOW], ids=lambda path: path.name)
 def test_cfn_lint_finds_nothing(path: Path) -> None:
     found = lint(path.read_text(), config=ManualArgs(regions=REGIONS))
     assert [f"{match.rule.id} line {match.linenumber}: {match.message}" for match in found] == []
@@ -88,7 +93,7 @@ def test_it_is_small_enough_to_be_sent_as_it_is() -> None:
 
 @pytest.mark.parametrize("on", combinations(), ids=lambda on: "+".join(sorted(on)) or "nothing")
 def test_every_combination_deploys_and_makes_just_what_was_asked_for(on: frozenset[str]) -> None:
-    parameters = {name: GIVEN[name] for switch in on for name in SWITCHES[switch]}
+    parameters = {name: {**GIVEN, **INSTEAD}[name] for switch in on for name in SWITCHES[switch]}
     with account():
         stack = deploy(**parameters)
     asked = [names for switch, names in MADE_WITH.items() if switch in on]
@@ -102,7 +107,7 @@ def test_every_combination_deploys_and_makes_just_what_was_asked_for(on: frozens
 def test_all_resources_are_in_these_tables() -> None:
     of_network = NETWORK | SECOND_ZONE | KEY_IN_OWN_NETWORK
     assert set(template()["Resources"]) == ALWAYS.union(of_network, *MADE_WITH.values())
-    assert {name for names in SWITCHES.values() for name in names} == set(GIVEN)
+    assert {name for names in SWITCHES.values() for name in names} == {*GIVEN, *INSTEAD}
 
 
 def test_what_is_made_exists() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from local_spark import model
-from local_spark.model import ASKED_FOR, UNTRAINED, Model, find_weights, point_to, provide_model
+from local_spark.model import REQUESTED, UNTRAINED, Model, find_weights, point_to, provide_model
 from orchard_jobs.errors import OrchardError
 from tests.support.published_runs import published, write, write_lake
 
@@ -25,7 +25,7 @@ def test_one_file_of_weights_is_taken_and_of_two_none(tmp_path: Path) -> None:
     (tmp_path / "a.h5").touch()
     assert find_weights(tmp_path) == tmp_path / "a.h5"
     (tmp_path / "b.keras").touch()
-    with pytest.raises(OrchardError, match=r"a\.h5, b\.keras in .*: one of them makes the model"):
+    with pytest.raises(OrchardError, match=r"a\.h5, b\.keras in .*: the model needs exactly one"):
         find_weights(tmp_path)
 
 
@@ -54,9 +54,9 @@ def test_untrained_weights_take_the_place_of_trained_ones_only_where_they_are_as
     tmp_path: Path,
 ) -> None:
     write_lake(tmp_path, [published("a", model={"id": "trained"}, weights="imagenet")])
-    with pytest.raises(OrchardError, match="are never replaced by those of untrained ones unasked"):
+    with pytest.raises(OrchardError, match="untrained weights replace trained ones only on request"):
         provide_model(None, tmp_path)
-    assert provide_model(Path("untrained"), tmp_path).warning == ASKED_FOR
+    assert provide_model(Path("untrained"), tmp_path).warning == REQUESTED
 
 
 @pytest.mark.usefixtures("no_download")

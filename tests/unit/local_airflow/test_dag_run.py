@@ -1,12 +1,12 @@
-"""The run of the demo looks at its EMR more often than settings allow."""
+"""The demo polls its EMR more often than the settings allow."""
 
 from types import SimpleNamespace
 
-from local_airflow.dag_run import POLL_INTERVAL, look_often
+from local_airflow.dag_run import POLL_INTERVAL, poll_often
 
 
-def test_a_task_that_looks_at_emr_does_so_often_and_others_stay_as_they_are() -> None:
+def test_tasks_that_poll_emr_do_so_often_and_others_are_unchanged() -> None:
     step, publish = SimpleNamespace(poll_interval=1.0), SimpleNamespace()
-    look_often(SimpleNamespace(tasks=[step, publish]))
+    poll_often(SimpleNamespace(tasks=[step, publish]))
     assert step.poll_interval == POLL_INTERVAL
     assert vars(publish) == {}

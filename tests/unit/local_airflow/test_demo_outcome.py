@@ -1,4 +1,4 @@
-"""What the demo says at its end is what has become of the run."""
+"""The demo ends with the outcome of the run."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local_airflow.demo import report_outcome
+from local_airflow.demo import print_outcome
 from local_spark.model import Model
 
 RUN = {
@@ -35,7 +35,7 @@ def outcome(lake: Path, *, published: bool, succeeded: bool) -> bool:
     (lake / "log").write_text("orchard: no basis at file:///lake\n")
     seen = {"cluster_states": lambda: ["WAITING"], "idle_seconds": lambda: 1.25}
     watch: Any = SimpleNamespace(run_folder=folder, **seen)
-    return report_outcome(lake, watch, Model("m"), succeeded=succeeded, log=lake / "log")
+    return print_outcome(lake, watch, Model("m"), succeeded=succeeded, log=lake / "log")
 
 
 def test_a_run_that_succeeded_ends_with_where_its_results_are(
@@ -50,7 +50,7 @@ def test_a_run_that_succeeded_ends_with_where_its_results_are(
 
 @pytest.mark.parametrize(
     ("published", "said"),
-    [(True, "failed, though it is published."), (False, "failed, nothing was published.")],
+    [(True, "failed after it was published."), (False, "failed and nothing was published.")],
 )
 def test_a_run_that_failed_says_whether_it_is_published(
     published: bool, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -59,17 +59,20 @@ def test_what_is_fine_says_nothing(check: Check, images: Path) -> None:
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        ({"IMAGES": "nowhere"}, "IMAGES=nowhere: no such folder. Give the folder that holds"),
-        ({"IMAGES": "empty"}, "IMAGES=empty: no file in it. Give the folder that holds"),
-        ({"IMAGES": "hidden"}, "IMAGES=hidden: no file in it. Give the folder that holds"),
+        ({"IMAGES": "nowhere"}, "IMAGES=nowhere: no such folder. Name the folder that contains"),
+        ({"IMAGES": "empty"}, "IMAGES=empty: it contains no files. Name the folder that contains"),
+        ({"IMAGES": "hidden"}, "IMAGES=hidden: it contains no files. Name the folder that contains"),
         (
             {"WEIGHTS": "nowhere.h5"},
             "WEIGHTS=nowhere.h5: it must be an existing .h5 or .keras file, or",
         ),
         ({"WEIGHTS": "a file"}, "WEIGHTS=a file: it must be an existing .h5 or .keras file, or"),
         ({"LAKE": "a file"}, "LAKE=a file: cannot write there (File exists)."),
-        ({"LAKE": "la[k]e"}, "LAKE=la[k]e: none of "),
-        ({"IMAGES": "images", "LAKE": "images/lake"}, "LAKE=images/lake: it is inside IMAGES=images"),
+        ({"LAKE": "la[k]e"}, "LAKE=la[k]e: its path must not contain any of "),
+        (
+            {"IMAGES": "images", "LAKE": "images/lake"},
+            "LAKE=images/lake: it must not be inside IMAGES=images",
+        ),
         ({"EMR_PORT": "eighty"}, "EMR_PORT=eighty: it must be a number from 1 to 65535."),
     ],
 )

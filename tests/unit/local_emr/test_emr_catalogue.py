@@ -1,4 +1,4 @@
-"""What EMR has: releases and instance types, compared with the answers of EMR that moto has collected."""
+"""Releases and instance types, compared with EMR's responses that moto has recorded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from local_emr.validation.releases import describe_applications, find_spark_vers
 
 @pytest.fixture
 def collected(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A client of EMR that moto answers."""
+    """An EMR client for moto."""
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EMR"):
         monkeypatch.delenv(name, raising=False)
     credentials = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}

@@ -1,4 +1,4 @@
-"""Spark's settings: what a cluster asks for, as one machine without YARN takes it."""
+"""A cluster's Spark settings, adapted to a machine without YARN."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def test_defaults_keep_what_was_asked_for_and_end_with_what_the_machine_needs() 
         "spark.local.dir": "/work dir/tmp",
     }
     assert notes == [
-        "spark.master=yarn is left out: there is no YARN here",
-        "spark.dynamicAllocation.enabled=true is left out: there is no YARN here",
+        "spark.master=yarn is left out: this machine has no YARN",
+        "spark.dynamicAllocation.enabled=true is left out: this machine has no YARN",
     ]
 
 
 @pytest.mark.parametrize("size", ["900t", "900T", "900tb", f"{1 << 50}k"])
 def test_memory_beyond_the_machine_is_capped(size: str) -> None:
-    note = f"spark.driver.memory={size} is more than this machine has: {MACHINE} instead"
+    note = f"spark.driver.memory={size} is more than this machine has: using {MACHINE}"
     assert adapt_property("spark.driver.memory", size) == Adapted(MACHINE, note)
 
 
@@ -64,7 +64,7 @@ def test_memory_within_the_machine_and_what_is_no_memory_pass(size: str) -> None
 
 def test_the_committer_that_only_emr_has_gives_way_to_hadoops() -> None:
     name = "spark.hadoop.fs.s3a.committer.name"
-    note = f"{name}=magicv2 is EMR's own: the magic committer of Hadoop instead"
+    note = f"{name}=magicv2 exists only on EMR: using Hadoop's magic committer"
     assert adapt_property(name, "magicv2") == Adapted("magic", note)
     assert adapt_property(name, "directory") == Adapted("directory")
 
@@ -159,4 +159,4 @@ def test_event_logs_stay_in_a_lake_and_are_left_out_where_they_are_for_hdfs() ->
     hdfs = lake | {"spark.eventLog.dir": "hdfs:///var/log/spark/apps"}
     defaults, notes = build_defaults(hdfs, "local", Path("/tmp"))
     assert [key for key in defaults if key.startswith("spark.eventLog")] == []
-    assert notes == ["spark.eventLog.dir=hdfs:///var/log/spark/apps is left out: there is no HDFS here"]
+    assert notes == ["spark.eventLog.dir=hdfs:///var/log/spark/apps is left out: this machine has no HDFS"]

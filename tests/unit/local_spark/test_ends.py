@@ -1,18 +1,18 @@
-"""What is said of a process that ended without a word."""
+"""How a process is described that ended without printing an error."""
 
 import pytest
 
-from local_spark.node import describe_end
+from local_spark.node import describe_exit
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "description"),
     [
-        (-9, "its driver was ended by SIGKILL, as Linux does where memory runs out"),
-        (137, "its driver was ended by SIGKILL, as Linux does where memory runs out"),
-        (143, "its driver was ended by SIGTERM"),
-        (3, "its driver ended with exit code 3, and said nothing"),
+        (-9, "its driver was killed by SIGKILL, probably because the machine ran out of memory"),
+        (137, "its driver was killed by SIGKILL, probably because the machine ran out of memory"),
+        (143, "its driver was killed by SIGTERM"),
+        (3, "its driver exited with code 3 and printed no error"),
     ],
 )
-def test_a_driver_that_a_signal_ended_is_told_by_the_signal(code: int, said: str) -> None:
-    assert describe_end(code, "its driver") == said
+def test_the_description_names_the_signal_that_killed_a_driver(code: int, description: str) -> None:
+    assert describe_exit(code, "its driver") == description

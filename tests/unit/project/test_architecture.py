@@ -1,4 +1,4 @@
-"""Imports run one way, and no folder is too full to find something in it.
+"""Imports run one way, and no folder has too many modules.
 
 ``LEVELS`` is the one list of what may import what. A new package gets a place in it. Where a test fails,
 move what is imported down, or what imports it up; never move a package in the list to silence it.
@@ -13,18 +13,18 @@ import pytest
 from tests.support.checkout import ROOT
 
 LEVELS: tuple[tuple[str, ...], ...] = (
-    # What Airflow's side and the nodes agree on.
+    # Shared by Airflow and the nodes.
     ("orchard_jobs.errors",),
     ("orchard_jobs.argv",),
     ("orchard_jobs.contract", "orchard_jobs.run_folder", "orchard_jobs.escaping"),
-    # The jobs, on nodes.
+    # The jobs on the nodes.
     ("orchard_jobs.storage", "orchard_jobs.kernels"),
     ("orchard_jobs.metrics", "orchard_jobs.event_log", "orchard_jobs.spark_tasks"),
     ("orchard_jobs.tables",),
     ("orchard_jobs.images", "orchard_jobs.models", "orchard_jobs.pca"),
     ("orchard_jobs.featurize", "orchard_jobs.reduce", "orchard_jobs.export"),
     ("orchard_jobs.cli",),
-    # Airflow's operators and triggers, which import nothing of the lake.
+    # Operators and triggers, which import nothing about the lake.
     ("orchard_airflow",),
     ("orchard_emr_triggers",),
     # The DAGs, the lake, and the pages.
@@ -38,18 +38,20 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("orchard.sensing", "orchard.emr", "orchard.publishing", "orchard.report.write"),
     ("orchard.workflow", "orchard.pages"),
     ("orchard_features", "orchard_sweeper", "orchard_plugin"),
-    # What people run. Development tooling stands above what is the product.
+    # What people run. Development tools are above the product.
     ("bootstrap",),
-    ("erasure", "deployment", "readiness", "local_spark"),
+    ("erasure", "deployment", "local_spark"),
+    ("readiness",),
     ("local_emr",),
     ("local_airflow",),
     ("orchard_cli",),
     ("benchmarks",),
+    ("docs",),
 )
-"""From the lowest to the highest. A package imports from itself and from what stands in lower lines."""
+"""From the lowest to the highest. A package imports from itself and from lower levels."""
 
 STANDS_ALONE = ("local_emr", "orchard_airflow")
-"""These import nothing else of ours: other projects may take the one, and a triggerer has only the other."""
+"""These import nothing else of this project: others use the first, and triggerers have only the second."""
 
 TOP = (
     "bootstrap",
@@ -61,9 +63,10 @@ TOP = (
     "local_airflow",
     "orchard_cli",
     "benchmarks",
+    "docs",
 )
 SOURCES = {"dags": "dags", "plugins": "plugins", "spark_jobs": "spark_jobs"} | dict.fromkeys(TOP, ".")
-"""Folders of product code, and the folders that are on the path when it runs."""
+"""Folders of product code, and their folder on the Python path."""
 
 MOST_MODULES = 15
 
@@ -72,11 +75,11 @@ OURS = {package.partition(".")[0] for package in LEVEL_OF}
 
 
 def list_modules() -> Iterator[tuple[str, Path]]:
-    """Yield every module of the product, by its dotted name."""
+    """Yield every module of the product with its dotted name."""
     for folder, on_path in SOURCES.items():
         for path in sorted((ROOT / folder).rglob("*.py")):
             parts = path.relative_to(ROOT / on_path).with_suffix("").parts
-            if parts[-1] not in ("__init__", "run"):  # docstrings, and the script of a step
+            if parts[-1] not in ("__init__", "run"):  # only docstrings, or the script of a step
                 yield ".".join(parts), path
 
 
@@ -84,14 +87,14 @@ MODULES = dict(list_modules())
 
 
 def find_package(module: str) -> str | None:
-    """Return the entry of LEVELS that a module is in; None for other people's code and bare names."""
+    """Return the entry of LEVELS that contains a module; None for third-party modules and other names."""
     parts = module.split(".")
     prefixes = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
     return next((prefix for prefix in prefixes if prefix in LEVEL_OF), None)
 
 
 def list_imports(path: Path) -> Iterator[str]:
-    """Yield what a module imports, wherever in it; of ``from package import name`` the longer name."""
+    """Yield all imports of a module; ``from package import name`` yields ``package.name``."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

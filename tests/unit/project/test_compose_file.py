@@ -1,4 +1,4 @@
-"""docker-compose.yaml and its .env, read: what `make compose-test` would take half an hour to find out."""
+"""Checks of docker-compose.yaml and .env that would take `make compose-test` half an hour."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_services_are_those_of_airflows_own_file_and_ours() -> None:
     airflow = {"postgres", "init", "api-server", "scheduler", "dag-processor", "triggerer"}
     assert set(SERVICES) == airflow | {"model", "emr", "history", "jupyter"}
     profiles = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
-    # Neither runs unasked: the one has a token for its only lock, the other none.
+    # Neither runs by default: the one is protected by a token only, the other not at all.
     assert profiles == {"jupyter": ["notebook"], "history": ["history"]}
 
 
@@ -138,8 +138,8 @@ def test_every_image_is_pinned_and_every_base_is_a_build_argument() -> None:
 def test_every_setting_is_in_the_example_and_no_secret_has_a_value_there() -> None:
     used = set(re.findall(r"\$\{([A-Z_]+)", TEXT)) - {"HTTPS_PROXY"}
     assert used == set(EXAMPLE)
-    assert {name for name, value in EXAMPLE.items() if not value} == set(compose_env.made_here())
-    assert {name for name in EXAMPLE if SECRET.search(name)} < set(compose_env.made_here())
+    assert {name for name, value in EXAMPLE.items() if not value} == set(compose_env.value_factories())
+    assert {name for name in EXAMPLE if SECRET.search(name)} < set(compose_env.value_factories())
     assert re.findall(r"\$\{(?!HTTPS_PROXY)[A-Z_]+:?-", TEXT) == [], "a default has its place in .env.example"
 
 
@@ -180,7 +180,7 @@ def test_a_lake_that_compose_would_take_for_a_volume_is_one_clear_line(
     (root / ".env.example").write_text(example.replace("ORCHARD_LAKE_DIR=./lake", f"ORCHARD_LAKE_DIR={name}"))
     assert compose_env.main() == 2
     assert (
-        f"ORCHARD_LAKE_DIR={name}: it takes a path that begins with ./, ../ or /" in capsys.readouterr().err
+        f"ORCHARD_LAKE_DIR={name}: it must be a path that begins with ./, ../ or /" in capsys.readouterr().err
     )
     assert not (root / ".env").exists()
 

@@ -1,4 +1,4 @@
-"""Which jars there must be. These tests need none of them."""
+"""The check for pinned jars. These tests need no jars."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What anything installs is pinned to a version and to the bytes of its files, and says why it is there."""
+"""Every dependency is pinned with a version and hashes, and has a reason."""
 
 import re
 
@@ -7,7 +7,7 @@ import pytest
 from tests.support.checkout import ROOT
 
 MANAGED = "deployment/requirements-mwaa.txt"
-"""Managed Airflow holds it to the versions that Airflow was released with; these come without hashes."""
+"""Not pinned here: managed Airflow uses Airflow's constraints, which have no hashes."""
 
 FOUND = [*ROOT.glob("requirements*.txt"), *ROOT.glob("[a-z]*/requirements*.txt")]
 NAMES = {path.relative_to(ROOT).as_posix() for path in FOUND if path.parent.name != "build"}
@@ -26,24 +26,24 @@ def test_every_pin_has_hashes(lock: str) -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_every_lock_is_made_of_what_says_why_it_is_there(lock: str) -> None:
+def test_every_requirement_has_a_reason(lock: str) -> None:
     source = (ROOT / lock).with_suffix(".in")
     named = [line for line in source.read_text().splitlines() if re.match("[a-z]", line)]
     assert named
-    if lock != "docker/requirements-emr.txt":  # whose heading says it
+    if lock != "docker/requirements-emr.txt":  # its heading has the reason
         assert [line for line in named if not re.search(r"==\S+\s+# \S", line)] == []
-    assert f"{lock.rpartition('/')[2]}\n" in (ROOT / "Makefile").read_text()  # `make lock` makes it
+    assert f"{lock.rpartition('/')[2]}\n" in (ROOT / "Makefile").read_text()  # `make lock` writes it
 
 
 @pytest.mark.parametrize("installer", INSTALLERS)
-def test_whatever_installs_asks_for_hashes(installer: str) -> None:
+def test_every_installation_requires_hashes(installer: str) -> None:
     text = (ROOT / installer).read_text().replace("\\\n", " ")
     installs = re.findall(r"pip install .*", text)
     assert [line for line in installs if "--require-hashes" not in line and "--editable" not in line] == []
 
 
 def test_managed_airflow_is_tested_with_what_is_deployed_to_it() -> None:
-    """Its Airflow and Python are those of the constraints line; what has no constraint has the same pin."""
+    """The tests use the versions of Airflow and Python in the constraints line, and the same other pins."""
     deployed, tested = (ROOT / MANAGED).read_text(), (ROOT / "tests/requirements-mwaa.in").read_text()
     versions = re.search(r"constraints-([\d.]+)/constraints-([\d.]+)\.txt", deployed)
     assert versions is not None

@@ -1,10 +1,10 @@
-"""docs/security.md says what stops whom; every test that it calls as a witness is there."""
+"""Every test that docs/explanation/security.md names exists."""
 
 import re
 
 from tests.support.checkout import ROOT
 
-WITNESSES = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "security.md").read_text()))
+WITNESSES = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "explanation" / "security.md").read_text()))
 
 
 def test_every_test_that_the_table_of_threats_names_exists() -> None:

@@ -23,7 +23,7 @@ from readiness.artefacts import CODE
 from readiness.finding import Finding, Outcome
 from readiness.preflight import run_preflight
 from readiness.signals import find_topic
-from readiness.target import Clients, Question
+from readiness.target import Clients, PreflightRequest
 from tests.unit.infra.iam import is_allowed
 from tests.unit.infra.policies import airflow, node, role_arn
 from tests.unit.infra.stack import ACCOUNT, LAKE, REGION, Stack, deploy
@@ -76,7 +76,7 @@ class SoundAccount:
         settings = Settings.from_env(self.environ)
         topic = find_topic(settings.signals, self.environ)
         clients = Clients(settings.access.region)
-        return list(run_preflight(Question(settings, new_images, role, topic, mwaa), clients))
+        return list(run_preflight(PreflightRequest(settings, new_images, role, topic, mwaa), clients))
 
     def moto_subnet(self) -> Any:
         """Return moto's own object, for what no call of AWS changes."""

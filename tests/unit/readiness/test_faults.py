@@ -134,19 +134,19 @@ FAULTS: dict[str, tuple[Fault, str, str, str]] = {
     "no such release": (
         name_unknown_release,
         "release",
-        "EMR has no emr-spark-8.9.0 here",
+        "EMR has no release emr-spark-8.9.0 in this region",
         "set ORCHARD_RELEASE to one of emr-spark-8.1.0, emr-spark-8.0.0",
     ),
     "a type that the release does not support": (
         name_unsupported_type,
         "instance types",
-        "does not support m7i.xlarge of ORCHARD_PRIMARY_TYPES; m7i.xlarge of ORCHARD_CORE_TYPES",
+        "does not support m7i.xlarge in ORCHARD_PRIMARY_TYPES; m7i.xlarge in ORCHARD_CORE_TYPES",
         "name types that it supports",
     ),
     "a quota of 5 vCPUs": (
         lower_quota,
         "on-demand quota",
-        "5 vCPUs (L-1216C47A); 1 primary, 1 core and 0 task nodes take 8",
+        "5 vCPUs (L-1216C47A); 1 primary, 1 core and 0 task nodes need 8",
         "--quota-code L-1216C47A --desired-value 68",
     ),
     "a zone without the type": (
@@ -158,7 +158,7 @@ FAULTS: dict[str, tuple[Fault, str, str, str]] = {
     "no free addresses": (
         take_all_addresses,
         "subnet {Subnet}",
-        "free addresses, and 1 primary, 1 core and 0 task nodes take 2",
+        "free addresses, but 1 primary, 1 core and 0 task nodes need 2",
         "ORCHARD_SUBNETS",
     ),
     "no such subnet": (
@@ -188,7 +188,7 @@ FAULTS: dict[str, tuple[Fault, str, str, str]] = {
     "a service role for another account": (
         trust_for_another_account,
         "service role",
-        "for others only: aws:SourceAccount is to be 999999999999",
+        "only under another condition: aws:SourceAccount must be 999999999999",
         "correct the condition",
     ),
     "an instance profile that EC2 may not take": (
@@ -211,7 +211,7 @@ FAULTS: dict[str, tuple[Fault, str, str, str]] = {
     ),
     "a cluster that Airflow may not end": (
         deny_termination,
-        "airflow may use and end clusters",
+        "airflow may use and terminate clusters",
         "denied: elasticmapreduce:TerminateJobFlows on arn:aws:elasticmapreduce:eu-west-3",
         "deploy infra/orchard.yaml with AirflowRole=airflow",
     ),
@@ -257,7 +257,7 @@ FAULTS: dict[str, tuple[Fault, str, str, str]] = {
         f"s3://{LAKE}/{MODEL} lacks model.bin",
         "upload it again",
     ),
-    "a card that is none": (spoil_card, "model", "is not one", "correct ORCHARD_MODEL"),
+    "a card that is none": (spoil_card, "model", "is invalid", "correct ORCHARD_MODEL"),
     "no code": (
         remove_object("code/0847ef6bd432/orchard_jobs.zip"),
         "code",
@@ -267,7 +267,7 @@ FAULTS: dict[str, tuple[Fault, str, str, str]] = {
     "no such security configuration": (
         set_variable("ORCHARD_SECURITY_CONFIGURATION", "nothing"),
         "security configuration",
-        "EMR has no nothing here",
+        "EMR has no nothing in this region",
         "correct ORCHARD_SECURITY_CONFIGURATION",
     ),
     "no such queue": (
@@ -335,16 +335,16 @@ def test_a_bucket_in_another_region_is_named_with_both(sound: SoundAccount) -> N
     sound.environ["ORCHARD_IMAGES"] = "s3://photographs/fruit"
     found = {finding.check: finding for finding in list_failed(sound.ask())}
     finding = found["bucket photographs"]
-    assert finding.found == "it is in us-east-1, and the cluster in eu-west-3"
-    assert finding.remedy == "name a bucket of eu-west-3, or set ORCHARD_REGION=us-east-1"
+    assert finding.found == "it is in us-east-1, but the cluster is in eu-west-3"
+    assert finding.remedy == "name a bucket in eu-west-3, or set ORCHARD_REGION=us-east-1"
 
 
 def test_a_denied_pass_role_is_found_for_both_roles(sound: SoundAccount) -> None:
     deny_pass_role(sound)
     failed = list_failed(sound.ask())
     assert [finding.check for finding in failed] == [
-        "airflow may give EMR its role",
-        "airflow may give nodes their role",
+        "airflow may pass EMR its role",
+        "airflow may pass nodes their role",
     ]
     role = f"arn:aws:iam::{ACCOUNT}:role/{sound.stack.names['ServiceRole']}"
     assert failed[0].found == f"denied: iam:PassRole on {role}"
@@ -366,13 +366,13 @@ def test_nodes_that_may_not_read_the_images_are_found(sound: SoundAccount) -> No
 def test_a_security_group_of_another_vpc_is_found(sound: SoundAccount) -> None:
     name_group_of_another_vpc(sound)
     (finding,) = list_failed(sound.ask())
-    assert f"the subnets in {sound.stack.names['Vpc']}" in finding.found
+    assert f"the subnets are in {sound.stack.names['Vpc']}" in finding.found
 
 
 def test_a_lake_that_is_no_bucket_is_found(sound: SoundAccount) -> None:
     sound.environ["ORCHARD_LAKE"] = "s3://nowhere"
     found = {finding.check: finding for finding in list_failed(sound.ask())}
-    assert found["bucket nowhere"].found == "there is none"
+    assert found["bucket nowhere"].found == "it does not exist"
     assert not [check for check in found if check.startswith("lake:")], "said once"
 
 

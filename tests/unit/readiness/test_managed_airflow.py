@@ -18,7 +18,7 @@ def environment(sound: SoundAccount) -> dict[str, Any]:
     s3 = sound.client("s3")
     versions = {
         key: s3.put_object(Bucket=LAKE, Key=key, Body=b"1")["VersionId"]
-        for key in ("plugins.zip", "requirements.txt")
+        for key in ("plugins.zip", "requirements.txt", "startup.sh")
     }
     found = {
         "Name": "my-airflow",
@@ -30,6 +30,8 @@ def environment(sound: SoundAccount) -> dict[str, Any]:
         "PluginsS3ObjectVersion": versions["plugins.zip"],
         "RequirementsS3Path": "requirements.txt",
         "RequirementsS3ObjectVersion": versions["requirements.txt"],
+        "StartupScriptS3Path": "startup.sh",
+        "StartupScriptS3ObjectVersion": versions["startup.sh"],
     }
     sound.answers["GetEnvironment"] = lambda _: {"Environment": found}
     return found
@@ -39,10 +41,11 @@ def environment(sound: SoundAccount) -> dict[str, Any]:
 def test_it_passes_and_its_role_is_simulated(sound: SoundAccount) -> None:
     findings = sound.ask(role="", mwaa="my-airflow")
     assert [finding for finding in findings if finding.outcome is not Outcome.PASS] == []
-    assert [(finding.check, finding.found) for finding in findings[-3:]] == [
+    assert [(finding.check, finding.found) for finding in findings[-4:]] == [
         ("MWAA my-airflow", "Airflow 3.3.1"),
-        ("MWAA my-airflow: plugins", "plugins.zip in its newest version"),
-        ("MWAA my-airflow: requirements", "requirements.txt in its newest version"),
+        ("MWAA my-airflow: plugins.zip", "plugins.zip in its newest version"),
+        ("MWAA my-airflow: requirements.txt", "requirements.txt in its newest version"),
+        ("MWAA my-airflow: startup.sh", "startup.sh in its newest version"),
     ]
     assert simulated_principals(sound) == {ROLE}
 
@@ -56,9 +59,18 @@ def test_it_passes_and_its_role_is_simulated(sound: SoundAccount) -> None:
             "use Airflow 3.3.1",
         ),
         ({"Status": "UPDATING"}, "it is UPDATING", "wait until it is AVAILABLE"),
-        ({"PluginsS3ObjectVersion": "old"}, "plugins.zip is pinned to old", "with PluginsS3ObjectVersion"),
-        ({"RequirementsS3Path": "r.txt"}, f"there is no s3://{LAKE}/r.txt", "`orchard deploy` uploads it"),
-        ({"PluginsS3Path": ""}, "the environment has none", "update-environment"),
+        ({"PluginsS3ObjectVersion": "old"}, "plugins.zip is pinned to old", "`orchard deploy"),
+        (
+            {"StartupScriptS3Path": ""},
+            "the environment has none",
+            "`orchard deploy --environment my-airflow`",
+        ),
+        (
+            {"RequirementsS3Path": "r.txt"},
+            f"there is no s3://{LAKE}/r.txt",
+            "`orchard deploy --stack` uploads",
+        ),
+        ({"PluginsS3Path": ""}, "the environment has none", "`orchard deploy --environment my-airflow`"),
     ],
 )
 def test_a_fault_of_it_is_found(

@@ -26,7 +26,7 @@ def test_a_sound_account_ends_with_0(capsys: pytest.CaptureFixture[str]) -> None
     *rows, empty, answer = capsys.readouterr().out.splitlines()
     assert rows[0].split() == ["check", "found"]
     assert {row.split()[0] for row in rows[1:]} == {"pass"}
-    assert (empty, answer) == ("", "42 passed, 0 failed, 0 skipped: nothing keeps a night from starting.")
+    assert (empty, answer) == ("", "42 passed, 0 failed, 0 skipped: a nightly run can start.")
 
 
 @pytest.mark.usefixtures("environ")
@@ -40,14 +40,14 @@ def test_a_fault_ends_with_2_and_a_remedy_on_a_line_of_its_own(
     at = next(n for n, row in enumerate(rows) if row.startswith("fail "))
     assert "on-demand quota" in rows[at]
     assert rows[at + 1].strip().startswith("→ aws service-quotas request-service-quota-increase")
-    assert rows[-1] == "40 passed, 1 failed, 1 skipped: see to what failed before the first night."
+    assert rows[-1] == "40 passed, 1 failed, 1 skipped: fix the failed checks before the first nightly run."
 
 
 @pytest.mark.usefixtures("environ")
 def test_what_is_only_skipped_ends_with_0(sound: SoundAccount, capsys: pytest.CaptureFixture[str]) -> None:
     sound.refuse("GetBucketVersioning")
     assert main(["preflight", "--airflow-role", "airflow"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1].endswith("from starting, as far as is known.")
+    assert capsys.readouterr().out.splitlines()[-1].endswith("can start, as far as these checks can tell.")
 
 
 @pytest.mark.usefixtures("environ")
@@ -63,9 +63,9 @@ def test_json_has_every_finding_and_nothing_else(
     assert failed == {
         "check": "on-demand quota",
         "outcome": "fail",
-        "found": "5 vCPUs (L-1216C47A); 1 primary, 2 core and 0 task nodes take 12",
+        "found": "5 vCPUs (L-1216C47A); 1 primary, 2 core and 0 task nodes need 12",
         "remedy": "aws service-quotas request-service-quota-increase --region eu-west-3 "
-        "--service-code ec2 --quota-code L-1216C47A --desired-value 68; it may take days",
+        "--service-code ec2 --quota-code L-1216C47A --desired-value 68; approval may take days",
     }
 
 

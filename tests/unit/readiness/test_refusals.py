@@ -41,7 +41,7 @@ def operations() -> dict[str, str]:
 
 
 def test_every_operation_has_its_permission() -> None:
-    """And no other: the list is what docs/aws.md has whoever asks allowed."""
+    """And no other: the list is what docs/how-to/preflight.md has whoever asks allowed."""
     sources = [path.read_text() for path in (ROOT / "readiness").rglob("*.py")]
     methods = {name for source in sources for name in called(source)}
     # The network's are described by their names.
@@ -57,7 +57,9 @@ def test_every_operation_has_its_permission() -> None:
 
 
 def test_the_guide_has_every_permission() -> None:
-    section = (ROOT / "docs" / "aws.md").read_text().split("| permissions |")[1].split("## ")[0]
+    section = (
+        (ROOT / "docs" / "how-to" / "preflight.md").read_text().split("| permissions |")[1].split("## ")[0]
+    )
     assert set(re.findall(r"`(\w+:\w+)`", section)) == set(PERMISSIONS.values())
 
 
@@ -91,7 +93,7 @@ def test_a_permission_that_is_lacking_is_named_and_nothing_fails(sound: SoundAcc
         findings = sound.ask()
         assert list_failed(findings) == [], operation
         remedies = [finding.remedy for finding in list_skipped(findings)]
-        said = any(f"allow {permission}, or ask with other credentials" in remedy for remedy in remedies)
+        said = any(f"allow {permission}, or use other credentials" in remedy for remedy in remedies)
         assert said is (operation not in ELSEWHERE), operation
 
 
@@ -110,7 +112,7 @@ def test_whether_the_tag_is_needed_may_be_unknown(sound: SoundAccount) -> None:
     [
         ("UnauthorizedOperation", "these credentials lack ec2:DescribeVpcs"),
         ("RequestLimitExceeded", "AWS did not answer: RequestLimitExceeded"),
-        ("RequestExpired", "AWS does not take these credentials: RequestExpired"),
+        ("RequestExpired", "AWS rejects these credentials: RequestExpired"),
     ],
 )
 def test_what_is_no_fault_of_the_account_is_skipped(code: str, said: str, sound: SoundAccount) -> None:
@@ -127,7 +129,7 @@ def test_an_answer_that_is_none_of_aws_is_skipped(sound: SoundAccount) -> None:
 
     sound.answers["DescribeVpcs"] = answer
     (finding,) = list_skipped(sound.ask())
-    assert finding.found == "AWS was not reached: invalid XML"
+    assert finding.found == "cannot reach AWS: invalid XML"
     sound.answers["GetCallerIdentity"] = answer
     assert [finding.check for finding in list_failed(sound.ask())] == ["credentials"]
 
@@ -147,7 +149,7 @@ def test_a_check_that_breaks_hides_no_other(sound: SoundAccount, monkeypatch: py
     monkeypatch.setattr(preflight, "CHECKS", (CHECKS[0], Check("new", break_down), *CHECKS[1:]))
     findings = sound.ask()
     (broken,) = list_failed(findings)
-    assert (broken.check, broken.found) == ("new", "the check itself broke: KeyError: 'Zones'")
+    assert (broken.check, broken.found) == ("new", "the check crashed: KeyError: 'Zones'")
     assert [finding for finding in findings if finding is not broken] == whole
 
 
@@ -167,7 +169,7 @@ def test_a_denied_call_that_depends_on_the_real_request_is_skipped(sound: SoundA
     findings = sound.ask()
     assert list_failed(findings) == []
     assert {finding.found for finding in list_skipped(findings)} == {
-        "that depends on aws:SourceVpce, which only a real request has"
+        "it depends on aws:SourceVpce, which only a real request has"
     }
 
 
@@ -181,7 +183,7 @@ def test_root_cannot_be_simulated(sound: SoundAccount) -> None:
     root = {"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:root"}
     sound.answers["GetCallerIdentity"] = lambda _: root
     (finding,) = list_skipped(sound.ask(role=""))
-    assert finding.remedy == "give Airflow's role: --airflow-role=NAME"
+    assert finding.remedy == "name Airflow's role: --airflow-role=NAME"
 
 
 def test_without_valid_credentials_nothing_else_is_asked(sound: SoundAccount) -> None:
@@ -197,7 +199,7 @@ def test_without_a_region_nothing_is_asked(sound: SoundAccount, monkeypatch: pyt
     sound.environ["ORCHARD_REGION"] = ""
     findings = sound.ask()
     assert [finding.remedy for finding in list_failed(findings)] == [
-        "export ORCHARD_REGION=eu-west-3, or another one"
+        "set ORCHARD_REGION, for example to eu-west-3"
     ]
     assert sound.calls == []
 
@@ -205,7 +207,7 @@ def test_without_a_region_nothing_is_asked(sound: SoundAccount, monkeypatch: pyt
 def test_a_topic_in_airflows_own_store_is_skipped(sound: SoundAccount) -> None:
     del sound.environ["AIRFLOW_CONN_TEAM"]
     (finding,) = list_skipped(sound.ask())
-    assert finding.found == "AIRFLOW_CONN_TEAM names no topic here; Airflow's store may"
+    assert finding.found == "AIRFLOW_CONN_TEAM names no topic; the connection may be stored in Airflow"
 
 
 def test_names_from_aws_obey_no_terminal() -> None:

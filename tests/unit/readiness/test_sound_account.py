@@ -19,11 +19,15 @@ def test_nothing_fails_and_nothing_is_skipped(sound: SoundAccount) -> None:
         f"route to S3 from {sound.stack.names['Subnet']}",
         *("service role", "instance profile"),
         *("airflow may create clusters", "airflow may tag clusters", "airflow may find clusters"),
-        *("airflow may use and end clusters", "airflow may list the lake", "airflow may list the images"),
+        *(
+            "airflow may use and terminate clusters",
+            "airflow may list the lake",
+            "airflow may list the images",
+        ),
         *("airflow may read the model and logs", "airflow may publish runs", "airflow may keep the ledger"),
-        *("airflow may hear of new images", "airflow may tell of failures"),
-        *("airflow may register runs in Glue", "airflow may give EMR its role"),
-        "airflow may give nodes their role",
+        *("airflow may receive events of new images", "airflow may send alerts"),
+        *("airflow may register runs in Glue", "airflow may pass EMR its role"),
+        "airflow may pass nodes their role",
         *("nodes may list the lake", "nodes may read code, model and images"),
         *("nodes may write results", "nodes may write logs"),
         f"bucket {LAKE}",
@@ -41,7 +45,7 @@ def test_it_only_reads(sound: SoundAccount) -> None:
 def test_spot_nodes_are_held_against_their_own_quota(sound: SoundAccount) -> None:
     sound.environ |= {"ORCHARD_TASK_NODES": "4"}
     (found,) = [finding for finding in sound.ask() if finding.check == "Spot quota"]
-    assert found.found == "256 vCPUs (L-34B43A08); 1 primary, 1 core and 4 task nodes take 16"
+    assert found.found == "256 vCPUs (L-34B43A08); 1 primary, 1 core and 4 task nodes need 16"
     asked = [params["QuotaCode"] for name, params in sound.calls if name == "GetServiceQuota"]
     assert asked == ["L-1216C47A", "L-34B43A08"]
 
@@ -57,12 +61,12 @@ def test_a_quota_for_small_nights_only_passes_and_says_so(sound: SoundAccount) -
     sound.quota = 32
     (found,) = [finding for finding in sound.ask() if finding.check == "on-demand quota"]
     assert found.outcome is Outcome.PASS
-    assert found.found.endswith("take 8, the largest night 68, which is more than that")
+    assert found.found.endswith("need 8, the largest cluster 68, which exceeds the quota")
 
 
 def test_a_night_of_more_images_asks_for_more(sound: SoundAccount) -> None:
     (found,) = [finding for finding in sound.ask(new_images=100_000) if finding.check == "on-demand quota"]
-    assert "1 primary, 2 core and 0 task nodes take 12" in found.found
+    assert "1 primary, 2 core and 0 task nodes need 12" in found.found
 
 
 def test_without_the_option_whoever_asks_is_simulated(sound: SoundAccount) -> None:

@@ -1,4 +1,4 @@
-"""The DAG of the Amazon provider's own `example_emr.py`, without its buckets, and looking at EMR more often.
+"""The DAG of the Amazon provider's `example_emr.py`, without its buckets, and polling EMR more often.
 
 https://github.com/apache/airflow/blob/main/providers/amazon/tests/system/amazon/aws/example_emr.py
 """

@@ -1,7 +1,7 @@
-"""What the DAG imports of others: every task has it from the process that forks it, a second sooner.
+"""Imports the DAG's dependencies in the process that forks the tasks: each task starts a second faster.
 
-Airflow imports a module of this name when it starts. Nothing here may start a thread, as NumPy and Arrow do:
-a fork takes none along.
+Airflow imports a module of this name when it starts. Do not import anything that starts threads, such as
+NumPy and Arrow, because threads do not survive a fork.
 """
 
 import airflow.providers.amazon.aws.hooks.emr

@@ -139,10 +139,10 @@ def test_spot_prices_come_from_ec2_and_where_they_do_not_nothing_fails(
 def test_the_demo_says_that_it_costs_nothing_and_what_aws_would_have() -> None:
     found = bill([instance("m5.xlarge", 3600)], 2000, "us-east-1", {})
     assert describe_cost(found, estimated(**M5).to_json()) == (
-        "nothing here; for as long on AWS 0.2400 $ (0.1200 $ per 1,000 images) by us-east-1's list prices of "
-        "2026-04; estimated, with the start of a real cluster, 0.17 $"
+        "nothing locally; the same time on AWS: 0.2400 $ (0.1200 $ per 1,000 images) at us-east-1's list "
+        "prices of 2026-04; 0.17 $ with the start of a real cluster"
     )
-    assert describe_cost(None, None) == "nothing here; on AWS unknown"
+    assert describe_cost(None, None) == "nothing locally; unknown on AWS"
 
 
 def test_without_a_region_anywhere_the_cost_is_unknown_and_nothing_fails(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_emr.execution.jars import drop_as_command_runner_does
+from local_emr.execution.jars import drop_ignored_arguments
 from orchard.emr.job_args import RunJobs
 from orchard.emr.steps import build_step
 from orchard.lake.layout import run_slug
@@ -90,7 +90,7 @@ def test_any_text_reaches_the_driver_as_it_was(text: str, ratio: float) -> None:
     """Also a text that is empty: it stands behind its key, so that no argument is."""
     job = FeaturizeJob(images=text, model=text, output="o", max_failure_ratio=ratio)
     arguments = build_step(job, "r", "s3://lake/code")["HadoopJarStep"]["Args"]
-    assert drop_as_command_runner_does(arguments) == (arguments, [])
+    assert drop_ignored_arguments(arguments) == (arguments, [])
     assert FeaturizeJob.from_argv(arguments[arguments.index("featurize") + 1 :]) == job
 
 
@@ -104,7 +104,7 @@ def test_a_step_whose_arguments_emr_would_change_says_so(name: str) -> None:
 def test_code_in_a_folder_with_braces_is_quoted_so_that_emr_leaves_it() -> None:
     job = FeaturizeJob(images="i", model="m", output="o")
     arguments = build_step(job, "r", "s3://lake/{{code}}")["HadoopJarStep"]["Args"]
-    assert drop_as_command_runner_does(arguments) == (arguments, [])
+    assert drop_ignored_arguments(arguments) == (arguments, [])
 
 
 def test_a_step_that_emr_would_refuse_for_its_length_says_so() -> None:

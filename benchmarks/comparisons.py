@@ -1,6 +1,6 @@
-"""One round: every side once, one after the other, on the same images and cores. Each says what it does.
+"""One round: every contender once, one after the other, on the same images and cores.
 
-What stands in a ratio together is measured in the same part, or in parts that follow each other.
+Both measures of a ratio come from the same part, or from consecutive parts.
 """
 
 import shutil
@@ -26,17 +26,17 @@ from benchmarks.contenders.jobs import (
     run_three_jobs,
 )
 from benchmarks.feature_rows import draw_rows, draw_runs
-from benchmarks.machine import LOUD, on_cores, wait_until_quiet
+from benchmarks.machine import LOUD, limit_cores, wait_until_quiet
 from orchard_jobs.contract import ExportJob, FeaturizeJob, Precision, ReduceJob
 from orchard_jobs.images.manifest import write_listing
 from orchard_jobs.run_folder import RunFolder
 
-DELAY = 0.03  # seconds, of every GET
-ROWS = 100_000  # of ml.PCA and reduce, where 10,000 are mostly the first queries of a session
-REFIT_ROWS = 400_000  # likewise
+DELAY = 0.03  # seconds, added to every GET
+ROWS = 100_000  # for ml.PCA and reduce: 10,000 rows would mostly measure a session's first queries
+REFIT_ROWS = 400_000  # for the same reason
 STORE_ENVIRONMENT = {
     "AWS_REGION": "us-east-1",
-    "AWS_ACCESS_KEY_ID": "none",  # the store on loopback asks for no credentials, its client does
+    "AWS_ACCESS_KEY_ID": "none",  # the store on loopback needs no credentials, but its client does
     "AWS_SECRET_ACCESS_KEY": "none",
 }
 
@@ -45,13 +45,13 @@ Measured = dict[str, float]
 
 @dataclass(frozen=True)
 class Folders:
-    """The images, each number of them in a folder of its own.
+    """The images: one folder for each number of them.
 
     Args:
         images: N, from images to CSV.
         many: MANY, for features and reduce.
-        few: FEW, for the cost per image; None where the many are too few to tell.
-        demo: Those of ``make demo``; None where it is not asked for.
+        few: FEW, for the cost per image; None if MANY is too small for that.
+        demo: For ``make demo``; None if it is not measured.
     """
 
     images: Path
@@ -62,18 +62,18 @@ class Folders:
 
 @dataclass(frozen=True)
 class Bench:
-    """What is run on what.
+    """The set-up of a benchmark.
 
     Args:
-        folder: For results and logs.
-        cores: That every side uses.
+        folder: Folder for results and logs.
+        cores: Number of cores for every contender.
         model: Folder of the model artefact.
-        weights: That it was made of, for ``make demo``; None: what that takes without any.
-        images: What every side works on.
+        weights: Weights of that model, for ``make demo``; None: its default.
+        images: Images for every contender.
         bare: The bare runtime with the model.
-        peers: Those of ``daft`` and ``ray`` that are measured.
-        precisions: Of one application.
-        busy: How many cores others kept busy when a side began, by side.
+        peers: Which of ``daft`` and ``ray`` to measure.
+        precisions: Precisions to measure in one application.
+        busy: Number of cores that other processes kept busy at the start, by contender.
     """
 
     folder: Path
@@ -89,13 +89,13 @@ class Bench:
     ROUND: ClassVar[tuple[str, ...]] = (
         "pipelines", "features", "components", "further", "stores", "demo",
     )  # fmt: skip
-    """Parts of every round."""
+    """The parts of every round."""
 
     ONCE: ClassVar[tuple[str, ...]] = ("rows", "refit", "sizing")
-    """Parts that are measured once, after the rounds: they are too long for a round."""
+    """Parts that are measured once, after the rounds, because they take too long."""
 
     def run(self, part: str) -> Measured:
-        """Run a part; return what it measured, by name."""
+        """Run a part; return its measures by name."""
         parts: dict[str, Callable[[], Measured]] = {
             "pipelines": self.compare_pipelines,
             "further": self.compare_further_images,
@@ -110,46 +110,46 @@ class Bench:
         return parts[part]()
 
     def compare_pipelines(self) -> Measured:
-        """N images to CSV: Orchard in three steps, the notebook pipeline, Orchard in one application.
+        """Compare N images to CSV: Orchard in three steps, the notebook pipeline, Orchard in one application.
 
         Raises:
-            DisagreementError: where they computed different features.
+            DisagreementError: if they computed different features.
         """
         steps, notebook = self._place("three-steps"), self._place("notebook")
-        with self._say("three steps"):
+        with self._announce("three steps"):
             runs = run_three_jobs(steps, self.images.images, self.model, Precision.FLOAT32)
-        measured = _sum("orchard float32", runs)
-        with self._say("the notebook pipeline"):
+        measured = _measure_jobs("orchard float32", runs)
+        with self._announce("the notebook pipeline"):
             cost, parts = run_notebook(notebook, images=self.images.images, model=self.model)
         measured |= {f"notebook {part}": seconds for part, seconds in parts.items()}
         measured |= {
             "notebook": parts["features"] + parts["components"],
             "notebook with start-up": cost.seconds,
         }
-        self._agree(notebook, steps, self.images.images)
+        self._require_agreement(notebook, steps, self.images.images)
         for precision in self.precisions:
             name = f"orchard in one application {precision}"
             place = self._place(name.replace(" ", "-"))
-            with self._say(f"one application, {precision}"):
+            with self._announce(f"one application, {precision}"):
                 runs = run_application(place, self.images.images, self.model, precision)
-            self._agree(notebook, place, self.images.images, precision)
-            measured |= _sum(name, runs)
+            self._require_agreement(notebook, place, self.images.images, precision)
+            measured |= _measure_jobs(name, runs)
         return measured
 
     def compare_features(self) -> Measured:
-        """MANY images to Parquet of features: featurize and the peers, between two runs of the bare runtime.
+        """Compare MANY images to Parquet: featurize and the peers, between two runs of the bare runtime.
 
         Raises:
-            DisagreementError: where they computed different features.
+            DisagreementError: if they computed different features.
         """
         before, place = self._measure_bare(), self._place("many")
         run = self._featurize(place, self.images.many)
         measured = {"featurize float32": run.images / run.phase("featurize")}
         for peer in self.peers:
             peers_place = self._place(peer)
-            with self._say(f"{peer}, {run.images} images"):
+            with self._announce(f"{peer}, {run.images} images"):
                 measured[peer] = run.images / run_peer(peers_place, peer, self.images.many, self.model)
-            self._agree(peers_place, place, self.images.many)
+            self._require_agreement(peers_place, place, self.images.many)
         after = self._measure_bare()
         measured |= {name: (before[name] + after[name]) / 2 for name in before}
         measured |= {f"peak MB of a {role}, float32": memory for role, memory in run.cost.memory.items()}
@@ -161,71 +161,71 @@ class Bench:
         if self.images.few:
             few = self._featurize(self._place("few"), self.images.few)
             measured["seconds per image, few"] = few.phase("featurize") / few.images
-        return measured | _phases("many", {"featurize": run})
+        return measured | _measure_phases("many", {"featurize": run})
 
     def compare_components(self) -> Measured:
-        """On the features of the many: reduce, ``ml.PCA`` and export."""
+        """Compare reduce, ``ml.PCA`` and export on the features of MANY images."""
         features, place = self._features_of_many(), self._place("reduce")
-        with self._say("reduce"):
+        with self._announce("reduce"):
             reduced = run_job(place, ReduceJob((f"file://{features}",), place.uri, components=COMPONENTS))
-        with self._say("ml.PCA"):
+        with self._announce("ml.PCA"):
             _, parts = run_notebook(self._place("ml-pca"), features=features)
-        with self._say("export"):
+        with self._announce("export"):
             job = ExportJob((f"{place.uri}/components",), (f"file://{features}",), place.uri)
             exported = run_job(place, job)
         return {
             "ml.PCA": parts["components"],
             "reduce": reduced.seconds,
             "peak MB of a driver, reduce": reduced.cost.memory.get("driver", 0.0),
-            **_phases("many", {"reduce": reduced, "export": exported}),
+            **_measure_phases("many", {"reduce": reduced, "export": exported}),
         }
 
     def compare_further_images(self) -> Measured:
-        """The notebook pipeline on MANY images; what Orchard takes for them is known by then."""
-        with self._say("the notebook pipeline, many images"):
+        """Measure the notebook pipeline on MANY images; Orchard's time is known from another part."""
+        with self._announce("the notebook pipeline, many images"):
             _, parts = run_notebook(self._place("notebook"), images=self.images.many, model=self.model)
         return {f"notebook {part}, many": parts[part] for part in ("features", "components")}
 
     def compare_rows(self) -> Measured:
-        """On ROWS drawn rows: reduce and ``ml.PCA``."""
+        """Compare reduce and ``ml.PCA`` on ROWS drawn rows."""
         features = draw_rows(self._features_of_many(), ROWS, self._place("rows").folder)
         place = self._place("reduce-rows")
-        with self._say(f"reduce, {ROWS:,} rows"):
+        with self._announce(f"reduce, {ROWS:,} rows"):
             reduced = run_job(place, ReduceJob((f"file://{features}",), place.uri, components=COMPONENTS))
-        with self._say(f"ml.PCA, {ROWS:,} rows"):
+        with self._announce(f"ml.PCA, {ROWS:,} rows"):
             _, parts = run_notebook(self._place("ml-pca-rows"), features=features)
         return {"ml.PCA, rows": parts["components"], "reduce, rows": reduced.seconds}
 
     def compare_stores(self) -> Measured:
-        """Featurize N images from a store on loopback, without and with a delay of every GET."""
+        """Measure featurize with N images from a store on loopback, without and with a delay per GET."""
         measured: Measured = {}
         for name, delay in (("store", 0.0), ("slow store", DELAY)):
             place = self._place(name.replace(" ", "-"))
             manifest = f"{place.uri}/manifest.parquet"
-            write_listing(f"file://{self.images.images}", manifest)  # the store answers GET and nothing else
+            write_listing(f"file://{self.images.images}", manifest)  # the store only handles GET
             job = FeaturizeJob(f"s3://{slow_store.BUCKET}", f"file://{self.model}", place.uri, manifest)
             serving = slow_store.serve(self.images.images, delay)
-            with serving as endpoint, self._say(f"featurize from a {name}"):
+            with serving as endpoint, self._announce(f"featurize from a {name}"):
                 run = run_job(place, job, **STORE_ENVIRONMENT, AWS_ENDPOINT_URL_S3=endpoint)
             measured[name] = run.images / run.phase("featurize")
         return measured
 
     def measure_demo(self) -> Measured:
-        """``make demo``: seconds of the whole command, and of the work of its three jobs."""
+        """Measure ``make demo``: seconds of the whole command and of its three jobs."""
         if self.images.demo is None:
             raise ValueError("make demo has no images")
-        with self._say("make demo"):
+        with self._announce("make demo"):
             cost, of_jobs = run_demo(self._place("demo"), self.images.demo, self.weights)
         return {"demo": cost.seconds, "demo: jobs": of_jobs}
 
     def compare_refit(self) -> Measured:
-        """The statistics and the fit of REFIT_ROWS rows: of 99 % of them, and then with the rest as new."""
+        """Measure statistics and fit on REFIT_ROWS rows: first 99 % of them, then the rest as new."""
         features, known, new = self._features_of_many(), self._place("known"), self._place("new")
         draw_runs(features, REFIT_ROWS, known.folder, new.folder)
         before, after = RunFolder(known.uri), RunFolder(new.uri)
-        with self._say("reduce, 99 % of the rows"):
+        with self._announce("reduce, 99 % of the rows"):
             first = run_job(known, ReduceJob((before.features,), known.uri, components=COMPONENTS))
-        with self._say("reduce, with 1 % as new"):
+        with self._announce("reduce, with 1 % as new"):
             refit = run_job(
                 new,
                 ReduceJob(
@@ -242,54 +242,54 @@ class Bench:
         }
 
     def compare_cores(self) -> Measured:
-        """Few images to CSV on one core and on all: what estimates for clusters are held against."""
+        """Measure few images to CSV on one core and on all, to check the estimates for clusters."""
         measured: Measured = {}
         for cores in sorted({1, self.cores}):
             place = self._place(f"cores-{cores}", cores)
-            with on_cores(cores), self._say(f"three steps on {cores} of {self.cores} cores"):
+            with limit_cores(cores), self._announce(f"three steps on {cores} of {self.cores} cores"):
                 images = self.images.few or self.images.images
                 runs = run_three_jobs(place, images, self.model, Precision.FLOAT32)
             measured[f"cores, {cores}"] = sum(run.cost.seconds for run in runs.values())
         return measured
 
     def _measure_bare(self) -> Measured:
-        with self._say("the bare runtime on tensors"):
+        with self._announce("the bare runtime on tensors"):
             best = self.bare.batch_size
             measured = {"bare, batch size": best, "bare, tensors": self.bare.measure_tensors(best)}
             measured["bare, tensors one by one"] = (
                 measured["bare, tensors"] if best == 1 else self.bare.measure_tensors(1)
             )
-        with self._say("the bare runtime with decode"):
+        with self._announce("the bare runtime with decode"):
             measured["bare, decode"] = self.bare.measure_with_decode()
         return measured
 
     def _features_of_many(self) -> Path:
-        """As the part before left them, or made now."""
+        """Return the features of MANY images, from an earlier part or computed now."""
         place = Place(self.folder / "many", self.cores)
         if not (place.folder / "reports" / "featurize.json").exists():
             self._featurize(self._place("many"), self.images.many)
         return place.folder / "features"
 
     def _featurize(self, place: Place, images: Path) -> JobRun:
-        with self._say(f"featurize, {images.name} images"):
+        with self._announce(f"featurize, {images.name} images"):
             return run_job(place, FeaturizeJob(f"file://{images}", f"file://{self.model}", place.uri))
 
-    def _agree(
+    def _require_agreement(
         self, theirs: Place, ours: Place, images: Path, precision: Precision = Precision.FLOAT32
     ) -> None:
         require_agreement(theirs.folder / "features", ours.folder / "features", images, precision)
 
     def _place(self, name: str, cores: int | None = None) -> Place:
-        """An empty folder: no side finds what a round before has left."""
+        """Return an empty folder, so that no contender finds results of an earlier round."""
         folder = self.folder / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return Place(folder, cores or self.cores)
 
     @contextmanager
-    def _say(self, side: str) -> Iterator[None]:
-        """Wait for a quiet machine; say what is measured, how long it took, and how busy others were."""
-        print(f"  {side:<44}", end="", flush=True)
+    def _announce(self, contender: str) -> Iterator[None]:
+        """Wait for a quiet machine; print what is measured, how long it took, and how busy others were."""
+        print(f"  {contender:<44}", end="", flush=True)
         busy = wait_until_quiet()
         started = time.perf_counter()
         yield
@@ -297,23 +297,24 @@ class Bench:
         if busy is None:
             print(flush=True)
             return
-        self.busy[side] = max(busy, self.busy.get(side, 0.0))
+        self.busy[contender] = max(busy, self.busy.get(contender, 0.0))
         print(
-            f"   {busy:.2f} cores busy before{'   WARNING: others are at work' * (busy > LOUD)}", flush=True
+            f"   {busy:.2f} cores busy before{'   WARNING: other processes are busy' * (busy > LOUD)}",
+            flush=True,
         )
 
 
-def _sum(name: str, runs: Mapping[str, JobRun]) -> Measured:
-    """Seconds of all jobs, the start of their sessions apart and with it, and their phases."""
+def _measure_jobs(name: str, runs: Mapping[str, JobRun]) -> Measured:
+    """Return the seconds of all jobs without and with session start-up, and of their phases."""
     return {
         name: sum(run.seconds for run in runs.values()),
         f"{name} with start-up": sum(run.cost.seconds for run in runs.values()),
-        **_phases(name, runs),
+        **_measure_phases(name, runs),
     }
 
 
-def _phases(name: str, runs: Mapping[str, JobRun]) -> Measured:
-    """Of each job: its seconds, their phases, its start-up, and the seconds of all workers together."""
+def _measure_phases(name: str, runs: Mapping[str, JobRun]) -> Measured:
+    """Return, for each job, its seconds, phases and start-up, and the seconds of all workers together."""
     measured: Measured = {}
     for job, run in runs.items():
         measured[f"{name}: all of {job}"] = run.seconds

@@ -1,0 +1,204 @@
+"""Managed Airflow: the versions that it is pinned to, and its update to those that are deployed."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import monotonic, sleep
+from typing import Any
+
+from botocore import xform_name
+from botocore.exceptions import ClientError
+
+from orchard_jobs.errors import OrchardError, first_line
+
+PINNED = {"plugins.zip": "Plugins", "requirements.txt": "Requirements", "startup.sh": "StartupScript"}
+"""The objects of which managed Airflow takes one version until it gets another, and its names for them."""
+
+DAGS = "dags"
+UPDATABLE = ("AVAILABLE", "UPDATE_FAILED")
+"""After a failed update an environment is as it was before, and ready for another."""
+
+FAILED = ("UPDATE_FAILED", "UNAVAILABLE", "CREATE_FAILED", "DELETING", "DELETED")
+POLL_SECONDS = 30.0
+
+Tell = Callable[[str], None]
+
+
+def list_members(key: str) -> tuple[str, str]:
+    """Return what the API calls the path and the version of a pinned object."""
+    return f"{PINNED[key]}S3Path", f"{PINNED[key]}S3ObjectVersion"
+
+
+def find_constrained_version(requirements: str) -> str:
+    """Return the version of Airflow that requirements are for; '' where they name no constraints."""
+    return next(iter(re.findall(r"/constraints-([\d.]+)/", requirements)), "")
+
+
+def build_update(versions: Mapping[str, str | None]) -> dict[str, str]:
+    """Return what an update says: path and version of each object that is there."""
+    update: dict[str, str] = {}
+    for key, version in versions.items():
+        if version:
+            path_member, version_member = list_members(key)
+            update |= {path_member: key, version_member: version}
+    return update
+
+
+def format_command(name: str, update: Mapping[str, str]) -> str:
+    """Return an update as a command of AWS's own."""
+    options = " ".join(f"--{xform_name(member, '-')} {value}" for member, value in update.items())
+    return f"aws mwaa update-environment --name {name} {options}"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An environment, as it was found, through a client of boto3."""
+
+    client: Any
+    found: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        name: str = self.found["Name"]
+        return name
+
+    @property
+    def url(self) -> str:
+        """Of its pages. AWS gives the host alone."""
+        url: str = self.found.get("WebserverUrl", "")
+        return url if "://" in url or not url else f"https://{url}"
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Pinned object to version, of those that it has."""
+        pins = {key: self.found.get(list_members(key)[1]) for key in PINNED}
+        return {key: version for key, version in pins.items() if version}
+
+    def refuse_other_bucket(self, bucket: str) -> None:
+        """Raise OrchardError unless this bucket and its ``dags/`` are what it reads."""
+        its_own = self.found["SourceBucketArn"].rpartition(":")[2]
+        if its_own != bucket:
+            raise OrchardError(
+                f"managed Airflow {self.name} reads the bucket {its_own}",
+                rule=f"the deployment is for {bucket}",
+                remedy=f"Give --bucket={its_own}, or the environment of {bucket}",
+            )
+        folder = self.found.get("DagS3Path", DAGS).strip("/")
+        if folder != DAGS:
+            raise OrchardError(
+                f"managed Airflow {self.name} reads its DAGs from {folder}/",
+                rule=f"they are deployed to {DAGS}/",
+                remedy=f"`aws mwaa update-environment --name {self.name} --dag-s3-path {DAGS}`",
+            )
+
+    def refuse_busy(self) -> None:
+        """Raise OrchardError unless it takes an update now."""
+        status = self.found["Status"]
+        if status not in UPDATABLE:
+            wait = f"Deploy again once {self._status_command()} says AVAILABLE"
+            raise OrchardError(
+                f"managed Airflow {self.name} is {status}",
+                rule=f"it takes an update when it is {' or '.join(UPDATABLE)}; nothing was uploaded",
+                remedy="Make it anew: the events of its stack say what failed" if status in FAILED else wait,
+            )
+
+    def refuse_other_airflow(self, requirements: str) -> None:
+        """Raise OrchardError unless requirements are for its Airflow: others it could not install."""
+        version, wanted = self.found["AirflowVersion"], find_constrained_version(requirements)
+        if wanted not in ("", version):
+            raise OrchardError(
+                f"managed Airflow {self.name} has Airflow {version}",
+                rule=f"the requirements of this revision are for {wanted}",
+                remedy=f"Give it Airflow {wanted}, or deploy a revision for {version}: --revision=HASH",
+            )
+
+    def list_differing(self, versions: Mapping[str, str | None]) -> list[str]:
+        """Return the pinned objects that it has not, or in another version."""
+        return [
+            key
+            for key, version in versions.items()
+            if version
+            and any(self.found.get(name) != value for name, value in build_update({key: version}).items())
+        ]
+
+    def update(self, versions: Mapping[str, str | None], wait_minutes: float, tell: Tell) -> "Environment":
+        """Give it these versions, wait until it has them, and return it as it then is.
+
+        Tasks that are at work end before their worker goes.
+
+        Raises:
+            OrchardError: if AWS refuses the update, it fails, or it takes longer.
+        """
+        update = build_update(versions)
+        try:
+            self.client.update_environment(Name=self.name, WorkerReplacementStrategy="GRACEFUL", **update)
+        except ClientError as error:
+            raise OrchardError(
+                f"managed Airflow {self.name} was not updated",
+                rule=first_line(error).rstrip("."),
+                remedy="Correct what AWS names, then deploy again: its DAGs are as they were",
+            ) from None
+        return self._wait(update, wait_minutes, tell)
+
+    def describe(self) -> str:
+        """Return what it is, in a line."""
+        return (
+            f"{self.name} is {self.found['Status']} with Airflow {self.found['AirflowVersion']} at {self.url}"
+        )
+
+    def _wait(self, update: Mapping[str, str], wait_minutes: float, tell: Tell) -> "Environment":
+        end = monotonic() + wait_minutes * 60
+        told = ""
+        while True:
+            now = find_environment(self.client, self.name)
+            status, last = now.found["Status"], now.found.get("LastUpdate", {})
+            if status != told:
+                tell(f"{self.name} is {status}")
+                told = status
+            is_new = last.get("CreatedAt") != self.found.get("LastUpdate", {}).get("CreatedAt")
+            if is_new and (status in FAILED or (status == "AVAILABLE" and last.get("Status") == "FAILED")):
+                raise self._explain_failure(status, last.get("Error", {}))
+            if (
+                status == "AVAILABLE"
+                and last.get("Status") != "PENDING"
+                and update.items() <= now.found.items()
+            ):
+                return now
+            if monotonic() >= end:
+                raise OrchardError(
+                    f"managed Airflow {self.name} is {status} after {wait_minutes:g} minutes",
+                    rule="the update goes on in AWS, and its DAGs are as they were",
+                    remedy=f"Deploy again once {self._status_command()} says AVAILABLE",
+                )
+            sleep(POLL_SECONDS)
+
+    def _explain_failure(self, status: str, error: Mapping[str, str]) -> OrchardError:
+        said = ": ".join(text for text in (error.get("ErrorCode"), error.get("ErrorMessage")) if text)
+        return OrchardError(
+            f"the update of managed Airflow {self.name} failed, and it is {status}",
+            rule=said.rstrip(".") or "AWS gives no reason",
+            remedy=f"Its DAGs are as they were. See its log groups, airflow-{self.name}-*; then deploy "
+            "again, or the revision of before: --revision=HASH",
+        )
+
+    def _status_command(self) -> str:
+        return f"`aws mwaa get-environment --name {self.name} --query Environment.Status`"
+
+
+def find_environment(client: Any, name: str) -> Environment:
+    """Return an environment, through a client of boto3.
+
+    Raises:
+        OrchardError: if there is none of this name here.
+    """
+    try:
+        return Environment(client, client.get_environment(Name=name)["Environment"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        region = client.meta.region_name
+        raise OrchardError(
+            f"managed Airflow {name}",
+            rule=f"there is none in {region}",
+            remedy=f"Correct --environment or --region: `aws mwaa list-environments --region {region}`",
+        ) from None

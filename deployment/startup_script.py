@@ -1,0 +1,109 @@
+"""The startup script of managed Airflow: the DAGs' settings, which reach it as variables by this way only.
+
+They are the outputs of the lake's stack and, over them, a file of the user's: lines of ``NAME=value``, as a
+shell reads them.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from orchard.settings.settings import Settings, table
+from orchard_jobs.errors import OrchardError
+
+KEY = "startup.sh"
+HEADER = "#!/bin/sh\n# Written by `orchard deploy`: do not edit. Settings beside the stack's: --settings.\n"
+OF_DEPLOYMENT = ("ORCHARD_MODEL", "ORCHARD_CODE")
+"""They are in deployed.json, with the DAGs that they are for; a variable would win over it."""
+
+_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+
+
+def read_settings(path: Path) -> dict[str, str]:
+    """Return the variables of a file; with the value '' those that are to be taken away.
+
+    Raises:
+        OrchardError: if it is not there, a line is no assignment, or a setting is none of Orchard's.
+    """
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise OrchardError(
+            f"the settings {path}", rule=str(error), remedy="Give a file of lines NAME=value"
+        ) from None
+    found = parse_variables(text, str(path))
+    known = {variable.name for variable in table()}
+    for name in found:
+        if name in OF_DEPLOYMENT:
+            remedy = "Take it away; `orchard deploy --model` chooses the model"
+            raise OrchardError(f"{path} sets {name}", rule="a deployment sets it itself", remedy=remedy)
+        if name.startswith("ORCHARD_") and name not in known:
+            remedy = "Correct it; docs/reference/settings.md has them all"
+            raise OrchardError(f"{path} sets {name}", rule="there is no such setting", remedy=remedy)
+    return found
+
+
+def parse_variables(text: str, source: str) -> dict[str, str]:
+    """Return the variables that lines of ``NAME=value`` or ``export NAME=value`` set.
+
+    Raises:
+        OrchardError: for the first line that is anything else, or that a shell would expand.
+    """
+    return dict(_parse_lines(text, source))
+
+
+def build_startup_script(variables: Mapping[str, str]) -> bytes:
+    """Return the script. Whatever is in a value, a shell reads it as it is."""
+    lines = [f"export {name}={_quote(value)}\n" for name, value in sorted(variables.items())]
+    return f"{HEADER}{''.join(lines)}".encode()
+
+
+def merge_settings(
+    of_stack: Mapping[str, str], given: Mapping[str, str], there: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the variables of the next script: the stack's and, over them, those that are given.
+
+    Raises:
+        OrchardError: if a variable of the script that is ``there`` would go unasked.
+    """
+    dropped = sorted({*there} - {*of_stack, *given})
+    if dropped:
+        raise OrchardError(
+            f"{KEY} in the bucket sets {', '.join(dropped)}",
+            rule="neither the stack nor --settings does, and no setting goes unasked",
+            remedy=f"Give it in the file of --settings, or take it away there: {dropped[0]}=",
+        )
+    return {name: value for name, value in {**of_stack, **given}.items() if value}
+
+
+def refuse_invalid(variables: Mapping[str, str], model: str) -> None:
+    """Raise OrchardError for the first variable with which the DAGs would not load."""
+    Settings.from_env({**variables, "ORCHARD_MODEL": model})
+
+
+def _parse_lines(text: str, source: str) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            words = shlex.split(line, comments=True)
+        except ValueError:  # a quotation mark without its other
+            words = [""]
+        if not words:
+            continue
+        if words[0] == "export":
+            words = words[1:]
+        name, equals, value = words[0].partition("=") if len(words) == 1 else ("", "", "")
+        raw = line.partition("=")[2].strip()
+        is_literal = not set(value) & set("$`") or raw.startswith("'")
+        if not (_NAME.fullmatch(name) and equals and is_literal and value.isprintable()):
+            raise OrchardError(
+                f"line {number} of {source}",
+                rule="it is no NAME=value, or a shell would expand it",
+                remedy="Write one setting a line, NAME='value'",
+            )
+        yield name, value
+
+
+def _quote(value: str) -> str:
+    """Always in quotation marks, so that a reader need not know which characters are safe."""
+    return "'" + value.replace("'", "'\"'\"'") + "'"
