@@ -177,7 +177,7 @@ def rewrite(root: Path, name: str, change: Callable[[pa.Table], pa.Table]) -> No
         (
             "outcomes.parquet",
             lambda rows: rows.set_column(1, "etag", pa.array(["7"] * len(rows))),
-            "one row for each image of the manifest, with its ETag",
+            "one row per image of the manifest, with its ETag",
         ),
         (
             "outcomes.parquet",
