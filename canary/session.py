@@ -9,7 +9,7 @@ from canary.network import Network, NetworkState
 from canary.phases import Phase
 from canary.plan import Plan
 from orchard.lake.objects import Storage
-from orchard.lake.run_record import RunRecord
+from orchard.lake.run_record import CostRecord, RunRecord
 from orchard.lake.sensed import Sensed
 from orchard.lake.storage import storage_for
 from orchard_airflow.emr_api import is_local
@@ -34,7 +34,7 @@ class Session:
     network: Network
     tell: Tell
     phases: list[Phase] = field(default_factory=list)
-    costs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    costs: dict[str, CostRecord] = field(default_factory=dict)
     sensed: Sensed | None = None
     before: NetworkState | None = None
     event_logs: frozenset[str] = frozenset()

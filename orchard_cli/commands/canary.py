@@ -46,7 +46,7 @@ def canary(
     settings = Settings.from_env({**read_deployed(clients, given), **given})
     region = clients.region or find_region(settings.access)
     plan = plan_canary(settings, region, idle_minutes * 60)
-    rule, remedy = "a canary costs money, which is spent only where that is confirmed", "give --yes"
+    rule, remedy = "spending money requires confirmation", "add --yes"
     confirm(plan.describe(), yes=yes, rule=rule, remedy=remedy)
     outcomes = run_canary(plan, airflow_role, print_news)
     path = report or Path(f"orchard-{plan.name}.md")

@@ -102,5 +102,5 @@ def test_without_yes_and_without_a_terminal_nothing_is_done(
     assert done.returncode == 2
     assert done.stderr.startswith("orchard: Two clusters, one after the other, of 1 primary and 1 core node")
     assert "at most 0.22 $" in done.stderr
-    assert "hint: Give --yes." in done.stderr
+    assert "hint: Add --yes." in done.stderr
     assert live_clusters() == []
