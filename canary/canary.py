@@ -18,7 +18,7 @@ from canary.phases import Phase, describe_measured
 from canary.plan import Plan
 from canary.session import Session, Tell
 from canary.traces import describe_by_hand, remove_traces
-from orchard.emr.job_flow import clusters_of_lake, refuse_untagged_network
+from orchard.emr.job_flow import lake_clusters, validate_subnets
 from orchard.emr.observed_rates import observe
 from orchard.lake.run_index import RunIndex
 from orchard.lake.run_record import CostRecord
@@ -75,7 +75,7 @@ def plan_canary(settings: Settings, region: str | None, idle_wait: float) -> Pla
     Raises:
         OrchardError: where the settings name no network in which a cluster starts.
     """
-    refuse_untagged_network(settings)
+    validate_subnets(settings)
     settings = replace(settings, access=replace(settings.access, aws_conn_id=None))
     cost = observe(RunIndex.open(settings.places.lake, settings.access), settings.cost)
     name = f"canary-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
@@ -126,7 +126,7 @@ def run_canary(plan: Plan, airflow_role: str, tell: Tell) -> Outcomes:
 
 
 def _refuse_one_too_many(clusters: Clusters, plan: Plan) -> None:
-    group = clusters_of_lake(plan.settings)
+    group = lake_clusters(plan.settings)
     alive = [cluster["Id"] for cluster in live_clusters(clusters.client, group)]
     if len(alive) >= group.most:
         raise OrchardError(

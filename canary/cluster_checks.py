@@ -8,7 +8,7 @@ from canary.phases import ENDED, READY, TERMINATION, Phase, list_boot_phases, li
 from canary.plan import IDLE_TIMEOUT
 from canary.samples import COUNT, draw_samples
 from canary.session import Session
-from orchard.emr.actual_cost import cost_of_clusters
+from orchard.emr.actual_cost import cluster_cost
 from orchard.emr.steps import build_step
 from orchard.lake.event_logs import event_log_folder
 from orchard.lake.objects import read_json
@@ -136,7 +136,7 @@ def check_idle(session: Session) -> Finding:
         return failed(IDLE, f"not ready: {describe_end(cluster)}", remedy)
     session.phases += list_boot_phases(cluster, seen, "start of the idle cluster")
     cluster, _ = clusters.watch(cluster_id, ENDED_STATES, plan.idle_wait, session.tell)
-    if cost := cost_of_clusters(plan.idle_tags, 0, plan.own):
+    if cost := cluster_cost(plan.idle_tags, 0, plan.own):
         session.costs["idle cluster"] = cost
     if cluster["Status"]["State"] in ENDED_STATES:
         return _judge_end(session, cluster)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from canary.samples import BROKEN, COUNT
 from canary.session import Session
-from orchard.emr.actual_cost import cost_of_clusters, format_bill
+from orchard.emr.actual_cost import cluster_cost, format_bill
 from orchard.lake.event_logs import event_log_folder, event_logs_of
 from orchard.lake.objects import read_json, to_json
 from orchard.publishing.publish import Publication, publish
@@ -35,7 +35,7 @@ def check_publication(session: Session) -> Finding:
         run_id=plan.name,
         sensed=session.read_sensed(),
         cluster={**facts_of(session.cluster), "states": states, "local": session.is_local},
-        cost=cost_of_clusters(plan.tags, COUNT, plan.own),
+        cost=cluster_cost(plan.tags, COUNT, plan.own),
         dag_id=None,
     )
     session.record = publish(session.storage, plan.lake, publication)
@@ -74,7 +74,7 @@ def check_csv(session: Session) -> Finding:
 def check_cost(session: Session) -> Finding:
     """Write the cost record as the DAG does once the cluster has ended, and read it back."""
     plan, folder = session.plan, session.plan.jobs.folder
-    cost = cost_of_clusters(plan.tags, COUNT, plan.own)
+    cost = cluster_cost(plan.tags, COUNT, plan.own)
     remedy = "allow yourself elasticmapreduce:ListInstances on clusters of the lake"
     if cost is None:
         return failed("cost record", "EMR does not tell what the cluster has used", remedy)

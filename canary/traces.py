@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from canary.session import Session
 from erasure.holdings import open_holdings
-from orchard.emr.job_flow import clusters_of_lake
+from orchard.emr.job_flow import lake_clusters
 from orchard.lake.event_logs import event_logs_of, unnamed_event_logs
 from orchard.lake.objects import Stored
 from orchard.lake.storage import storage_for
@@ -103,6 +103,6 @@ def _list_folders(session: Session, clusters: list[str]) -> Iterator[str]:
     if session.cluster_id:
         logs, storage, known = session.logs, session.log_storage, session.event_logs
         yield from event_logs_of(session.plan.slug, logs, storage, known)
-        if not live_clusters(session.clusters.client, clusters_of_lake(session.plan.settings)):
+        if not live_clusters(session.clusters.client, lake_clusters(session.plan.settings)):
             # Of a step that was killed before Spark had written its name: no other cluster writes any.
             yield from unnamed_event_logs(logs, storage, known)

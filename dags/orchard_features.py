@@ -1,38 +1,38 @@
 """
 # Nightly image features
 
-Turns the images that have arrived since the last run into features, principal components and a CSV, on
-an EMR cluster that exists only for this run.
+Computes features and principal components of the images that arrived since the last run, and writes them to
+a CSV, on an EMR cluster that exists only for this run.
 
-- `sense` lists the images and writes those that are new or changed to the run's manifest. Where there are
-  none the run is skipped (after `ORCHARD_SENSE_TIMEOUT`, if that is set), and no cluster is created; but a
-  run by hand whose components, variance or basis differ from the newest result fits them on what is stored.
-  Its log estimates the cost. Where it fails, the message says why, and the remedy.
-- `create_cluster` creates this run's cluster, or attaches to it. Where it fails, its log says why.
-- `featurize` makes 1280 features of each image; what is no image becomes a rejected row. Its log says how
-  far it is. Where it or one of the next two fails, the last lines of the Spark driver are in its log.
-- `reduce` fits principal components on all images of the result, or reuses those of the run before.
-- `export` writes the CSV, the rejected images and what became of each new image.
-- `publish` checks that every listed image is accounted for. From here the run exists for readers, and DAGs
-  that wait for the asset of `latest.json` start; where it fails, nothing is published. It needs no cluster.
-- `compact` removes from the lake what newer runs have superseded; with `ORCHARD_RETENTION_DAYS` also results
-  that were superseded so long ago. Where it fails, the run is published all the same.
-- `report` makes `report.html` in the run's folder, for people to look at. Where it fails, the run is
-  published all the same; clear it to have it made again, or the next run makes it.
-- `register`, with `ORCHARD_GLUE_DATABASE`, tells Glue of the run; the next one makes up for what has failed.
-- `terminate_cluster` ends the cluster once no step is left, whatever happened before; its log says what
-  the cluster has cost. Where it fails, so does the run: **look at EMR's console**; EMR ends an idle cluster
-  by itself.
+- `sense` lists the images, writes the new and changed ones to the run's manifest and logs a cost estimate.
+  If there are none, the run is skipped (after `ORCHARD_SENSE_TIMEOUT`, if set) and no cluster is created.
+  A manual run whose components, variance or basis differ from the newest result refits them on the stored
+  statistics instead. If it fails, the error states the remedy.
+- `create_cluster` creates this run's cluster, or attaches to it. If it fails, its log says why.
+- `featurize` computes 1280 features per image; invalid images become rejected rows. Its log shows progress.
+  If it, `reduce` or `export` fails, its log ends with the Spark driver's last lines.
+- `reduce` fits principal components on all images of the result, or reuses the previous run's basis.
+- `export` writes the CSV, the rejected images and the outcome of each new image.
+- `publish` checks that every listed image is accounted for. Once it succeeds, readers see the run, and DAGs
+  scheduled on the `latest.json` asset start. If it fails, nothing is published. It needs no cluster.
+- `compact` removes state that newer runs have superseded and, with `ORCHARD_RETENTION_DAYS`, results that
+  were superseded that long ago. If it fails, the run stays published.
+- `report` writes `report.html` to the run's folder. If it fails, the run stays published; clear the task to
+  try again, or wait for the next run to write it.
+- `register`, with `ORCHARD_GLUE_DATABASE`, registers the run in Glue. If it fails, the next run catches up.
+- `terminate_cluster` terminates the cluster when no step is left, whatever happened before, and logs the
+  cluster's cost. If it fails, the run fails: **check the EMR console**. EMR terminates idle clusters by
+  itself.
 
-**To run it by hand**: *Trigger*, with the parameters of the form.
+**Manual run**: *Trigger* opens the form.
 
-**To run a part again**: clear the task with its downstream tasks; Airflow clears the creation and the end of
-the cluster with it. Clearing or failing a running task cancels its step (where drivers run in containers, end
-the cluster first). A published run is never rewritten: its tasks refuse to run again, but for `publish`,
-which then has nothing to do, and what follows it. Trigger a new run.
+**Rerun part of a run**: clear the task with its downstream tasks; Airflow also clears the tasks that create
+and terminate the cluster. Clearing or failing a running task cancels its step (if drivers run in containers,
+terminate the cluster first). A published run is never rewritten: only `publish`, which then does nothing, and
+its downstream tasks run again. Trigger a new run instead.
 
-**Results**: `<lake>/latest.json` names the newest run's `csv` and `run.json`, and all published runs. What
-is in `<lake>/runs/`, `ledger/` and `basis/` for a run that it does not name is unfinished.
+**Results**: `<lake>/latest.json` names the newest run's `csv` and `run.json`, and all published runs. If it
+does not name a run, what that run left in `<lake>/runs/`, `ledger/` and `basis/` is unfinished.
 
 **Settings**: `ORCHARD_*` environment variables of Airflow's processes; see `docs/reference/settings.md`.
 """
@@ -43,10 +43,10 @@ from typing import Any
 
 from airflow.sdk import DAG, chain, task
 
-from orchard.emr.job_flow import clusters_of_lake
+from orchard.emr.job_flow import lake_clusters
 from orchard.settings.settings import Settings
 from orchard.workflow.default_args import default_args
-from orchard.workflow.schedule import event_of, results, schedule
+from orchard.workflow.schedule import asset_event, results, schedule
 from orchard.workflow.template_fields import CLUSTER_ID, TemplateFields
 from orchard.workflow.trigger_form import params
 from orchard_airflow.operators.create_cluster import OrchardCreateClusterOperator
@@ -57,7 +57,7 @@ from orchard_airflow.sensors import SkipAfterTimeoutSensor
 
 
 def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
-    """Return the nightly DAG. A second lake is a second DAG of another name."""
+    """Return the nightly DAG. A second lake needs a second DAG with its own id."""
     waits, fields, published = settings.waits, TemplateFields(settings), results(settings.places.lake)
     emr: Any = {**settings.access.hook, "poll_interval": waits.poll_interval, "deferrable": True}
 
@@ -78,7 +78,7 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
 
     with DAG(
         dag_id=dag_id,
-        description="Images to features, principal components and a CSV, on a cluster of its own.",
+        description="Image features, principal components and a CSV, on a cluster of its own.",
         doc_md=__doc__,
         schedule=schedule(settings),
         catchup=False,
@@ -100,7 +100,7 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
             task_id="create_cluster",
             job_flow_overrides=fields.cluster,
             run_tags=fields.tags,
-            group=clusters_of_lake(settings),
+            group=lake_clusters(settings),
             start_timeout=waits.start_timeout,
             execution_timeout=timedelta(seconds=waits.start_timeout + 600),
             guard=fields.guard,
@@ -110,7 +110,7 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
         @task(outlets=[published])
         def publish(**context: Any) -> dict[str, Any]:
             record = fields.tasks(context).publish()
-            context["outlet_events"][published].extra = event_of(record)
+            context["outlet_events"][published].extra = asset_event(record)
             return dict(record)
 
         @task
@@ -135,14 +135,13 @@ def build_dag(settings: Settings, dag_id: str = "orchard_features") -> DAG:
             **emr,
         ).as_teardown(setups=create_cluster, on_failure_fail_dagrun=True)
         steps = [step(job) for job in ("featurize", "reduce", "export")]
-        # Beside the teardown, not before it: the cluster does not wait for the publication, and clearing
-        # the publication creates no cluster.
+        # Parallel to the teardown: the cluster does not wait for publish, and clearing publish creates none.
         publication: Any = publish()
         page: Any = report()
         for linked in (publication, page):
             linked.operator.operator_extra_links = RESULT_LINKS
         chain(sense, create_cluster, *steps, [publication, terminate_cluster])
-        # Whatever becomes of these, the run is published.
+        # The run stays published whether or not these succeed.
         chain(publication, [compact(), page, *([register()] if settings.signals.glue_database else [])])
     return dag
 

@@ -1,25 +1,24 @@
 """
 # No cluster left behind
 
-Ends, every hour, what should have ended by itself: clusters of the lake that no run of Airflow's needs. A
-cluster is ended if it has the tag `orchard:lake` of this lake, and
+Terminates, every hour, this lake's clusters that no DAG run needs any more. It terminates a cluster that has
+this lake's `orchard:lake` tag and
 
-- its run (the tags `orchard:dag` and `orchard:run`) is finished, or Airflow does not know it, and it is older
-  than `ORCHARD_SWEEP_GRACE` seconds; or
-- it is older than `ORCHARD_MAX_CLUSTER_HOURS`, whatever its run does, and though no tag names one.
+- is older than `ORCHARD_SWEEP_GRACE` seconds, and whose run (tags `orchard:dag` and `orchard:run`) has
+  finished or is unknown to Airflow; or
+- is older than `ORCHARD_MAX_CLUSTER_HOURS`, whatever the state of its run, even without run tags.
 
-All DAGs that work on the lake are covered. Other clusters are not touched, nor described unless their
-name ends as the lake's do. One lake belongs to one Airflow: **another Airflow on the same lake would lose
-its clusters**, because this one does not know their runs.
+This covers every DAG on the lake. Other clusters are never touched, and are described only if their name has
+this lake's suffix. One lake belongs to one Airflow: **another Airflow on the same lake would lose its
+clusters**, because this one does not know their runs.
 
-- `sweep` ends the clusters. Its value and its log say which, and why. Where one cannot be ended (a
-  permission, termination protection), the others are all the same; then it fails and names those that are
-  left, with the remedy. **They cost money: look at EMR's console.**
+- `sweep` terminates the clusters; its return value and its log say which, and why. If one cannot be
+  terminated (a missing permission, termination protection), it still terminates the others, then fails and
+  names those left, with the remedy. **They cost money: check the EMR console.**
 
-**A cluster was ended** means that a teardown did not do its work: see the log of that run's
-`terminate_cluster`.
+**If a cluster was terminated here**, a teardown failed: see the log of that run's `terminate_cluster`.
 
-**Settings**: as of `orchard_features`. This DAG is not paused at its creation; leave it on.
+**Settings**: the same as `orchard_features`. This DAG starts unpaused; leave it on.
 """
 
 import os
@@ -34,12 +33,12 @@ from orchard.workflow.sweeper import sweep_lake
 
 
 def build_sweeper(settings: Settings, dag_id: str = "orchard_sweeper") -> DAG:
-    """Return the DAG that ends clusters of the lake of ``settings``. A second lake has one of its own."""
+    """Return the DAG that terminates the lake's leftover clusters. Each lake needs its own."""
     with DAG(
         dag_id=dag_id,
-        description="Ends the clusters of the lake that no run needs.",
+        description="Terminates the lake's clusters that no run needs.",
         doc_md=__doc__,
-        # Without a start date, and with this, unpausing the DAG makes up for no hour but this one.
+        # With no start date and this, unpausing the DAG catches up on the current hour only.
         schedule=CronTriggerTimetable("17 * * * *", timezone="UTC", run_immediately=timedelta(hours=1)),
         catchup=False,
         max_active_runs=1,

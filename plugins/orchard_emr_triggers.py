@@ -1,6 +1,6 @@
-"""Where the triggers were before ``orchard_airflow``: Airflow's database holds this path of those that wait.
+"""The triggers' import path before ``orchard_airflow``, which Airflow's database stores for deferred tasks.
 
-To be deleted with the next release, when every task that was deferred under this path has ended.
+Delete this module in the next release, when no task is deferred under this path any more.
 """
 
 from orchard_airflow.triggers import EmrClusterEndTrigger, EmrClusterStartTrigger, EmrStepTrigger

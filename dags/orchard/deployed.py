@@ -1,4 +1,4 @@
-"""The settings that follow the deployed DAG: ``make deploy`` writes them beside this file."""
+"""Settings that ship with the deployed DAG: ``make deploy`` writes them beside this file."""
 
 import json
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ STAMP = Path(__file__).with_name("deployed.json")
 
 
 def deployed_environment(stamp: Path = STAMP) -> Mapping[str, str]:
-    """Return the ``ORCHARD_*`` variables of the deployment; none in a checkout.
+    """Return the ``ORCHARD_*`` variables of the deployment; an empty mapping in a checkout.
 
     Raises:
-        OrchardError: if the file is not what ``make deploy`` writes.
+        OrchardError: if ``make deploy`` cannot have written the file.
     """
     if not stamp.exists():
         return {}

@@ -13,7 +13,7 @@ from docs.generate.run_json import list_fields
 from orchard.lake.layout import Lake
 from orchard.lake.ledger import EARLIER_SCHEMA, LEDGER_SCHEMA
 from orchard.lake.run_record import CostRecord, LatestRecord
-from orchard.publishing.run_metrics import ExportReport, FeaturizeReport, ReduceReport
+from orchard.publishing.run_metrics import ExportMetrics, FeaturizeMetrics, ReduceMetrics
 from orchard.sensing.listing import MANIFEST_SCHEMA
 from orchard_jobs.contract import COLUMNS
 from orchard_jobs.run_folder import RunFolder
@@ -30,7 +30,7 @@ PARQUET: Mapping[str, pa.Schema] = {
     f"{RUN}/outcomes.parquet": OUTCOMES,
 }
 
-REPORTS = {"featurize": FeaturizeReport, "reduce": ReduceReport, "export": ExportReport}
+REPORTS = {"featurize": FeaturizeMetrics, "reduce": ReduceMetrics, "export": ExportMetrics}
 
 
 def build_layout(lake: type[Lake] = Lake, run: type[RunFolder] = RunFolder) -> str:

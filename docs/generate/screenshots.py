@@ -26,6 +26,7 @@ LONGEST_RUN = 1800.0
 SHORTEN = """(folder) => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) walker.currentNode.data = walker.currentNode.data.replaceAll(folder, "/…");
+  for (const input of document.querySelectorAll("input")) input.value = input.value.replaceAll(folder, "/…");
 }"""
 
 
@@ -173,7 +174,9 @@ def take_dag(airflow: Airflow, run_id: str) -> None:
     page.keyboard.press("g")
     expect(page.locator(".react-flow__node").first).to_be_visible()
     page.get_by_role("button", name="Collapse").or_(page.locator("[aria-label*='ollapse']")).first.click()
-    page.wait_for_timeout(3000)  # the graph moves to its place
+    page.wait_for_timeout(2000)  # the graph gets its new room, then moves to its place
+    page.locator(".react-flow__controls-fitview").click()
+    page.wait_for_timeout(2000)
     save(page, "graph")
     page.set_viewport_size({"width": 1280, "height": 1560})
     page.goto(airflow.url(f"/dags/{DAG}"))
@@ -181,7 +184,7 @@ def take_dag(airflow: Airflow, run_id: str) -> None:
     form = page.get_by_role("dialog")
     expect(form.locator("[name=element_cost_ceiling]")).to_be_visible()
     page.wait_for_timeout(1000)  # the dialog opens slowly
-    save(page, "trigger")
+    save(page, "trigger", airflow.folder)
 
 
 def take_runs(airflow: Airflow, theme: str) -> None:
@@ -208,7 +211,7 @@ def take_comparison(airflow: Airflow) -> None:
     expect(frame.get_by_role("heading", name="Two runs")).to_be_visible()
     charts = frame.locator("iframe").first
     expect(charts).to_be_visible()
-    charts.scroll_into_view_if_needed()
+    frame.get_by_role("heading", name="Charts").evaluate("one => one.scrollIntoView()")
     page.wait_for_timeout(3000)  # the charts of two sandboxed reports are drawn
     save(page, "compare", airflow.folder)
 

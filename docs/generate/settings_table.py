@@ -66,7 +66,8 @@ def find_rule(name: str, environ: Mapping[str, str] = REQUIRED) -> str | None:
         try:
             Settings.from_env({**environ, name: value})
         except OrchardError as error:
-            found = re.match(rf"{name}=.*?: it takes (.*)\.$", error.message, re.DOTALL)
-            if found and found[1] not in ("a whole number", "a number"):
+            pattern = rf"{name}=.*?: it must (?:be )?(.*?)\.(?: Correct {name}\.)?$"
+            found = re.match(pattern, error.message, re.DOTALL)
+            if found and found[1] not in ("an integer", "a number"):
                 return found[1]
     return None

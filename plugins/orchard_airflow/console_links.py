@@ -1,4 +1,4 @@
-"""Links on tasks to what the consoles of EMR and S3 show of a cluster and a step: not of a local EMR."""
+"""Task links to a cluster and a step in the EMR and S3 consoles; none for a local EMR."""
 
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class EmrStepLogsLink(BaseAwsLink):
-    """The folder of a step's logs, in S3's console; nothing where there is none in S3."""
+    """The folder of a step's logs in the S3 console; empty if the logs are not in S3."""
 
     name = "EMR Step Logs"
     key = "emr_step_logs"
@@ -28,11 +28,11 @@ class EmrStepLogsLink(BaseAwsLink):
 def persist_links(operator: "AwsBaseOperator[EmrHook]", context: "Context", cluster: dict[str, Any]) -> None:
     """Show the links to the cluster and its logs. ``cluster`` is DescribeCluster's."""
     where = _console(operator)
-    # Without an id the provider's link is empty.
+    # The provider's link is empty without an id.
     shown = {} if is_local(operator.hook.conn) else {"job_flow_id": cluster["Id"]}
     EmrClusterLink.persist(context=context, operator=operator, **where, **shown)
-    # Stored even where there is nothing to show, or Airflow logs an error for each missing link. The provider
-    # has the bucket followed by the cluster; a prefix of S3's console is all that comes after the bucket.
+    # Stored even if there is nothing to show, or Airflow logs an error for each missing link. The provider
+    # appends the cluster to the bucket, but the S3 console's prefix is everything after the bucket.
     bucket, folder = _logs_of(operator, cluster)
     EmrLogsLink.persist(context=context, operator=operator, **where, job_flow_id=folder, log_uri=bucket)
 
@@ -40,7 +40,7 @@ def persist_links(operator: "AwsBaseOperator[EmrHook]", context: "Context", clus
 def persist_step_link(
     operator: "AwsBaseOperator[EmrHook]", context: "Context", cluster: dict[str, Any], step_id: str = ""
 ) -> None:
-    """Show the link to a step's logs; without a step, store that there is nothing to show."""
+    """Show the link to a step's logs; without a step, store an empty link."""
     bucket, folder = _logs_of(operator, cluster)
     EmrStepLogsLink.persist(
         context=context,
@@ -56,7 +56,7 @@ def _console(operator: "AwsBaseOperator[EmrHook]") -> dict[str, Any]:
 
 
 def _logs_of(operator: "AwsBaseOperator[EmrHook]", cluster: dict[str, Any]) -> tuple[str, str]:
-    """Return the bucket, '' where no console shows it, and the folder of a cluster's logs, for a URL."""
+    """Return the bucket ('' if no console shows it) and the URL-quoted folder of a cluster's logs."""
     scheme, _, path = cluster.get("LogUri", "").partition("://")
     bucket, _, prefix = path.partition("/")
     folder = "/".join(part for part in (prefix.rstrip("/"), cluster["Id"]) if part)

@@ -1,4 +1,4 @@
-"""Questions to EMR's API that the amazon provider has no answer to. Synchronous, no Airflow."""
+"""Queries of the EMR API that the amazon provider lacks. Synchronous, without Airflow."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,17 +14,18 @@ UNFINISHED_STEP_STATES = ("PENDING", "RUNNING", "CANCEL_PENDING")
 ENDED_STEP_STATES = ("COMPLETED", "CANCELLED", "FAILED", "INTERRUPTED")
 
 LONGEST_RUN = timedelta(days=7)
-"""How far back to look for a run's cluster: ListClusters knows no filter by tag."""
+"""How far back to search for a run's cluster: ListClusters cannot filter by tag."""
 
 
 @dataclass(frozen=True)
 class ClusterGroup:
-    """Clusters that count together: their names end alike, and they share tags.
+    """Clusters that share a name suffix and tags.
 
-    ListClusters tells names, but no tags, and clusters of other names we may not be allowed to describe.
+    The suffix is needed because ListClusters returns names, but not tags, and we may not be allowed to
+    describe other clusters.
 
     Args:
-        most: Beside so many live ones no other is created.
+        most: The maximum number of live ones.
     """
 
     name_end: str
@@ -35,7 +36,7 @@ class ClusterGroup:
 def find_clusters(client: Any, name: str, tags: Mapping[str, str], states: tuple[str, ...]) -> Iterator[str]:
     """Yield the ids of the clusters in ``states`` with this name and all of ``tags``, newest first.
 
-    Only clusters of that name are described: of others we may not be allowed to.
+    Only clusters of that name are described: we may not be allowed to describe others.
     """
     for cluster in _listed(client, states, CreatedAfter=datetime.now(UTC) - LONGEST_RUN):
         if cluster["Name"] == name and tags.items() <= tags_of(describe(client, cluster["Id"])).items():
@@ -43,13 +44,13 @@ def find_clusters(client: Any, name: str, tags: Mapping[str, str], states: tuple
 
 
 def list_live(client: Any, group: ClusterGroup) -> list[str]:
-    """Return the ids of the live clusters, of any age, whose names may be of ``group``; see their tags."""
+    """Return the ids of live clusters, of any age, with the name suffix of ``group``, whatever their tags."""
     live = _listed(client, LIVE_STATES)
     return [cluster["Id"] for cluster in live if cluster["Name"].endswith(group.name_end)]
 
 
 def live_clusters(client: Any, group: ClusterGroup) -> list[dict[str, Any]]:
-    """Return the live clusters of ``group``, of any age, as DescribeCluster has them."""
+    """Return the live clusters of ``group``, of any age, as DescribeCluster returns them."""
     clusters = (describe(client, cluster_id) for cluster_id in list_live(client, group))
     return [cluster for cluster in clusters if group.tags.items() <= tags_of(cluster).items()]
 
@@ -61,9 +62,9 @@ def describe(client: Any, cluster_id: str) -> dict[str, Any]:
 
 
 def is_local(client: Any) -> bool:
-    """Whether ``client`` asks a local EMR, on this machine or beside it, and none of AWS's: it bills nothing.
+    """Whether ``client`` connects to a local EMR, which is free, rather than AWS.
 
-    Its host has no domain, as ``emr``, or is this machine; AWS's and those of proxies to it have one.
+    A local host is loopback or has no domain, such as ``emr``; AWS and its proxies have one.
     """
     host = urlsplit(client.meta.endpoint_url).hostname or ""
     return "." not in host or host.startswith("127.")
@@ -75,7 +76,7 @@ def tags_of(cluster: Mapping[str, Any]) -> dict[str, str]:
 
 
 def created_at(cluster: Mapping[str, Any]) -> datetime:
-    """Return when it was asked for. ``cluster`` is DescribeCluster's."""
+    """Return when it was created. ``cluster`` is DescribeCluster's."""
     created: datetime = cluster["Status"]["Timeline"]["CreationDateTime"]
     return created
 
@@ -87,7 +88,7 @@ def find_steps(client: Any, cluster_id: str, name: str) -> list[dict[str, Any]]:
 
 
 def facts_of(cluster: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is worth remembering of a cluster, as JSON has it. ``cluster`` is DescribeCluster's."""
+    """Return the facts to record about a cluster, as JSON values. ``cluster`` is DescribeCluster's."""
     timeline = cluster["Status"].get("Timeline", {})
     return {
         "id": cluster["Id"],
@@ -97,7 +98,7 @@ def facts_of(cluster: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def describe_end(cluster: Mapping[str, Any]) -> str:
-    """Say in which state a cluster is, why, and where its logs are. ``cluster`` is DescribeCluster's."""
+    """Describe a cluster's state, its reason, and its logs. ``cluster`` is DescribeCluster's."""
     status = cluster["Status"]
     reason = status.get("StateChangeReason", {})
     why = ": ".join(text for text in (reason.get("Code"), reason.get("Message")) if text)
@@ -106,13 +107,13 @@ def describe_end(cluster: Mapping[str, Any]) -> str:
         for detail in status.get("ErrorDetails", ())
     )
     log_uri = cluster.get("LogUri")
-    logs = f"Logs: {log_uri.rstrip('/')}/{cluster['Id']}/" if log_uri else "It keeps no logs (no LogUri)"
+    logs = f"Logs: {log_uri.rstrip('/')}/{cluster['Id']}/" if log_uri else "It has no logs (no LogUri)"
     explained = " - ".join(part for part in (why, details) if part) or "EMR gives no reason"
     return f"cluster {cluster['Id']} is {status['State']}: {explained}. {logs}"
 
 
 def describe_failure(step: Mapping[str, Any]) -> str:
-    """Say in which state a step is and what EMR knows of the reason. ``step`` is DescribeStep's."""
+    """Describe a step's state and EMR's reason for it. ``step`` is DescribeStep's."""
     status = step["Status"]
     details = status.get("FailureDetails", {})
     known = [
@@ -124,7 +125,7 @@ def describe_failure(step: Mapping[str, Any]) -> str:
 
 
 def runs_driver_in_container(arguments: Iterable[str]) -> bool:
-    """Whether YARN runs the driver of a step with these arguments: cancelling the step does not end that."""
+    """Whether YARN runs the driver of a step with these arguments: cancelling the step does not stop it."""
     return ("--deploy-mode", "cluster") in pairwise(arguments)
 
 

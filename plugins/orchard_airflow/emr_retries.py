@@ -1,4 +1,4 @@
-"""Retries of requests to EMR: botocore's own for most, none for those that must not take effect twice."""
+"""Retries of EMR requests: botocore's for most, ``send_once`` for those that must not take effect twice."""
 
 import logging
 import time
@@ -19,27 +19,27 @@ ADAPTIVE_RETRIES: dict[str, Any] = {"retries": {"mode": "adaptive", "max_attempt
 """botocore's configuration for most requests: it slows down when EMR throttles."""
 
 NO_RETRIES: dict[str, Any] = {"retries": {"total_max_attempts": 1}}
-"""botocore's configuration for ``send_once``: the request must not be repeated behind our back."""
+"""botocore's configuration for ``send_once``: botocore must not repeat the request."""
 
 PAUSES = (2.0, 4.0, 8.0, 16.0, 32.0)
-"""Seconds before each repetition. ListClusters and ListSteps may not show at once what was made."""
+"""Seconds before each retry. ListClusters and ListSteps may show new clusters and steps with a delay."""
 
 THROTTLED = frozenset({"ThrottlingException", "Throttling", "RequestLimitExceeded"})
 
 LASTING_ERRORS = frozenset(
     {"AccessDeniedException", "AccessDenied", "InvalidRequestException", "ValidationException"}
 )
-"""What asking again cannot mend; all else (throttling, 5xx, a lost connection) passes."""
+"""Errors that a retry cannot fix; all others (throttling, 5xx, a lost connection) are temporary."""
 
 
 def send_once(send: Callable[[], str], find: Callable[[], str | None]) -> str:
-    """Return the id of what ``send`` makes, though EMR has no client token for the request.
+    """Return the id of what ``send`` creates, exactly once, although EMR has no client token for the request.
 
-    Where EMR throttles, nothing was made: the request is repeated. After an error of EMR's own or a lost
-    answer something may have been: ``find`` looks for it before the request is repeated.
+    A throttled request had no effect and is repeated. After a server error or a lost response it may have had
+    one, so ``find`` looks for its result before it is repeated.
 
     Raises:
-        ClientError, BotoCoreError: what repeating does not mend, or has not after all of PAUSES.
+        ClientError, BotoCoreError: an error that a retry cannot fix, or that persists after all PAUSES.
     """
     for pause in PAUSES:
         try:
@@ -55,7 +55,7 @@ def send_once(send: Callable[[], str], find: Callable[[], str | None]) -> str:
 
 
 def is_unanswered(error: BaseException) -> bool:
-    """Whether it does not say if the request took effect: 5xx, or no answer. An interruption is none."""
+    """Whether the error leaves open if the request took effect: 5xx, no response, or an interruption."""
     if isinstance(error, ClientError):
         status: Any = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return bool(status >= 500 and not _is_throttled(error))
@@ -63,7 +63,7 @@ def is_unanswered(error: BaseException) -> bool:
 
 
 def is_lasting(error: ClientError | ParamValidationError) -> bool:
-    """Whether asking again cannot mend it."""
+    """Whether a retry cannot fix it."""
     return isinstance(error, ParamValidationError) or error.response["Error"]["Code"] in LASTING_ERRORS
 
 

@@ -1,4 +1,4 @@
-"""Files below a cluster's LogUri. Whoever runs on the cluster writes them: of each only so much is read."""
+"""Files below a cluster's LogUri. Code on the cluster can write them, so reads have size limits."""
 
 import gzip
 import re
@@ -12,19 +12,19 @@ from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from botocore.exceptions import BotoCoreError, ClientError
 
 KEPT_BYTES = 1 << 18
-"""Of the end of a file."""
+"""Bytes to keep of the end of a file."""
 
 MOST_BYTES = 1 << 30
-"""Of a file, decompressed: of a larger one the end is not reached."""
+"""Maximum decompressed bytes to read; the rest of a larger file is ignored."""
 
 MOST_NAMES = 10_000
-"""In one folder."""
+"""Maximum names in one folder."""
 
 PIECE = 1 << 20
 
 
 def read_end(uri: str, hook: Mapping[str, Any]) -> str | None:
-    """Return the end of a log, of which EMR uploads a gzipped copy; None where there is none yet.
+    """Return the end of a log, which EMR uploads gzipped; None if it does not exist yet.
 
     ``hook`` holds the arguments of S3Hook.
     """
@@ -33,12 +33,12 @@ def read_end(uri: str, hook: Mapping[str, Any]) -> str | None:
             with closing(_open(name, hook)) as stream:
                 return _end_of(stream, is_gzip=name.endswith(".gz")).decode(errors="replace")
         except (OSError, ClientError, BotoCoreError):
-            continue  # not there yet, or not ours to read: either way the caller says where it would be
+            continue  # missing, or not readable: the caller reports the expected location
     return None
 
 
 def list_folders(uri: str, hook: Mapping[str, Any]) -> list[str]:
-    """Return the names of the folders directly in a folder; none where it is not there, or not ours."""
+    """Return the names of the folders directly in a folder; empty if it is missing or not readable."""
     try:
         scheme, bucket, key = _parts(uri)
         if scheme == "file":
@@ -53,7 +53,7 @@ def list_folders(uri: str, hook: Mapping[str, Any]) -> list[str]:
 
 
 def _end_of(stream: IO[bytes], *, is_gzip: bool) -> bytes:
-    # Not read(): of a file that is cut off it keeps to itself what comes before the cut.
+    # Not read(): it discards everything before the point where a file is truncated.
     read = gzip.GzipFile(fileobj=stream).read1 if is_gzip else stream.read
     end, left = b"", MOST_BYTES
     try:
@@ -61,7 +61,7 @@ def _end_of(stream: IO[bytes], *, is_gzip: bool) -> bytes:
             end = (end + piece)[-KEPT_BYTES:]
             left -= len(piece)
     except (EOFError, gzip.BadGzipFile, zlib.error):
-        pass  # still being written: as far as it goes
+        pass  # still being written: use what is there
     return end
 
 
@@ -73,7 +73,7 @@ def _open(uri: str, hook: Mapping[str, Any]) -> IO[bytes]:
 
 
 def _parts(uri: str) -> tuple[str, str, str]:
-    """Return scheme, bucket and key; of a file its path is the key. EMR shows s3:// as s3n://."""
+    """Return scheme, bucket and key; for a file, its path is the key. EMR shows s3:// as s3n://."""
     found = re.fullmatch(r"(file)://()(/.*)|(\w+)://([^/]+)/(.*)", uri, re.DOTALL)
     if found is None:
         raise OSError(f"{uri} is neither s3://bucket/key nor file:///path")

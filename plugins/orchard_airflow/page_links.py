@@ -1,4 +1,4 @@
-"""Links from tasks to what their run has left in the lake, through Orchard's pages in Airflow's UI."""
+"""Task links to their run's results, through Orchard's pages in Airflow's UI."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlsplit
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 ROUTE = "orchard"
-"""Of the pages in Airflow's own UI, which shows them in a frame."""
+"""URL route of the pages in Airflow's UI, which shows them in a frame."""
 
 
-def path_of_pages() -> str:
-    """Return where Airflow serves the pages: ``/orchard``, behind a prefix that Airflow itself may have."""
+def pages_path() -> str:
+    """Return the URL path of the pages: ``/orchard``, after Airflow's own prefix, if any."""
     return f"{_prefix()}/orchard"
 
 
@@ -32,23 +32,23 @@ class _OfDagRun(BaseOperatorLink):
     name: ClassVar[str]
     page: ClassVar[str]
     framed: ClassVar[bool] = True
-    """Shown with Airflow's UI around it: Airflow follows a link to itself in the window that it is in."""
+    """Whether to show the page within Airflow's UI: Airflow opens links to itself in the same window."""
 
     def get_link(self, operator: "BaseOperator", *, ti_key: "TaskInstanceKey") -> str:  # noqa: ARG002
         dag_id, run_id = quote(ti_key.dag_id, safe=""), quote(ti_key.run_id, safe="")
         shown_in = f"{_prefix()}/plugin/{ROUTE}" if self.framed else ""
-        return f"{shown_in}{path_of_pages()}/{self.page}dag_id={dag_id}&run_id={run_id}"
+        return f"{shown_in}{pages_path()}/{self.page}dag_id={dag_id}&run_id={run_id}"
 
 
 class ReportLink(_OfDagRun):
-    """To the report of a published run."""
+    """Link to the report of a published run."""
 
     name = "Report"
     page = "dag-run?show=report&"
 
 
 class CsvLink(_OfDagRun):
-    """To its CSV, which is saved, and leaves the window as it is."""
+    """Link to its CSV, which the browser downloads."""
 
     name = "CSV"
     page = "dag-run?show=csv&"
@@ -56,8 +56,8 @@ class CsvLink(_OfDagRun):
 
 
 class StepLogsLink(_OfDagRun):
-    """To what the steps of the run's cluster have written. Airflow asks for it when it shows a task: so it is
-    there while the task works, and when it was killed.
+    """Link to the logs of the run's steps. Airflow computes it when it shows a task, so it exists while the
+    task runs, and after it was killed.
     """
 
     name = "Logs of the steps"
@@ -70,4 +70,4 @@ class StepLogsLink(_OfDagRun):
 
 
 RESULT_LINKS = (ReportLink(), CsvLink())
-"""Links of a task that publishes. They become XComs at its end."""
+"""Links of publish and report, which become XComs when the task ends."""

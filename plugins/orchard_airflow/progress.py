@@ -1,6 +1,6 @@
-"""How far a job is, by the metrics that it rewrites every two seconds while it works.
+"""A job's progress, from the metrics that it rewrites every two seconds.
 
-A node writes them, so of what they say only numbers are taken, and names that are one short word.
+A node writes them, so only numbers and short lower-case names are shown.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Any
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
 MOST_BYTES = 1 << 20
-"""Of the metrics; real ones have 3 kB."""
+"""Maximum bytes of the metrics; real ones have 3 kB."""
 
 LARGEST = 1e15
 
@@ -23,7 +23,7 @@ WORD = re.compile(r"[a-z][a-z_ ]{0,39}")
 
 
 async def read_metrics(uri: str, hook: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the metrics at ``uri``; none where there are none yet, or none that can be read.
+    """Return the metrics at ``uri``; an empty dict if there are none yet, or they cannot be read.
 
     Args:
         hook: Arguments of S3Hook.
@@ -39,7 +39,7 @@ async def read_metrics(uri: str, hook: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def describe_progress(metrics: Mapping[str, Any]) -> str | None:
-    """Return ``320 of 647 images, 75.3 images/s, 4 s left``; None where the metrics do not say."""
+    """Return ``320 of 647 images, 75.3 images/s, 4 s left``; None if the metrics have no progress."""
     done, total, rate = (_number(metrics, name) for name in ("done", "total", "images_per_second"))
     if metrics.get("state") != "running" or not done or not total:
         return None
@@ -48,29 +48,29 @@ def describe_progress(metrics: Mapping[str, Any]) -> str | None:
 
 
 def count_done(metrics: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    """Return how many images are done, and of how many; None for what the metrics do not say."""
+    """Return the number of images done, and in total; None for a missing number."""
     return _number(metrics, "done"), _number(metrics, "total")
 
 
 def describe_result(metrics: Mapping[str, Any]) -> str | None:
-    """Return what a job has done, in a line; None where it has not succeeded, or the metrics do not say."""
+    """Return a job's result as one line of text; None if it has not succeeded, or the metrics are missing."""
     seconds = _number(metrics, "seconds")
     if metrics.get("state") != "succeeded" or seconds is None:
         return None
-    said = [format_seconds(seconds)]
+    parts = [format_seconds(seconds)]
     for name, noun in (("total", "images"), ("rows", "rows"), ("rejected", "rejected images")):
         if (number := _number(metrics, name)) is not None:
-            said.append(f"{number:,.0f} {noun}")
+            parts.append(f"{number:,.0f} {noun}")
     if (rate := _number(metrics, "images_per_second")) is not None:
-        said.append(f"{rate:,.1f} images/s")
+        parts.append(f"{rate:,.1f} images/s")
     if (k := _number(metrics, "k")) is not None and (kept := _number(metrics, "variance_kept")) is not None:
-        said.append(f"{k:.0f} components with {kept:.1%} of the variance")
-    said += [_list_numbers(metrics.get("counts"), ""), _list_numbers(metrics.get("phases"), " s")]
-    return ", ".join(filter(None, said))
+        parts.append(f"{k:.0f} components with {kept:.1%} of the variance")
+    parts += [_list_numbers(metrics.get("counts"), ""), _list_numbers(metrics.get("phases"), " s")]
+    return ", ".join(filter(None, parts))
 
 
 def format_seconds(seconds: float) -> str:
-    """Return ``8.6 s``, ``4 min 20 s`` or ``2 h 5 min``. A triggerer lacks the report's formats."""
+    """Return ``8.6 s``, ``4 min 20 s`` or ``2 h 5 min``. Triggerers cannot import the report's formats."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -81,7 +81,7 @@ def format_seconds(seconds: float) -> str:
 
 
 def _list_numbers(found: object, unit: str) -> str:
-    """Return ``decode 1.5 s · write 0.2 s`` of a mapping; '' of anything else."""
+    """Return ``decode 1.5 s · write 0.2 s`` for a mapping; '' for anything else."""
     numbers = found if isinstance(found, dict) else {}
     named = {word: _number(numbers, word) for word in list(numbers)[:10] if WORD.fullmatch(str(word))}
     return " · ".join(f"{word} {number:,g}{unit}" for word, number in named.items() if number)
@@ -92,7 +92,7 @@ def _rate(rate: float | None) -> str:
 
 
 def _number(metrics: Mapping[str, Any], name: str) -> float | None:
-    """Return a number that can be one of ours."""
+    """Return a number, if it is plausible."""
     found = metrics.get(name)
     if not isinstance(found, int | float) or isinstance(found, bool) or not math.isfinite(found):
         return None
@@ -100,11 +100,11 @@ def _number(metrics: Mapping[str, Any], name: str) -> float | None:
 
 
 def _read_file(uri: str) -> bytes:
-    """Follow no link that a node has made, and wait for no pipe."""
+    """Read a file without following a link, or blocking on a pipe, that a node has created."""
     descriptor = os.open(uri.removeprefix("file://"), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError("no plain file")
+            raise OSError("not a regular file")
         return file.read(MOST_BYTES)
 
 

@@ -1,4 +1,4 @@
-"""A sensor that is skipped when its time is over, and failed by everything else."""
+"""A sensor that skips on timeout, and fails on any other error."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
 
 class SkipAfterTimeoutSensor(BaseSensorOperator):
-    """A sensor without the trap of ``soft_fail``, which also skips on AirflowFailException and on
-    ``execution_timeout`` (``airflow.sdk.bases.sensor``): a missing permission would look like a quiet night.
+    """Unlike ``soft_fail``, which also skips on AirflowFailException and ``execution_timeout``
+    (``airflow.sdk.bases.sensor``), this fails on errors: a missing permission must not look like a quiet
+    night.
 
     Args:
-        look: Called with the task's context at each poke; says whether there is what the run waits for.
+        look: Called with the task's context at each poke.
     """
 
     def __init__(self, *, look: Callable[["Context"], PokeReturnValue], **arguments: Any) -> None:

@@ -1,4 +1,4 @@
-"""The last lines of a step's own output, and of its driver's, from where EMR puts its logs."""
+"""The last lines of a step's and its driver's output, from EMR's logs."""
 
 import re
 import time
@@ -11,11 +11,11 @@ from orchard_airflow.log_files import list_folders, read_end
 T = TypeVar("T")
 
 SHOWN_LINES = 60
-"""Of a stack trace of Spark the last lines hold the cause."""
+"""The cause is in the last lines of a Spark stack trace."""
 
 OUTPUTS = ("stderr", "stdout")
-"""Spark logs to stderr. What Python says, its traceback too, is in stdout: Spark merges the two of a driver's
-Python process. It is shown last, where one looks first."""
+"""Spark logs to stderr. Python's output, including tracebacks, is in stdout, because Spark merges both
+streams of the driver's Python process. It comes last, where people look first."""
 
 APPLICATION = re.compile(r"\bapplication_(\d{10,15}_\d{4,10})\b")
 
@@ -23,10 +23,10 @@ APPLICATION = re.compile(r"\bapplication_(\d{10,15}_\d{4,10})\b")
 def last_lines(
     log_uri: str | None, cluster_id: str, step: Mapping[str, Any], *, timeout: float, hook: Mapping[str, Any]
 ) -> str:
-    """Return the end of a step's stderr and stdout, or lines that say why there is none.
+    """Return the end of a step's stderr and stdout, or why they are missing.
 
-    Where its driver ran in a container, the end of the driver's output follows: the step's tells only of the
-    application that it submitted. Waits up to ``timeout`` seconds: EMR uploads logs every five minutes.
+    If its driver ran in a container, the end of the driver's output follows: the step's own output only
+    covers the submission. Waits up to ``timeout`` seconds, because EMR uploads logs every five minutes.
     ``step`` is DescribeStep's; ``hook`` holds the arguments of S3Hook.
     """
     if not log_uri:
@@ -38,19 +38,19 @@ def last_lines(
     arguments = step.get("Config", {}).get("Args", ())
     applications = APPLICATION.findall(said["stderr"]) if runs_driver_in_container(arguments) else []
     if applications:
-        shown += waiting.of_driver(f"{logs}/containers/application_{applications[-1]}", applications[-1])
+        shown += waiting.driver_lines(f"{logs}/containers/application_{applications[-1]}", applications[-1])
     return "\n".join(shown)
 
 
 class _Waiting:
-    """Reads logs as soon as they are there, until a time of ``time.monotonic()``."""
+    """Waits for logs, until a deadline by ``time.monotonic()``."""
 
     def __init__(self, deadline: float, hook: Mapping[str, Any]) -> None:
         self._deadline = deadline
         self._hook = hook
 
-    def of_driver(self, folder: str, application: str) -> Iterator[str]:
-        """Yield the end of a driver's output. Its container is the first one of the last attempt."""
+    def driver_lines(self, folder: str, application: str) -> Iterator[str]:
+        """Yield the end of a driver's output. The driver is in the last attempt's first container."""
         name = re.compile(rf"container_(?:e\d+_)?{application}_(\d+)_0*1")
 
         def find() -> str | None:

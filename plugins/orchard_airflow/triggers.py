@@ -1,10 +1,10 @@
-"""Waiting for EMR without a worker, until an end that the trigger itself knows.
+"""Triggers that wait for EMR states, with their own deadline.
 
-The provider's triggers have no ``on_kill``, give up with an exception when a request fails, and count
-attempts instead of time. Airflow (3.3) does not apply ``execution_timeout`` to a deferred task
-(``airflow.sdk.execution_time.task_runner``), so the end is part of the trigger.
+The provider's triggers have no ``on_kill``, fail when a request fails, and count attempts instead of time.
+Airflow (3.3) does not apply ``execution_timeout`` to a deferred task
+(``airflow.sdk.execution_time.task_runner``), so the deadline is part of the trigger.
 
-Events say only which state was seen last: the operator asks EMR again and decides what it means.
+Events only contain the last state: the operator queries EMR again and interprets it.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ from orchard_airflow.progress import describe_progress, read_metrics
 TIMED_OUT = "TIMED_OUT"
 
 TELL_INTERVAL = 15.0
-"""Seconds between two lines of how far a job is."""
+"""Seconds between two progress lines in the log."""
 
 
 class EmrStateTrigger(BaseTrigger):
-    """Ask for a state until it is one of ``until`` or the time is over.
+    """Poll a state until it is one of ``until``, or the deadline has passed.
 
     Args:
         job_flow_id: The cluster.
@@ -61,18 +61,18 @@ class EmrStateTrigger(BaseTrigger):
         return path, {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        telling = asyncio.create_task(self._tell_of_progress())
+        progress = asyncio.create_task(self._log_progress())
         try:
             state, seen = await self._wait()
         finally:
-            telling.cancel()
+            progress.cancel()
         yield TriggerEvent({"state": state, "seen": seen, **self.ids})
 
     async def _wait(self) -> tuple[str | None, list[dict[str, str]]]:
-        """Return the state to end with, and all that were seen, with their times."""
+        """Return the final state, and all states seen, with their times."""
         seen: list[dict[str, str]] = []
         async with await EmrHook(**self.hook_parameters).get_async_conn() as client:
-            # All of it, also where the time is over: Airflow (3.3) fails a task whose trigger fires before
+            # The full interval, even past the deadline: Airflow (3.3) fails a task whose trigger fires before
             # the scheduler has seen the end of the process that deferred it
             # (https://github.com/apache/airflow/issues/72716).
             await asyncio.sleep(self.poll_interval)
@@ -87,18 +87,18 @@ class EmrStateTrigger(BaseTrigger):
                     return TIMED_OUT, seen
                 await asyncio.sleep(min(self.poll_interval, max(0.0, self.deadline - time.time())))
 
-    async def _tell_of_progress(self) -> None:
-        """Log how far it is, for as long as it is waited for. Fails in silence."""
+    async def _log_progress(self) -> None:
+        """Log progress while waiting. Errors are ignored."""
 
     @property
     def ids(self) -> dict[str, str]:
-        """What the event says of the thing that was waited for."""
+        """The ids of the resource that the trigger waits for, as the event has them."""
         return {"job_flow_id": self.job_flow_id}
 
     @property
     @abstractmethod
     def _subject(self) -> str:
-        """What is waited for, as the log names it."""
+        """The resource's name in the log."""
 
     @abstractmethod
     async def _state(self, client: Any) -> str:
@@ -117,7 +117,7 @@ class EmrStateTrigger(BaseTrigger):
 
 
 class EmrClusterEndTrigger(EmrStateTrigger):
-    """Wait for a state of a cluster. Killing the task leaves the cluster as it is."""
+    """Wait for a cluster's state. Killing the task does not affect the cluster."""
 
     @property
     def _subject(self) -> str:
@@ -129,7 +129,7 @@ class EmrClusterEndTrigger(EmrStateTrigger):
 
 
 class EmrClusterStartTrigger(EmrClusterEndTrigger):
-    """Wait for a cluster to start, or to fail to. Killing the task ends the cluster."""
+    """Wait for a cluster to start or fail. Killing the task terminates the cluster."""
 
     async def on_kill(self) -> None:
         async with await EmrHook(**self.hook_parameters).get_async_conn() as client:
@@ -140,11 +140,11 @@ class EmrClusterStartTrigger(EmrClusterEndTrigger):
 class EmrStepTrigger(EmrStateTrigger):
     """Wait for the end of a step. Killing the task cancels the step.
 
-    Also ends when the cluster has: EMR may leave the steps of a dead cluster PENDING for a while.
+    Also ends when the cluster has terminated: EMR may leave its steps PENDING for a while.
 
     Args:
         step_id: The step.
-        metrics_uri: Where its job writes how far it is, which the log tells; None for nothing.
+        metrics_uri: URI of its job's metrics, from which progress is logged; None to disable.
     """
 
     def __init__(self, *, step_id: str, metrics_uri: str | None = None, **kwargs: Any) -> None:
@@ -156,15 +156,15 @@ class EmrStepTrigger(EmrStateTrigger):
         path, arguments = super().serialize()
         return path, {**arguments, "step_id": self.step_id, "metrics_uri": self.metrics_uri}
 
-    async def _tell_of_progress(self) -> None:
+    async def _log_progress(self) -> None:
         hook = {name: self.hook_parameters.get(name) for name in ("aws_conn_id", "region_name")}
-        told = None
+        logged = None
         while self.metrics_uri:
             await asyncio.sleep(TELL_INTERVAL)
             now = describe_progress(await read_metrics(self.metrics_uri, hook))
-            if now and now != told:
+            if now and now != logged:
                 self.log.info("%s", now)
-                told = now
+                logged = now
 
     async def on_kill(self) -> None:
         async with await EmrHook(**self.hook_parameters).get_async_conn() as client:

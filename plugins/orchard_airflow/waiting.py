@@ -1,4 +1,4 @@
-"""Waiting for the event of a trigger, deferred or in the process of the task."""
+"""Wait for a trigger's event, deferred or in the task's process."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 GRACE = 300
-"""Seconds after its own deadline at which Airflow gives a trigger up that does not answer."""
+"""Seconds after a trigger's own deadline when Airflow times it out."""
 
 
 def wait_for(
@@ -24,8 +24,8 @@ def wait_for(
 ) -> Any:
     """Defer to ``trigger``, or run it here if the operator is not deferrable.
 
-    Then the operator's ``complete`` is called with the context, the event, and what was waited for: see
-    ``is_of_another``.
+    Then the operator's ``complete`` is called with the context, the event, and the ids that it waited for:
+    see ``is_stale_event``.
     """
     if operator.deferrable:  # type: ignore[attr-defined]
         _defer(operator, trigger)
@@ -33,12 +33,12 @@ def wait_for(
     return operator.complete(context, event, trigger.ids)  # type: ignore[attr-defined]
 
 
-def is_of_another(event: Mapping[str, Any], waited_for: Mapping[str, str] | None) -> bool:
-    """Whether an event tells of another cluster or step than this task waits for.
+def is_stale_event(event: Mapping[str, Any], waited_for: Mapping[str, str] | None) -> bool:
+    """Whether an event is about another cluster or step than this task waits for.
 
-    Airflow finds the task of an event by the number of its trigger. On SQLite a new trigger may get the
-    number of an old one, of before the task was cleared, that has not ended yet. ``dag.test()`` runs the
-    trigger in line, where no other can be meant, and forgets what the operator wanted to be told: None.
+    Airflow finds an event's task by its trigger id. On SQLite a new trigger can get the id of one from before
+    the task was cleared that has not ended yet. ``dag.test()`` runs the trigger inline, where no other event
+    is possible, and does not pass ``waited_for``: it is None.
     """
     return any(event[name] != value for name, value in (waited_for or {}).items())
 

@@ -29,8 +29,8 @@ def from_argv(kind: type[Job], argv: Sequence[str]) -> Job:
     """Build ``kind`` from ``--key=value`` tokens.
 
     Raises:
-        OrchardError: for a token of another form, an unknown, repeated or missing key, or a value
-            that is not of its field's type.
+        OrchardError: for a malformed token, an unknown, repeated or missing key, or a value of the wrong
+            type.
     """
     hints = _field_types(kind)
     given: dict[str, list[str]] = {}
@@ -44,7 +44,7 @@ def from_argv(kind: type[Job], argv: Sequence[str]) -> Job:
             )
         given.setdefault(key, []).append(value)
     arguments = {key: _parse(key, hints[key], values) for key, values in given.items()}
-    _refuse_missing(kind, arguments)
+    _validate_required(kind, arguments)
     return kind(**arguments)
 
 
@@ -76,23 +76,26 @@ def _parse(key: str, hint: Any, values: list[str]) -> Any:
     flag = f"--{key.replace('_', '-')}"
     if len(values) > 1:
         raise OrchardError(
-            f"{flag} given {len(values)} times", rule="it takes one value", remedy="give it once"
+            f"{flag} given {len(values)} times", rule="it accepts one value", remedy="give it once"
         )
     return parse_value(flag, hint, values[0])
 
 
 def parse_value(name: str, hint: Any, text: str) -> Any:
-    """Return ``text`` as a value of the type ``hint``: a scalar, or one that may be None.
+    """Parse ``text`` as a value of the type ``hint``: a scalar or an optional scalar.
+
+    Args:
+        name: The user's name of the value, for the error message.
 
     Raises:
-        OrchardError: names ``name``, which is what the user calls it.
+        OrchardError: if it cannot be parsed.
     """
     scalar = _scalar_type(hint)
     try:
         return scalar(text)
     except ValueError:
         raise OrchardError(
-            f"{name}={text}", rule=f"it takes {_allowed(scalar)}", remedy=f"correct {name}"
+            f"{name}={text}", rule=f"it must be {_allowed(scalar)}", remedy=f"correct {name}"
         ) from None
 
 
@@ -105,14 +108,16 @@ def _scalar_type(hint: Any) -> Any:
 def _allowed(scalar: Any) -> str:
     if issubclass(scalar, StrEnum):
         return f"one of {', '.join(scalar)}"
-    return {int: "a whole number", float: "a number"}.get(scalar, "text")
+    return {int: "an integer", float: "a number"}.get(scalar, "text")
 
 
-def _refuse_missing(kind: Any, arguments: dict[str, Any]) -> None:
+def _validate_required(kind: Any, arguments: dict[str, Any]) -> None:
     missing = [
         f"--{field.name.replace('_', '-')}"
         for field in dataclasses.fields(kind)
         if field.default is dataclasses.MISSING and field.name not in arguments
     ]
     if missing:
-        raise OrchardError(f"missing {', '.join(missing)}", rule="these have no default", remedy="add them")
+        raise OrchardError(
+            f"missing {', '.join(missing)}", rule="these arguments are required", remedy="add them"
+        )

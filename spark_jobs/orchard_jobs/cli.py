@@ -1,7 +1,7 @@
-"""``run.py <job> --key=value …``: parses, starts Spark, runs the job, says what went wrong.
+"""``run.py <job> --key=value …``: parses the arguments, starts Spark, runs the job, prints any error.
 
-Jobs that are named one after the other, each with its arguments, run one after the other in one application:
-so Spark starts once. A step of a cluster is one job, which fails, is retried and is seen by itself.
+Several jobs on one command line, each followed by its arguments, run in one application, so Spark starts only
+once. On a cluster each step is one job, so that it fails, is retried and is monitored on its own.
 """
 
 import itertools
@@ -12,8 +12,8 @@ from typing import Any
 
 from orchard_jobs.kernels import blas_variables
 
-# Before NumPy loads: the last bits of eigenvectors follow kernels and threads. Spark's Python workers need
-# none of it: they multiply integers, project by NumPy's own loop, and have one thread anyway.
+# Set before NumPy loads: the last bits of eigenvectors depend on BLAS kernels and threads. Spark's Python
+# workers do not need this: they multiply integers, project with NumPy's own loop, and have one thread.
 os.environ.update(blas_variables())
 
 from pyspark import SparkContext
@@ -34,7 +34,7 @@ JOBS: dict[str, tuple[type[Job], Callable[[SparkContext, Any, JobMetrics], None]
 
 
 def main(tokens: Sequence[str]) -> int:
-    """Run jobs; return 0, or 2 after an error that one line explains."""
+    """Run the jobs; return 0, or 2 after printing a one-line error."""
     try:
         _run(tokens)
     except OrchardError as error:
@@ -57,10 +57,10 @@ def _run(tokens: Sequence[str]) -> None:
 
 
 def to_jobs(tokens: Sequence[str]) -> list[Job]:
-    """Return the jobs that are named, each with the arguments that follow its name.
+    """Parse the jobs, each from its name and the arguments that follow it.
 
     Raises:
-        OrchardError: for another name, no name, or arguments that are not the job's.
+        OrchardError: for a missing or unknown job, or invalid arguments.
     """
     return [kind.from_argv(arguments) for kind, arguments in _split(tokens)]
 

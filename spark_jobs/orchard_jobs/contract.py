@@ -1,6 +1,6 @@
-"""What Airflow and the Spark jobs agree on: job arguments, columns, statuses; places are in ``run_folder``.
+"""The contract between Airflow and the Spark jobs: job arguments, columns, statuses. Paths: ``run_folder``.
 
-Standard library only: these two modules are what both sides import.
+Standard library only, because both sides import these two modules.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from orchard_jobs.errors import OrchardError
 
 
 class Status(StrEnum):
-    """What became of one image. Everything but ``OK`` is a rejected row with a message."""
+    """The outcome for one image. Every status except ``OK`` means a rejected row with a message."""
 
     OK = "ok"
     """The image has features and components."""
@@ -37,17 +37,17 @@ class Status(StrEnum):
 
 
 class Runtime(StrEnum):
-    """What computes the features."""
+    """The inference runtime."""
 
     OPENVINO = "openvino"
     TENSORFLOW = "tensorflow"
 
 
 class BasisMode(StrEnum):
-    """What a run does to the basis of the run before it."""
+    """How a run treats the basis of the previous run."""
 
-    REFIT = "refit"  # fit on all rows that count, and project all of them
-    REUSE = "reuse"  # keep it, leave the old rows' components untouched and project the new rows alone
+    REFIT = "refit"  # fit a new basis on all counted rows, and project all of them
+    REUSE = "reuse"  # keep the basis and the old rows' components, and project only the new rows
 
 
 class Precision(StrEnum):
@@ -58,65 +58,64 @@ class Precision(StrEnum):
 
 
 class Decoding(StrEnum):
-    """How much of a large photograph is decoded. Small images have the same pixels in either case."""
+    """The resolution at which large photographs are decoded. Small images are always decoded exactly."""
 
-    EXACT = "exact"  # all of it, as Keras does
+    EXACT = "exact"  # full resolution, as Keras does
     SCALED = "scaled"  # a JPEG at a half, a quarter or an eighth of its size, by the rule in decode.py
 
 
 class DamagedImages(StrEnum):
-    """What becomes of an image that its decoder warns of, as of a JPEG cut in half."""
+    """How to treat an image about which its decoder warns, such as a truncated JPEG."""
 
     REJECT = "reject"
-    ACCEPT = "accept"  # with the grey, or the noise, that the decoder makes of what is not there
+    ACCEPT = "accept"  # with the grey or noise that the decoder substitutes for missing pixels
 
 
 class InstructionSet(StrEnum):
-    """What the inference uses of every CPU, however much more there is: with more, it rounds otherwise."""
+    """The instruction set of the inference on every CPU. Newer instruction sets round differently."""
 
     AVX2 = "avx2"
 
 
 GLOB_CHARACTERS = "*?[]{}\\"
-"""What Hadoop expands in a path, and so what no URI of the lake may have. Names of images may."""
+"""Characters that Hadoop expands in paths, so that no URI of the lake may contain them. Image names may."""
 
 JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+ExitOnOutOfMemoryError"
-"""Of drivers and executors. Without the JVM's second compiler: the work is done in Python, and the JVM only
-schedules it; what it would compile better has ended by then. Where its heap is full it ends: else the thread
-alone would die that asked for memory, and others might wait for it, on a cluster that is paid for."""
+"""Java options of drivers and executors. The JVM's second compiler is off: the JVM only schedules work that
+Python does, and better code would come too late. The JVM exits when its heap is full: otherwise only one
+thread would die, and others might wait for it on a cluster that is billed."""
 
 MANIFEST_COLUMNS = ("path", "label", "etag", "size", "modified")
 """One row per image to featurize. ``path`` is relative to the images URI, with ``/``; ``label`` is
 its parent folder's name ('' at the root); ``size`` is in bytes; ``modified`` is a UTC timestamp."""
 
 FEATURE_COLUMNS = ("path", "label", "etag", "width", "height", "status", "error", "features", "thumbnail")
-"""One row per manifest row. ``features`` are null unless ``status`` is ok; so is ``thumbnail``, a WebP of
-32x32, which of many images only a sample has; ``width`` and ``height`` are those of the stored image, in
-pixels, null where they are not known. Features of before there were thumbnails lack that column, and are as
-good as any."""
+"""One row per manifest row. ``features`` are null unless ``status`` is ok. So is ``thumbnail``, a 32x32 WebP,
+which only a sample of the images has. ``width`` and ``height`` are those of the stored image, in pixels, null
+if unknown. Features written by older versions lack the thumbnail column, and are still valid."""
 
 COMPONENT_COLUMNS = ("path", "label", "components", "basis_id")
 
 OUTCOME_COLUMNS = ("path", "etag", "status")
-"""One row per manifest row: what became of it."""
+"""One row per manifest row: its outcome."""
 
 REJECT_COLUMNS = ("path", "label", "status", "error")
 """One row per rejected image of the run, in ``rejects.csv``."""
 
 EARLIER_COLUMNS = ("path", "etag", "status", "run", "stays")
-"""One row per image that was known before this run, rejected ones too. ``run`` names the folder, beside this
-run's, that has its features; ``stays`` is false where it has been changed, is tried again, or was deleted."""
+"""One row per image known before this run, including rejected ones. ``run`` names the run folder, beside this
+run's, with its features; ``stays`` is false if it was changed or deleted, or is retried."""
 
 
 COLUMNS = {
     "path": "Path of the image, relative to the folder of images, with `/`.",
     "label": "Name of the image's parent folder; empty for an image at the root.",
-    "etag": "ETag of the object that was read; for a file, made of its modification time and size.",
+    "etag": "ETag of the object; for a local file, derived from its modification time and size.",
     "size": "Bytes.",
-    "modified": "When the object was last changed.",
-    "width": "Width of the stored image, in pixels; null where it is not known.",
-    "height": "Height of the stored image, in pixels; null where it is not known.",
-    "status": "What became of the image: `ok`, or why it was rejected.",
+    "modified": "Time of the object's last change.",
+    "width": "Width of the stored image, in pixels; null if unknown.",
+    "height": "Height of the stored image, in pixels; null if unknown.",
+    "status": "Outcome for the image: `ok`, or the kind of rejection.",
     "error": "Message of a rejected image, one line; null for `ok`.",
     "features": "Output of the model, 1,280 numbers; null unless the status is `ok`.",
     "thumbnail": "WebP of 32x32 pixels for the report; only a sample of the images has one.",
@@ -125,7 +124,7 @@ COLUMNS = {
     "run": "Run that computed the image's features.",
     "stays": "Whether the row still counts: false for changed, retried and deleted images.",
 }
-"""What a column of any Parquet file of the lake holds; a name means the same in all of them."""
+"""Columns of the lake's Parquet files; a name means the same in all of them."""
 
 
 def label_of(path: str) -> str:
@@ -134,21 +133,21 @@ def label_of(path: str) -> str:
 
 
 def digest_basis(mean: bytes, components: bytes) -> str:
-    """Name a basis by what a projection depends on: its numbers as little-endian float64, row by row."""
+    """Return the id of a basis: a digest of mean and components as little-endian float64, row by row."""
     return sha256(mean + components).hexdigest()[:12]
 
 
 THUMBNAILS = 6000
-"""About how many images of a lake have a thumbnail: somewhat more than a report shows."""
+"""Approximate number of images in a run with a thumbnail: a few more than a report shows."""
 
 
 def hash_path(path: str) -> int:
-    """Return 64 bits of a path, which say what is in a sample: the images with the lowest."""
+    """Return a 64-bit hash of a path. A sample consists of the images with the lowest hashes."""
     return int.from_bytes(blake2b(path.encode(), digest_size=8).digest(), "little")
 
 
 def is_hidden(path: str) -> bool:
-    """Say whether a file is none of ours: ``.DS_Store``, or anything in a folder such as ``.git``."""
+    """Return whether a file is hidden: ``.DS_Store``, or anything in a folder such as ``.git``."""
     return any(part.startswith(".") and part not in (".", "..") for part in path.split("/"))
 
 
@@ -161,7 +160,7 @@ class Job:
 
     @property
     def command(self) -> list[str]:
-        """What follows ``run.py``: the job's name, and its arguments."""
+        """The job's name and arguments, as they follow ``run.py``."""
         return [self.NAME, *self.to_argv()]
 
     def to_argv(self) -> list[str]:
@@ -181,18 +180,18 @@ class FeaturizeJob(Job):
         model: URI of the model artefact's folder.
         output: URI of the run folder; writes ``features/`` and ``reports/featurize.json`` in it.
         manifest: URI of a Parquet file of MANIFEST_COLUMNS; None lists the folder.
-        runtime: What computes the features; tensorflow is the reference.
+        runtime: The inference runtime; tensorflow is the reference.
         precision: Number format of the inference; bfloat16 is for openvino only.
-        decoding: Of large JPEGs.
-        damaged_images: Of which the decoder warns; what it cannot decode is rejected in any case.
-        instruction_set: Of the inference, on every CPU; None: all that each of them has.
-        batch_size: Images per inference. On one thread small ones are faster: their activations stay in
-            the cache.
-        concurrent_reads: Images read at once, per Spark task.
+        decoding: How to decode large JPEGs.
+        damaged_images: How to treat images with decoder warnings; undecodable images are always rejected.
+        instruction_set: Instruction set of the inference; None for the best that each CPU has.
+        batch_size: Images per inference. Small batches are faster on one thread, because their activations
+            stay in the cache.
+        concurrent_reads: Concurrent reads per Spark task.
         max_failure_ratio: Largest allowed rejected / listed, from 0 to 1.
-        listed: Number of images in the whole listing, of which the manifest is the new part; None: as
-            many as the manifest has rows.
-        listing: Id of the listing that the run was made from, for the report.
+        listed: Number of images in the full listing, of which the manifest is the new part; None for the
+            number of rows in the manifest.
+        listing: Id of the listing behind the run, for the metrics.
     """
 
     images: str
@@ -213,7 +212,7 @@ class FeaturizeJob(Job):
     NAME: ClassVar[str] = "featurize"
 
     def __post_init__(self) -> None:
-        _refuse_globs(self.output, self.manifest)
+        _validate_uris(self.output, self.manifest)
         _require(
             self.runtime is Runtime.OPENVINO or self.precision is Precision.FLOAT32,
             "precision",
@@ -239,22 +238,21 @@ class ReduceJob(Job):
     """Arguments of ``reduce``. Exactly one of ``components``, ``variance`` and ``basis``.
 
     Args:
-        features: URIs of feature folders, oldest first; where a path is in several, the last counts.
+        features: URIs of feature folders, oldest first; for a path in several folders, the last one counts.
         output: URI of the run folder; writes ``components/``, ``basis/``, ``statistics/`` and
             ``reports/reduce.json`` in it.
         components: Number of components to keep.
         variance: Keep the fewest components that explain this share of the variance, in (0, 1].
         basis: URI of an existing basis folder: project onto it instead of refitting.
-        earlier: URI of a Parquet file of EARLIER_COLUMNS: which rows of the runs beside ``output`` count
-            too, and which no longer do. None: no run came before.
-        statistics: URIs of statistics that add up to those of all rows before this run: of the rows of
-            ``earlier``, or else of all ``features`` but the last. None given: their features are
-            measured again.
-        projected: URI of the component folder of an earlier run, with the basis of ``basis``: the
-            components of the rows that stay are taken from it, untouched. Needs ``basis`` and ``earlier``.
-        signs_like: URI of an earlier basis folder: a component that points along one of its keeps its sign.
-        model: URI of the model artefact that made the features; its id goes into the basis.
-        listing: Id of the listing that the run was made from, for the report.
+        earlier: URI of a Parquet file of EARLIER_COLUMNS, which lists the rows of the runs beside ``output``
+            that still count, and those that no longer do. None for a first run.
+        statistics: URIs of statistics whose sum covers all rows before this run: the rows of ``earlier``, or
+            else of all ``features`` but the last. If empty, the features are measured again.
+        projected: URI of the component folder of an earlier run with the same ``basis``: components of rows
+            that stay are copied from it. Requires ``basis`` and ``earlier``.
+        signs_like: URI of an earlier basis folder: components that point along one of its keep its sign.
+        model: URI of the model artefact that computed the features; its id is stored in the basis.
+        listing: Id of the listing behind the run, for the metrics.
     """
 
     features: tuple[str, ...]
@@ -273,7 +271,7 @@ class ReduceJob(Job):
 
     def __post_init__(self) -> None:
         _require(len(self.features) > 0, "features", self.features, "one URI or more")
-        _refuse_globs(self.output, self.earlier, self.projected, *self.features)
+        _validate_uris(self.output, self.earlier, self.projected, *self.features)
         chosen = [name for name in ("components", "variance", "basis") if getattr(self, name) is not None]
         _require(
             len(chosen) == 1, "components, variance, basis", chosen or "none", "exactly one of the three"
@@ -296,11 +294,11 @@ class ExportJob(Job):
 
     Args:
         components: URIs of component folders.
-        features: URIs of the feature folders of this run, for the rejected rows and the outcomes.
+        features: URIs of this run's feature folders, for the rejected rows and the outcomes.
         output: URI of the run folder; writes ``csv/``, ``outcomes.parquet`` and
             ``reports/export.json`` in it.
         shards: Number of CSV files; 1 gives ``features.csv``.
-        listing: Id of the listing that the run was made from, for the report.
+        listing: Id of the listing behind the run, for the metrics.
     """
 
     components: tuple[str, ...]
@@ -313,11 +311,11 @@ class ExportJob(Job):
 
     def __post_init__(self) -> None:
         _require(len(self.components) > 0, "components", self.components, "one URI or more")
-        _refuse_globs(self.output, *self.components, *self.features)
+        _validate_uris(self.output, *self.components, *self.features)
         _require(1 <= self.shards <= 1000, "shards", self.shards, "from 1 to 1000")
 
 
-def _refuse_globs(*uris: str | None) -> None:
+def _validate_uris(*uris: str | None) -> None:
     for uri in uris:
         found = set(uri or "") & set(GLOB_CHARACTERS)
         if found:
@@ -330,4 +328,4 @@ def _refuse_globs(*uris: str | None) -> None:
 
 def _require(holds: bool, key: str, value: object, rule: str) -> None:
     if not holds:
-        raise OrchardError(f"--{key}={value}", rule=f"it takes {rule}", remedy=f"correct --{key}")
+        raise OrchardError(f"--{key}={value}", rule=f"it must be {rule}", remedy=f"correct --{key}")

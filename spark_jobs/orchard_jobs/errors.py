@@ -1,4 +1,4 @@
-"""The one kind of error that a user is meant to read. For any Python 3: checks before set-up need it too."""
+"""The error class for messages to users. Runs on any Python 3, because checks before set-up need it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ class OrchardError(Exception):
     """An error with a remedy, printed without a traceback.
 
     Args:
-        received: What was given, with its value.
-        rule: What is allowed instead.
+        received: The input, with its value.
+        rule: The rule that it breaks.
         remedy: What to do next.
 
     Attributes:
-        message: What was given and the rule, as a sentence.
-        hint: The remedy, as a sentence; '' where the message has it.
+        message: The input and the rule, as a sentence.
+        hint: The remedy, as a sentence; '' if it is part of the message.
     """
 
     message: str
@@ -30,14 +30,14 @@ class OrchardError(Exception):
 
     @classmethod
     def of(cls, message: str, hint: str) -> OrchardError:
-        """Return the error of a line and a hint, as another error has them."""
+        """Build an error from a message and a hint."""
         error = cls.from_line(f"{message} {hint}".strip())
         error.message, error.hint = message, hint
         return error
 
     @classmethod
     def from_line(cls, line: str) -> OrchardError:
-        """Return the error that another process has printed in one line."""
+        """Build an error from the line that another process has printed."""
         error = cls.__new__(cls)
         Exception.__init__(error, line)
         error.message, error.hint = line, ""
@@ -46,7 +46,7 @@ class OrchardError(Exception):
 
 @contextmanager
 def naming(place: str) -> Iterator[None]:
-    """Name the place in an OSError that does not: a full disk says nothing of where it is."""
+    """Add a path to an OSError that lacks one, such as that of a full disk."""
     try:
         yield
     except OSError as error:
@@ -56,6 +56,6 @@ def naming(place: str) -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what an error says, printable and cut; its name where it says nothing."""
+    """Return the first line of an error's message, printable and truncated; its class name if it has none."""
     line = str(error).partition("\n")[0].strip()[:LONGEST_LINE] or type(error).__name__
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)

@@ -1,6 +1,6 @@
-r"""How names and texts that nobody vouches for are written, and read back. Standard library only.
+r"""Escapes untrusted names and texts, and reads them back. Standard library only.
 
-Each way is injective: no two names become the same path, and no two texts the same cell.
+Both escapes are injective: no two names become the same path, and no two texts the same cell.
 
 Paths
     A byte of a file's name that is not UTF-8 becomes ``\xff``, in its hexadecimal digits. The backslash of a
@@ -27,13 +27,13 @@ _ESCAPED_FORMULA = re.compile(f"{_BEGINNING}'{_FORMULA}")
 
 
 def to_path(name: str) -> str:
-    """Return the path of a file's name as Python has it, with surrogates for what is not UTF-8."""
+    """Escape a file name, which has surrogates for bytes that are not UTF-8, as a path."""
     literal = _ESCAPED_BYTE.sub(lambda found: rf"\x5c{found[0][1:]}", name)
     return os.fsencode(literal).decode(errors="backslashreplace")
 
 
 def to_name(path: str) -> str:
-    """Return the name that ``to_path`` made a path of."""
+    """Return the file name behind a path: the inverse of ``to_path``."""
     parts = _ESCAPED_BYTE.split(path)
     texts, digits = parts[::2], parts[1::2]
     joined = os.fsencode(texts[0])
@@ -43,16 +43,16 @@ def to_name(path: str) -> str:
 
 
 def to_line(name: str) -> str:
-    """Return a name for a log: one printable line, whatever is in it."""
+    """Escape a name for a log, as one printable line."""
     path = to_path(name)
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in path)
 
 
 def escape_cell(text: str) -> str:
-    """Return the cell of a text."""
+    """Escape a text as a cell."""
     return _FORMULA_BEGINNING.sub("'", text)
 
 
 def unescape_cell(cell: str) -> str:
-    """Return the text that a cell was made of."""
+    """Return the text behind a cell: the inverse of ``escape_cell``."""
     return _ESCAPED_FORMULA.sub("", cell)

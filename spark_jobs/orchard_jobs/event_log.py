@@ -1,4 +1,4 @@
-"""The folder of Spark's event logs: it must be there before Spark starts."""
+"""The folder of Spark's event logs, which must exist before Spark starts."""
 
 from urllib.parse import unquote
 
@@ -7,24 +7,24 @@ from pyspark import SparkConf, SparkContext
 from orchard_jobs.storage import refusing, write_bytes
 
 MARKER = ".keep"
-"""In S3 a folder is there once something is in it. History servers do not read hidden files."""
+"""A folder in S3 exists once it contains an object. History servers ignore hidden files."""
 
 
 def prepare_event_log() -> None:
-    """Make the folder that ``spark.eventLog.dir`` names, where event logs are kept in the lake.
+    """Create the folder ``spark.eventLog.dir``, if event logs are written to the lake.
 
     Raises:
-        OrchardError: where it cannot be written. Spark would not start, and say so in a page of Java.
+        OrchardError: if it cannot be written. Spark itself would fail with a long Java stack trace.
     """
-    SparkContext._ensure_initialized()  # there is no other way to what spark-submit was given
+    SparkContext._ensure_initialized()  # the only way to read the options of spark-submit
     conf = SparkConf()
     folder = unquote(conf.get("spark.eventLog.dir", "") or "")
     is_kept = conf.get("spark.eventLog.enabled", "false") == "true"
     if not is_kept or not folder.startswith(("file://", "s3://")):
-        return  # hdfs:// is the cluster's own business
+        return  # hdfs:// folders are managed by the cluster
     with refusing(
         folder,
-        rule="Spark's event logs go there, and Spark does not start without",
-        remedy="allow writing there, or name another place with ORCHARD_LOGS",
+        rule="Spark writes its event logs there, and cannot start otherwise",
+        remedy="allow writing there, or choose another folder with ORCHARD_LOGS",
     ):
         write_bytes(f"{folder}/{MARKER}", b"")

@@ -1,4 +1,4 @@
-"""Spark job 3: what readers get: the CSV, the rejected rows, and what became of each image of the run."""
+"""Spark job 3: writes the CSV, the rejected rows, and the outcome of each image of the run."""
 
 import io
 import itertools
@@ -34,14 +34,14 @@ from orchard_jobs.tables.sorted_runs import PathRange, Row, SortedRun, find_runs
 
 LINES_AT_ONCE = 1000
 END = "\r\n"
-SAMPLED_PER_SHARD = 1000  # paths: their quantiles are within some percent of those of all
+SAMPLED_PER_SHARD = 1000  # paths: enough for quantiles within a few percent
 
 
 def run(context: SparkContext, job: ExportJob, metrics: JobMetrics) -> None:
     """Write ``csv/`` and ``outcomes.parquet`` and fill the metrics.
 
     Raises:
-        OrchardError: when the rows have components of different bases, or two have the same path.
+        OrchardError: if rows have components of different bases, or two rows have the same path.
     """
     folder = RunFolder(job.output)
     with metrics.phase("csv"):
@@ -59,30 +59,30 @@ def run(context: SparkContext, job: ExportJob, metrics: JobMetrics) -> None:
 
 
 def shard_names(shards: int) -> list[str]:
-    """Return the CSV files' names, in the order of the paths in them."""
+    """Return the names of the CSV files, in the order of their paths."""
     if shards == 1:
         return ["features.csv"]
     return [f"features-{place:05d}-of-{shards:05d}.csv" for place in range(1, shards + 1)]
 
 
 def count_components(parts: Sequence[Part]) -> int:
-    """Return K.
+    """Return the number of components, K.
 
     Raises:
-        OrchardError: where the rows do not agree on it, or on their basis.
+        OrchardError: if rows have different bases or numbers of components.
     """
     found = set().union(*map_parts(_find_bases, parts))
     if len(found) != 1:
         raise OrchardError(
             f"components of {len(found)} bases",
-            rule="one CSV has rows of exactly one basis",
+            rule="all rows of a CSV must have the same basis",
             remedy="run reduce again on all feature folders",
         )
     return found.pop()[1]
 
 
 def _find_bases(part: Part) -> set[tuple[str, int]]:
-    """Return id and number of components of the bases of a file's rows: by its footer, if that tells."""
+    """Return the id and number of components of each basis in a file, from its footer if possible."""
     metadata = open_parquet(part, ["path", "label", "components", "basis_id"]).metadata
     found = set()
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
@@ -99,7 +99,7 @@ def _find_bases(part: Part) -> set[tuple[str, int]]:
 
 
 def cut(context: SparkContext, parts: Sequence[Part], shards: int) -> list[PathRange]:
-    """Return as many ranges of paths, of about as many rows each; they depend on the paths alone."""
+    """Return ``shards`` ranges of paths with about the same number of rows; they depend only on the paths."""
     if shards == 1:
         return [PathRange()]
     rows = sum(map_parts(lambda part: open_parquet(part, ["path"]).metadata.num_rows, parts))
@@ -118,9 +118,9 @@ def _sample_paths(parts: Iterable[Part], step: int) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class WriteShard:
-    """Write the rows of a range of paths into one CSV, by path, and return how many they are.
+    """Writes the rows of a range of paths into one CSV, sorted by path; returns their number.
 
-    Straight to its place and whole or not at all; so there is one header a file, and no folder of parts.
+    The file appears at its final URI, complete or not at all: one header per file, no folder of parts.
     """
 
     uri: str
@@ -141,7 +141,7 @@ class WriteShard:
 
 @dataclass(frozen=True)
 class WriteOutcomes:
-    """Write OUTCOME_COLUMNS of all images of the run, and a CSV of the rejected ones; return their number."""
+    """Writes OUTCOME_COLUMNS of all images of the run, and the rejected ones as CSV; returns their number."""
 
     folder: RunFolder
     parts: Sequence[Part]
@@ -167,7 +167,9 @@ Task = WriteShard | WriteOutcomes
 
 
 def _writing(uri: str) -> AbstractContextManager[None]:
-    return refusing(uri, rule="results are written by the nodes", remedy="allow writing there, or make room")
+    return refusing(
+        uri, rule="the nodes must be able to write results", remedy="allow writing there, or free some space"
+    )
 
 
 def _in_batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
@@ -176,9 +178,9 @@ def _in_batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
 
 
 def _component_rows(batch: pa.RecordBatch) -> Iterable[Row]:
-    """Path, label, and the components with nine significant digits.
+    """Return path, label, and the components with nine significant digits.
 
-    These are more than the float32 features hold, and the same on every machine.
+    That is more precision than float32 features have, and the same on every machine.
     """
     values = to_matrix(batch["components"]) + 0.0  # no -0
     numbers = ",".join(["%.9g"] * values.shape[1])
@@ -191,12 +193,12 @@ def _outcome_rows(batch: pa.RecordBatch) -> Iterable[Row]:
 
 
 def to_lines(rows: Iterable[Row]) -> bytes:
-    """Return lines of path, label and numbers, which no reader needs quoted."""
+    """Format lines of path, label and unquoted numbers."""
     return "".join(f"{_quote(path)},{_quote(label)},{numbers}{END}" for path, label, numbers in rows).encode()
 
 
 def to_csv(rows: Iterable[Iterable[str]]) -> bytes:
-    """Return lines of texts."""
+    """Format lines of quoted texts."""
     return "".join(f"{','.join(map(_quote, row))}{END}" for row in rows).encode()
 
 
@@ -210,5 +212,5 @@ def _reject_cells(row: Row) -> Iterable[str]:
 
 
 def _quote(text: str) -> str:
-    """Return a text as a cell of RFC 4180, inert in a spreadsheet."""
+    """Format a text as a cell of RFC 4180 that a spreadsheet does not execute."""
     return '"' + escape_cell(text).replace('"', '""') + '"'

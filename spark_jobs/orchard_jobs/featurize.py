@@ -1,7 +1,7 @@
 """Spark job 1: images to features, one Parquet row per manifest row.
 
-Spark schedules ranges of the manifest as tasks, and counts. A task reads its rows of the manifest and the
-images, and writes one Parquet file by itself: nothing but a few numbers passes through the JVM.
+Spark schedules ranges of the manifest as tasks, and collects counts. A task reads its rows of the manifest
+and the images, and writes one Parquet file itself: only a few numbers pass through the JVM.
 """
 
 import time
@@ -23,28 +23,28 @@ from orchard_jobs.images.decode import MAX_ENCODED_BYTES, Decoded, Rejected, dec
 from orchard_jobs.images.isolation import Decode, IsolatedDecoder
 from orchard_jobs.images.manifest import Manifest, write_listing
 from orchard_jobs.images.reading import ReadImage, open_images, read_groups
-from orchard_jobs.images.thumbnail import make_thumbnail
+from orchard_jobs.images.thumbnail import build_thumbnail
 from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.models.model_card import read_card
 from orchard_jobs.models.runtimes import FeatureModel, load_model
 from orchard_jobs.run_folder import RunFolder
 from orchard_jobs.spark_tasks import run_tasks
 from orchard_jobs.storage import create_file, delete_folder, refusing
-from orchard_jobs.tables.parquet import find_parts, read_part, refuse_other_files, to_parquet
+from orchard_jobs.tables.parquet import find_parts, read_part, to_parquet, validate_files
 from orchard_jobs.tables.schemas import FEATURES as SCHEMA
 
 IDENTITY = ["path", "etag"]
 NEVER_REPEATED = ("features", "thumbnail")
 REJECTED_EXAMPLES = 20
-ATTEMPTS_UNTIL_ISOLATION = 2  # at a task, of the four that Spark makes
+ATTEMPTS_UNTIL_ISOLATION = 2  # of a task, out of Spark's four
 
 
 def run(context: SparkContext, job: FeaturizeJob, metrics: JobMetrics) -> None:
     """Write ``features/`` and fill the metrics.
 
     Raises:
-        OrchardError: when the model is not there, no image is listed, or more than ``max_failure_ratio`` of
-            the listed images were rejected (the features stay, to be looked at).
+        OrchardError: if the model does not exist, no image is listed, or more than ``max_failure_ratio`` of
+            the listed images are rejected (the features are kept for inspection).
     """
     folder = RunFolder(job.output)
     card = read_card(job.model)
@@ -67,26 +67,26 @@ def run(context: SparkContext, job: FeaturizeJob, metrics: JobMetrics) -> None:
     )
     done = context.accumulator(0)
     with metrics.phase("featurize"), metrics.progress(manifest.total, lambda: done.value):
-        delete_folder(folder.features)  # another attempt at this run may have had another manifest
+        delete_folder(folder.features)  # an earlier attempt may have had another manifest
         counts = featurize(context, job, manifest, done)
     metrics.describe(
         worker_seconds=counts.seconds,
         counts=counts.by_status,
         rejected_examples=counts.rejected[:REJECTED_EXAMPLES],
     )
-    _refuse_lost(folder.features, manifest, counts)
+    _validate_complete(folder.features, manifest, counts)
     examples = folder.metrics(job.NAME)
-    _refuse_failures(counts.by_status, job.listed or manifest.total, job.max_failure_ratio, examples)
+    _validate_failures(counts.by_status, job.listed or manifest.total, job.max_failure_ratio, examples)
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What is in one file of features, or in several.
+    """Counts of one or several feature files.
 
     Args:
         statuses: Number of rows by status.
         rejected: ``path``, ``status`` and ``error`` of the first rejected rows by path.
-        seconds: Of workers, by what they did.
+        seconds: Worker seconds, by activity.
     """
 
     statuses: Mapping[str, int]
@@ -95,14 +95,14 @@ class Counts:
 
     @classmethod
     def of(cls, rows: pa.Table, seconds: Mapping[str, float]) -> "Counts":
-        """Count rows that have at least ``path``, ``status`` and ``error``."""
+        """Count the rows of a table with at least ``path``, ``status`` and ``error``."""
         found = rows.select(["path", "status", "error"]).to_pylist()
         rejected = [row for row in found if row["status"] != Status.OK]
         return cls(Counter(row["status"] for row in found), rejected[:REJECTED_EXAMPLES], seconds)
 
     @classmethod
     def sum(cls, parts: list["Counts"]) -> "Counts":
-        """Of files in the order of their paths."""
+        """Add up the counts of files, given in the order of their paths."""
         statuses: dict[str, int] = defaultdict(int)
         seconds: dict[str, float] = defaultdict(float)
         for part in parts:
@@ -115,16 +115,17 @@ class Counts:
 
     @property
     def by_status(self) -> dict[str, int]:
-        """The number of rows of each status, zero where there is none."""
+        """The number of rows of each status, including zeros."""
         return {status.value: self.statuses.get(status.value, 0) for status in Status}
 
 
 def featurize(
     context: SparkContext, job: FeaturizeJob, manifest: Manifest, done: "Accumulator[int]"
 ) -> Counts:
-    """Write FEATURE_COLUMNS of every row of the manifest, a file for each of its ranges.
+    """Write FEATURE_COLUMNS of every row of the manifest, one file per range.
 
-    Where no image is new, one file without rows: what follows reads features as ever, and no model is loaded.
+    Without new images, write one file without rows, so that later jobs read features as usual, and load no
+    model.
     """
     if not manifest.total:
         ((start, stop),) = manifest.ranges
@@ -137,7 +138,7 @@ def featurize(
 
 @dataclass(frozen=True)
 class _FeaturizeRange:
-    """What runs in a Python worker."""
+    """The work of a Python worker."""
 
     job: FeaturizeJob
     manifest: Manifest
@@ -167,13 +168,13 @@ class _FeaturizeRange:
                 outcomes = _decode(images, decode)
                 here = paths[start : start + len(outcomes)]
                 thumbnails = [
-                    make_thumbnail(outcome.pixels)
+                    build_thumbnail(outcome.pixels)
                     if isinstance(outcome, Decoded) and hash_path(path) < sampled
                     else None
                     for path, outcome in zip(here, outcomes, strict=True)
                 ]
             pixels = [outcome.pixels for outcome in outcomes if isinstance(outcome, Decoded)]
-            # Of a core, not by the clock. TensorFlow's own threads are not in it, OpenVINO has none.
+            # CPU time of this thread. TensorFlow's own threads are not included; OpenVINO has none.
             with spent.on("inference"):
                 features = model.features(pixels)
             groups.append(_to_arrow(rows.slice(start, len(outcomes)), outcomes, thumbnails, features))
@@ -183,7 +184,7 @@ class _FeaturizeRange:
 
 @contextmanager
 def _choose_decoder(job: FeaturizeJob, size: int) -> Iterator[Decode]:
-    """Give what decodes: where two attempts at this task have died, an image may be why, and is found out."""
+    """Yield the decoder, isolated if two attempts at this task have crashed, to find the image at fault."""
     decode = partial(decode_image, size=size, decoding=job.decoding, damaged_images=job.damaged_images)
     context = TaskContext.get()
     if context is None or context.attemptNumber() < ATTEMPTS_UNTIL_ISOLATION:
@@ -194,35 +195,39 @@ def _choose_decoder(job: FeaturizeJob, size: int) -> Iterator[Decode]:
 
 
 def _name(start: int, stop: int) -> str:
-    """By name, files are in the order of their paths."""
+    """Return a file name; sorted by name, files are in the order of their paths."""
     return f"part-{start:010d}-{stop:010d}.parquet"
 
 
 def _write(features: pa.Table, uri: str, spent: "_Stopwatch") -> Counts:
-    """Write a file, unless there is one: another attempt at this range was first, and its rows count.
+    """Write a file. If another attempt at this range has already written it, that file counts.
 
     Raises:
-        OrchardError: where it cannot be written, or the one that is there is of other images.
+        OrchardError: if it cannot be written, or the existing file has other images.
     """
     with (
         spent.on("writing"),
-        refusing(uri, rule="features are written by the nodes", remedy="allow writing there, or make room"),
+        refusing(
+            uri,
+            rule="the nodes must be able to write features",
+            remedy="allow writing there, or free some space",
+        ),
     ):
         if not create_file(uri, to_parquet(features, NEVER_REPEATED)):
             (part,) = find_parts(uri)
-            there = read_part(part, [*IDENTITY, "status", "error"])
-            if not there.select(IDENTITY).equals(features.select(IDENTITY)):
+            existing = read_part(part, [*IDENTITY, "status", "error"])
+            if not existing.select(IDENTITY).equals(features.select(IDENTITY)):
                 raise OrchardError(
                     f"{uri} has features of other images",
-                    rule="a run is written by one job at a time",
-                    remedy="let the other one end, and run this job again",
+                    rule="only one job at a time may write a run",
+                    remedy="wait for the other job to end, and run this job again",
                 )
-            features = there
+            features = existing
     return Counts.of(features, spent.take())
 
 
 def _decode(images: list[ReadImage], decode: Decode) -> list[Decoded | Rejected]:
-    """Decode and let go of what was read: the next group is on its way."""
+    """Decode the images and free their bytes, because the next group is being read."""
     outcomes = [image.data if isinstance(image.data, Rejected) else decode(image.data) for image in images]
     images.clear()
     return outcomes
@@ -259,7 +264,7 @@ def _list_array(good: list[bool], features: np.ndarray) -> pa.ListArray:
 
 
 class _Stopwatch:
-    """Seconds by what they were spent on; of a core in this thread, unless they are given."""
+    """Adds up seconds by activity: CPU time of this thread, or seconds given to ``add``."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = defaultdict(float)
@@ -274,29 +279,29 @@ class _Stopwatch:
         self.add(name, time.thread_time() - started)
 
     def take(self) -> Mapping[str, float]:
-        """Return what there is, and begin again."""
+        """Return the seconds so far, and reset."""
         taken, self._seconds = dict(self._seconds), defaultdict(float)
         return taken
 
 
-def _refuse_lost(uri: str, manifest: Manifest, counts: Counts) -> None:
-    """What was counted is what is there, and all of it."""
-    refuse_other_files(uri, [_name(*a_range) for a_range in manifest.ranges])
+def _validate_complete(uri: str, manifest: Manifest, counts: Counts) -> None:
+    """Check that the written files and the counted rows match the manifest."""
+    validate_files(uri, [_name(*a_range) for a_range in manifest.ranges])
     counted = sum(counts.statuses.values())
     if counted != manifest.total:
         raise OrchardError(
             f"features of {counted} images in {uri}",
-            rule=f"they are of the {manifest.total} images of the manifest, which must not change",
-            remedy="run this job again",
+            rule=f"there must be one row for each of the {manifest.total} images of the manifest",
+            remedy="run this job again, and do not change the manifest meanwhile",
         )
 
 
-def _refuse_failures(counts: Mapping[str, int], listed: int, limit: float, examples: str) -> None:
+def _validate_failures(counts: Mapping[str, int], listed: int, limit: float, examples: str) -> None:
     rejected = {status: count for status, count in counts.items() if count and status != Status.OK}
     if rejected and sum(rejected.values()) / listed > limit:
         reasons = ", ".join(f"{status} {count}" for status, count in rejected.items())
         raise OrchardError(
             f"{sum(rejected.values())} of {listed} images rejected ({reasons})",
-            rule=f"at most {limit:.2%} may be (--max-failure-ratio={limit})",
-            remedy=f"see rejected_examples in {examples}, mend or remove the images, or raise it",
+            rule=f"at most {limit:.2%} may be rejected (--max-failure-ratio={limit})",
+            remedy=f"see rejected_examples in {examples}, repair or remove the images, or raise the limit",
         )

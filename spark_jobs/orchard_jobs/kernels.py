@@ -1,6 +1,6 @@
-"""Which kernels OpenBLAS and OpenVINO compute with: they would choose by CPU, and with that the last bits.
+"""Pins the kernels of OpenBLAS and OpenVINO. By default they depend on the CPU, and so do the last bits.
 
-Both read their variables as they load, and ask nobody again. So this module imports neither.
+Both libraries read their variables only when they load, so this module imports neither.
 """
 
 import ctypes
@@ -15,41 +15,39 @@ from orchard_jobs.errors import OrchardError
 CPUINFO = Path("/proc/cpuinfo")
 
 ONE_THREAD = {
-    # OpenBLAS asks in this order, and for GOTO_NUM_THREADS between the two.
+    # OpenBLAS reads these in this order, with GOTO_NUM_THREADS between the two.
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
 }
 HASWELL = {
     "OPENBLAS_CORETYPE": "Haswell",
-    # Of Haswell, in KiB. Its own kernels do not ask, but those of other CPUs cut their blocks by it.
+    # Haswell's cache, in KiB. Its own kernels ignore the variable, but other CPUs' kernels size blocks by it.
     "OPENBLAS_L2_SIZE": "256",
 }
 NEEDED_FLAGS = frozenset({"avx2", "fma"})
-"""What Haswell's kernels are made of, as /proc/cpuinfo calls it."""
+"""CPU flags in /proc/cpuinfo that Haswell's kernels require."""
 
 OPENVINO_AVX2 = {
-    # oneDNN reads the first, OpenVINO's own kernels the second. Where they differ, some nodes compute
-    # something else: https://github.com/openvinotoolkit/openvino/pull/38189
+    # oneDNN reads the first, OpenVINO's own kernels the second. If they differ, some graph nodes give other
+    # results: https://github.com/openvinotoolkit/openvino/pull/38189
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "OV_CPU_MAX_ISA": "AVX2",
 }
 
 
 def blas_variables() -> dict[str, str]:
-    """Return the variables under which every x86 machine fits the same bytes, for before NumPy loads.
+    """Return the variables, to set before NumPy loads, with which all x86 machines fit the same bytes.
 
-    Other machines, and a CPU that Haswell's kernels would crash, get their own kernels, on one thread.
+    Other machines, and CPUs on which Haswell's kernels would crash, use their own kernels on one thread.
     """
     return {**ONE_THREAD, **(HASWELL if is_x86() and find_missing_flags() == set() else {})}
 
 
 def require_pinned_blas() -> None:
-    """Refuse to compute what is published with other kernels than Haswell's, or on several threads.
-
-    Only an x86 machine is asked.
+    """Check that OpenBLAS uses Haswell's kernels on one thread. Only x86 machines are checked.
 
     Raises:
-        OrchardError: where the CPU cannot run them, or NumPy was loaded before the variables were set.
+        OrchardError: if the CPU cannot run them, or NumPy was loaded before the variables were set.
     """
     if not is_x86():
         return
@@ -64,10 +62,10 @@ def require_pinned_blas() -> None:
 
 
 def require_avx2(rule: str) -> None:
-    """Refuse a CPU without AVX2, and FMA, which comes with it.
+    """Check that the CPU has AVX2, and FMA, which comes with it.
 
     Raises:
-        OrchardError: gives ``rule`` as the reason.
+        OrchardError: if not, with ``rule`` as the reason.
     """
     missing = find_missing_flags()
     if missing:
@@ -79,18 +77,18 @@ def require_avx2(rule: str) -> None:
 
 
 def is_x86() -> bool:
-    """Say whether this is Linux on x86-64, of which alone the bytes are promised."""
+    """Return whether this is Linux on x86-64, the only platform with guaranteed bytes."""
     return sys.platform == "linux" and platform.machine() == "x86_64"
 
 
 def find_missing_flags() -> Set[str]:
-    """Return those of NEEDED_FLAGS that the CPU does not have."""
+    """Return the NEEDED_FLAGS that the CPU lacks."""
     return NEEDED_FLAGS - read_cpu_flags()
 
 
 @cache
 def read_cpu_flags() -> frozenset[str]:
-    """Return what an x86 CPU can, as Linux calls it; of any other nothing."""
+    """Return Linux's flags of an x86 CPU; none for any other."""
     found = CPUINFO.read_text(encoding="utf-8") if CPUINFO.exists() else ""
     for line in found.splitlines():
         name, _, flags = line.partition(":")
@@ -100,13 +98,13 @@ def read_cpu_flags() -> frozenset[str]:
 
 
 def find_loaded_blas() -> tuple[str, int]:
-    """Return what the OpenBLAS that NumPy has loaded computes with: kernels, and number of threads.
+    """Return the kernels and number of threads of the OpenBLAS that NumPy has loaded.
 
-    Of another BLAS it says ``unknown`` and 0.
+    For another BLAS, return ``unknown`` and 0.
     """
     from numpy.linalg import _umath_linalg  # noqa: PLC0415 - loads OpenBLAS
 
-    library = ctypes.CDLL(_umath_linalg.__file__)  # through it the symbols of what it is linked with
+    library = ctypes.CDLL(_umath_linalg.__file__)  # also resolves symbols of linked libraries
     try:
         kernel, threads = library.scipy_openblas_get_corename64_, library.scipy_openblas_get_num_threads64_
     except AttributeError:

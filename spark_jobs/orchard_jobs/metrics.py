@@ -1,4 +1,4 @@
-"""The metrics of a job, as JSON in the run folder. They are rewritten while it works, so others can watch.
+"""The metrics of a job, as JSON in the run folder, rewritten while it works so that others can watch.
 
 ``{"job", "state": "running|succeeded|failed", "started_at", "finished_at", "seconds",
 "phases": {name: seconds}, "versions", …}`` and, while a phase reports progress, ``"done"``, ``"total"`` and
@@ -40,14 +40,14 @@ class JobMetrics:
         }
 
     def __enter__(self) -> Self:
-        """Write them for the first time: where that fails, no work is done in vain.
+        """Write the first metrics, so that a run folder that is not writable fails before any work is done.
 
         Raises:
-            OrchardError: when the run folder cannot be written.
+            OrchardError: if the run folder cannot be written.
         """
         with refusing(
             self._uri,
-            rule="--output names a folder that may be written",
+            rule="--output must name a writable folder",
             remedy="correct it, or allow writing there",
         ):
             self._write()
@@ -74,7 +74,7 @@ class JobMetrics:
 
     @contextmanager
     def progress(self, total: int, count_done: Callable[[], int]) -> Iterator[None]:
-        """While the block runs, rewrite the metrics with how far it is and how fast."""
+        """While the block runs, keep rewriting the metrics with its progress and rate."""
         started = time.monotonic()
         finished = threading.Event()
 
@@ -101,7 +101,7 @@ class JobMetrics:
             note()
 
     def _rewrite(self) -> None:
-        """Neither the work nor the reason of its failure may be lost for want of metrics."""
+        """Write the metrics. A failure to do so must not hide the job's results or its error."""
         try:
             self._write()
         except (OSError, BaseError) as error:

@@ -1,7 +1,7 @@
 """Spark job 2: exact PCA of all rows that count, from additive statistics, and these rows' components.
 
-Tasks read features a file at a time, and write components themselves; nothing is shuffled. How rows are
-grouped into files of components depends on the files of features alone, so another attempt writes the same.
+Tasks read features one file at a time, and write components themselves; nothing is shuffled. The grouping of
+rows into component files depends only on the feature files, so another attempt writes the same files.
 """
 
 import math
@@ -28,23 +28,23 @@ from orchard_jobs.tables.parquet import (
     Part,
     find_parts,
     read_part,
-    refuse_other_files,
     sort_by_path,
     to_parquet,
+    validate_files,
 )
 from orchard_jobs.tables.schemas import COMPONENTS as SCHEMA
 
 NEVER_REPEATED = ("components",)
-BYTES_PER_FILE = 2**25  # of features, whose components make one file: of 8,000 images
-MULTIPLE = 8  # of tasks: 2, 4 and 8 cores end together
+BYTES_PER_FILE = 2**25  # of features per file of components: about 8,000 images
+MULTIPLE = 8  # of tasks, so that 2, 4 and 8 cores finish together
 
 
 def run(context: SparkContext, job: ReduceJob, metrics: JobMetrics) -> None:
     """Write ``components/``, ``basis/`` and ``statistics/`` and fill the metrics.
 
     Raises:
-        OrchardError: when there are no good rows, more components are asked for than can exist, or the
-            statistics or the projected rows are not those of the rows that count.
+        OrchardError: if there are no rows with features, more components are requested than can exist, or
+            statistics or projected rows do not match the rows that count.
     """
     folder, rows = RunFolder(job.output), find_rows(job)
     with metrics.phase("statistics"):
@@ -57,17 +57,17 @@ def run(context: SparkContext, job: ReduceJob, metrics: JobMetrics) -> None:
         write_basis(folder.basis, basis)
     metrics.describe(**basis.describe(), basis=BasisMode.REUSE if job.basis else BasisMode.REFIT)
     with metrics.phase("project"):
-        delete_folder(folder.components)  # another attempt at this run may have had other features
+        delete_folder(folder.components)  # an earlier attempt may have had other features
         written = write_components(context, _find_sources(job, rows), basis, folder.components)
     metrics.describe(rows=written)
-    _refuse_drift(written, total)
+    _validate_count(written, total)
 
 
 def find_basis(job: ReduceJob, total: Statistics) -> Basis:
-    """Fit, or read the basis that the job names.
+    """Fit a basis, or read the one that the job names.
 
     Raises:
-        OrchardError: where there is nothing to fit on, or the basis is one of another model.
+        OrchardError: if there are no rows to fit, or the basis belongs to another model.
     """
     model_id = read_card(job.model).id if job.model else None
     if not job.basis:
@@ -81,7 +81,7 @@ def find_basis(job: ReduceJob, total: Statistics) -> Basis:
     basis = read_basis(job.basis)
     if not basis.is_comparable(total.features, model_id):
         raise OrchardError(
-            f"--basis={job.basis} of {len(basis.mean)} features of the model {basis.model_id}",
+            f"--basis={job.basis} has {len(basis.mean)} features of the model {basis.model_id}",
             rule=f"the rows have {total.features} features of the model {model_id}",
             remedy="use a basis of the same model, or refit with --components",
         )
@@ -90,7 +90,7 @@ def find_basis(job: ReduceJob, total: Statistics) -> Basis:
 
 @dataclass(frozen=True)
 class ToProject:
-    """Files of features, whose components make one file."""
+    """Feature files whose components are written to one file."""
 
     parts: Sequence[FeaturePart]
 
@@ -101,16 +101,16 @@ class ToProject:
 
 @dataclass(frozen=True)
 class Projected:
-    """A file of components of an earlier run, with the same basis: those of the rows that stay are copied."""
+    """A component file of an earlier run with the same basis, from which the rows that stay are copied."""
 
     part: Part
     staying: KnownRows
 
     def components(self, basis: Basis) -> pa.Table:
-        """Return COMPONENT_COLUMNS of the rows that stay, untouched.
+        """Return COMPONENT_COLUMNS of the rows that stay, unchanged.
 
         Raises:
-            OrchardError: where they are of another basis.
+            OrchardError: if they belong to another basis.
         """
         rows = read_part(self.part, SCHEMA.names).cast(SCHEMA)
         rows = rows.filter(self.staying(rows["path"])) if len(rows) else rows
@@ -118,8 +118,8 @@ class Projected:
         if others:
             raise OrchardError(
                 f"--projected has rows of the basis {', '.join(others)}",
-                rule=f"they are taken as they are, so they must be of --basis, {basis.id}",
-                remedy="name the basis and the components of one run, or leave --projected out",
+                rule=f"they are copied unchanged, so they must have the basis of --basis, {basis.id}",
+                remedy="name the basis and the components of the same run, or omit --projected",
             )
         return rows
 
@@ -128,7 +128,7 @@ Source = ToProject | Projected
 
 
 def project(rows: pa.Table, basis: Basis) -> pa.Table:
-    """Return COMPONENT_COLUMNS of good rows."""
+    """Return COMPONENT_COLUMNS of rows with features."""
     components = [
         to_lists(basis.project(to_matrix(batch["features"]))) for batch in rows.to_batches() if len(batch)
     ]
@@ -144,10 +144,10 @@ def project(rows: pa.Table, basis: Basis) -> pa.Table:
 
 
 def write_components(context: SparkContext, sources: Sequence[Source], basis: Basis, uri: str) -> int:
-    """Write a file of components for each source, sorted by path; return the number of rows.
+    """Write one component file per source, sorted by path; return the number of rows.
 
     Raises:
-        OrchardError: where one cannot be written, or something else writes there.
+        OrchardError: if a file cannot be written, or another job writes to the folder.
     """
     known = context.broadcast(basis)
     names = [f"part-{number:05d}{SUFFIX}" for number in range(len(sources))]
@@ -156,18 +156,20 @@ def write_components(context: SparkContext, sources: Sequence[Source], basis: Ba
         for name, source in named:
             rows, file = sort_by_path(source.components(known.value)), f"{uri}/{name}"
             with refusing(
-                file, rule="components are written by the nodes", remedy="allow writing there, or make room"
+                file,
+                rule="the nodes must be able to write components",
+                remedy="allow writing there, or free some space",
             ):
                 write_bytes(file, to_parquet(rows, NEVER_REPEATED))
             yield len(rows)
 
     written = run_tasks(context, list(zip(names, sources, strict=True)), write)
-    refuse_other_files(uri, names)
+    validate_files(uri, names)
     return sum(written)
 
 
 def _find_sources(job: ReduceJob, rows: FeatureRows) -> list[Source]:
-    """Return what components are made of: projected here, or in an earlier run."""
+    """Return the sources of components: rows to project, and rows projected in an earlier run."""
     if not job.projected or not job.earlier:
         return list[Source](group_parts(rows.find_counting()))
     staying = KnownRows(tuple(find_parts(job.earlier)), None, stays=True)
@@ -175,18 +177,18 @@ def _find_sources(job: ReduceJob, rows: FeatureRows) -> list[Source]:
 
 
 def group_parts(parts: Sequence[FeaturePart]) -> list[ToProject]:
-    """Cut ``parts`` into groups of about the same size, each for one file of components."""
+    """Cut ``parts`` into groups of about the same size, each for one component file."""
     sizes = [part.part.size for part in parts]
     count = MULTIPLE * math.ceil(sum(sizes) / (MULTIPLE * BYTES_PER_FILE))
     return [ToProject(tuple(group)) for group in split_evenly(parts, sizes, count)]
 
 
-def _refuse_drift(rows: int, total: Statistics) -> None:
-    """The statistics are of the rows that count, or someone has changed an earlier run."""
+def _validate_count(rows: int, total: Statistics) -> None:
+    """Check that the statistics cover the rows that count; they do not if an earlier run was changed."""
     if total.count != rows:
         raise OrchardError(
             f"statistics of {total.count} rows for {rows} rows",
-            rule="those given, with this run's rows and without those that leave, are of the rows that count",
-            remedy="restore what was changed or lost in features/ of an earlier run; by hand, run reduce "
-            "without --statistics and --projected",
+            rule="the given statistics, plus this run's rows and minus those that leave, must cover all rows",
+            remedy="restore features/ of the earlier run that changed or got lost; in a manual run, omit "
+            "--statistics and --projected",
         )

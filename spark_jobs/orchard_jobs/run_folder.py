@@ -1,11 +1,11 @@
-"""Where the things of a run are. Like ``contract``, both Airflow and the Spark jobs import it."""
+"""Paths in a run's folder. Like ``contract``, both Airflow and the Spark jobs import this module."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The places inside one run's folder, ``<lake>/runs/<run_id>``."""
+    """The URIs inside one run's folder, ``<lake>/runs/<run_id>``."""
 
     uri: str
 
@@ -49,7 +49,7 @@ class RunFolder:
 
     @property
     def outcomes(self) -> str:
-        """What became of each new image."""
+        """The outcome for each new image."""
         return f"{self.uri}/outcomes.parquet"
 
     def metrics(self, job: str) -> str:
@@ -58,12 +58,12 @@ class RunFolder:
 
     @property
     def run_json(self) -> str:
-        """What is known of the run once it is published."""
+        """The record of a published run."""
         return f"{self.uri}/run.json"
 
     @property
     def cost(self) -> str:
-        """What the run's clusters came to, written once they have ended."""
+        """The cost of the run's clusters, written once they have terminated."""
         return f"{self.uri}/cost.json"
 
     @property

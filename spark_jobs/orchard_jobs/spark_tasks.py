@@ -1,4 +1,4 @@
-"""Work for Spark to schedule: a task for each item, results by the order of the items."""
+"""Runs work as Spark tasks, one per item, and returns the results in the order of the items."""
 
 import gc
 import itertools
@@ -20,10 +20,10 @@ Work = Callable[[Iterable[Item]], Iterable[Result]]
 
 
 def run_tasks(context: SparkContext, items: Sequence[Item], work: Work[Item, Result]) -> list[Result]:
-    """Return what ``work`` yields of each item.
+    """Run ``work`` on each item; return everything that it yields.
 
     Raises:
-        OrchardError: that ``work`` has raised.
+        OrchardError: if ``work`` raises one.
     """
     if not items:
         return []
@@ -34,7 +34,7 @@ def run_tasks(context: SparkContext, items: Sequence[Item], work: Work[Item, Res
 def map_items(
     context: SparkContext, items: Sequence[Item], tasks: int, work: Work[Item, Result]
 ) -> "RDD[Result]":
-    """Return what ``work`` yields of the items of each of the tasks, for Spark to go on with."""
+    """Return an RDD of what ``work`` yields for the items, which are spread over ``tasks`` tasks."""
 
     def run(some: Iterable[Item]) -> Iterator[Result]:
         keep_zips_closed()
@@ -45,7 +45,7 @@ def map_items(
 
 
 def split_evenly(items: Sequence[Item], sizes: Iterable[int], count: int) -> list[list[Item]]:
-    """Return the items in ``count`` groups or fewer, one after the other, of about the same size."""
+    """Split the items, in order, into at most ``count`` groups of about the same total size."""
     ends = list(itertools.accumulate(sizes))
     starts = [0, *ends[:-1]]
     groups: dict[int, list[Item]] = {}
@@ -68,10 +68,10 @@ def raising_errors_of_workers() -> Iterator[None]:
 
 
 def keep_zips_closed() -> None:
-    """Forget Python's importers of zip files; the next import of something new opens them again.
+    """Drop Python's cached importers of zip files; the next import of a new module opens them again.
 
-    Before each task Spark has Python look again at all that it imports from. An importer of a zip then reads
-    the zip's directory, which takes 85 ms of a core for Spark's own.
+    Spark invalidates Python's import caches before each task. A zip importer then reads the zip's directory,
+    which takes 85 ms of CPU time for Spark's own zip.
     """
     for path, importer in list(sys.path_importer_cache.items()):
         if isinstance(importer, zipimporter):
@@ -79,17 +79,17 @@ def keep_zips_closed() -> None:
 
 
 def keep_collections_short() -> None:
-    """Have Python's garbage collector pass over what the first task has imported.
+    """Exclude the modules that the first task has imported from Python's garbage collection.
 
-    After each task Spark has it look through everything, which takes 50 ms of a core.
+    Spark runs a full collection after each task, which takes 50 ms of CPU time otherwise.
     """
     if not gc.get_freeze_count():
         gc.freeze()
 
 
 def stop(context: SparkContext) -> None:
-    """Stop Spark, before the process ends.
+    """Stop Spark before the process exits.
 
-    Not by Python's ``stop``, which waits a second for a thread that listens to nobody any more.
+    Does not use Python's ``SparkContext.stop``, which waits one second for the accumulator server's thread.
     """
     context._jsc.stop()

@@ -1,14 +1,14 @@
-"""Bytes at ``s3://`` and ``file://`` URIs, as the jobs read and write them.
+"""Reads and writes bytes at ``s3://`` and ``file://`` URIs.
 
-A URI is ``scheme://`` and the plain path or key: nothing in it is percent-decoded, because Hadoop's
-``Path`` does not decode either and both must name the same file.
+A URI is ``scheme://`` followed by the plain path or key. It is not percent-decoded, because Hadoop's ``Path``
+does not decode either, and both must name the same file.
 
-S3 is read with obstore: one small GET costs it a fraction of the CPU that boto3 needs, and it
-releases the GIL while it waits. Credentials come from the environment or the instance profile, the
-region from AWS_REGION or else from S3 itself.
+S3 is accessed with obstore, whose small GETs cost a fraction of boto3's CPU time, and which releases the GIL
+while it waits. Credentials come from the environment or the instance profile, the region from AWS_REGION or
+else from S3 itself.
 
-What obstore cannot address on S3 is a key with an empty segment (``a//b``), ``.``, ``..`` or a control
-character: reading one is an OSError.
+obstore cannot address keys with an empty segment (``a//b``), ``.``, ``..`` or a control character: reading
+one raises an OSError.
 """
 
 import functools
@@ -49,40 +49,40 @@ class StoredFile:
 
 
 class Sink(Protocol):
-    """What takes the bytes of one object, in order."""
+    """Accepts the bytes of one object, in order."""
 
     def write(self, data: bytes, /) -> int: ...
 
 
 HEAD = 2**20
-"""Bytes. A larger file is read only where its beginning is wanted."""
+"""Bytes. Of a larger file, the beginning decides whether the rest is read."""
 
 Reader = Callable[..., bytes]
-"""``read(path, max_bytes=None, wanted=None)`` reads what a path in a folder names, or raises OSError.
+"""``read(path, max_bytes=None, wanted=None)`` reads a file in a folder, or raises OSError.
 
-It raises FileTooLargeError, before it takes the memory, for a file of more than ``max_bytes``. Of one that is
-larger than HEAD and of which ``wanted(beginning)`` is false, it returns the beginning. Threads may share it.
+It raises FileTooLargeError for a file of more than ``max_bytes``, before allocating memory. For a file larger
+than HEAD, it returns only the beginning if ``wanted(beginning)`` is false. It is thread-safe.
 """
 
 Wanted = Callable[[bytes], bool]
 
 
 class FileTooLargeError(OSError):
-    """A file of more bytes than its reader takes; none of them was kept."""
+    """A file is larger than its reader allows; no bytes are kept."""
 
 
 def read_bytes(uri: str) -> bytes:
     """Return the object at ``uri``.
 
     Raises:
-        FileNotFoundError, PermissionError, OSError: as for a local file, on S3 too.
+        FileNotFoundError, PermissionError, OSError: as for a local file, also in S3.
     """
     folder, _, name = uri.rpartition("/")
     return open_folder(folder)(name)
 
 
 def file_size(uri: str) -> int | None:
-    """Return the number of bytes of the object at ``uri``; None where there is none, or a folder."""
+    """Return the size of the object at ``uri`` in bytes; None if there is none, or it is a folder."""
     if _scheme(uri) == "file":
         path = local_path(uri)
         return path.stat().st_size if path.is_file() else None
@@ -97,14 +97,14 @@ def file_size(uri: str) -> int | None:
 
 
 def open_file(uri: str, size: int) -> BinaryIO:
-    """Open an object of ``size`` bytes to read parts of it. In S3 each read is a GET of that range."""
+    """Open an object of ``size`` bytes for random access. In S3 each read is a range GET."""
     if _scheme(uri) == "file":
         return local_path(uri).open("rb")
     return cast("BinaryIO", _ObjectFile(*_s3_store(uri), size))
 
 
 def write_bytes(uri: str, data: bytes) -> None:
-    """Write one object whole: readers see the old bytes or the new ones."""
+    """Write one object atomically: readers see the old bytes or the new ones."""
     if _scheme(uri) == "file":
         _replace_file(local_path(uri), data)
         return
@@ -113,9 +113,9 @@ def write_bytes(uri: str, data: bytes) -> None:
 
 
 def create_file(uri: str, data: bytes) -> bool:
-    """Write one object whole, unless there is one: return whether it was this call that made it.
+    """Write one object atomically unless it exists; return whether this call created it.
 
-    So of several that write the same object, however late, the first one's bytes stay.
+    If several writers create the same object, the first one's bytes stay.
     """
     if _scheme(uri) == "file":
         return _create_local(local_path(uri), data)
@@ -128,7 +128,7 @@ def create_file(uri: str, data: bytes) -> bool:
 
 
 def delete_folder(uri: str) -> None:
-    """Delete every file below ``uri``; where there is none, nothing."""
+    """Delete every file below ``uri``, if there are any."""
     if _scheme(uri) == "file":
         with suppress(FileNotFoundError):
             shutil.rmtree(local_path(uri))
@@ -140,10 +140,10 @@ def delete_folder(uri: str) -> None:
 
 @contextmanager
 def refusing(uri: str, rule: str, remedy: str) -> Iterator[None]:
-    """Say in one line that ``uri`` could not be written, and what the rule and the remedy are.
+    """Turn errors of a write to ``uri`` into a one-line error with a rule and a remedy.
 
     Raises:
-        OrchardError: for whatever a write raises.
+        OrchardError: if the block raises an error of the storage.
     """
     try:
         yield
@@ -153,7 +153,7 @@ def refusing(uri: str, rule: str, remedy: str) -> Iterator[None]:
 
 @contextmanager
 def open_writer(uri: str) -> Iterator[Sink]:
-    """Stream one object; it appears whole when the block ends, and not at all when it raises."""
+    """Stream one object; it appears when the block ends, and not at all if the block raises."""
     if _scheme(uri) == "file":
         with _staging(local_path(uri)) as staged, staged.open("wb") as file:
             yield file
@@ -174,10 +174,10 @@ def open_folder(uri: str) -> Reader:
 
 
 def list_folder(uri: str) -> Iterator[StoredFile]:
-    """Yield every file below ``uri``, hidden ones too; links to folders are not followed.
+    """Yield every file below ``uri``, including hidden ones; links to folders are not followed.
 
     Raises:
-        OrchardError: where there is no such folder, or a part of it cannot be listed.
+        OrchardError: if there is no such folder, or a part of it cannot be listed.
     """
     if _scheme(uri) == "file":
         yield from _walk(local_path(uri))
@@ -217,13 +217,13 @@ def _raise_unlistable(error: OSError) -> None:
 def _unlistable(place: str, error: Exception) -> OrchardError:
     return OrchardError(
         f"cannot list {place} ({first_line(error)})",
-        rule="every folder of the images is listed, or images would vanish unnoticed",
-        remedy="mend it, or list by other means and pass --manifest",
+        rule="every folder must be listed, or images would go missing unnoticed",
+        remedy="fix it, or list the images another way and pass --manifest",
     )
 
 
 def _stat_file(path: Path) -> os.stat_result | None:
-    """A broken link is listed too, so that it becomes a rejected row; a pipe or device never is."""
+    """Return the status of a file, or None for a pipe or device. A broken link becomes a rejected row."""
     try:
         found = path.stat()
     except OSError:
@@ -235,7 +235,7 @@ def _scheme(uri: str) -> str:
     scheme, separator, _ = uri.partition("://")
     if not separator or scheme not in ("file", "s3"):
         raise OrchardError(
-            f"URI {uri!r}", rule="URIs are s3://bucket/key or file:///path", remedy="correct it"
+            f"URI {uri!r}", rule="it must be s3://bucket/key or file:///path", remedy="correct it"
         )
     return scheme
 
@@ -248,7 +248,7 @@ def _s3_store(uri: str) -> tuple[ObjectStore, str]:
 
 @functools.cache
 def _open_bucket(bucket: str, endpoint: str | None) -> ObjectStore:
-    """Once in a process: its connections stay open, and its credentials are renewed by itself."""
+    """Open a bucket once per process. The store keeps connections open and renews its credentials."""
     if endpoint:
         return S3Store(
             bucket, endpoint=endpoint, client_options={"allow_http": endpoint.startswith("http://")}
@@ -257,7 +257,7 @@ def _open_bucket(bucket: str, endpoint: str | None) -> ObjectStore:
 
 
 def _find_region(bucket: str) -> str:
-    """EMR tells its nodes no region, and obstore would take us-east-1 for granted."""
+    """Return the region. EMR does not set one on its nodes, and obstore would assume us-east-1."""
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     return region or str(resolve_s3_region(bucket))
 
@@ -265,14 +265,14 @@ def _find_region(bucket: str) -> str:
 def _read_file(path: Path, max_bytes: int | None, wanted: Wanted | None) -> bytes:
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        _refuse_large(size, max_bytes)
+        _validate_size(size, max_bytes)
         if wanted and size > HEAD and not wanted(head := file.read(HEAD)):
             return head
         file.seek(0)
         return file.read()
 
 
-def _refuse_large(size: int, max_bytes: int | None) -> None:
+def _validate_size(size: int, max_bytes: int | None) -> None:
     if max_bytes is not None and size > max_bytes:
         raise FileTooLargeError(f"{size} bytes; the limit is {max_bytes}")
 
@@ -280,7 +280,7 @@ def _refuse_large(size: int, max_bytes: int | None) -> None:
 def _get(store: ObjectStore, key: str, max_bytes: int | None, wanted: Wanted | None) -> bytes:
     with _as_os_error(key):
         found = store.get(key)
-        _refuse_large(found.meta["size"], max_bytes)
+        _validate_size(found.meta["size"], max_bytes)
         if wanted and found.meta["size"] > HEAD:
             pieces = (bytes(piece) for piece in found.stream(HEAD))
             head = next(pieces, b"")
@@ -328,13 +328,13 @@ def _link(staged: Path, path: Path) -> None:
         os.link(staged, path)
     except FileExistsError:
         raise
-    except OSError:  # a file system without links: then the last one's bytes stay
+    except OSError:  # a file system without links: the last writer's bytes stay
         staged.replace(path)
 
 
 @contextmanager
 def _staging(path: Path) -> Iterator[Path]:
-    """Give a place for the bytes of ``path``, which gets them when the block ends."""
+    """Yield a staging path, which replaces ``path`` when the block ends."""
     staged = _stage(path)
     try:
         with naming(str(path)):
@@ -345,13 +345,13 @@ def _staging(path: Path) -> Iterator[Path]:
 
 
 def _stage(path: Path) -> Path:
-    """Return a hidden name, which no reader of a folder takes for data. Executors may share the folder."""
+    """Return a hidden, unique path, which readers of the folder ignore. Executors may share the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.with_name(f".{path.name}.{uuid4().hex}")
 
 
 class _ObjectFile(io.RawIOBase):
-    """An object in S3 as a file of Python: without a buffer, because pyarrow knows how much it wants."""
+    """An object in S3 as an unbuffered Python file, because pyarrow reads exactly what it needs."""
 
     def __init__(self, store: ObjectStore, key: str, size: int) -> None:
         self._store, self._key, self._size, self._place = store, key, size, 0

@@ -1,1 +1,1 @@
-"""What EMR is asked for, and what that costs. Pure, but for the bill."""
+"""Requests to EMR, and their cost. Pure, except for the actual cost."""

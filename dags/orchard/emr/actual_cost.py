@@ -1,4 +1,4 @@
-"""What the clusters of a run have cost, by the seconds of its instances; and what Spot costs now."""
+"""The actual cost of a run's clusters, by instance seconds, and current Spot prices."""
 
 import logging
 from collections.abc import Mapping
@@ -21,19 +21,19 @@ from orchard_airflow.emr_api import ENDED_STATES, LIVE_STATES, find_clusters
 log = logging.getLogger(__name__)
 
 SHORTEST = 60
-"""Seconds that are billed of an instance at least."""
+"""Minimum billed seconds of an instance."""
 
 BRIEF = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
 
 
-def cost_of_clusters(tags: dict[str, str], images: int, settings: Settings) -> CostRecord | None:
-    """Return what a run's clusters have cost until now, or until their ends; None where EMR does not tell.
+def cluster_cost(tags: dict[str, str], images: int, settings: Settings) -> CostRecord | None:
+    """Return the cost of a run's clusters, up to now or their termination; None if it cannot be determined.
 
-    There are several where a task was cleared after the first had ended. What they cost is worth knowing,
-    but no reason for a run to fail.
+    A run has several clusters if a task was cleared after the first one terminated. An unknown cost never
+    fails the run.
 
     Args:
-        tags: Those of the run.
+        tags: The run's tags.
     """
     try:
         client = EmrHook(**settings.access.hook, config=BRIEF).conn
@@ -50,7 +50,7 @@ def cost_of_clusters(tags: dict[str, str], images: int, settings: Settings) -> C
 def bill(
     instances: list[dict[str, Any]], images: int, region: str | None, spot: Mapping[str, float]
 ) -> CostRecord:
-    """Return the cost of ListInstances' ``instances``. Pure, but for the time."""
+    """Return the cost of ``instances``, as ListInstances returns them. Pure, except for the time."""
     now = datetime.now(UTC)
     seconds: dict[tuple[str, str], float] = {}
     for instance in instances:
@@ -77,11 +77,11 @@ def bill(
 
 
 def format_bill(cost: Mapping[str, Any]) -> str:
-    """Return a cost as a line."""
+    """Return a cost as one line of text."""
     used = f"{cost['instances']} instances for {cost['instance_seconds']} s in all"
     if cost["dollars"] is None:
         where = f"{', '.join(cost['unknown']) or 'no instance'} in {cost['region'] or 'no region'}"
-        return f"{used}, at a cost that is unknown: there is no price of {where}"
+        return f"{used}, cost unknown: no price for {where}"
     each = (
         "" if cost["per_1000_images"] is None else f" ({cost['per_1000_images']:.4f} $ per 1,000 new images)"
     )
@@ -89,7 +89,7 @@ def format_bill(cost: Mapping[str, Any]) -> str:
 
 
 def spot_prices(names: list[str], access: Access) -> dict[str, float]:
-    """Return what EC2 asks for Spot instances now, in the dearest zone; nothing where it does not tell."""
+    """Return current Spot prices, in the most expensive zone; an empty mapping if EC2 does not return any."""
     if not names:
         return {}
     try:
@@ -98,7 +98,7 @@ def spot_prices(names: list[str], access: Access) -> dict[str, float]:
             InstanceTypes=names, ProductDescriptions=["Linux/UNIX"], StartTime=datetime.now(UTC)
         )
     except (ClientError, BotoCoreError) as error:
-        log.warning("Spot prices are unknown, those on demand stand in: %s", error)
+        log.warning("Spot prices are unknown, using on-demand prices instead: %s", error)
         return {}
     prices: dict[str, float] = {}
     for item in answer["SpotPriceHistory"]:
@@ -108,7 +108,7 @@ def spot_prices(names: list[str], access: Access) -> dict[str, float]:
 
 
 def find_region(access: Access) -> str | None:
-    """Return the region in which clusters are made; None where nothing tells it."""
+    """Return the region of the clusters; None if it is not configured anywhere."""
     try:
         return access.region or EmrHook(**access.hook).conn_region_name
     except BotoCoreError:
@@ -121,6 +121,6 @@ def _instances(client: Any, cluster_id: str) -> list[dict[str, Any]]:
 
 
 def _seconds(timeline: Mapping[str, datetime], now: datetime) -> float:
-    """Of one instance, from being asked for to its end."""
+    """Return the billed seconds of an instance, from its creation to its end."""
     began = timeline.get("CreationDateTime", now)
     return max((timeline.get("EndDateTime", now) - began).total_seconds(), SHORTEST)

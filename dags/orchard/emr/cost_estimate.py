@@ -1,4 +1,4 @@
-"""What a run is going to cost, before there is a cluster. Pure."""
+"""The estimated cost of a run, before creating its cluster. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -7,24 +7,24 @@ from typing import Any
 from orchard.emr.prices import AS_OF, hourly_price
 from orchard.settings.cluster import Fleet
 from orchard.settings.settings import Settings
-from orchard.settings.sizing import cores_of_worker
+from orchard.settings.sizing import worker_cores
 from orchard_jobs.errors import OrchardError
 
 JOBS_SECONDS = 180
-"""Of three Spark jobs, beside what grows with the images: their start, and the end of the cluster."""
+"""Fixed seconds of the three Spark jobs: their start, and the termination of the cluster."""
 
 ROWS_PER_CORE = 1500
-"""Rows of the result that a core fits, projects and writes in a second. Seen: PCA of 20,622 rows on two
-shared cores in 7 s."""
+"""Rows that a core fits, projects and writes per second. Measured: PCA of 20,622 rows on two shared cores in
+7 s."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a run has to do, and with how many core nodes.
+    """The size of a run.
 
     Args:
         images: New images, whose features are computed.
-        rows: Rows of the result, of which these are a part.
+        rows: All rows of the result, including theirs.
     """
 
     images: int
@@ -34,12 +34,12 @@ class Work:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one run takes.
+    """The estimate of one run.
 
     Args:
-        images: New ones.
-        seconds: From asking for the cluster to its end.
-        dollars: At most, by the dearest type of each fleet; None where a price is unknown.
+        images: New images.
+        seconds: From the creation of the cluster to its end.
+        dollars: Upper bound, by the most expensive type of each fleet; None if a price is unknown.
         per_1000_images: Dollars.
         unknown: Instance types without a price.
     """
@@ -60,9 +60,9 @@ class Estimate:
 
 
 def estimate(work: Work, settings: Settings, region: str | None) -> Estimate:
-    """Estimate a run, by prices on demand: Spot nodes become that where there is no Spot."""
+    """Estimate a run at on-demand prices, because Spot nodes fall back to on-demand."""
     fleet, cost, images, core_nodes = settings.fleet, settings.cost, work.images, work.core_nodes
-    cores = (core_nodes + fleet.task_nodes) * cores_of_worker(fleet)
+    cores = (core_nodes + fleet.task_nodes) * worker_cores(fleet)
     seconds = cost.boot_seconds + JOBS_SECONDS
     seconds += round(images / (cost.images_per_core * cores) + work.rows / (ROWS_PER_CORE * cores))
     hourly = _hourly(core_nodes, fleet, region)
@@ -80,31 +80,31 @@ def estimate(work: Work, settings: Settings, region: str | None) -> Estimate:
     )
 
 
-def refuse_too_dear(estimated: Estimate, ceiling: float | None) -> None:
-    """Raise OrchardError where a run might cost more than ``ceiling`` dollars, or nobody can tell."""
+def validate_cost(estimated: Estimate, ceiling: float | None) -> None:
+    """Raise OrchardError if a run might cost more than ``ceiling`` dollars, or a price is unknown."""
     if ceiling is None or (estimated.dollars is not None and estimated.dollars <= ceiling):
         return
     if estimated.dollars is None:
         raise OrchardError(
             f"the cost of {', '.join(estimated.unknown)} in {estimated.region or 'no region'} is unknown",
-            rule=f"a run with a ceiling of {ceiling:g} $ needs an estimate; prices.py has what is known",
-            remedy="use types and a region with a price, or trigger the run without a ceiling",
+            rule=f"a run with a ceiling of {ceiling:g} $ requires an estimate; prices.py lists known prices",
+            remedy="use types and a region with known prices, or trigger the run without a ceiling",
         )
     raise OrchardError(
         f"{format_estimate(estimated)}",
-        rule=f"the ceiling is {ceiling:g} $ (nothing has been started)",
-        remedy="trigger the run with a higher cost_ceiling, or with fewer core_nodes; or raise "
+        rule=f"the ceiling is {ceiling:g} $ (no cluster was created)",
+        remedy="trigger the run with a higher cost_ceiling or fewer core_nodes, or raise "
         "ORCHARD_COST_CEILING",
     )
 
 
 def format_estimate(estimated: Estimate) -> str:
-    """Return the estimate as a line."""
+    """Return the estimate as one line of text."""
     nodes = f"1 primary, {estimated.core_nodes} core and {estimated.task_nodes} task nodes"
     work = f"{estimated.images} new images: about {estimated.seconds / 60:.0f} minutes on {nodes}"
     if estimated.dollars is None:
-        where = f"of {', '.join(estimated.unknown)} in {estimated.region or 'no region'}"
-        return f"{work}, at a cost that is unknown: there is no price {where}"
+        where = f"{', '.join(estimated.unknown)} in {estimated.region or 'no region'}"
+        return f"{work}, cost unknown: no price for {where}"
     per_1000_images = estimated.per_1000_images
     each = "" if per_1000_images is None else f" ({per_1000_images:.4f} $ per 1,000 images)"
     prices = f"by {estimated.region}'s list prices of {estimated.prices_of}"
@@ -117,7 +117,7 @@ def per_1000(dollars: float | None, images: int) -> float | None:
 
 
 def _hourly(core_nodes: int, fleet: Fleet, region: str | None) -> float | None:
-    """Of all nodes, each as dear as its fleet's dearest type; None where a price is unknown."""
+    """Return the hourly price of all nodes, at each fleet's most expensive type; None if one is unknown."""
     primary = [hourly_price(name, region) for name in fleet.primary_types]
     core = [hourly_price(name, region) for name in fleet.core_types]
     task = [hourly_price(name, region) for name in fleet.task_types]

@@ -1,4 +1,4 @@
-"""The jobs of one run, with their arguments. Pure."""
+"""The arguments of a run's jobs. Pure."""
 
 from dataclasses import dataclass, replace
 
@@ -13,10 +13,10 @@ from orchard_jobs.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class RunJobs:
-    """What is to be computed for the run ``slug``.
+    """The jobs of the run ``slug``.
 
-    Each job is made from ``sensed``, the value of the task ``sense``: images, and how their features are
-    computed, are as when it compared them with the ledger, even if the settings have changed since.
+    Each job is built from ``sensed``, the value of the task ``sense``: its images and feature spec are used
+    even if the settings have changed since.
     """
 
     slug: str
@@ -46,7 +46,7 @@ class RunJobs:
         )
 
     def reduce(self, sensed: Sensed) -> ReduceJob:
-        """A fit of all rows that count, or a projection of the new ones onto the basis of the run before."""
+        """Fit the basis on all rows, or project the new ones onto the previous run's basis."""
         job = ReduceJob(
             features=(self.folder.features,),
             output=self.folder.uri,

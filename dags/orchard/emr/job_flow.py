@@ -1,8 +1,7 @@
-"""Settings and a run as the request of EMR's RunJobFlow. Pure.
+"""Build EMR's RunJobFlow request for a run. Pure.
 
-Two things that RunJobFlow cannot say (botocore's model has no member for them): IMDSv2 comes from the
-security configuration or the account's default, and there is no client token, so that creating twice
-is prevented by the tags below (see ``orchard_airflow.operators.create_cluster``).
+RunJobFlow lacks two things: IMDSv2, which comes from the security configuration or the account's default, and
+a client token, so the tags below prevent a second cluster (see ``orchard_airflow.operators.create_cluster``).
 """
 
 import shlex
@@ -25,64 +24,65 @@ RUN_TAG = "orchard:run"
 LAKE_TAG = "orchard:lake"
 
 EMR_TAG = "for-use-with-amazon-emr-managed-policies"
-"""AWS's policy AmazonEMRServicePolicy_v2 acts only on what has it: a cluster, a subnet, a security group."""
+"""AWS's AmazonEMRServicePolicy_v2 only allows actions on resources with this tag: clusters, subnets, security
+groups."""
 
 CANARY_DAG = "orchard_canary"
 """What the clusters of ``orchard canary`` have for a DAG: Airflow knows none of this name."""
 
 LONGEST_TAG = 256
-"""Characters that a tag holds, and the name of a cluster."""
+"""Maximum characters of a tag's value, and of a cluster's name."""
 
 
 def run_tags(dag_id: str, run_id: str, settings: Settings) -> dict[str, str]:
-    """Return the tags that tell the cluster of a run from every other.
+    """Return the tags that identify a run's cluster.
 
-    The lake is among them because two Airflows in one account have equal DAG and run ids.
+    They include the lake, because two Airflows in one account can have the same DAG and run ids.
 
     Raises:
-        OrchardError: if no tag holds the run id.
+        OrchardError: if the run id does not fit in a tag.
     """
-    return {DAG_TAG: dag_id, RUN_TAG: tag_of_run(run_id), LAKE_TAG: _tag_of_lake(settings)}
+    return {DAG_TAG: dag_id, RUN_TAG: format_run_tag(run_id), LAKE_TAG: _format_lake_tag(settings)}
 
 
-def tag_of_run(run_id: str) -> str:
-    """Return a run id as the value of a tag, from which ``run_of_tag`` gets it back.
+def format_run_tag(run_id: str) -> str:
+    """Encode a run id as a tag value, which ``parse_run_tag`` decodes.
 
-    EMR's tags take letters, digits, spaces and ``_.:/=+-@``. All other characters, and spaces, which may
-    be trimmed, become their UTF-8 bytes as ``=XX``: percent-encoding with another sign.
+    EMR tags allow letters, digits, spaces and ``_.:/=+-@``. All other characters, and spaces, which may be
+    trimmed, are percent-encoded, with ``=`` instead of ``%``.
 
     Raises:
-        OrchardError: if it is too long for a tag then.
+        OrchardError: if the result is too long for a tag.
     """
     tag = quote(run_id, safe="/:+@").replace("~", "%7E").replace("%", "=")
     if len(tag) > LONGEST_TAG:
         raise OrchardError(
             f"run id {run_id}",
-            rule=f"it fits in a tag of {LONGEST_TAG} characters, where any but A-Z a-z 0-9 _.:/+-@ takes 3",
-            remedy="run again with a shorter run id",
+            rule=f"it must fit in a tag of {LONGEST_TAG} characters; any but A-Z a-z 0-9 _.:/+-@ count as 3",
+            remedy="trigger the run again with a shorter run id",
         )
     return tag
 
 
-def run_of_tag(tag: str) -> str:
-    """Return the run id of which ``tag_of_run`` made the tag."""
+def parse_run_tag(tag: str) -> str:
+    """Decode the run id from a tag by ``format_run_tag``."""
     return unquote(tag.replace("=", "%"))
 
 
 def cluster_name(tags: Mapping[str, str]) -> str:
-    """Return the name of a run's cluster, which no other run's has. EMR lists names, but no tags."""
+    """Return the unique name of a run's cluster: ListClusters returns names, but not tags."""
     dag_id = tags[DAG_TAG]
-    return f"{dag_id[:100]} {run_slug(run_of_tag(tags[RUN_TAG]), dag_id)}{_end_of_name(tags[LAKE_TAG])}"
+    return f"{dag_id[:100]} {run_slug(parse_run_tag(tags[RUN_TAG]), dag_id)}{_name_suffix(tags[LAKE_TAG])}"
 
 
-def clusters_of_lake(settings: Settings) -> ClusterGroup:
-    """Return what tells the clusters of the lake, whichever DAG they are of, from all others."""
-    tag = _tag_of_lake(settings)
-    return ClusterGroup(_end_of_name(tag), tags={LAKE_TAG: tag}, most=settings.limits.max_clusters)
+def lake_clusters(settings: Settings) -> ClusterGroup:
+    """Return the group of this lake's clusters, of any DAG."""
+    tag = _format_lake_tag(settings)
+    return ClusterGroup(_name_suffix(tag), tags={LAKE_TAG: tag}, most=settings.limits.max_clusters)
 
 
 def run_job_flow(tags: dict[str, str], core_nodes: int, settings: Settings) -> dict[str, Any]:
-    """Return RunJobFlow's request for the cluster of one run."""
+    """Return the RunJobFlow request for a run's cluster."""
     fleet, places = settings.fleet, settings.places
     request = {
         "Name": cluster_name(tags),
@@ -104,11 +104,11 @@ def run_job_flow(tags: dict[str, str], core_nodes: int, settings: Settings) -> d
     return request
 
 
-def refuse_untagged_network(settings: Settings) -> None:
-    """Refuse what EC2 would refuse EMR when the cluster starts: on AWS, which a lake in S3 stands for.
+def validate_subnets(settings: Settings) -> None:
+    """Detect early that EC2 would deny EMR to start the cluster. Only for lakes in S3, which imply AWS.
 
     Raises:
-        OrchardError: if subnets are left to EMR, and its role may act in tagged ones only.
+        OrchardError: if no subnets are set, but EMR's role may only use tagged ones.
     """
     fleet = settings.fleet
     is_default = fleet.service_role.rpartition("/")[2] == DEFAULT_ROLE
@@ -117,22 +117,22 @@ def refuse_untagged_network(settings: Settings) -> None:
         bool(is_reachable),
         "subnets",
         f" with ORCHARD_SERVICE_ROLE={fleet.service_role}",
-        f"subnets with the tag {EMR_TAG}=true, as their VPC has it: elsewhere this role may start no node",
+        f"subnets that, like their VPC, have the tag {EMR_TAG}=true: this role can start nodes only there",
     )
 
 
-def _tag_of_lake(settings: Settings) -> str:
+def _format_lake_tag(settings: Settings) -> str:
     return run_slug(settings.places.lake)
 
 
-def _end_of_name(lake_tag: str) -> str:
+def _name_suffix(lake_tag: str) -> str:
     return f" {lake_tag.rpartition('-')[2]}"
 
 
 def _instances(fleet: Fleet, core_nodes: int) -> dict[str, Any]:
     instances: dict[str, Any] = {
         "InstanceFleets": _fleets(fleet, core_nodes),
-        # Steps are added one by one, so that each is a task of its own in Airflow.
+        # Steps are added one by one, each by its own Airflow task.
         "KeepJobFlowAliveWhenNoSteps": True,
         "TerminationProtected": False,
     }
@@ -197,7 +197,7 @@ def _configurations(core_nodes: int, settings: Settings) -> list[dict[str, Any]]
     fleet, region = settings.fleet, settings.access.region
     spark = spark_sizes(fleet, settings.spark)
     python = f"{fleet.node_env}/bin/python"
-    # What reads S3 beside S3A, in Python, looks for its region there.
+    # Python code that reads S3 without S3A takes its region from there.
     exports = {"PYSPARK_PYTHON": python, **({"AWS_REGION": region} if region else {})}
     return [
         {
@@ -211,11 +211,15 @@ def _configurations(core_nodes: int, settings: Settings) -> list[dict[str, Any]]
                 "spark.driver.extraJavaOptions": JAVA_OPTIONS,
                 "spark.executor.extraJavaOptions": JAVA_OPTIONS,
                 "spark.executor.cores": str(spark.executor_cores),
-                # To start with, one on each node; Spark asks for more where there is room.
+                # Initially one per node; dynamic allocation adds more if there is room.
                 "spark.executor.instances": str(core_nodes + fleet.task_nodes),
-                **(_of_region(region) if region else {}),
+                **(_region_properties(region) if region else {}),
                 **event_log_conf(settings.places.logs),
-                **(_of_driver_in_container(spark.driver_overhead, region) if spark.driver_overhead else {}),
+                **(
+                    _container_driver_properties(spark.driver_overhead, region)
+                    if spark.driver_overhead
+                    else {}
+                ),
             },
         },
         {
@@ -226,21 +230,21 @@ def _configurations(core_nodes: int, settings: Settings) -> list[dict[str, Any]]
     ]
 
 
-def _of_region(region: str) -> dict[str, str]:
+def _region_properties(region: str) -> dict[str, str]:
     return {
         "spark.executorEnv.AWS_REGION": region,
-        # S3A would ask us-east-2 first, to which a network without a way out has none.
+        # Otherwise S3A asks us-east-2 first, which is unreachable from a network without egress.
         # https://hadoop.apache.org/docs/current/hadoop-aws/tools/hadoop-aws/connecting.html
         "spark.hadoop.fs.s3a.endpoint.region": region,
     }
 
 
-def _of_driver_in_container(overhead: str, region: str | None) -> dict[str, str]:
+def _container_driver_properties(overhead: str, region: str | None) -> dict[str, str]:
     return {
         "spark.driver.memoryOverhead": overhead,
-        # A job that fails is tried again by its task, which says why; YARN would do it unseen, and first.
-        # YARN does not count an attempt that ended because its node was lost.
+        # The Airflow task retries a failed job and logs why; YARN would retry it first, unseen. YARN does not
+        # count attempts that ended because their node was lost.
         "spark.yarn.maxAppAttempts": "1",
-        # What spark-env exports stays on the primary node.
+        # spark-env only exports to the primary node.
         **({"spark.yarn.appMasterEnv.AWS_REGION": region} if region else {}),
     }

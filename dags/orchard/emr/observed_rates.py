@@ -1,4 +1,4 @@
-"""What the lake's own clusters took: an estimate reckons with it instead of the settings. Reads run.json."""
+"""Measured rates of the lake's own clusters, which replace an estimate's assumptions. Reads run.json."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -10,24 +10,24 @@ from orchard.lake.run_index import RunIndex
 from orchard.settings.cluster import Cost
 
 FEWEST_RUNS = 3
-"""Fewer may have been odd ones."""
+"""Minimum runs: fewer may be outliers."""
 
 LOOKED_AT = 10
-"""Runs, the newest first."""
+"""Number of newest runs to consider."""
 
 FEWEST_IMAGES = 1000
-"""Of fewer it is the start of the workers that takes the time."""
+"""Minimum images of a run: with fewer, the start of the workers dominates."""
 
 WIDEST = 10.0
-"""How many times the setting, or which part of it, is believed at most: nodes have measured it."""
+"""Maximum factor between a measured rate and the setting, because nodes report the measurements."""
 
 Run = Mapping[str, Any]
 
 
 def observe(index: RunIndex, cost: Cost) -> Cost:
-    """Return ``cost`` with the medians of what the newest runs on EMR took; a setting where too few tell.
+    """Return ``cost`` with medians of the newest runs on EMR; with too few runs, the setting stays.
 
-    Clusters of a local EMR start at once, and tell nothing of AWS.
+    Runs on a local EMR do not count: its clusters start immediately.
     """
     runs = [run for run in map(index.describe, index.names[:LOOKED_AT]) if _was_on_aws(run)]
     rate = _median(runs, _images_per_core, cost.images_per_core)
@@ -36,7 +36,7 @@ def observe(index: RunIndex, cost: Cost) -> Cost:
 
 
 def _was_on_aws(run: Run) -> bool:
-    """Runs of earlier versions do not say so: theirs may have been on a local EMR."""
+    """Whether a run was on AWS. Runs of earlier versions do not record it: they may have been local."""
     return (run.get("cluster") or {}).get("local") is False
 
 
@@ -48,7 +48,7 @@ def _median(runs: list[Run], measure: Callable[[Run], float | None], setting: fl
 
 
 def _measure(run: Run, measure: Callable[[Run], float | None]) -> float | None:
-    """Return what a run tells; None where an earlier version wrote less of it."""
+    """Return a run's measurement; None if an earlier version did not record it."""
     try:
         return measure(run)
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
@@ -56,7 +56,7 @@ def _measure(run: Run, measure: Callable[[Run], float | None]) -> float | None:
 
 
 def _images_per_core(run: Run) -> float | None:
-    """Of the whole featurize job: what reading takes, and the start of the workers, is in it."""
+    """Return the rate of the whole featurize job, including reads and the start of the workers."""
     images = run["counts"]["featurized"] + run["counts"]["rejected"]
     seconds = run["phases"]["featurize"]["featurize"]
     return images / (seconds * run["estimate"]["cores"]) if images >= FEWEST_IMAGES else None

@@ -1,14 +1,14 @@
-"""What an hour of an instance costs, by AWS's list prices without tax: EC2 on demand, and EMR's fee on top.
+"""Hourly price of an instance, by AWS list prices without tax: EC2 on-demand plus the EMR fee.
 
-Read on 2026-11-22, in dollars for an xlarge; other sizes of a family cost in proportion.
+As of 2026-11-22, in dollars for an xlarge; prices of other sizes are proportional.
 
 - eu-west-3: AWS's price list for EC2 in Paris as of 2026-04-01, as a public tracker of it has kept it
   (https://github.com/hitamu/cloud-price-tracker);
 - us-east-1: as several public copies of https://aws.amazon.com/ec2/pricing/on-demand/ agree;
 - EMR's fee: a quarter of these (https://aws.amazon.com/emr/pricing/: 0.048 for m5.xlarge), on Spot too.
 
-What is not here is unknown, and said to be: a guess would pass for a price. Disks (gp3, below a cent an hour
-and node), requests to S3 and traffic are not counted.
+Other prices are reported as unknown, not guessed. Not included: disks (gp3, less than a cent per hour per
+node), S3 requests and traffic.
 """
 
 from orchard.settings.instance_types import find_type
@@ -29,11 +29,10 @@ XLARGE = {
 
 
 def hourly_price(name: str, region: str | None, spot: float | None = None) -> float | None:
-    """Return dollars an hour of the instance type ``name`` with EMR's fee; None where they are unknown.
+    """Return the hourly price of the instance type ``name`` in dollars, with EMR's fee; None if unknown.
 
     Args:
-        spot: What EC2 asks for it on the Spot market; None for the price on demand, which is the most that
-            Spot costs.
+        spot: Its current Spot price; None for the on-demand price, which is the maximum Spot price.
     """
     on_demand = ec2_price(name, region)
     if on_demand is None:
@@ -42,7 +41,7 @@ def hourly_price(name: str, region: str | None, spot: float | None = None) -> fl
 
 
 def ec2_price(name: str, region: str | None) -> float | None:
-    """Return dollars an hour of the instance alone, on demand; None where they are unknown."""
+    """Return the hourly on-demand price of the instance alone, in dollars; None if unknown."""
     known = find_type(name)
     xlarge = XLARGE.get(region or "", {}).get(known.family) if known else None
     return xlarge * known.cores / 4 if known and xlarge is not None else None

@@ -1,1 +1,1 @@
-"""The lake: where things lie, how they are read and written, and what may go from it."""
+"""The lake: its layout, its storage, the ledger of known images, and retention."""

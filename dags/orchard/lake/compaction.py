@@ -1,22 +1,22 @@
-"""Keep a lake small: what newer published runs have superseded goes, results and features stay."""
+"""Keep a lake small: remove state that newer published runs have superseded; keep results and features."""
 
 from orchard.lake.layout import Lake
 from orchard.lake.objects import Storage
 from orchard.lake.run_index import RunIndex
 
 KEPT = 8
-"""Runs of the same images and model that keep their state: the newest, that before it, for whoever has read
-latest.json a moment ago, and so many that one can go a week back."""
+"""Runs of the same images and spec that keep their state: the newest, the previous one (for readers that have
+just read latest.json), and enough to go back a week."""
 
 
 def compact(storage: Storage, lake: Lake) -> list[str]:
-    """Remove the ledger entries, statistics and lists of earlier rows that no later run can need.
+    """Delete the ledger entries, statistics and lists of earlier rows that no later run can need.
 
-    A run's state is whole in itself, so readers find that of the newest run whenever they look. Of what a
-    run has, the ledger entry goes last: what was interrupted is found again by it.
+    Each run's state is self-contained, so readers always find the newest run's. A run's ledger entry is
+    deleted last: an interrupted compaction finds the run again by it.
 
     Returns:
-        The runs that were compacted now, oldest first.
+        The runs compacted by this call, oldest first.
     """
     entries = set(storage.names(lake.ledger))
     old = [

@@ -1,4 +1,4 @@
-"""Taking published runs out of a lake again: first readers no longer find them, then they go."""
+"""Delete published runs: first from latest.json, so that readers no longer find them, then their files."""
 
 import json
 from collections.abc import Collection
@@ -10,18 +10,18 @@ from orchard_jobs.run_folder import RunFolder
 
 
 def take_out(storage: Storage, lake: Lake, slugs: Collection[str]) -> None:
-    """Take runs out of latest.json, in one conditional write; what they have written is left as it is.
+    """Remove runs from latest.json, in one conditional write; their files stay.
 
     Raises:
-        OrchardError: for the newest run, which is what readers read; or if a run is published meanwhile.
+        OrchardError: if one is the newest run, or if another run is published meanwhile.
     """
     found = storage.read(lake.latest)
     latest = json.loads(found.data)
     if latest["run"] in slugs:
         raise OrchardError(
             f"{latest['run']} is the newest run",
-            rule="readers read it, so it stays",
-            remedy="publish another first",
+            rule="readers use the newest run, so it stays",
+            remedy="publish another run first",
         )
     latest["runs"] = [run for run in latest["runs"] if run["run"] not in slugs]
     try:
@@ -29,15 +29,15 @@ def take_out(storage: Storage, lake: Lake, slugs: Collection[str]) -> None:
     except OrchardError:
         raise OrchardError(
             f"{lake.latest} has changed since it was read",
-            rule="no run is taken out while another is published",
+            rule="runs cannot be removed while another one is being published",
             remedy="try again: nothing has been deleted",
         ) from None
 
 
 def delete_run(storage: Storage, lake: Lake, slug: str) -> None:
-    """Delete all that a run has written; its basis may be another's too.
+    """Delete everything that a run has written, except its basis, which other runs may share.
 
-    What says that it was published goes first: so what is interrupted goes as an unfinished run.
+    The evidence of publication goes first, so that an interrupted deletion leaves an unfinished run.
     """
     storage.delete(lake.ledger_entry(slug))
     storage.delete(lake.run(slug).run_json)
@@ -46,7 +46,7 @@ def delete_run(storage: Storage, lake: Lake, slug: str) -> None:
 
 
 def delete_results(storage: Storage, lake: Lake, slug: str) -> None:
-    """Delete all but a run's features, which later runs read, and run.json, which says what they are of."""
+    """Delete all but a run's features, which later runs read, and run.json, which describes them."""
     folder = lake.run(slug)
     storage.delete(lake.ledger_entry(slug))
     storage.delete(lake.report_digest(slug))

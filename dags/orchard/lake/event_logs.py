@@ -1,10 +1,10 @@
-"""Spark's event logs: those of all runs are in one folder, from which a history server shows them.
+"""Spark's event logs: all runs share one folder, which a Spark history server can serve.
 
-Left to itself, EMR keeps them in the cluster's HDFS (``hdfs:///var/log/spark/apps``), which ends with the
-cluster. Its console, as far as is known, shows what it has collected there, and so none of these.
+By default EMR keeps them in the cluster's HDFS (``hdfs:///var/log/spark/apps``), which is lost with the
+cluster. As far as we know, the EMR console reads only that location, so it does not show these logs.
 
-They say when which task ran, Spark's settings and the jobs' arguments, and so where images and results are;
-of single images they know nothing (tests/system/e2e/test_history.py looks).
+They contain task times, Spark's settings and the jobs' arguments, hence the URIs of images and results, but
+nothing about single images (tests/system/e2e/test_history.py checks that).
 """
 
 import json
@@ -17,7 +17,7 @@ import pyarrow as pa
 from orchard.lake.objects import Storage
 
 MOST_BYTES = 2**24
-"""Of an event log, unpacked, in which its application says its name: it is among the first kilobytes."""
+"""How much of an event log, decompressed, is searched for the application's name, which comes early."""
 
 PIECE = 2**16
 
@@ -25,17 +25,17 @@ _SUFFIX = ".zstd"
 
 
 def event_log_folder(logs: str) -> str:
-    """Return the folder of event logs; below that of EMR's logs, and as long-lived."""
+    """Return the folder of event logs, below the folder of EMR's logs."""
     return f"{logs}/spark-events"
 
 
 def event_log_conf(logs: str) -> dict[str, str]:
-    """Return the settings with which Spark keeps event logs there."""
+    """Return the Spark properties that write event logs there."""
     return {
         "spark.eventLog.enabled": "true",
-        # Spark, unlike Hadoop's ``Path``, decodes it.
+        # Unlike Hadoop's ``Path``, Spark percent-decodes this URI.
         "spark.eventLog.dir": quote(event_log_folder(logs), safe="/:"),
-        # Both are Spark's own choice, but not of each release of EMR; and what reads the logs relies on them.
+        # Spark's defaults, but not in every EMR release; ``event_logs_of`` relies on them.
         "spark.eventLog.rolling.enabled": "true",
         "spark.eventLog.compress": "true",
         "spark.eventLog.compression.codec": "zstd",
@@ -43,9 +43,9 @@ def event_log_conf(logs: str) -> dict[str, str]:
 
 
 def event_logs_of(slug: str, logs: str, storage: Storage, known: Collection[str] = ()) -> list[str]:
-    """Return the folders of the event logs of one run. One that breaks off before its name is nobody's.
+    """Return the event log folders of one run. A log that ends before its application's name is skipped.
 
-    Those whose names are ``known`` are other runs', and are not opened.
+    Folders whose names are ``known`` belong to other runs, and are not opened.
     """
     folders = _folders(logs, storage, known)
     return [folder for folder in folders if (_application(folder, storage) or "").split()[-1:] == [slug]]
@@ -57,7 +57,7 @@ def unnamed_event_logs(logs: str, storage: Storage, known: Collection[str]) -> l
 
 
 def delete_event_logs(storage: Storage, logs: str, since: datetime) -> list[str]:
-    """Delete the event logs to which nothing was written ``since``; return their names."""
+    """Delete the event logs not written to since ``since``; return their names."""
     root = event_log_folder(logs)
     old = [
         name
@@ -75,19 +75,19 @@ def _folders(logs: str, storage: Storage, known: Collection[str]) -> list[str]:
 
 
 def _application(folder: str, storage: Storage) -> str | None:
-    """Return the name with which an application was submitted; the run's slug is its last word."""
+    """Return the name that an application was submitted with; its last word is the run's slug."""
     first = next((name for name in storage.names(folder) if name.startswith("events_1_")), None)
     if first is None or not first.endswith(_SUFFIX):
         return None
     with storage.open(f"{folder}/{first}") as compressed:
         for line in _lines(pa.CompressedInputStream(compressed, "zstd")):
             if b'"SparkListenerApplicationStart"' in line:
-                return _name_of(line)
+                return _parse_app_name(line)
     return None
 
 
-def _name_of(line: bytes) -> str | None:
-    """Return the name in an event; none where a node has written something else."""
+def _parse_app_name(line: bytes) -> str | None:
+    """Return the application name in an event; None if a node has written something else."""
     try:
         return str(json.loads(line)["App Name"])
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -95,12 +95,12 @@ def _name_of(line: bytes) -> str | None:
 
 
 def _lines(stream: pa.CompressedInputStream) -> Iterator[bytes]:
-    """Yield the first whole lines, of no more than MOST_BYTES; a log whose driver was killed just ends."""
+    """Yield complete lines, of at most MOST_BYTES in total; the log of a killed driver may be truncated."""
     rest, left = b"", MOST_BYTES
     try:
         while left > 0 and (chunk := stream.read(PIECE)):
             left -= len(chunk)
-            *whole, rest = (rest + chunk).split(b"\n")
-            yield from whole
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from lines
     except OSError:
         return

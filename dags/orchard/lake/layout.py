@@ -8,22 +8,22 @@ from orchard_jobs.run_folder import RunFolder
 
 
 def run_slug(run_id: str, dag_id: str = "") -> str:
-    """Return a name for a run that every file system and EMR tag takes, different for every run of every DAG.
+    """Return a unique name for a run that is valid in every file system and EMR tag.
 
-    Hadoop's ``Path`` refuses ':', which Airflow's run ids contain (https://issues.apache.org/jira/browse/HADOOP-14217).
+    Hadoop's ``Path`` rejects ':', which Airflow's run ids contain (https://issues.apache.org/jira/browse/HADOOP-14217).
     """
     digest = hashlib.sha256(f"{dag_id}\n{run_id}".encode()).hexdigest()[:8]
     return f"{re.sub(r'[^A-Za-z0-9._-]', '-', run_id)[:100].lstrip('.')}-{digest}"
 
 
 def is_slug(name: str) -> bool:
-    """Whether a name can be that of a run's folder; nothing else is ever deleted as one."""
+    """Whether ``name`` can be a run's folder; no other folder is ever deleted as a run."""
     return re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", name) is not None
 
 
 @dataclass(frozen=True)
 class Lake:
-    """The places of one lake."""
+    """The URIs of one lake."""
 
     uri: str
 
@@ -41,11 +41,11 @@ class Lake:
         return f"{self.uri}/ledger"
 
     def ledger_entry(self, slug: str) -> str:
-        """What is known of every image after one run. It counts once latest.json names the run."""
+        """What is known about every image after one run; valid once latest.json names the run."""
         return f"{self.ledger}/{slug}.parquet"
 
     def report_digest(self, slug: str) -> str:
-        """The SHA-256 of a run's report.html, where only Airflow writes: no other page is shown."""
+        """The SHA-256 of a run's report.html, in a folder that only Airflow can write to."""
         return f"{self.ledger}/{slug}.report"
 
     @property
@@ -59,5 +59,5 @@ class Lake:
 
     @property
     def latest(self) -> str:
-        """All published runs, and what readers need of the newest. From here on, a run exists for readers."""
+        """The published runs, oldest first, and what readers need of the newest. It publishes a run."""
         return f"{self.uri}/latest.json"

@@ -1,6 +1,6 @@
-"""The ledger: what is known of every image after a run. Its ETag, its status, and which run has its features.
+"""The ledger: each known image's ETag, its status, and the run that has its features.
 
-Every published run has such an entry of its own, whole, so that the newest one alone says what is known.
+Every published run has its own complete entry, so the newest one alone is enough.
 """
 
 from collections import Counter, defaultdict
@@ -23,14 +23,14 @@ EARLIER_SCHEMA = LEDGER_SCHEMA.append(pa.field("stays", pa.bool_()))
 assert tuple(EARLIER_SCHEMA.names) == EARLIER_COLUMNS  # noqa: S101 - the contract, checked where it is used
 
 Needs = dict[str, dict[str, int]]
-"""By the run whose features are needed: the runs that need them, and how many rows each."""
+"""Run whose features are needed → run that needs them → number of rows."""
 
 
 def read_ledger(storage: Storage, lake: Lake, slug: str | None) -> pa.Table:
-    """Return LEDGER_SCHEMA as the run ``slug`` left it; no row where no run came before.
+    """Return LEDGER_SCHEMA as the run ``slug`` left it; no rows if ``slug`` is None.
 
     Raises:
-        OrchardError: if the entry of the run is gone.
+        OrchardError: if the run's entry is missing.
     """
     if slug is None:
         return LEDGER_SCHEMA.empty_table()
@@ -40,8 +40,8 @@ def read_ledger(storage: Storage, lake: Lake, slug: str | None) -> pa.Table:
     except FileNotFoundError:
         raise OrchardError(
             f"no ledger entry {uri}",
-            rule=f"{lake.latest} names the run, so it has one",
-            remedy=f"restore it, or take all runs of these images and this model out of {lake.latest}: "
+            rule=f"every run in {lake.latest} has one",
+            remedy=f"restore it, or remove all runs of these images and this model from {lake.latest}: "
             "then all images are computed again",
         ) from None
 
@@ -55,12 +55,12 @@ def next_ledger(earlier: pa.Table, outcomes: pa.Table, slug: str) -> pa.Table:
 
 
 def find_needs(storage: Storage, lake: Lake, slugs: Iterable[str], newest: Collection[str] = ()) -> Needs:
-    """Return which features the published runs ``slugs`` need of others: a refit reads them, however old.
+    """Return which features of other runs the published runs ``slugs`` need: a refit reads them, however old.
 
-    Runs that were compacted need nothing.
+    Compacted runs need none.
 
     Raises:
-        OrchardError: if one of ``newest``, which never are, has no ledger entry: then nobody knows its needs.
+        OrchardError: if one of ``newest``, which are never compacted, has no ledger entry.
     """
     entries = set(storage.names(lake.ledger))
     needs: Needs = defaultdict(dict)
@@ -73,12 +73,12 @@ def find_needs(storage: Storage, lake: Lake, slugs: Iterable[str], newest: Colle
 
 
 def count_features(ledger: pa.Table) -> dict[str, int]:
-    """Return how many rows with features a ledger has, by the run that made them."""
+    """Return the number of ledger rows with features, by the run that computed them."""
     return dict(Counter(ledger.filter(pc.field("status") == Status.OK.value)["run"].to_pylist()))
 
 
 def paths_with_features(ledger: pa.Table, run: str) -> list[str]:
-    """Return the paths in a ledger whose features ``run`` has made."""
-    is_of = (pc.field("status") == Status.OK.value) & (pc.field("run") == run)
-    paths: list[str] = ledger.filter(is_of)["path"].to_pylist()
+    """Return the paths in a ledger whose features ``run`` has computed."""
+    has_features = (pc.field("status") == Status.OK.value) & (pc.field("run") == run)
+    paths: list[str] = ledger.filter(has_features)["path"].to_pylist()
     return paths

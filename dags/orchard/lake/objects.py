@@ -1,7 +1,7 @@
-"""What the lake's storages have in common: objects, their versions, and the URIs that name them.
+"""What all storages share: objects, their versions and their URIs.
 
-After the scheme of a URI comes the plain path or key: nothing is percent-decoded, because Hadoop's ``Path``
-does not decode either and both must name the same file.
+A URI is a scheme and a plain path or key: nothing is percent-decoded, because Hadoop's ``Path`` does not
+decode either, and both must name the same file.
 """
 
 import json
@@ -13,10 +13,10 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 from orchard_jobs.errors import OrchardError
 
 MOST_OF_JSON = 2**24
-"""Bytes of a file that tells of a run; real ones have a few thousand."""
+"""Maximum bytes of a run's JSON file; real ones have a few thousand."""
 
 MOST_OF_BASIS = 2**27
-"""Bytes of basis.npz, packed and unpacked; 1,280 components of 1,280 features have 13 MB."""
+"""Maximum bytes of basis.npz, compressed or not; 1,280 components of 1,280 features have 13 MB."""
 
 ABSENT = ""
 """The version of an object that does not exist."""
@@ -30,7 +30,7 @@ class Versioned(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """An object below a folder: its path in there, its bytes, and when it was written."""
+    """An object below a folder: its relative path, its size in bytes, and when it was written."""
 
     name: str
     size: int
@@ -38,37 +38,37 @@ class Stored(NamedTuple):
 
 
 class Storage(Protocol):
-    """Reads raise FileNotFoundError; writes are seen whole or not at all."""
+    """Reads of a missing object raise FileNotFoundError; writes are atomic."""
 
     def read(self, uri: str, at_most: int | None = None) -> Versioned:
-        """Return an object whole; raise OrchardError for one of more than ``at_most`` bytes, unread."""
+        """Return an object; raise OrchardError, without reading, if it has more than ``at_most`` bytes."""
 
     def open(self, uri: str) -> BinaryIO:
-        """Return an object to read parts of, without the rest of it."""
+        """Return an object as a seekable file, to read parts of it."""
 
     def write(self, uri: str, data: bytes) -> None: ...
 
     def replace(self, uri: str, data: bytes, version: str) -> None:
-        """Write only if the object still has ``version``; raise OrchardError if it has not."""
+        """Write if the object still has ``version``; raise OrchardError otherwise."""
 
     def delete(self, uri: str) -> None:
-        """Delete an object; one that is not there is no error."""
+        """Delete an object; a missing one is not an error."""
 
     def delete_folder(self, uri: str) -> None:
-        """Delete every object below the folder ``uri``; one that is not there is no error."""
+        """Delete every object below the folder ``uri``; a missing folder is not an error."""
 
     def objects(self, uri: str) -> list[Stored]:
-        """Return every object below the folder ``uri``, however deep, hidden ones too."""
+        """Return every object below the folder ``uri``, recursively, including hidden ones."""
 
     def folders(self, uri: str) -> list[str]:
         """Return the names of the folders directly in the folder ``uri``, sorted."""
 
     def names(self, uri: str) -> list[str]:
-        """Return the names of the objects directly in the folder ``uri``, sorted; none if it is absent."""
+        """Return the names of the objects directly in the folder ``uri``, sorted; empty if it is missing."""
 
 
 def to_uri(given: str) -> str:
-    """Return a URI as it is, and a path as ``file://``, as people give either on a command line."""
+    """Return a URI unchanged, and a path as a ``file://`` URI: the command line accepts both."""
     return given.rstrip("/") if "://" in given else f"file://{Path(given).expanduser().absolute()}"
 
 
@@ -88,8 +88,8 @@ def refuse_large(uri: str, size: int, at_most: int | None) -> None:
     if at_most is not None and size > at_most:
         raise OrchardError(
             f"{uri} has {size} bytes",
-            rule=f"at most {at_most} are read of it: nodes may write there",
-            remedy="see who has written it",
+            rule=f"the limit is {at_most} bytes, because nodes can write there",
+            remedy="find out what wrote it",
         )
 
 
@@ -97,21 +97,21 @@ def changed(uri: str) -> OrchardError:
     return OrchardError(
         f"{uri} has changed since it was read",
         rule="one run publishes at a time",
-        remedy="clear this run's task 'sense', so that it starts from what the other run published",
+        remedy="clear this run's task 'sense', so that it builds on what the other run published",
     )
 
 
 def read_json(storage: Storage, uri: str) -> Any:
-    """Return what a JSON file says, which a node may have written: no more than MOST_OF_JSON is read of it.
+    """Return the content of a JSON file of at most MOST_OF_JSON bytes: a node may have written it.
 
     Raises:
-        FileNotFoundError: where there is none.
-        ValueError: where it is no JSON.
-        OrchardError: where it is larger.
+        FileNotFoundError: if it does not exist.
+        ValueError: if it is not JSON.
+        OrchardError: if it is larger.
     """
     return json.loads(storage.read(uri, MOST_OF_JSON).data)
 
 
 def to_json(content: Mapping[str, Any]) -> bytes:
-    """Return JSON as people read it."""
+    """Return indented JSON."""
     return json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n"

@@ -1,9 +1,9 @@
-"""Tables as the bytes of one Parquet file, and back.
+"""Convert tables to the bytes of a Parquet file, and back.
 
-Everything is read by the thread that asks: opened with ``open_parquet`` and read with ``use_threads=False``.
-A thread of Arrow's own may be the last to let go of the Python object that it has read from. Where the
-process just ends, that thread waits for an interpreter that is gone, which aborts the process, with exit
-code 134, after all its work was done: https://github.com/apache/arrow/issues/34314.
+Reads happen in the calling thread: files are opened with ``open_parquet`` and read with
+``use_threads=False``. Otherwise one of Arrow's threads may hold the last reference to the Python file object.
+If the interpreter is shutting down then, the process aborts with exit code 134 after all its work is done:
+https://github.com/apache/arrow/issues/34314.
 """
 
 import io
@@ -19,26 +19,26 @@ ROWS_AT_ONCE = 4096
 READ_AT_ONCE = 4 * 2**20  # bytes of a column, with one request to S3
 
 LONGEST = 2**16
-"""Bytes of a cell of text or a picture; a path has 4,096 at most, a thumbnail as many."""
+"""Maximum bytes of a text or binary cell; paths and thumbnails have at most 4,096."""
 
 
 def open_parquet(file: BinaryIO) -> pq.ParquetFile:
-    """Return a file of Python to read in this thread."""
+    """Open a Python file object for reads in this thread."""
     return pq.ParquetFile(file, pre_buffer=False)
 
 
 def to_parquet(table: pa.Table, row_group_size: int | None = None) -> bytes:
-    """Return a table as one Parquet file. Row groups let Spark read it in several tasks."""
+    """Return a table as one Parquet file. Row groups let several Spark tasks read it."""
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd", row_group_size=row_group_size)
     return buffer.getvalue()
 
 
 def from_parquet(data: bytes, schema: pa.Schema | None = None) -> pa.Table:
-    """Return one Parquet file, or the columns of ``schema`` from it.
+    """Return the table in a Parquet file, or its columns of ``schema``.
 
     Raises:
-        KeyError: where it lacks one.
+        KeyError: if a column is missing.
     """
     file = open_parquet(io.BytesIO(data))
     if schema is None:
@@ -47,14 +47,13 @@ def from_parquet(data: bytes, schema: pa.Schema | None = None) -> pa.Table:
 
 
 def read_checked(file: BinaryIO, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Yield the columns of ``schema`` of a file that a node may have written, a batch at a time.
+    """Yield the columns of ``schema`` from a file that a node may have written, in batches.
 
-    A few bytes of Parquet can name the same long text in every row: so texts stay in their dictionary until
-    their lengths are known. A field that may be null may be missing, too. Lists are as long in each row, of
-    finite numbers.
+    A few bytes of Parquet can repeat a long text in every row, so texts stay dictionary-encoded until their
+    lengths are checked. Nullable columns may be missing. All lists have the same length and finite numbers.
 
     Raises:
-        ArrowException, KeyError or ValueError: where the file is none, or not as ``schema`` says.
+        ArrowException, KeyError or ValueError: if the file is not Parquet, or does not match ``schema``.
     """
     texts = [field.name for field in schema if _is_text(field.type)]
     with pq.ParquetFile(file, buffer_size=READ_AT_ONCE, pre_buffer=False, read_dictionary=texts) as parquet:
@@ -83,5 +82,5 @@ def _checked(batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
     if pa.types.is_list(field.type):
         lengths = pc.min_max(pc.list_value_length(column)).as_py()
         if lengths["min"] != lengths["max"] or not np.isfinite(column.flatten()).all():
-            raise ValueError(f"{field.name} has rows of other lengths, or numbers that are not finite")
+            raise ValueError(f"{field.name} has rows of different lengths, or numbers that are not finite")
     return column

@@ -1,10 +1,10 @@
-"""How long a lake keeps results: what ORCHARD_RETENTION_DAYS ago was superseded goes, if no run needs it.
+"""Retention: delete results that were superseded ORCHARD_RETENTION_DAYS ago, unless another run needs them.
 
-The newest run of each folder of images stays whole, however old: readers read it, and the next run
-continues it. Features stay as long as a run that stays needs them.
+The newest run of each image folder is kept completely, however old: readers use it, and the next run builds
+on it. Features are kept as long as a remaining run needs them.
 
-When a run was published, and its basis, is what latest.json says, which nodes cannot write. Runs that an
-earlier version of Orchard published have neither there, so they stay until they are purged by hand.
+Publication times and bases come from latest.json, which nodes cannot write. Runs published by earlier
+versions of Orchard have neither there, so they stay until somebody purges them.
 """
 
 import logging
@@ -20,51 +20,52 @@ from orchard.lake.run_index import RunIndex
 log = logging.getLogger(__name__)
 
 MAY_WORK = timedelta(days=2)
-"""A run that has not been published and has written something in this time may still be at work. A job
-rewrites its report every two seconds, and nothing that a run waits for takes as long, so there is no need
-to ask Airflow, which knows runs by other names."""
+"""An unpublished run that has written something this recently may still be working. A job rewrites its
+metrics every two seconds, and a run never waits this long for anything else, so Airflow need not be asked."""
 
 
 def retain(storage: Storage, lake: Lake, days: int, now: datetime | None = None) -> list[str]:
-    """Delete what was superseded ``days`` ago; return the runs that it was of.
+    """Delete what was superseded ``days`` ago; return the affected runs.
 
-    What is interrupted goes the next time, but for a run that has just lost its name in latest.json and has
-    its run.json yet: that is for ``make purge``.
+    The next call completes an interrupted one, except for a run that is already out of latest.json but still
+    has its run.json: that needs ``make purge``.
 
     Raises:
-        OrchardError: where latest.json changes meanwhile; or a ledger entry does, which is needed to know
-            what to keep.
+        OrchardError: if latest.json changes meanwhile, or a ledger entry that says what to keep is missing.
     """
     index, now = RunIndex.load(storage, lake), now or datetime.now(UTC)
     if index.latest is None:
-        return []  # latest.json may have been lost: then no run is known for what it is
+        return []  # latest.json may be lost: then nobody knows which runs are published
     cutoff = now - timedelta(days=days)
     published_at = {
         run.run: datetime.fromisoformat(run.published_at) for run in index.runs if run.published_at
     }
     expired = expired_runs(index, published_at, cutoff)
     staying = [run.run for run in index.runs if run.run not in expired]
-    needed = find_needs(storage, lake, staying, index.newest())
-    whole = [slug for slug in expired if slug not in needed]
-    if whole:
-        take_out(storage, lake, whole)
-    for slug in whole:
+    referenced = find_needs(storage, lake, staying, index.newest())
+    deleted = [slug for slug in expired if slug not in referenced]
+    if deleted:
+        take_out(storage, lake, deleted)
+    for slug in deleted:
         delete_run(storage, lake, slug)
-    stripped = [slug for slug in expired if slug in needed and _has_results(storage, lake, slug)]
+    stripped = [slug for slug in expired if slug in referenced and _has_results(storage, lake, slug)]
     for slug in stripped:
         delete_results(storage, lake, slug)
     idle = min(cutoff, now - MAY_WORK)
     unfinished = _delete_unfinished(storage, lake, {run.run for run in index.runs}, idle)
     _delete_bases(storage, lake, {run.basis_id for run in index.runs if run.run in staying}, idle)
-    log.info("older than %d days: %s gone, results of %s, unfinished %s", days, whole, stripped, unfinished)
-    return [*whole, *stripped, *unfinished]
+    log.info(
+        "Deleted after %d days: runs %s, the results of %s, unfinished runs %s",
+        *(days, deleted, stripped, unfinished),
+    )
+    return [*deleted, *stripped, *unfinished]
 
 
 def expired_runs(index: RunIndex, published_at: Mapping[str, datetime], cutoff: datetime) -> list[str]:
-    """Return the runs, oldest first, that another on the same images has superseded before ``cutoff``. Pure.
+    """Return the runs, oldest first, that another run on the same images superseded before ``cutoff``. Pure.
 
-    Not those that are older: what readers had until last night is there to go back to, however old it is. A
-    run stays of which nobody knows when it, or the next one, was published.
+    The age of the run itself does not count: readers can go back to last night's result, however old it is. A
+    run stays if its own publication time, or that of the next run, is unknown.
     """
     superseded_at: dict[str, datetime | None] = {}
     later: dict[str, str] = {}
@@ -79,7 +80,7 @@ def expired_runs(index: RunIndex, published_at: Mapping[str, datetime], cutoff: 
 
 
 def is_idle(storage: Storage, folder: str, since: datetime) -> bool:
-    """Whether there is something in a folder, and nothing newer than ``since``."""
+    """Whether a folder is not empty, and nothing in it is newer than ``since``."""
     written = max((found.modified for found in storage.objects(folder)), default=None)
     return written is not None and written <= since
 
@@ -91,9 +92,9 @@ def _has_results(storage: Storage, lake: Lake, slug: str) -> bool:
 
 
 def _delete_unfinished(storage: Storage, lake: Lake, published: set[str], since: datetime) -> list[str]:
-    """Delete the runs that were not published and have written nothing ``since``.
+    """Delete unpublished runs that have written nothing since ``since``.
 
-    Those with a run.json stay: they have been published, as far as anybody knows who has lost latest.json.
+    Runs with a run.json stay: they may have been published before latest.json was lost.
     """
     names = [name for name in storage.folders(lake.runs) if name not in published and is_slug(name)]
     names = [slug for slug in names if "run.json" not in storage.names(lake.run(slug).uri)]
@@ -104,9 +105,9 @@ def _delete_unfinished(storage: Storage, lake: Lake, published: set[str], since:
 
 
 def _delete_bases(storage: Storage, lake: Lake, used: set[str | None], since: datetime) -> None:
-    """Delete the bases of no run that stays; a run that is being published has just written its own.
+    """Delete the bases that no remaining run uses, except recent ones: a run may be publishing its basis now.
 
-    None goes as long as a run stays of which nobody knows its basis.
+    Nothing is deleted while the basis of a remaining run is unknown.
     """
     if None in used:
         return

@@ -1,8 +1,8 @@
-"""The published runs of a lake: which there are, which one people mean, which one a new run builds on.
+"""The published runs of a lake: list them, find one by name, and find the one that a new run builds on.
 
-``latest.json`` alone says which runs are published, in which order, and of what each one is: runs on other
-images, or with features of another spec, do not belong together. What a publication that crashed,
-or lost against another, has left elsewhere (a ledger entry, a basis) does not count.
+``latest.json`` alone says which runs are published, in which order, and with which images and feature spec;
+runs that differ in either are never combined. What a failed publication has left elsewhere (a ledger entry, a
+basis) does not count.
 """
 
 import json
@@ -20,10 +20,10 @@ from orchard.settings.feature_spec import FeatureSpec
 from orchard_jobs.errors import OrchardError
 
 SINCE = ("published_at", "basis_id", "dag_id")
-"""What latest.json says of a run, but did not in earlier versions."""
+"""Fields of latest.json that earlier versions did not write."""
 
 LATEST = "latest"
-"""What people may call the newest run."""
+"""An alias for the newest run."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class PublishedRun:
 
     Args:
         run: Its slug.
-        images: URI of the images it is of.
+        images: URI of its images.
         spec: How its features were computed.
-        published_at: ISO 8601, UTC; None where an earlier version of Orchard published it.
+        published_at: ISO 8601, UTC; None if an earlier version of Orchard published it.
         basis_id: Its basis; None likewise.
-        dag_id: The DAG that it is a run of; None likewise, and for one of `orchard run`.
+        dag_id: Its DAG; None likewise, and for a run of `orchard run`.
     """
 
     run: str
@@ -62,7 +62,7 @@ class PublishedRun:
         known = {name: value for name in SINCE if (value := getattr(self, name)) is not None}
         return {"run": self.run, "images": self.images, **self.spec.to_json(), **known}
 
-    def is_of(self, images: str, spec: FeatureSpec) -> bool:
+    def matches(self, images: str, spec: FeatureSpec) -> bool:
         return (self.images, self.spec) == (images, spec)
 
 
@@ -74,8 +74,8 @@ class RunIndex:
         lake: The lake.
         storage: Where it is.
         runs: Oldest first.
-        latest: The newest, which readers find; None where no run is published.
-        version: That of ``latest.json``, for a conditional write.
+        latest: The newest; None if no run is published.
+        version: The version of ``latest.json``, for a conditional write.
     """
 
     lake: Lake
@@ -86,10 +86,10 @@ class RunIndex:
 
     @classmethod
     def load(cls, storage: Storage, lake: Lake) -> Self:
-        """Read it, with one request.
+        """Read ``latest.json``, with one request.
 
         Raises:
-            OrchardError: if ``latest.json`` is not as ``publish`` writes it.
+            OrchardError: if ``publish`` cannot have written it.
         """
         try:
             found = storage.read(lake.latest)
@@ -101,14 +101,14 @@ class RunIndex:
             return cls(lake, storage, runs, latest["run"], found.version)
         except (ValueError, KeyError, TypeError):
             raise OrchardError(
-                f"{lake.latest} is not as a published run leaves it",
-                rule="it names every published run with its images, its model and how features were computed",
-                remedy="put an earlier version of it back; where a newer Orchard wrote it, use that one",
+                f"{lake.latest} is damaged, or from a newer version of Orchard",
+                rule="it lists every published run with its images, its model and how features were computed",
+                remedy="restore an earlier version of it, or use the version of Orchard that wrote it",
             ) from None
 
     @classmethod
     def open(cls, uri: str, access: Access) -> Self:
-        """Read that of the lake at ``uri``, as ``load`` does."""
+        """Like ``load``, for the lake at ``uri``."""
         return cls.load(storage_for(uri, access), Lake(uri))
 
     def __contains__(self, slug: object) -> bool:
@@ -117,20 +117,20 @@ class RunIndex:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The slugs, newest first; a name that cannot be a folder of ours is left out."""
+        """The slugs, newest first, without any that is not a valid folder name."""
         return tuple(run.run for run in reversed(self.runs) if is_slug(run.run))
 
     def builds_on(self, images: str, spec: FeatureSpec) -> str | None:
-        """Return the run that a new run continues: the newest of the same images and spec."""
-        return next((run.run for run in reversed(self.runs) if run.is_of(images, spec)), None)
+        """Return the run that a new run builds on: the newest with the same images and spec."""
+        return next((run.run for run in reversed(self.runs) if run.matches(images, spec)), None)
 
     def newest(self) -> set[str]:
-        """Return the newest run of each folder of images, and the one that readers find."""
+        """Return the newest run of each image folder, and the newest of all."""
         newest = {run.images: run.run for run in self.runs}
         return {slug for slug in (self.latest, *newest.values()) if slug is not None}
 
     def superseded(self, keep: int) -> list[str]:
-        """Return the runs, oldest first, that ``keep`` newer ones of the same images and spec follow."""
+        """Return the runs, oldest first, with at least ``keep`` newer ones of the same images and spec."""
         places = defaultdict[tuple[str, FeatureSpec], list[str]](list)
         for run in self.runs:
             places[run.images, run.spec].append(run.run)
@@ -142,18 +142,18 @@ class RunIndex:
         return [run.to_json() for run in (*self.runs, added)]
 
     def find(self, name: str) -> str:
-        """Return the slug of the run that ``name`` means: ``latest``, or any part of one run's slug.
+        """Return the slug that ``name`` refers to: ``latest``, or a unique part of a slug.
 
         Raises:
-            OrchardError: if no run, or more than one, is meant.
+            OrchardError: if it matches no run, or more than one.
         """
         if name == LATEST and self.names:
             return self.names[0]
         found = [name] if name in self.names else [slug for slug in self.names if name in slug]
         if len(found) != 1:
             raise OrchardError(
-                f"{name!r} is in the names of {len(found)} published runs of {self.lake.uri}",
-                rule="a run is 'latest', or a part of its name that no other has",
+                f"{name!r} matches {len(found)} published runs of {self.lake.uri}",
+                rule="name a run by 'latest', or by a unique part of its name",
                 remedy="`orchard runs` lists them; --lake names another lake",
             )
         return found[0]
@@ -162,12 +162,12 @@ class RunIndex:
         """Return run.json of a published run.
 
         Raises:
-            FileNotFoundError: where it is gone.
+            FileNotFoundError: if it is missing.
         """
         return cast(RunRecord, read_json(self.storage, self.lake.run(slug).run_json))
 
     def records(self, slugs: Iterable[str]) -> dict[str, RunRecord]:
-        """Return run.json of published runs, by slug; those that have none are left out."""
+        """Return run.json of published runs, by slug, without the runs that have none."""
         found: dict[str, RunRecord] = {}
         for slug in slugs:
             try:
@@ -177,7 +177,7 @@ class RunIndex:
         return found
 
     def describe(self, slug: str) -> Mapping[str, Any]:
-        """Return run.json with the final cost; only the name where it is gone or damaged."""
+        """Return run.json with the final cost; only the slug if it is missing or damaged."""
         folder = self.lake.run(slug)
         run = self._read_if_there(folder.run_json)
         cost = self._read_if_there(folder.cost) or run.get("cost")

@@ -1,4 +1,4 @@
-"""run.json: what is known of one published run. Written once, when the run is published."""
+"""run.json: the record of one published run. Written once, on publication."""
 
 from collections.abc import Mapping
 from typing import Any, TypedDict
@@ -14,9 +14,9 @@ class RunCounts(TypedDict):
     rejected: int
     """New, and not usable: see rejects.csv."""
     known: int
-    """Listed, and computed by an earlier run."""
+    """Listed, but already processed by an earlier run."""
     deleted: int
-    """Computed by an earlier run, and no longer listed."""
+    """Processed by an earlier run, but no longer listed."""
 
 
 class RunRecord(TypedDict):
@@ -27,7 +27,7 @@ class RunRecord(TypedDict):
     run_id: str
     """Airflow's id of the run."""
     dag_id: str | None
-    """The DAG of the run; null for a run of `orchard run`."""
+    """The run's DAG; null for a run of `orchard run`."""
     published_at: str
     """ISO 8601, UTC."""
     counts: RunCounts
@@ -35,11 +35,11 @@ class RunRecord(TypedDict):
     rejected: dict[str, int]
     """Rejected images by status."""
     images: str
-    """URI of the folder of the images."""
+    """URI of the image folder."""
     code: str
     """URI of the code that the jobs ran."""
     builds_on: str | None
-    """Slug of the run that this one continues."""
+    """Slug of the run that this one builds on."""
     basis: str
     """refit or reuse."""
     basis_id: str
@@ -47,7 +47,7 @@ class RunRecord(TypedDict):
     components: int
     """Number of components kept, K."""
     rank: int
-    """How many of the components explain any variance: fewer where the images span fewer directions."""
+    """Number of components that explain any variance: fewer if the images span fewer directions."""
     variance_kept: float
     """Share, from 0 to 1."""
     fitted_rows: int | None
@@ -77,7 +77,7 @@ class RunRecord(TypedDict):
     phases: dict[str, dict[str, float]]
     """Wall-clock seconds by job and phase."""
     worker_seconds: dict[str, float]
-    """Seconds of all of featurize's workers together, by what they did."""
+    """Total seconds of featurize's workers, by activity."""
     versions: dict[str, str]
     """Of Python and the libraries that computed the features."""
     cluster: dict[str, Any]
@@ -85,11 +85,11 @@ class RunRecord(TypedDict):
     estimate: Mapping[str, Any] | None
     """Minutes and dollars that the run was expected to take."""
     cost: Mapping[str, Any] | None
-    """Until the publication; the final cost is in cost.json."""
+    """Up to publication; the final cost is in cost.json."""
     csv: str
     """URI of features.csv."""
     files: list[str]
-    """URIs of all files of the CSV."""
+    """URIs of all CSV files."""
 
 
 class LatestRecord(TypedDict):
@@ -108,12 +108,12 @@ class LatestRecord(TypedDict):
     csv: str
     """URI of its features.csv."""
     runs: list[dict[str, str]]
-    """All published runs, oldest first, which names and times of files do not keep: slug, images, how their
-    features were computed, when they were published, their basis and their DAG."""
+    """All published runs in order of publication, which file names and times do not preserve: slug, images,
+    how their features were computed, when they were published, their basis and their DAG."""
 
 
 class CostRecord(TypedDict):
-    """The content of cost.json: what the clusters of a run came to."""
+    """The content of cost.json: the cost of a run's clusters."""
 
     dollars: float | None
     """By list prices; null where the price of an instance type is unknown."""

@@ -1,4 +1,4 @@
-"""The storage of a URI: whole small objects, as Airflow's side reads and writes them."""
+"""Choose the storage for a URI."""
 
 from orchard.lake.objects import Storage, local_path
 from orchard.lake.storage_files import FileStorage
@@ -7,5 +7,5 @@ from orchard.settings.aws import Access
 
 
 def storage_for(uri: str, access: Access) -> Storage:
-    """Return the storage of what is below ``uri``, which is ``file://`` or ``s3://``."""
+    """Return the storage for everything below ``uri``, which is ``file://`` or ``s3://``."""
     return S3Storage.of(access) if uri.startswith("s3://") else FileStorage(local_path(uri))

@@ -1,7 +1,7 @@
 """Files as objects of the lake.
 
-Nodes write below ``runs/`` and ``logs/``, and a link that they leave there must lead nowhere: below the root
-of a storage no link is followed, to no file and through no folder.
+Nodes write below ``runs/`` and ``logs/`` and could leave links there, so no link below a storage's root is
+followed, neither to a file nor to a folder.
 """
 
 import errno
@@ -21,14 +21,14 @@ from orchard.lake.objects import ABSENT, Stored, Versioned, changed, local_path,
 from orchard_jobs.errors import OrchardError, naming
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY
-FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # a pipe would be waited for
+FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # opening a pipe would block otherwise
 
 
 class FileStorage:
-    """Files. A write goes to a hidden file beside its target, then takes its name.
+    """Local files. A write goes to a hidden file beside its target, which is then renamed.
 
     Args:
-        root: Below it no link is followed; what is above is the machine's owner's.
+        root: Links below it are not followed; links above it are the machine owner's business.
     """
 
     def __init__(self, root: Path) -> None:
@@ -42,19 +42,19 @@ class FileStorage:
 
     def open(self, uri: str) -> BinaryIO:
         path = local_path(uri)
-        with self._folder(path.parent) as folder, _refusing_links(uri):
+        with self._folder(path.parent) as folder, _rejecting_links(uri):
             descriptor = os.open(path.name, FILE, dir_fd=folder)
         file = os.fdopen(descriptor, "rb")
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             file.close()
-            raise _no_plain_file(uri)
+            raise _not_plain_file_error(uri)
         return file
 
     def write(self, uri: str, data: bytes) -> None:
         path = local_path(uri)
         staged = f".{path.name}.{uuid4().hex}"
         with self._folder(path.parent, create=True) as folder:
-            # Not 0600: the jobs may run as another user than Airflow.
+            # Not 0600: the jobs may run as a different user from Airflow.
             descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=folder)
             try:
                 with naming(str(path)), os.fdopen(descriptor, "wb") as file:
@@ -120,15 +120,15 @@ class FileStorage:
 
     @contextmanager
     def _folder(self, path: Path, *, create: bool = False) -> Iterator[int]:
-        """Open a folder, from the root on one by one.
+        """Open a folder, level by level from the root.
 
         Raises:
-            FileNotFoundError: where there is none.
-            OrchardError: where it is not below the root, or a link leads to it.
+            FileNotFoundError: if it does not exist.
+            OrchardError: if it is not below the root, or reached through a link.
         """
         if not path.is_relative_to(self.root) or ".." in path.parts:
             raise OrchardError(
-                f"file://{path}", rule=f"it must be below {self.root}", remedy="see who has written this URI"
+                f"file://{path}", rule=f"it must be below {self.root}", remedy="find out what wrote this URI"
             )
         if create:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -138,7 +138,7 @@ class FileStorage:
                 if create:
                     with suppress(FileExistsError):
                         os.mkdir(name, dir_fd=descriptor)
-                with _refusing_links(f"file://{path}"):
+                with _rejecting_links(f"file://{path}"):
                     inner = os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=descriptor)
                 os.close(descriptor)
                 descriptor = inner
@@ -148,20 +148,20 @@ class FileStorage:
 
 
 @contextmanager
-def _refusing_links(uri: str) -> Iterator[None]:
+def _rejecting_links(uri: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
-            raise _no_plain_file(uri) from error
+            raise _not_plain_file_error(uri) from error
         raise
 
 
-def _no_plain_file(uri: str) -> OrchardError:
+def _not_plain_file_error(uri: str) -> OrchardError:
     return OrchardError(
-        f"{uri} is a link, or no plain file in plain folders",
-        rule="in a lake nothing is followed to another place: nodes write there",
-        remedy="see who has put it there, and delete it",
+        f"{uri} is a link or not a regular file, or one of its folders is a link",
+        rule="links in a lake are not followed, because nodes can write there",
+        remedy="find out what created it, and delete it",
     )
 
 

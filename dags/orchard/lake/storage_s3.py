@@ -1,4 +1,4 @@
-"""Objects of S3 as objects of the lake."""
+"""S3 objects as objects of the lake."""
 
 import io
 import os
@@ -26,14 +26,14 @@ class S3Storage:
 
     def read(self, uri: str, at_most: int | None = None) -> Versioned:
         bucket, key = bucket_and_key(uri)
-        with _telling_what_is_missing(uri):
+        with _raising_file_not_found(uri):
             response = self._client.get_object(Bucket=bucket, Key=key)
         refuse_large(uri, response["ContentLength"], at_most)
         return Versioned(response["Body"].read(), response["ETag"])
 
     def open(self, uri: str) -> BinaryIO:
         bucket, key = bucket_and_key(uri)
-        with _telling_what_is_missing(uri):
+        with _raising_file_not_found(uri):
             found = self._client.head_object(Bucket=bucket, Key=key)
         return cast(BinaryIO, _S3Object(self._client, bucket, key, found["ETag"], found["ContentLength"]))
 
@@ -47,14 +47,14 @@ class S3Storage:
         try:
             self._client.put_object(Bucket=bucket, Key=key, Body=data, **condition)
         except ClientError as error:
-            # 409 is the answer while another conditional PUT of the same key is under way.
+            # S3 answers 409 while another conditional PUT of the same key is in progress.
             if error.response["Error"]["Code"] not in ("PreconditionFailed", "ConditionalRequestConflict"):
                 raise
             if not self._has(uri, data):
                 raise changed(uri) from error
 
     def _has(self, uri: str, data: bytes) -> bool:
-        """Whether it is as we wrote it: boto3 repeats a PUT whose answer was lost, and then is refused."""
+        """Whether the object is what we wrote: boto3 retries a PUT whose response is lost, and fails."""
         try:
             return self.read(uri).data == data
         except FileNotFoundError:
@@ -84,7 +84,7 @@ class S3Storage:
         return sorted(name for name in (key.removeprefix(prefix) for key in keys) if name)
 
     def _list(self, uri: str, **request: str) -> tuple[str, Iterator[dict[str, Any]]]:
-        """Return what the keys in the folder ``uri`` begin with, and the pages of a listing of them."""
+        """Return the prefix of the keys in the folder ``uri``, and the pages of their listing."""
         bucket, key = bucket_and_key(uri)
         prefix = f"{key}/" if key else ""
         paginator = self._client.get_paginator("list_objects_v2")
@@ -92,8 +92,8 @@ class S3Storage:
 
 
 @contextmanager
-def _telling_what_is_missing(uri: str) -> Iterator[None]:
-    """Raise FileNotFoundError where S3 says so, each of its operations in its own way."""
+def _raising_file_not_found(uri: str) -> Iterator[None]:
+    """Raise FileNotFoundError for a missing object, which each S3 operation reports differently."""
     try:
         yield
     except ClientError as error:

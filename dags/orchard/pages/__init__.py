@@ -1,1 +1,1 @@
-"""What Airflow's API server shows of the lake: published runs, two beside each other, and their files."""
+"""The pages in Airflow's UI: published runs, comparisons of two runs, and their files."""

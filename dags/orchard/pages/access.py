@@ -1,4 +1,4 @@
-"""Which published runs somebody sees: those of the DAGs whose runs Airflow lets them see."""
+"""Access control: users see the published runs of the DAGs whose runs they may see in Airflow."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -12,11 +12,11 @@ from fastapi import Depends, HTTPException, Request
 from orchard.lake.run_index import RunIndex
 from orchard.pages.source import Source
 
-OF_NO_DAG = "orchard_features"
-"""The DAG whose right counts for the runs of `orchard run` and of earlier versions, which name none."""
+DEFAULT_DAG_ID = "orchard_features"
+"""The DAG whose permission applies to runs without a DAG: those of `orchard run` and of earlier versions."""
 
 
-def source_of(request: Request) -> Source:
+def get_source(request: Request) -> Source:
     source: Source = request.app.state.source()
     return source
 
@@ -25,14 +25,14 @@ def visible_runs(request: Request, user: GetUserDep) -> RunIndex:
     """Return the published runs that ``user`` may see.
 
     Raises:
-        HTTPException: 403 for somebody who may see the runs of no DAG of this lake.
+        HTTPException: 403 for a user who may not see the runs of any DAG of this lake.
     """
-    index = source_of(request).published()
-    dags = {run.dag_id or OF_NO_DAG for run in index.runs} or {OF_NO_DAG}
+    index = get_source(request).published()
+    dags = {run.dag_id or DEFAULT_DAG_ID for run in index.runs} or {DEFAULT_DAG_ID}
     seen = {dag_id for dag_id in dags if _may_see_runs(user, dag_id)}
     if not seen:
         raise HTTPException(403, "Forbidden")
-    return replace(index, runs=tuple(run for run in index.runs if (run.dag_id or OF_NO_DAG) in seen))
+    return replace(index, runs=tuple(run for run in index.runs if (run.dag_id or DEFAULT_DAG_ID) in seen))
 
 
 def _may_see_runs(user: GetUserDep, dag_id: str) -> bool:

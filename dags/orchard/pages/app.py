@@ -1,7 +1,7 @@
-"""The app that Airflow's API server mounts at ``/orchard``: runs are shown to those who may see their DAG's.
+"""The app that Airflow's API server mounts at ``/orchard``. Users see the runs of DAGs that they may see.
 
-It reads, and writes nothing. Which runs there are is looked up in ``latest.json`` each time: nothing of one
-that is not published is shown but its logs, and no part of a path comes from a request unchecked.
+It is read-only. Every request looks up the published runs in ``latest.json``: of unpublished runs only
+progress and logs are shown, and every part of a path in a request is validated.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session
 from orchard.lake.layout import run_slug
 from orchard.lake.run_index import RunIndex
 from orchard.pages import dag_runs, files, guard, logs, templates
-from orchard.pages.access import OF_NO_DAG, VisibleRuns, source_of
+from orchard.pages.access import DEFAULT_DAG_ID, VisibleRuns, get_source
 from orchard.pages.guard import Guarded
-from orchard.pages.problems import Absent, tell_absent, tell_error, tell_lake
+from orchard.pages.problems import Absent, handle_absent, handle_error, handle_lake_error
 from orchard.pages.progress import find_progress
 from orchard.pages.source import Source
 from orchard.report.run_figures import COMPARED, LISTED, Figure, cost, environment, minutes
@@ -30,7 +30,7 @@ from orchard_jobs.errors import OrchardError
 from orchard_jobs.run_folder import RunFolder
 
 PER_PAGE = 20
-"""Runs on a page: as many small objects are read for it, and as many more for what they have cost."""
+"""Runs per page, each of which takes two reads: run.json and cost.json."""
 
 AT_ONCE = 8
 
@@ -39,15 +39,15 @@ NUMBERS: dict[str, Figure] = {
     "minutes": minutes,
     "cost": cost,
 }
-"""Columns of the list: those of the command line, and a few more."""
+"""Columns of the list: those of `orchard runs`, and a few more."""
 
 T = TypeVar("T")
 Text = Annotated[str, Query(max_length=500)]
 
 
 def create_app(environ: Mapping[str, str]) -> Guarded:
-    """Return the app, for the lake of ``environ``, which is looked at with each request."""
-    # No schema and no page of documentation: they would be there for everybody.
+    """Return the app for the lake in ``environ``, which is read with each request."""
+    # No OpenAPI schema or docs: they would be public.
     app = FastAPI(
         dependencies=[Depends(get_user)],
         openapi_url=None,
@@ -58,14 +58,14 @@ def create_app(environ: Mapping[str, str]) -> Guarded:
     app.state.source = lambda: Source.from_env(environ)
     for path, answer in ROUTES.items():
         app.add_api_route(path, answer, response_model=None)
-    # Of the DAG that the request names in its dag_id, as Airflow's own API asks it.
+    # For the DAG in the request's dag_id, like Airflow's own API.
     may_read_logs = Depends(requires_access_dag("GET", DagAccessEntity.TASK_LOGS))
-    for path, answer in OF_DAG_RUNS.items():
+    for path, answer in DAG_RUN_ROUTES.items():
         app.add_api_route(path, answer, response_model=None, dependencies=[may_read_logs])
-    app.add_exception_handler(Absent, tell_absent)
-    app.add_exception_handler(OrchardError, tell_error)
+    app.add_exception_handler(Absent, handle_absent)
+    app.add_exception_handler(OrchardError, handle_error)
     for kind in (ClientError, BotoCoreError, OSError):
-        app.add_exception_handler(kind, tell_lake)
+        app.add_exception_handler(kind, handle_lake_error)
     return Guarded(app)
 
 
@@ -75,7 +75,7 @@ def list_runs(
     published: VisibleRuns,
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:
-    """The published runs, newest first. Of those on other pages nothing is read."""
+    """The published runs, newest first. Reads only those on the page."""
     start = (page - 1) * PER_PAGE
     with ThreadPoolExecutor(AT_ONCE) as pool:
         runs = list(pool.map(published.describe, published.names[start : start + PER_PAGE]))
@@ -83,7 +83,7 @@ def list_runs(
         request,
         "runs.html",
         lake=published.lake.uri,
-        dag_id=OF_NO_DAG,
+        dag_id=DEFAULT_DAG_ID,
         runs=runs,
         known=dag_runs.find_known(session, runs),
         listed=LISTED,
@@ -122,8 +122,8 @@ def show_run(request: Request, session: SessionDep, published: VisibleRuns, slug
 
 
 def show_report(request: Request, session: SessionDep, published: VisibleRuns, slug: str) -> Response:
-    """The report of a run in its frame, and what else there is of the run."""
-    _report_of(published, slug)  # what is wrong with it is said here, not in the frame
+    """A run's report in its frame, with links to the run's other files."""
+    _report_of(published, slug)  # show errors here, not in the frame
     return templates.render(
         request, "report.html", policy=guard.FRAMING, **_describe(session, published, slug)
     )
@@ -142,7 +142,7 @@ def show_run_json(published: VisibleRuns, slug: str) -> Response:
 def download_csv(published: VisibleRuns, slug: str, name: str) -> Response:
     """One of the run's CSVs, to save."""
     folder = _folder(published, slug)
-    # What is there is listed, and its names are export's: nodes write there, and a name becomes a header.
+    # Nodes write there, and the name becomes a header: accept existing files with names that export uses.
     if not files.CSV_NAME.fullmatch(name) or name not in published.storage.names(folder.csv):
         raise Absent("This run has no such CSV; retention may have removed it.")
     uri = f"{folder.csv}/{name}"
@@ -154,12 +154,12 @@ def download_csv(published: VisibleRuns, slug: str, name: str) -> Response:
 def show_dag_run(
     request: Request, session: SessionDep, dag_id: Text, run_id: Text, show: str = ""
 ) -> Response:
-    """Lead from a DAG run to its run in the lake, or to a file of it."""
-    slug, published = run_slug(run_id, dag_id), source_of(request).published()
+    """Redirect from a DAG run to its published run, or one of its files; else show its progress."""
+    slug, published = run_slug(run_id, dag_id), get_source(request).published()
     if slug in published.names:
-        leads = {"report": "/report.html", "csv": "/csv/features.csv"}
+        paths = {"report": "/report.html", "csv": "/csv/features.csv"}
         base = request.scope.get("root_path", "")
-        return RedirectResponse(f"{base}/runs/{slug}{leads.get(show, '')}", 303)
+        return RedirectResponse(f"{base}/runs/{slug}{paths.get(show, '')}", 303)
     known = dag_runs.find_one(session, dag_id, run_id)
     jobs = find_progress(published.storage, published.lake, slug) if known else []
     return templates.render(request, "unpublished.html", dag_id=dag_id, run_id=run_id, known=known, jobs=jobs)
@@ -167,7 +167,7 @@ def show_dag_run(
 
 def list_logs(request: Request, session: SessionDep, dag_id: Text, run_id: Text) -> Response:
     """The logs of the steps of a DAG run's cluster, whether the run is published or not."""
-    source = source_of(request)
+    source = get_source(request)
     cluster = _cluster(source, session, dag_id, run_id)
     return templates.render(
         request,
@@ -176,7 +176,7 @@ def list_logs(request: Request, session: SessionDep, dag_id: Text, run_id: Text)
         run_id=run_id,
         cluster=cluster,
         logs=logs.find_logs(source.logs(), source.places.logs, cluster),
-        tasks=dag_runs.tasks_of_steps(session, dag_id, run_id),
+        tasks=dag_runs.tasks_by_step(session, dag_id, run_id),
         place=f"{source.places.logs}/{cluster}",
     )
 
@@ -184,7 +184,7 @@ def list_logs(request: Request, session: SessionDep, dag_id: Text, run_id: Text)
 def show_log(  # noqa: PLR0913, PLR0917 - the parameters of a request are its arguments
     request: Request, session: SessionDep, dag_id: Text, run_id: Text, step: Text, name: Text
 ) -> Response:
-    source = source_of(request)
+    source = get_source(request)
     if not logs.STEP.fullmatch(step) or not logs.NAME.fullmatch(name):
         raise Absent("There is no such log.")
     uri = f"{source.places.logs}/{_cluster(source, session, dag_id, run_id)}/steps/{step}/{name}"
@@ -216,7 +216,7 @@ ROUTES: dict[str, Callable[..., Response]] = {
     "/icon.svg": show_icon,
 }
 
-OF_DAG_RUNS: dict[str, Callable[..., Response]] = {
+DAG_RUN_ROUTES: dict[str, Callable[..., Response]] = {
     "/dag-run": show_dag_run,
     "/logs": list_logs,
     "/log": show_log,
@@ -225,12 +225,12 @@ OF_DAG_RUNS: dict[str, Callable[..., Response]] = {
 
 def _seen(published: RunIndex, slug: str) -> str:
     if slug not in published.names:
-        raise Absent("latest.json names no such run.")
+        raise Absent("latest.json does not name this run.")
     return slug
 
 
 def _describe(session: Session, published: RunIndex, slug: str) -> dict[str, Any]:
-    """Return what the pages of one run say of it."""
+    """Return the template variables of a run's pages."""
     run = published.describe(_seen(published, slug))
     older = published.names[published.names.index(slug) + 1 :]
     return {
@@ -244,7 +244,7 @@ def _report_of(published: RunIndex, slug: str) -> bytes:
     run = _seen(published, slug)
     return _found(
         lambda: read_report(published.storage, published.lake, run),
-        "This run has no report: the task 'report' makes it, or `orchard report`.",
+        "This run has no report: clear its task 'report', or run `orchard report`.",
     )
 
 
@@ -261,15 +261,15 @@ def _folder(published: RunIndex, slug: str) -> RunFolder:
 
 
 def _cluster(source: Source, session: Session, dag_id: str, run_id: str) -> str:
-    """Return the id of a DAG run's cluster, which Airflow knows, or run.json where Airflow has forgotten."""
-    cluster = dag_runs.cluster_of(session, dag_id, run_id)
+    """Return the id of a DAG run's cluster, from Airflow, or from run.json if Airflow has deleted the run."""
+    cluster = dag_runs.find_cluster(session, dag_id, run_id)
     slug = run_slug(run_id, dag_id)
     if cluster is None:
         published = source.published()
         run = published.describe(slug) if slug in published.names else {}
         cluster = str((run.get("cluster") or {}).get("id"))
     if not logs.CLUSTER.fullmatch(cluster):
-        raise Absent("No cluster was created for this run, so there are no logs of one.")
+        raise Absent("No cluster was created for this run, so it has no logs.")
     return cluster
 
 

@@ -1,4 +1,4 @@
-"""What Airflow's database knows of the runs of a lake: their states and their clusters."""
+"""DAG runs in Airflow's database: their states, clusters and steps."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -23,10 +23,10 @@ class Known:
 
 
 def find_known(session: Session, runs: Iterable[Mapping[str, Any]]) -> dict[str, Known]:
-    """Return the DAG runs that made ``runs``, by slug; Airflow may have forgotten some."""
+    """Return the DAG runs of ``runs``, by slug; some may have been deleted from Airflow."""
     run_ids = [str(run["run_id"]) for run in runs if "run_id" in run]
     query = select(DagRun.dag_id, DagRun.run_id, DagRun.state).where(DagRun.run_id.in_(run_ids))
-    # A run id is unique within its DAG; the slug tells of which one.
+    # A run id is unique within its DAG only; the slug includes the DAG.
     return {
         run_slug(run_id, dag_id): Known(dag_id, run_id, str(state))
         for dag_id, run_id, state in session.execute(query)
@@ -34,20 +34,20 @@ def find_known(session: Session, runs: Iterable[Mapping[str, Any]]) -> dict[str,
 
 
 def find_one(session: Session, dag_id: str, run_id: str) -> Known | None:
-    """Return one DAG run, if Airflow has it."""
+    """Return one DAG run; None if Airflow does not have it."""
     query = select(DagRun.state).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
     state = session.scalar(query)
     return None if state is None else Known(dag_id, run_id, str(state))
 
 
-def cluster_of(session: Session, dag_id: str, run_id: str) -> str | None:
+def find_cluster(session: Session, dag_id: str, run_id: str) -> str | None:
     """Return the id of the newest cluster of a DAG run, published or not."""
     values = _pushed(session, dag_id, run_id, "job_flow_id")
     return values.get("create_cluster")
 
 
-def tasks_of_steps(session: Session, dag_id: str, run_id: str) -> dict[str, str]:
-    """Return which task added a step last, by the step's id."""
+def tasks_by_step(session: Session, dag_id: str, run_id: str) -> dict[str, str]:
+    """Return the task that added each step, by step id."""
     return {step: task for task, step in _pushed(session, dag_id, run_id, "step_id").items()}
 
 
@@ -59,7 +59,7 @@ def _pushed(session: Session, dag_id: str, run_id: str, key: str) -> dict[str, s
 
 
 def _text(value: Any) -> Any:
-    """XComs are stored as JSON, which some databases have unpacked already."""
+    """Decode an XCom, which is stored as JSON; some database drivers decode it already."""
     try:
         return json.loads(value)
     except (TypeError, ValueError):

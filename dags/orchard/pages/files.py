@@ -1,4 +1,4 @@
-"""Files of a published run, streamed from the lake: never more than a part of one is in memory."""
+"""Stream files of a published run from the lake, in parts."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from orchard.pages.guard import FILE, REPORT
 CSV_NAME = re.compile(r"[a-z0-9-]{1,100}\.csv")
 
 PART = 4 << 20
-"""Bytes read at once; in S3, of one request."""
+"""Bytes per read, which is one S3 request."""
 
 
 FRAME = (
@@ -24,14 +24,15 @@ FRAME = (
     b'" srcdoc="',
     b'"></iframe></body></html>',
 )
-"""What is before a frame's name, between that and the report, and behind it. The report is an attribute: it
-has no address of its own, under which it could be opened without the frame that keeps it, ``guard.REPORT``.
+"""The HTML before a frame's name, between name and report, and after it. The report is an attribute, so it
+has no URL and cannot be opened outside the frame that confines it, see ``guard.REPORT``.
 
-The page around this one has the links: from here, a document of no site, nobody would be logged in."""
+The surrounding page has the links: this document has an opaque origin, so its links would not be logged
+in."""
 
 
 def report(page: bytes, name: str) -> Response:
-    """Return a report, to look at. In a frame of the ``name`` charts it shows nothing but those."""
+    """Return a report in its frame. In a frame with the ``name`` charts it shows its charts only."""
     framed = (
         FRAME[0] + name.encode() + FRAME[1] + page.replace(b"&", b"&amp;").replace(b'"', b"&quot;") + FRAME[2]
     )
@@ -40,12 +41,12 @@ def report(page: bytes, name: str) -> Response:
 
 
 def data(storage: Storage, uri: str) -> StreamingResponse:
-    """Return a JSON file, to look at. Raises FileNotFoundError, as ``download`` does."""
+    """Return a JSON file to display. Raises FileNotFoundError, like ``download``."""
     return _stream(storage, uri, "application/json", {"content-security-policy": FILE})
 
 
 def download(storage: Storage, uri: str, name: str) -> StreamingResponse:
-    """Return a CSV, to save under ``name``: a run's slug, and a CSV_NAME."""
+    """Return a CSV to save as ``name``: a run's slug and a CSV_NAME."""
     headers = {"content-security-policy": FILE, "content-disposition": f'attachment; filename="{name}"'}
     return _stream(storage, uri, "text/csv; charset=utf-8", headers)
 

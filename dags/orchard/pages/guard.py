@@ -1,7 +1,7 @@
-"""The headers that every answer has: what a browser may do with it. Pure, but for passing them on.
+"""The security headers of every response.
 
-A label, a path or the message of a damaged image can be anything: the templates escape them, and a page that
-somebody got a script into still would not run it, nor be framed by another site.
+Labels, paths and error messages are untrusted. The templates escape them; should a script get into a page
+anyway, these headers keep the browser from running it, and other sites from framing the page.
 """
 
 from typing import Any
@@ -12,22 +12,22 @@ PAGE = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'self'"
 )
-"""Of the pages: nothing but what the app itself serves."""
+"""For the pages: only what the app itself serves."""
 
 FRAMING = f"{PAGE}; frame-src 'self'"
-"""Of a page around a report: what it frames is of the app, and in a sandbox."""
+"""For a page around a report: it may frame the app's own documents, in a sandbox."""
 
 FILE = "default-src 'none'; sandbox; frame-ancestors 'self'"
-"""Of what is data: should a browser show it, then as a document of no site."""
+"""For data files: a browser that shows one gives it an opaque origin."""
 
 REPORT = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "img-src data:; frame-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
-"""Of a report, and of the document that frames it. It brings its scripts, and a policy of its own that names
-them by hash. In the sandbox it is a document of no site: a script in it has neither the cookie of its reader
-nor a way to send anything. A document may always leave for another address, but one in a frame only for what
-``frame-src`` of the outer one allows, which is nothing: what a node wrote in place of a report stays here."""
+"""For a report, and the document that frames it. The report includes its scripts, and its own policy allows
+them by hash. In the sandbox it has an opaque origin: scripts can neither read the reader's cookies nor send
+anything. A document can always navigate elsewhere, but a framed one only to what the outer ``frame-src``
+allows, which is nothing: so a forged report cannot leak anything either."""
 
 ALWAYS = {
     "content-security-policy": PAGE,
@@ -39,7 +39,7 @@ ALWAYS = {
 
 
 class Guarded:
-    """An ASGI app whose answers, errors too, have the headers of ALWAYS where they have no other."""
+    """An ASGI app that adds the headers of ALWAYS to every response, including errors, unless already set."""
 
     def __init__(self, app: Any) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What the steps of a cluster have written: EMR's files of their drivers, beside the lake."""
+"""The logs of a cluster's steps, as EMR uploads them."""
 
 import gzip
 import io
@@ -18,16 +18,16 @@ from orchard.pages.guard import FILE
 CLUSTER = re.compile(r"j-[A-Z0-9]{1,64}")
 STEP = re.compile(r"s-[A-Z0-9]{1,64}")
 NAME = re.compile(r"(stdout|stderr|controller|syslog)(\.gz)?")
-"""EMR's own names; no other part of a path comes from a request."""
+"""EMR's file names; requests supply no other part of a path."""
 
 
 MOST_BYTES = 2**28
-"""Of a log, unpacked: a few kilobytes may unpack to more than anybody waits for."""
+"""Maximum decompressed bytes of a log: a few kilobytes could decompress to gigabytes."""
 
 
 @dataclass(frozen=True)
 class LogFile:
-    """One file of one step. ``size`` is in bytes, as it is stored."""
+    """One file of one step. ``size`` is the stored size in bytes."""
 
     step: str
     name: str
@@ -36,7 +36,7 @@ class LogFile:
 
 
 def find_logs(storage: Storage, logs: str, cluster: str) -> list[LogFile]:
-    """Return the files of a cluster's steps, the oldest step first. A cluster has a handful of steps."""
+    """Return the files of a cluster's steps, oldest step first."""
     found = []
     for stored in storage.objects(f"{logs}/{cluster}/steps"):
         step, _, name = stored.name.partition("/")
@@ -49,7 +49,7 @@ def find_logs(storage: Storage, logs: str, cluster: str) -> list[LogFile]:
 
 
 def read_log(storage: Storage, uri: str) -> StreamingResponse:
-    """Return a log as plain text, unpacked on the way. Raises FileNotFoundError."""
+    """Return a log as plain text, decompressed while streaming. Raises FileNotFoundError."""
     file = storage.open(uri)
     lines = unpacked(file) if uri.endswith(".gz") else parts(file)
     headers = {"content-security-policy": FILE}
@@ -57,16 +57,16 @@ def read_log(storage: Storage, uri: str) -> StreamingResponse:
 
 
 def unpacked(file: BinaryIO) -> Iterator[bytes]:
-    """Yield what a gzip holds, as far as it goes, and close it."""
+    """Yield a gzip file's content, as far as it can be read, and close it."""
     with file:
         try:
-            # It reads in small pieces, each of which would be a request to S3.
+            # GzipFile reads in small pieces, each of which would be an S3 request.
             packed = gzip.GzipFile(fileobj=io.BufferedReader(cast(io.RawIOBase, file), PART))
             left = MOST_BYTES
             while left > 0 and (part := packed.read1(min(PART, left))):
                 left -= len(part)
                 yield part
             if left == 0:
-                yield f"\n(only the first {MOST_BYTES >> 20} MiB are shown: the file has all)\n".encode()
+                yield f"\n(only the first {MOST_BYTES >> 20} MiB are shown; the file has the rest)\n".encode()
         except (EOFError, OSError, zlib.error) as error:
             yield f"\n(the rest cannot be read: {error}; EMR may still be writing it)\n".encode()

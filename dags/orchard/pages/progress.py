@@ -1,4 +1,4 @@
-"""How far a run is that is not published yet: what its jobs say of themselves while they work."""
+"""The progress of an unpublished run, from its jobs' metrics."""
 
 from dataclasses import dataclass
 
@@ -15,9 +15,9 @@ class JobProgress:
 
     Args:
         job: Its name.
-        text: What it says, in a line.
-        done: Images that it has done, and
-        total: those that it has to do; None where it does not say.
+        text: Its progress or result, as one line of text.
+        done: Number of images done; None if unknown.
+        total: Number of all its images; None if unknown.
     """
 
     job: str
@@ -27,7 +27,7 @@ class JobProgress:
 
 
 def find_progress(storage: Storage, lake: Lake, slug: str) -> list[JobProgress]:
-    """Return the jobs of a run that have begun, in their order. Of what nodes write, numbers alone count."""
+    """Return a run's jobs that have started, in order. Only numbers are taken from what nodes write."""
     found = []
     for job in (FeaturizeJob.NAME, ReduceJob.NAME, ExportJob.NAME):
         try:

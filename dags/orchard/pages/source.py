@@ -1,4 +1,4 @@
-"""Where the pages read, by the DAG's own ``ORCHARD_*`` variables: but no model, and no cluster."""
+"""The pages' settings: the subset of the DAG's ``ORCHARD_*`` variables that reading the lake requires."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from orchard.settings.env import place, read, setting
 class Places:
     """Where the lake and EMR's logs are, as URIs."""
 
-    lake: str = setting("URI of the lake; the API server needs it, too, to show what is in it")
+    lake: str = setting("URI of the lake; the API server needs it too, for Orchard's pages")
     logs: str = setting("URI under which EMR writes its logs", "")
 
     def __post_init__(self) -> None:
@@ -25,7 +25,7 @@ class Places:
 
 @dataclass(frozen=True)
 class Source:
-    """The lake of the settings."""
+    """The lake and logs that the pages read."""
 
     places: Places
     access: Access

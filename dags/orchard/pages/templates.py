@@ -1,4 +1,4 @@
-"""Pages from templates. Every name is escaped."""
+"""Render pages from templates, with autoescaping."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -17,7 +17,7 @@ from orchard.report.run_figures import show
 def render(
     request: Request, name: str, status: int = 200, *, policy: str = PAGE, **shown: Any
 ) -> HTMLResponse:
-    """Return a page; ``base`` is the path of the app in Airflow, and ``root`` Airflow's own."""
+    """Return a page. In templates ``base`` is the app's URL path, and ``root`` Airflow's."""
     base = request.scope.get("root_path", "")
     page = _environment().get_template(name).render(base=base, root=base.rpartition("/")[0], **shown)
     return HTMLResponse(page, status, {"content-security-policy": policy})
@@ -25,7 +25,7 @@ def render(
 
 @cache
 def style() -> str:
-    """Return the style of the report, and what the pages add to it."""
+    """Return the report's style sheet, with the pages' additions."""
     return _asset("orchard.report", "style.css") + _asset("orchard.pages", "page.css")
 
 

@@ -1,1 +1,1 @@
-"""Making a run exist for readers, and for Glue."""
+"""Publish a run for readers, and register it in Glue."""

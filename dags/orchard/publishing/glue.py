@@ -1,6 +1,6 @@
-"""Tables of Glue, as dicts of its API, and the calls that bring a database up to date with them.
+"""Glue tables, as dicts of its API, and the calls that create and update them.
 
-A table has one partition for each published run; beside it, ``…_latest`` is the newest run alone.
+Each table has one partition per published run; ``…_latest`` contains the newest run only.
 """
 
 import logging
@@ -32,22 +32,22 @@ TYPES = {
 """Hive's types of the contract's columns."""
 
 TABLES = {"features": FEATURE_COLUMNS, "components": COMPONENT_COLUMNS, "rejects": REJECT_COLUMNS}
-"""Each is a folder of Parquet files in the folder of a run."""
+"""Each is a folder of Parquet files in a run's folder."""
 
 LATEST = ("components", "rejects")
-"""Tables of which the newest run has all rows. Its features are in the folders of many runs."""
+"""Tables whose current rows are all in the newest run. Its features are spread over many runs."""
 
 KEYS = ("run", "published_at")
-"""Partition keys, both strings. ``published_at`` is ISO 8601 in UTC: names of runs do not keep the order."""
+"""Partition keys, both strings. ``published_at`` is ISO 8601 in UTC: run names do not sort by time."""
 
 assert {column for columns in TABLES.values() for column in columns} == set(TYPES)  # noqa: S101 - the contract
 
 MOST_CREATED, MOST_DELETED = 100, 25
-"""Partitions that Glue takes in one request."""
+"""Maximum partitions in one Glue request."""
 
 
-def storage_of(table: str, location: str) -> dict[str, Any]:
-    """Return the StorageDescriptor of Parquet files with the columns of a table."""
+def storage_descriptor(table: str, location: str) -> dict[str, Any]:
+    """Return the StorageDescriptor for Parquet files with a table's columns."""
     formats = "org.apache.hadoop.hive.ql.io.parquet"
     return {
         "Columns": [{"Name": column, "Type": TYPES[column]} for column in TABLES[table]],
@@ -61,21 +61,21 @@ def storage_of(table: str, location: str) -> dict[str, Any]:
     }
 
 
-def table_of(table: str, runs: str) -> dict[str, Any]:
+def all_runs_table(table: str, runs: str) -> dict[str, Any]:
     """Return the table of all runs, whose folders are in the folder ``runs``."""
-    return _external(table, storage_of(table, runs), KEYS, "Of all published runs")
+    return _external(table, storage_descriptor(table, runs), KEYS, "All published runs")
 
 
-def latest_of(table: str, run: str) -> dict[str, Any]:
+def latest_run_table(table: str, run: str) -> dict[str, Any]:
     """Return the table of the newest run, whose folder is ``run``."""
     return _external(
-        f"{table}_latest", storage_of(table, f"{run}/{table}"), (), "Of the newest published run"
+        f"{table}_latest", storage_descriptor(table, f"{run}/{table}"), (), "The newest published run"
     )
 
 
-def partition_of(table: str, run: str, values: Iterable[str]) -> dict[str, Any]:
+def build_partition(table: str, run: str, values: Iterable[str]) -> dict[str, Any]:
     """Return the partition of a run, whose folder is ``run``."""
-    return {"Values": list(values), "StorageDescriptor": storage_of(table, f"{run}/{table}")}
+    return {"Values": list(values), "StorageDescriptor": storage_descriptor(table, f"{run}/{table}")}
 
 
 def _external(name: str, storage: dict[str, Any], keys: Iterable[str], description: str) -> dict[str, Any]:
@@ -91,16 +91,16 @@ def _external(name: str, storage: dict[str, Any], keys: Iterable[str], descripti
 
 @dataclass(frozen=True)
 class Catalog:
-    """One database of Glue. ``client`` is boto3's."""
+    """One Glue database. ``client`` is boto3's."""
 
     client: Any
     database: str
 
     def put(self, table: Mapping[str, Any], lake: str) -> None:
-        """Create a table, or change it into what it is to be.
+        """Create or update a table.
 
         Raises:
-            OrchardError: if there is one of that name on other data than this lake's, or no such database.
+            OrchardError: if the table exists with data outside this lake, or the database does not exist.
         """
         try:
             found = self.client.get_table(DatabaseName=self.database, Name=table["Name"])["Table"]
@@ -110,12 +110,12 @@ class Catalog:
         location = found["StorageDescriptor"]["Location"]
         if not is_inside(location.rstrip("/"), lake):
             raise OrchardError(
-                f"the table {table['Name']} of the Glue database {self.database} is on {location}",
-                rule=f"it is to be on {lake}, and a database is of one lake",
-                remedy="name another database as ORCHARD_GLUE_DATABASE, or drop that table",
+                f"the table {table['Name']} of the Glue database {self.database} is at {location}",
+                rule=f"it must be in {lake}: each lake needs its own database",
+                remedy="set ORCHARD_GLUE_DATABASE to another database, or drop that table",
             )
         if not _has(found, table):
-            # Without archives of itself, of which there may be 100,000 only.
+            # Table versions are limited to 100,000.
             self.client.update_table(DatabaseName=self.database, TableInput=table, SkipArchive=True)
 
     def partitions(self, table: str) -> list[tuple[str, ...]]:
@@ -126,22 +126,22 @@ class Catalog:
         return [tuple(found["Values"]) for page in pages for found in page["Partitions"]]
 
     def add(self, table: str, partitions: Sequence[Mapping[str, Any]]) -> None:
-        """Add partitions; those that are there already stay as they are."""
+        """Add partitions; existing ones stay unchanged."""
         for some in _in_batches(partitions, MOST_CREATED):
             answer = self.client.batch_create_partition(
                 DatabaseName=self.database, TableName=table, PartitionInputList=list(some)
             )
-            _refuse_errors(table, answer, "AlreadyExistsException")
+            _raise_for_errors(table, answer, "AlreadyExistsException")
 
     def drop(self, table: str, values: Sequence[tuple[str, ...]]) -> None:
-        """Drop partitions, with nothing of the data; those that are not there are no error."""
+        """Drop partitions, but not their data; missing ones are not an error."""
         for some in _in_batches(values, MOST_DELETED):
             answer = self.client.batch_delete_partition(
                 DatabaseName=self.database,
                 TableName=table,
                 PartitionsToDelete=[{"Values": list(one)} for one in some],
             )
-            _refuse_errors(table, answer, "EntityNotFoundException")
+            _raise_for_errors(table, answer, "EntityNotFoundException")
 
     def _create(self, table: Mapping[str, Any]) -> None:
         try:
@@ -149,8 +149,8 @@ class Catalog:
         except self.client.exceptions.EntityNotFoundException:
             raise OrchardError(
                 f"no Glue database {self.database}",
-                rule="ORCHARD_GLUE_DATABASE names one that there is",
-                remedy="create it, with GlueDatabase=yes of infra/, or correct the name",
+                rule="ORCHARD_GLUE_DATABASE must exist",
+                remedy="create it, with GlueDatabase=yes in infra/, or correct the name",
             ) from None
         log.info("Created the table %s of the Glue database %s", table["Name"], self.database)
 
@@ -160,7 +160,7 @@ def _in_batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
 
 
 def _has(found: Any, wanted: Any) -> bool:
-    """Whether all that is wanted is so; Glue adds defaults of its own."""
+    """Whether ``found`` contains everything in ``wanted``; Glue adds its own defaults."""
     if isinstance(wanted, dict):
         return isinstance(found, dict) and all(_has(found.get(name), value) for name, value in wanted.items())
     if isinstance(wanted, list):
@@ -168,8 +168,8 @@ def _has(found: Any, wanted: Any) -> bool:
     return bool(found == wanted)
 
 
-def _refuse_errors(table: str, answer: Mapping[str, Any], harmless: str) -> None:
+def _raise_for_errors(table: str, answer: Mapping[str, Any], harmless: str) -> None:
     errors = [one["ErrorDetail"] for one in answer.get("Errors", ())]
     errors = [one for one in errors if one["ErrorCode"] != harmless]
     if errors:
-        raise RuntimeError(f"Glue has refused {len(errors)} partitions of {table}, the first for {errors[0]}")
+        raise RuntimeError(f"Glue rejected {len(errors)} partitions of {table}; the first error: {errors[0]}")

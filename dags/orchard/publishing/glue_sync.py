@@ -1,7 +1,7 @@
-"""Tell Glue of the published runs, so that Athena can ask for them: the tables say what latest.json says.
+"""Register the published runs in Glue, so that Athena can query them: the tables follow latest.json.
 
-It can be repeated, and makes up for what was missed: runs that were published before there was a database,
-or while Glue could not be reached, come with the next one; runs that are gone go.
+This can be repeated, and catches up: runs that were published before there was a database, or while Glue
+could not be reached, are added with the next run, and deleted runs are removed.
 """
 
 import csv
@@ -15,7 +15,7 @@ from orchard.lake.objects import Storage
 from orchard.lake.parquet import to_parquet
 from orchard.lake.run_index import RunIndex
 from orchard.lake.run_record import RunRecord
-from orchard.publishing.glue import LATEST, TABLES, Catalog, latest_of, partition_of, table_of
+from orchard.publishing.glue import LATEST, TABLES, Catalog, all_runs_table, build_partition, latest_run_table
 from orchard_jobs.contract import REJECT_COLUMNS
 from orchard_jobs.escaping import unescape_cell
 
@@ -25,16 +25,16 @@ REJECTS_SCHEMA = pa.schema([(name, pa.string()) for name in REJECT_COLUMNS])
 
 
 def register(catalog: Catalog, storage: Storage, lake: Lake) -> list[str]:
-    """Bring the tables up to date; return the runs that are new to them, in the order of publication.
+    """Update the tables; return the runs that were added, in order of publication.
 
     Raises:
-        OrchardError: where there is no such database, or its tables are another lake's.
+        OrchardError: if the database does not exist, or its tables belong to another lake.
     """
     index = RunIndex.load(storage, lake)
     if index.latest is None:
         return []
     for table in TABLES:
-        catalog.put(table_of(table, lake.runs), lake.uri)
+        catalog.put(all_runs_table(table, lake.runs), lake.uri)
     there = {table: {values[0]: values for values in catalog.partitions(table)} for table in TABLES}
     slugs = [run.run for run in index.runs]
     missing = [slug for slug in slugs if any(slug not in there[table] for table in TABLES)]
@@ -43,10 +43,10 @@ def register(catalog: Catalog, storage: Storage, lake: Lake) -> list[str]:
         write_rejects(storage, lake, slug, sum(record["rejected"].values()))
     for table in TABLES:
         values = {slug: (slug, _published_at(record)) for slug, record in records.items()}
-        catalog.add(table, [partition_of(table, lake.run(slug).uri, values[slug]) for slug in records])
+        catalog.add(table, [build_partition(table, lake.run(slug).uri, values[slug]) for slug in records])
         catalog.drop(table, [found for slug, found in there[table].items() if slug not in slugs])
     for table in LATEST:
-        catalog.put(latest_of(table, lake.run(index.latest).uri), lake.uri)
+        catalog.put(latest_run_table(table, lake.run(index.latest).uri), lake.uri)
     return list(records)
 
 
@@ -55,15 +55,16 @@ def _published_at(record: RunRecord) -> str:
 
 
 def write_rejects(storage: Storage, lake: Lake, slug: str, rejected: int) -> None:
-    """Write the rejected images of a run as Parquet, in a folder of their own, which is what a table takes.
+    """Write a run's rejected images as Parquet, in their own folder, as a Glue table requires.
 
-    Not the CSV itself: beside it lies the other one, and a path with a line break would be two rows.
+    The table cannot use the CSV: its folder contains the features too, and a path with a line break would
+    become two rows.
     """
     folder = lake.run(slug)
     try:
         text = storage.read(f"{folder.csv}/rejects.csv", BYTES_PER_ROW * (1 + rejected)).data.decode()
     except FileNotFoundError:
-        return  # too old: only the features of the run are left
+        return  # expired: only the run's features are left
     rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     content = [{name: unescape_cell(cell) for name, cell in row.items()} for row in rows]
     table = pa.Table.from_pylist(content, REJECTS_SCHEMA)

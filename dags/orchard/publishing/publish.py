@@ -1,8 +1,8 @@
-"""Make a run exist for readers: its basis, run.json, its ledger entry and, last, latest.json.
+"""Publish a run: write its basis, run.json, its ledger entry and, last, latest.json.
 
-All that nodes wrote is checked before anything is written. Each is one write, and the last makes all others
-count: a crash before it, or another run that was first, leaves readers on the previous run. Publishing again
-writes the same things again; publishing a published run writes nothing.
+Everything that nodes wrote is validated first. Each file is one write, and the last one commits: after a
+crash before it, or a conflict with another run, readers stay on the previous run. Publishing can be repeated;
+publishing a published run writes nothing.
 """
 
 from collections.abc import Mapping
@@ -32,11 +32,11 @@ class Publication:
 
     Args:
         slug: The run's folder.
-        run_id: Airflow's name of it.
-        dag_id: The DAG that it is a run of; None for a run of `orchard run`.
+        run_id: Its Airflow run id.
+        dag_id: Its DAG; None for a run of `orchard run`.
         sensed: What ``sense`` found.
-        cluster: What there is to say about the cluster.
-        cost: What it has cost so far; None where nobody could tell.
+        cluster: Facts about the cluster.
+        cost: Its cost so far; None if unknown.
     """
 
     slug: str
@@ -48,11 +48,11 @@ class Publication:
 
     @property
     def spec(self) -> FeatureSpec:
-        """How its features were to be computed: what ``sense`` decided, whatever nodes say."""
+        """How its features are computed, as ``sense`` decided, not as nodes report."""
         return FeatureSpec.from_json(self.sensed["feature_spec"])
 
     def published_run(self, record: RunRecord) -> PublishedRun:
-        """Return what latest.json says of it."""
+        """Return its entry in latest.json."""
         return PublishedRun(
             self.slug,
             self.sensed["images"],
@@ -64,11 +64,11 @@ class Publication:
 
 
 def publish(storage: Storage, lake: Lake, publication: Publication) -> RunRecord:
-    """Publish a run, unless it is published; return what run.json says of it.
+    """Publish a run, unless it is already published; return its run.json.
 
     Raises:
-        OrchardError: if the counts do not add up, a job did not succeed, what nodes wrote cannot be, or
-            another run has been published since this one looked at the ledger. Nothing is published then.
+        OrchardError: if the counts do not add up, a job did not succeed, what nodes wrote is invalid, or
+            another run has been published since this one read the ledger. Nothing is published then.
     """
     folder = lake.run(publication.slug)
     index = RunIndex.load(storage, lake)
@@ -78,18 +78,18 @@ def publish(storage: Storage, lake: Lake, publication: Publication) -> RunRecord
     basis = read_basis(storage, folder, metrics.reduce)
     record = build_record(publication, metrics, folder, basis.rank)
     rows = read_rows(storage, folder, publication.sensed, metrics)
-    _refuse_other_predecessor(index, publication, lake)
+    _validate_predecessor(index, publication, lake)
     publish_basis(storage, lake, basis.files, record["basis_id"])
     storage.write(folder.run_json, to_json(record))
     ledger = next_ledger(*rows, publication.slug)
     storage.write(lake.ledger_entry(publication.slug), to_parquet(ledger))
     runs = index.with_run(publication.published_run(record))
-    storage.replace(lake.latest, to_json(_latest_of(record, runs, folder)), index.version)
+    storage.replace(lake.latest, to_json(_build_latest(record, runs, folder)), index.version)
     return record
 
 
 def build_record(publication: Publication, metrics: RunMetrics, folder: RunFolder, rank: int) -> RunRecord:
-    """Return the content of run.json. Pure, but for the time."""
+    """Return the content of run.json. Pure, except for the time."""
     featurize, reduce, export = metrics.featurize, metrics.reduce, metrics.export
     spec = publication.spec
     return {
@@ -130,7 +130,7 @@ def build_record(publication: Publication, metrics: RunMetrics, folder: RunFolde
     }
 
 
-def _latest_of(record: RunRecord, runs: list[dict[str, str]], folder: RunFolder) -> LatestRecord:
+def _build_latest(record: RunRecord, runs: list[dict[str, str]], folder: RunFolder) -> LatestRecord:
     return {
         "run": record["run"],
         "published_at": record["published_at"],
@@ -142,10 +142,10 @@ def _latest_of(record: RunRecord, runs: list[dict[str, str]], folder: RunFolder)
     }
 
 
-def _refuse_other_predecessor(index: RunIndex, publication: Publication, lake: Lake) -> None:
+def _validate_predecessor(index: RunIndex, publication: Publication, lake: Lake) -> None:
     if index.latest != publication.sensed["predecessor"]:
         raise OrchardError(
-            f"{lake.latest} names a run that this one has not seen: {index.latest}",
-            rule="a run is published on top of the newest that it has seen",
-            remedy="clear this run's task 'sense', so that it starts from what is published now",
+            f"{lake.latest} names a run that was published after this run's 'sense': {index.latest}",
+            rule="a run must build on the newest published run",
+            remedy="clear this run's task 'sense', so that it builds on what is published now",
         )

@@ -1,4 +1,4 @@
-"""Whether a run adds up: every listed image is accounted for, and every row of the CSV. Pure."""
+"""Reconcile a run's counts: every listed image and every CSV row is accounted for. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,8 +13,8 @@ def reconcile(sensed: Sensed, metrics: RunMetrics) -> RunCounts:
     """Return the counts of a run, reconciled.
 
     Raises:
-        OrchardError: unless listed = featurized + rejected + known, and the rows of the CSV are those
-            that earlier runs left and those that this one made, no more and no less.
+        OrchardError: unless listed = featurized + rejected + known, and the CSV has exactly the rows of
+            earlier runs that stay and those of this run.
     """
     counts: RunCounts = {
         "listed": sensed["listed"],
@@ -24,7 +24,7 @@ def reconcile(sensed: Sensed, metrics: RunMetrics) -> RunCounts:
         "deleted": sensed["deleted"],
     }
     if counts["listed"] != counts["featurized"] + counts["rejected"] + counts["known"]:
-        raise _unreconciled(counts, "listed = featurized + rejected + known")
+        raise _reconciliation_error(counts, "listed = featurized + rejected + known")
     rows = {
         "exported": metrics.export.rows,
         "reduced": metrics.reduce.rows,
@@ -32,11 +32,11 @@ def reconcile(sensed: Sensed, metrics: RunMetrics) -> RunCounts:
         "kept+featurized": sensed["kept"] + metrics.featurized,
     }
     if len(set(rows.values())) != 1:
-        raise _unreconciled(rows, "exported = reduced = counted = kept + featurized")
+        raise _reconciliation_error(rows, "exported = reduced = counted = kept + featurized")
     return counts
 
 
-def _unreconciled(counts: Mapping[str, Any], rule: str) -> OrchardError:
+def _reconciliation_error(counts: Mapping[str, Any], rule: str) -> OrchardError:
     return OrchardError(
         " ".join(f"{name}={count}" for name, count in counts.items()),
         rule=rule,

@@ -1,7 +1,6 @@
-"""The basis of a run: checked, and published under the digest of what is in it.
+"""Validate a run's basis, and publish it under the digest of its content.
 
-A node wrote it. What is published is written again from the numbers alone, under the name that they have:
-no name, and no byte beside them, is taken over.
+A node wrote it, so the published file is written again from its numbers only: nothing else in it is copied.
 """
 
 import io
@@ -17,7 +16,7 @@ import numpy.typing as npt
 
 from orchard.lake.layout import Lake
 from orchard.lake.objects import MOST_OF_BASIS, Storage
-from orchard.publishing.run_metrics import ReduceReport
+from orchard.publishing.run_metrics import ReduceMetrics
 from orchard_jobs.contract import digest_basis
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.run_folder import RunFolder
@@ -34,9 +33,9 @@ class RunBasis:
     """A basis that can be published.
 
     Args:
-        files: By name, made of its numbers.
-        rank: How many of its components explain any variance. n images span n - 1 directions at most: a
-            component beyond that is what rounding has left.
+        files: Content by file name, written from its numbers.
+        rank: Number of components that explain any variance. n images span at most n - 1 directions: further
+            components are rounding errors.
     """
 
     files: Mapping[str, bytes]
@@ -44,18 +43,18 @@ class RunBasis:
 
 
 def publish_basis(storage: Storage, lake: Lake, files: Mapping[str, bytes], basis_id: str) -> None:
-    """Write a basis where readers find it, unless it is there.
+    """Write a basis to where readers find it, unless it exists.
 
     Raises:
-        OrchardError: if another one is there under its id.
+        OrchardError: if a different basis exists under its id.
     """
     target = lake.basis(basis_id)
     there = set(storage.names(target))
     if "basis.npz" in there and _find_id(storage.read(f"{target}/basis.npz", MOST_OF_BASIS).data) != basis_id:
         raise OrchardError(
-            f"{target}/basis.npz is of another basis",
-            rule="a basis is named by its content, and never changes",
-            remedy="see who wrote there; nothing has been published",
+            f"{target}/basis.npz is a different basis",
+            rule="a basis is named after its content, and never changes",
+            remedy="find out what wrote there; nothing has been published",
         )
     for name, data in files.items():
         if name not in there:
@@ -63,7 +62,7 @@ def publish_basis(storage: Storage, lake: Lake, files: Mapping[str, bytes], basi
 
 
 def _find_id(data: bytes) -> str | None:
-    """Return the id of a basis by its numbers, whatever NumPy packed them; None where it is none."""
+    """Return the id of a basis, from its numbers; None if it is not a basis."""
     try:
         arrays = _read_arrays(data)
     except (ValueError, KeyError, OSError, zipfile.BadZipFile):
@@ -71,20 +70,20 @@ def _find_id(data: bytes) -> str | None:
     return digest_basis(arrays["mean"].tobytes(), arrays["components"].tobytes())
 
 
-def read_basis(storage: Storage, folder: RunFolder, report: ReduceReport) -> RunBasis:
+def read_basis(storage: Storage, folder: RunFolder, metrics: ReduceMetrics) -> RunBasis:
     """Return a run's basis.
 
     Raises:
-        OrchardError: where it is none, or not the one that the job reports.
+        OrchardError: if it is invalid, or differs from the job's metrics.
     """
     try:
         arrays = _read_arrays(storage.read(f"{folder.basis}/basis.npz", MOST_OF_BASIS).data)
         facts = json.loads(storage.read(f"{folder.basis}/basis.json", MOST_BYTES_OF_FACTS).data)
-        facts = _check_facts(facts, arrays, report)
+        facts = _check_facts(facts, arrays, metrics)
     except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError, zipfile.BadZipFile) as error:
         raise OrchardError(
-            f"{folder.basis} has no basis that can be published ({type(error).__name__}: {_show(error)})",
-            rule="it is what 'reduce' fitted, and its id is the digest of its numbers",
+            f"{folder.basis} has no valid basis ({type(error).__name__}: {_show(error)})",
+            rule="it must be the basis that 'reduce' fitted, named by the digest of its numbers",
             remedy="clear this run's task 'reduce' with its downstream tasks",
         ) from error
     buffer = io.BytesIO()
@@ -94,7 +93,7 @@ def read_basis(storage: Storage, folder: RunFolder, report: ReduceReport) -> Run
 
 
 def _find_rank(arrays: Arrays) -> int:
-    """Count the variances that are more than rounding leaves of nothing, as NumPy's matrix_rank does."""
+    """Count the variances above rounding error, like NumPy's matrix_rank."""
     variances = arrays["explained_variance"]
     return int((variances > variances.max() * len(arrays["mean"]) * np.finfo(np.float64).eps).sum())
 
@@ -103,7 +102,7 @@ def _read_arrays(data: bytes) -> dict[str, npt.NDArray[np.float64]]:
     """Return the arrays of basis.npz in the order in which the job writes them.
 
     Raises:
-        ValueError: where they are not of a basis: other names or shapes, or numbers that are not finite.
+        ValueError: if they are not a basis: wrong names or shapes, or numbers that are not finite.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
         size = sum(member.file_size for member in packed.infolist())
@@ -126,27 +125,27 @@ def _read_arrays(data: bytes) -> dict[str, npt.NDArray[np.float64]]:
     return arrays
 
 
-def _check_facts(facts: Any, arrays: Arrays, report: ReduceReport) -> dict[str, Any]:
-    """Return what basis.json says, where that is true.
+def _check_facts(facts: Any, arrays: Arrays, metrics: ReduceMetrics) -> dict[str, Any]:
+    """Return the content of basis.json, after validating it.
 
     Raises:
-        ValueError: where it is not, or the job reports something else.
+        ValueError: if it does not match the arrays, or the job's metrics.
     """
     kept = float(arrays["explained_variance_ratio"].sum())
-    if not math.isclose(kept, facts["variance_kept"], abs_tol=1e-9):  # another CPU adds in another order
+    if not math.isclose(kept, facts["variance_kept"], abs_tol=1e-9):  # CPUs differ in summation order
         raise ValueError(f"it keeps {kept} of the variance")
     expected = {
         "basis_id": digest_basis(arrays["mean"].tobytes(), arrays["components"].tobytes()),
         "k": len(arrays["components"]),
         "variance_kept": facts["variance_kept"],
-        "fitted_rows": report.fitted_rows,
+        "fitted_rows": metrics.fitted_rows,
         "model_id": facts["model_id"],
     }
-    reported = (report.basis_id, report.k, report.variance_kept)
+    reported = (metrics.basis_id, metrics.k, metrics.variance_kept)
     if facts != expected or reported != tuple(expected.values())[:3]:
         raise ValueError(f"it is {expected['basis_id']} of {expected['k']} components")
     if not isinstance(expected["model_id"], str | None):
-        raise ValueError("the id of its model is no text")
+        raise ValueError("the id of its model is not a string")
     return expected
 
 

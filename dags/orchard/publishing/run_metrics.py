@@ -1,7 +1,7 @@
-"""The metrics of a run: what its jobs say of themselves, checked. Reads the run folder; writes nothing.
+"""Read and validate the metrics that a run's jobs wrote. Writes nothing.
 
-Nodes open images that nobody has checked, so a node may be somebody else's by the time that it writes: a
-report has the fields below with values that they can have, or it is refused.
+Nodes open untrusted images, so an attacker may control what they write: metrics must have the fields below,
+with plausible values.
 """
 
 import json
@@ -18,15 +18,15 @@ from orchard_jobs.contract import BasisMode, ExportJob, FeaturizeJob, ReduceJob,
 from orchard_jobs.errors import OrchardError
 from orchard_jobs.run_folder import RunFolder
 
-MOST_BYTES = 2**20  # of a report; real ones have 3 kB
+MOST_BYTES = 2**20  # real metrics have 3 kB
 
 Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 Number = Annotated[float, Field(ge=0)]
 
 
-class JobReport(BaseModel):
-    """What every job says of itself."""
+class JobMetrics(BaseModel):
+    """The metrics common to all jobs."""
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
@@ -49,11 +49,11 @@ class JobReport(BaseModel):
         return [self.started_at.isoformat(), self.finished_at.isoformat()]
 
 
-Report = TypeVar("Report", bound=JobReport)
+Metrics = TypeVar("Metrics", bound=JobMetrics)
 
 
 class ModelFacts(BaseModel):
-    """The model that computed the features, by its card."""
+    """The model that computed the features, from its card."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -63,7 +63,7 @@ class ModelFacts(BaseModel):
     sha256: Text | None = None
 
 
-class FeaturizeReport(JobReport):
+class FeaturizeMetrics(JobMetrics):
     counts: dict[Status, Count]
     """Rows by status."""
     model: ModelFacts
@@ -73,10 +73,10 @@ class FeaturizeReport(JobReport):
     images_per_second: Number | None = None
     """Of all cores together."""
     worker_seconds: dict[Text, Number] = Field(default={}, max_length=32)
-    """Of all workers together, by what they did."""
+    """Total over all workers, by activity."""
 
 
-class ReduceReport(JobReport):
+class ReduceMetrics(JobMetrics):
     basis: BasisMode
     """Whether the basis was fitted again."""
     basis_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
@@ -93,7 +93,7 @@ class ReduceReport(JobReport):
     """Rows of the components."""
 
 
-class ExportReport(JobReport):
+class ExportMetrics(JobMetrics):
     rows: Count
     """Rows of the CSV."""
     rejected: Count
@@ -106,61 +106,60 @@ class ExportReport(JobReport):
 class RunMetrics:
     """The final metrics of a run's three jobs."""
 
-    featurize: FeaturizeReport
-    reduce: ReduceReport
-    export: ExportReport
+    featurize: FeaturizeMetrics
+    reduce: ReduceMetrics
+    export: ExportMetrics
 
     @classmethod
     def load(cls, storage: Storage, folder: RunFolder, sensed: Sensed) -> Self:
-        """Read them.
+        """Read and validate the metrics.
 
         Raises:
-            OrchardError: if a job has not reported, has not succeeded, reports what cannot be, or worked on
-                other input than is there now: of another listing, with another model, or of a job that ran
-                again since.
+            OrchardError: if a job's metrics are missing or invalid, it has not succeeded, or its input has
+                changed since: another listing, another model, or a job before it that ran again.
         """
         listing = sensed["listing"]
         metrics = cls(
-            _read(storage, folder, FeaturizeJob.NAME, listing, FeaturizeReport),
-            _read(storage, folder, ReduceJob.NAME, listing, ReduceReport),
-            _read(storage, folder, ExportJob.NAME, listing, ExportReport),
+            _read(storage, folder, FeaturizeJob.NAME, listing, FeaturizeMetrics),
+            _read(storage, folder, ReduceJob.NAME, listing, ReduceMetrics),
+            _read(storage, folder, ExportJob.NAME, listing, ExportMetrics),
         )
-        metrics.refuse_other_model(sensed["feature_spec"]["model"])
-        metrics.refuse_stale()
-        metrics.refuse_other_files(folder)
+        metrics.validate_model(sensed["feature_spec"]["model"])
+        metrics.validate_order()
+        metrics.validate_files(folder)
         return metrics
 
     @property
-    def by_job(self) -> Mapping[str, JobReport]:
-        """The reports, by the names of their jobs."""
+    def by_job(self) -> Mapping[str, JobMetrics]:
+        """The metrics, by job."""
         return vars(self)
 
-    def refuse_other_model(self, model_id: str) -> None:
+    def validate_model(self, model_id: str) -> None:
         found = self.featurize.model.id
         if found != model_id:
             raise OrchardError(
                 f"features of the model {found}",
-                rule=f"the run is of {model_id}, which 'sense' has seen",
-                remedy="give a new artefact a new URI; clear this run's task 'sense'",
+                rule=f"'sense' found the model {model_id}",
+                remedy="put a new model at a new URI, and clear this run's task 'sense'",
             )
 
-    def refuse_stale(self) -> None:
-        """Each job reads what the one before wrote; what began before that was finished is of older rows."""
+    def validate_order(self) -> None:
+        """Each job reads the previous job's output, so it must have started after that job finished."""
         for (before, earlier), (after, later) in pairwise(self.by_job.items()):
             if later.started_at < earlier.finished_at:
                 raise OrchardError(
-                    f"'{before}' has run again since '{after}' did",
-                    rule=f"'{after}' works on what '{before}' wrote last",
+                    f"'{before}' has run again since '{after}'",
+                    rule=f"'{after}' must run after '{before}'",
                     remedy=f"clear this run's task '{after}' with its downstream tasks",
                 )
 
-    def refuse_other_files(self, folder: RunFolder) -> None:
-        """Readers are sent to the files that are named here."""
+    def validate_files(self, folder: RunFolder) -> None:
+        """Check the CSV files, which readers are directed to."""
         others = [uri for uri in self.export.files if not _is_csv_of(folder, uri)]
         if others:
             raise OrchardError(
                 f"'{ExportJob.NAME}' names {_show(others[0])} as a CSV of the run",
-                rule=f"they are in {folder.csv}",
+                rule=f"all must be in {folder.csv}",
                 remedy=f"clear this run's task '{ExportJob.NAME}'",
             )
 
@@ -180,7 +179,7 @@ def _is_csv_of(folder: RunFolder, uri: str) -> bool:
     return place == folder.csv and name.endswith(".csv") and name.isascii() and name.isprintable()
 
 
-def _read(storage: Storage, folder: RunFolder, job: str, listing: str | None, kind: type[Report]) -> Report:
+def _read(storage: Storage, folder: RunFolder, job: str, listing: str | None, kind: type[Metrics]) -> Metrics:
     uri = folder.metrics(job)
     content = _read_object(storage, uri, job)
     if content.get("state") != "succeeded":
@@ -191,8 +190,8 @@ def _read(storage: Storage, folder: RunFolder, job: str, listing: str | None, ki
         )
     if content.get("listing") != listing:
         raise OrchardError(
-            f"{uri} is of the listing {_show(content.get('listing'))}, the run is of {listing}",
-            rule="'sense' has been run again since, and the jobs work on what it found last",
+            f"{uri} has the listing {_show(content.get('listing'))}, the run has {listing}",
+            rule="'sense' has run again since, so the jobs must too",
             remedy=f"clear this run's task '{job}' with its downstream tasks",
         )
     try:
@@ -202,7 +201,7 @@ def _read(storage: Storage, folder: RunFolder, job: str, listing: str | None, ki
         place = ".".join(map(str, first["loc"]))
         raise OrchardError(
             f"{uri} cannot be used ({_show(place)}: {first['msg']})",
-            rule=f"it is what '{job}' wrote of itself",
+            rule=f"it must be the metrics of '{job}'",
             remedy=f"clear this run's task '{job}' with its downstream tasks",
         ) from None
 
@@ -212,17 +211,17 @@ def _read_object(storage: Storage, uri: str, job: str) -> dict[str, Any]:
         content = json.loads(storage.read(uri, MOST_BYTES).data)
     except FileNotFoundError:
         raise OrchardError(
-            f"no report at {uri}", rule=f"'{job}' writes one", remedy=f"clear this run's task '{job}'"
+            f"no metrics at {uri}", rule=f"'{job}' writes them", remedy=f"clear this run's task '{job}'"
         ) from None
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
         raise OrchardError(
-            f"{uri} is no JSON object", rule=f"'{job}' writes one", remedy=f"clear this run's task '{job}'"
+            f"{uri} is not a JSON object", rule=f"'{job}' writes one", remedy=f"clear this run's task '{job}'"
         )
     return content
 
 
 def _show(value: object) -> str:
-    """Return what a node wrote as a few printable characters: no line of a log can be made of it."""
+    """Return a node's text as at most 100 printable characters, so that it cannot forge log lines."""
     return str(value)[:100].encode("unicode_escape").decode()

@@ -1,4 +1,4 @@
-"""The rows that a run's ledger entry is made of: what ``sense`` wrote, unchanged, and what became of it."""
+"""The rows of a run's ledger entry: the lists that ``sense`` wrote, and the outcome of each image."""
 
 import io
 
@@ -14,8 +14,8 @@ from orchard_jobs.contract import Status
 from orchard_jobs.errors import OrchardError, first_line
 from orchard_jobs.run_folder import RunFolder
 
-BYTES_OF_MANY = 2**24  # an outcome may have 16 MiB, and
-BYTES_PER_ROW = 4096  # this for each row that it is of: a key of S3 has 1,024
+BYTES_OF_MANY = 2**24  # outcomes may have 16 MiB,
+BYTES_PER_ROW = 4096  # plus this for each row: an S3 key has up to 1,024
 
 
 def read_rows(
@@ -24,8 +24,7 @@ def read_rows(
     """Return EARLIER_SCHEMA and OUTCOME_SCHEMA of a run.
 
     Raises:
-        OrchardError: where the lists are not as ``sense`` wrote them, or the outcomes are not those of its
-            images.
+        OrchardError: if the lists are not as ``sense`` wrote them, or the outcomes do not match its images.
     """
     listed = sensed["listed"] + sensed["known"] + sensed["deleted"] + sensed["kept"]
     most = BYTES_OF_MANY + BYTES_PER_ROW * listed
@@ -33,8 +32,8 @@ def read_rows(
     if digest_rows(manifest, earlier) != sensed.get("digest"):
         raise OrchardError(
             f"{folder.manifest} or {folder.earlier} is not as 'sense' wrote it",
-            rule="nobody else writes them: they say which images the run is of",
-            remedy="clear this run's task 'sense', and see who writes there",
+            rule="only 'sense' may write them: they list the run's images",
+            remedy="clear this run's task 'sense', and find out what else writes there",
         )
     images = from_parquet(manifest, pa.schema([OUTCOME_SCHEMA.field(name) for name in ("path", "etag")]))
     try:
@@ -42,13 +41,13 @@ def read_rows(
     except (pa.ArrowException, KeyError, ValueError, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise
-        raise _no_outcomes(folder, first_line(error)) from error
-    _refuse_other_outcomes(folder, images, outcomes, metrics)
+        raise _outcomes_error(folder, first_line(error)) from error
+    _validate_outcomes(folder, images, outcomes, metrics)
     return from_parquet(earlier, EARLIER_SCHEMA), outcomes
 
 
 def _read_outcomes(storage: Storage, folder: RunFolder, count: int) -> pa.Table:
-    """Return OUTCOME_SCHEMA; no more of it than of ``count`` images."""
+    """Return OUTCOME_SCHEMA, with at most ``count`` rows."""
     data = storage.read(folder.outcomes, BYTES_OF_MANY + BYTES_PER_ROW * count).data
     rows = pa.Table.from_batches([], OUTCOME_SCHEMA)
     for batch in read_checked(io.BytesIO(data), OUTCOME_SCHEMA):
@@ -58,21 +57,19 @@ def _read_outcomes(storage: Storage, folder: RunFolder, count: int) -> pa.Table:
     return rows
 
 
-def _refuse_other_outcomes(
-    folder: RunFolder, images: pa.Table, outcomes: pa.Table, metrics: RunMetrics
-) -> None:
+def _validate_outcomes(folder: RunFolder, images: pa.Table, outcomes: pa.Table, metrics: RunMetrics) -> None:
     by_path = [("path", "ascending"), ("etag", "ascending")]
     if not outcomes.select(["path", "etag"]).sort_by(by_path).equals(images.sort_by(by_path)):
-        raise _no_outcomes(folder, f"{outcomes.num_rows} rows for {images.num_rows} images")
+        raise _outcomes_error(folder, f"{outcomes.num_rows} rows for {images.num_rows} images")
     counts = {row["values"]: row["counts"] for row in pc.value_counts(outcomes["status"]).to_pylist()}
     reported = {status.value: count for status, count in metrics.featurize.counts.items() if count}
     if counts != reported or not set(counts) <= set(Status):
-        raise _no_outcomes(folder, f"other counts than 'featurize' reports: {reported}")
+        raise _outcomes_error(folder, f"counts differ from those of 'featurize': {reported}")
 
 
-def _no_outcomes(folder: RunFolder, found: str) -> OrchardError:
+def _outcomes_error(folder: RunFolder, found: str) -> OrchardError:
     return OrchardError(
         f"{folder.outcomes} cannot be used ({found})",
-        rule="it has one row for each image of the manifest, with its ETag and a status",
+        rule="it must have one row per image of the manifest, with its ETag and a status",
         remedy="clear this run's task 'export', or 'featurize' with its downstream tasks",
     )

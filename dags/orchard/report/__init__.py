@@ -1,1 +1,1 @@
-"""The report of a published run: one HTML file that needs nothing else, made from what is in the lake."""
+"""The report of a published run: one self-contained HTML file, built from the lake."""

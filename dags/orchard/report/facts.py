@@ -1,4 +1,4 @@
-"""All that a report shows, read and computed; the page only lays it out."""
+"""The data of a report; the page only lays it out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ import numpy.typing as npt
 from orchard.report.numbers.neighbours import Matrix, Separation
 
 COMPONENTS = 20
-"""Most components that are shown: the first ones."""
+"""Maximum number of components to show: the first ones."""
 
 ENDS = 6
 """Images at each end of a component."""
 
 FEW_LABELS = 2 * ENDS
-"""Of no more labels, the two ends of a component would show the same ones, were each of another label."""
+"""With no more labels than this, one image per label would show the same labels at both ends."""
 
 STEADY = 15.0
-"""Degrees: what has turned less still means much the same; its cosine is 0.97."""
+"""Degrees: a component that has rotated less still has much the same meaning; its cosine is 0.97."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One image: its path below the images URI, its label, and a WebP where there is one."""
+    """One image: its path below the images URI, its label, and its WebP thumbnail, if any."""
 
     path: str
     label: str
@@ -33,10 +33,10 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """The images that the report looks at closely.
+    """The sampled images.
 
     Args:
-        pictures: n of them, by the order of their rows.
+        pictures: n images, in row order.
         labels: (n,) numbers into ``names``.
         names: The labels in the sample, sorted.
         components: (n, k)
@@ -50,7 +50,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Extremes:
-    """The images at the two ends of one component, the outermost first."""
+    """The images at both ends of one component, most extreme first."""
 
     low: tuple[Picture, ...]
     high: tuple[Picture, ...]
@@ -58,12 +58,12 @@ class Extremes:
 
 @dataclass(frozen=True, eq=False)
 class Basis:
-    """A fitted basis, as ``basis.npz`` has it.
+    """A fitted basis, from ``basis.npz``.
 
     Args:
         components: (k, d), orthonormal rows.
-        ratio: (k,), the share of the variance that each explains.
-        spectrum: (d,), the same of all d directions; None where the basis was stored without.
+        ratio: (k,), the explained variance ratio of each.
+        spectrum: (d,), the same for all d directions; None if the basis was stored without it.
     """
 
     components: Matrix
@@ -82,18 +82,18 @@ class Rejected:
 
 @dataclass(frozen=True, eq=False)
 class Changes:
-    """What is different from the run before.
+    """What has changed since the previous run.
 
     Args:
         run: Its slug.
         new: Number of images that were not known before.
-        changed: Number of images that were known, with other content or without a result.
-        deleted: Number of images that have gone.
-        variance_kept: Of the run before.
-        components: K of the run before.
-        angles: (k,), principal angles between the two bases, in degrees, rising; None where the basis of
-            before is not there.
-        turned: (k,), by how much each component has turned, in degrees; None likewise.
+        changed: Number of known images with changed content, or that an earlier run could not read.
+        deleted: Number of deleted images.
+        variance_kept: The previous run's.
+        components: K of the previous run.
+        angles: (k,), principal angles between the two bases, in degrees, ascending; None if the previous
+            basis is missing.
+        turned: (k,), the rotation of each component, in degrees; None likewise.
     """
 
     run: str
@@ -107,7 +107,7 @@ class Changes:
 
     @property
     def steady(self) -> int:
-        """How many components, the first in a row, have turned by less than STEADY."""
+        """Number of leading components that have rotated by less than STEADY."""
         if self.turned is None:
             return 0
         moved = np.flatnonzero(self.turned >= STEADY)
@@ -120,13 +120,13 @@ class Facts:
 
     Args:
         run: The content of run.json.
-        label_counts: Images of each label, of all rows of the result.
-        sample: Of these rows.
-        separation: Of the sample.
-        extremes: Of the first components, of all rows.
-        basis: The run's.
-        changes: Since the run before; None where there was none.
-        rejected: Images that were rejected now, the first by path; run.json has how many there are.
+        label_counts: Images per label, in all rows of the result.
+        sample: A sample of these rows.
+        separation: How well labels separate in the sample.
+        extremes: The extreme images of the first components.
+        basis: The run's basis.
+        changes: Changes since the previous run; None if there is none.
+        rejected: The run's first rejected images by path; run.json has their number.
     """
 
     run: Mapping[str, Any]

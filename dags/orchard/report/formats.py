@@ -1,4 +1,4 @@
-"""Numbers, times and names as people read them. Pure; nothing here escapes, the template does."""
+"""Format numbers, times and names for people. Pure; templates do the escaping."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def shorten(text: str, limit: int) -> str:
-    """Return ``text`` with its middle left out where it is longer than ``limit`` characters."""
+    """Return ``text``, with its middle left out if it is longer than ``limit`` characters."""
     if len(text) <= limit:
         return text
     end = limit * 2 // 3
@@ -19,7 +19,7 @@ def count(number: int | None) -> str:
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """0.5684 → ``56.8 %``, which no line break divides."""
+    """0.5684 → ``56.8 %``, with a no-break space."""
     return f"{share * 100:.{digits}f}\u00a0%"
 
 
@@ -29,8 +29,8 @@ def duration(seconds: float | None) -> str:
         return "–"
     if seconds < 10:
         return f"{seconds:.1f} s"
-    whole = round(seconds)
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    total = round(seconds)
+    hours, minutes, rest = total // 3600, total // 60 % 60, total % 60
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
@@ -50,11 +50,11 @@ def plural(number: int, noun: str) -> str:
 
 
 def cost(value: Any) -> str | None:
-    """Return the ``dollars`` of run.json's ``cost``, None where it has none or they are not known."""
+    """Return the ``dollars`` of run.json's ``cost``; None if it has none, or they are unknown."""
     dollars = value.get("dollars") if isinstance(value, Mapping) else None
     return None if dollars is None else f"${dollars:,.2f}"
 
 
 def rounded(value: float) -> float:
-    """Four digits: more than a pixel shows."""
+    """Round to four significant digits, which is more precise than a pixel."""
     return float(f"{value:.4g}")

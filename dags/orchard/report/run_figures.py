@@ -1,6 +1,6 @@
-"""What people look for in a published run, as text: in a list, and beside another run. Pure.
+"""The figures of a published run, as text, for lists and comparisons. Pure.
 
-``run`` is what run.json says. Earlier versions of Orchard wrote less of it: what is not there is ``?``.
+``run`` is the content of run.json. Figures that an earlier version of Orchard did not record are ``?``.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ PHASES = ("featurize", "reduce", "export")
 
 
 def show(figure: Figure, run: Run) -> str:
-    """Return a figure of a run, or ``?`` where its run.json does not have it."""
+    """Return a run's figure, or ``?`` if its run.json does not have it."""
     try:
         return figure(run)
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -37,11 +37,11 @@ def show(figure: Figure, run: Run) -> str:
 
 
 def noise(run: Run) -> str | None:
-    """Return a warning where a run has components that explain nothing; None where it has not."""
+    """Return a warning if some of the run's components explain no variance; else None."""
     rank, k = run.get("rank"), run["components"]
     if rank is None or rank >= k:
         return None
-    # A basis of an earlier version does not say of how many it is.
+    # Earlier versions did not record how many images the basis was fitted on.
     images = plural(run["fitted_rows"], "image") if run.get("fitted_rows") else "images"
     if rank == 0:
         return f"No component explains anything: all features of the {images} of the basis are the same"
@@ -51,19 +51,19 @@ def noise(run: Run) -> str | None:
 
 
 def is_local(run: Run) -> bool:
-    """Whether a run's cluster was one of a local EMR, which bills nothing. Earlier versions did not say."""
+    """Whether a run's cluster was on a local EMR, which is free. Earlier versions did not record this."""
     return bool((run.get("cluster") or {}).get("local"))
 
 
 def environment(run: Run) -> str:
-    """Return where a run was computed: ``EMR emr-spark-8.1.0``, or Spark's master without a cluster."""
+    """Return where a run was computed: ``EMR emr-spark-8.1.0``, or Spark's master if it had no cluster."""
     release = run["cluster"].get("release")
     emr = "local EMR" if is_local(run) else "EMR"
     return f"{emr} {release}" if release else f"Spark {run['cluster']['id']}"
 
 
 def seconds(run: Run) -> float:
-    """Return how long the three jobs took together: what differs between here and a cluster."""
+    """Return the total seconds of the three jobs."""
     return float(sum(value or 0.0 for value in run["seconds"].values()))
 
 
@@ -72,7 +72,7 @@ def minutes(run: Run) -> str:
 
 
 def cost(run: Run) -> str:
-    """Return what the run's clusters came to by list prices; ``–`` where there was none."""
+    """Return the cost of the run's clusters, at list prices; ``–`` if it had none."""
     return _dollars(run, "dollars")
 
 

@@ -1,7 +1,7 @@
-"""report.html as Airflow has written it, and nobody else's in its place.
+"""Store report.html with a digest, so that nobody can replace it.
 
-It is in the run's folder, for people to find, where a node may write. Its digest is beside the ledger, where
-none may: a page of another content is shown to nobody who is logged in to Airflow.
+The report is in the run's folder, where nodes can write. Its digest is beside the ledger, where they cannot:
+a replaced report is never shown to users who are logged in to Airflow.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from orchard.lake.objects import Storage
 from orchard_jobs.errors import OrchardError
 
 MOST_BYTES = 2**23
-"""A page of ours has less than 5 MB."""
+"""Maximum bytes of a report; ours have less than 5 MB."""
 
 
 def store_report(storage: Storage, lake: Lake, slug: str, page: bytes) -> str:
@@ -24,7 +24,7 @@ def store_report(storage: Storage, lake: Lake, slug: str, page: bytes) -> str:
 
 
 def find_lacking(storage: Storage, lake: Lake, slugs: Iterable[str]) -> list[str]:
-    """Return the runs without a page or its digest; what is in a page is for ``read_report`` to see."""
+    """Return the runs without a report or its digest; ``read_report`` checks the content."""
     digests = set(storage.names(lake.ledger))
     return [
         slug
@@ -38,8 +38,8 @@ def read_report(storage: Storage, lake: Lake, slug: str) -> bytes:
     """Return the page of the run ``slug``.
 
     Raises:
-        FileNotFoundError: where there is none.
-        OrchardError: where it is not as Airflow has written it.
+        FileNotFoundError: if there is none.
+        OrchardError: if Airflow did not write it.
     """
     uri = lake.run(slug).page
     page = storage.read(uri, MOST_BYTES).data
@@ -50,8 +50,8 @@ def read_report(storage: Storage, lake: Lake, slug: str) -> bytes:
     if sha256(page).hexdigest().encode() != digest:
         raise OrchardError(
             f"{uri} is not as the task 'report' wrote it",
-            rule="only its own page is shown: nodes may write there, and earlier versions kept no digest",
-            remedy="make it again: clear the run's task 'report', or run `orchard report`",
+            rule="its digest must match: nodes can write there, and earlier versions stored no digest",
+            remedy="write it again: clear the run's task 'report', or run `orchard report`",
         )
     return page
 

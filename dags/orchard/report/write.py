@@ -1,4 +1,4 @@
-"""Make the report of a published run: from the lake, into the lake."""
+"""Write the report of a published run."""
 
 import logging
 
@@ -13,25 +13,25 @@ from orchard_jobs.errors import OrchardError
 log = logging.getLogger(__name__)
 
 LOOKED_AT = 7
-"""Runs before the newest one whose reports are looked for: a week's."""
+"""Number of previous runs to check for missing reports: a week."""
 
 
 def write_report(storage: Storage, lake: Lake, slug: str) -> str:
     """Write the report of the run ``slug`` into its folder, and return its URI.
 
-    Made again, it has the same bytes, as long as what it is made from is there.
+    It is deterministic as long as the run's data is unchanged.
 
     Raises:
-        OrchardError: where the run is not published, or its results are not there.
+        OrchardError: if the run is not published, or its results are missing.
     """
     return store_report(storage, lake, slug, render(read_facts(storage, lake, slug)).encode())
 
 
 def write_missing_reports(storage: Storage, lake: Lake, slug: str) -> list[str]:
-    """Write the reports that the runs before ``slug`` lack, as their own tasks may have failed.
+    """Write missing reports of the runs before ``slug``, whose own tasks may have failed.
 
-    What such a report is made from may have gone, with compaction, retention or a purge: that is logged, and
-    nothing else. A report that is wanted can be made again with `orchard report`.
+    Compaction, retention or a purge may have deleted a run's data: that is only logged. `orchard report` can
+    write any other report again.
 
     Returns:
         Their URIs.
@@ -43,5 +43,5 @@ def write_missing_reports(storage: Storage, lake: Lake, slug: str) -> list[str]:
         try:
             written.append(write_report(storage, lake, run))
         except (OrchardError, FileNotFoundError) as error:
-            log.info("run %s has no report, and none can be made: %s", run, error)
+            log.info("Run %s has no report, and it cannot be written: %s", run, error)
     return written

@@ -1,1 +1,1 @@
-"""Looking for new images: listing, comparison with the ledger, the manifest of a run."""
+"""Find new images: list them, compare them with the ledger, write the run's manifest."""

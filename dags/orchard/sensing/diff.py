@@ -1,4 +1,4 @@
-"""Which images are new, changed or gone: the listing against the ledger, with Arrow's joins. Pure."""
+"""Which images are new, changed or deleted: join the listing with the ledger, in Arrow. Pure."""
 
 from dataclasses import dataclass
 
@@ -9,19 +9,19 @@ from orchard.lake.ledger import EARLIER_SCHEMA
 from orchard_jobs.contract import Status
 
 RETRIABLE = pa.array([Status.UNREADABLE.value, Status.MISSING.value])
-"""Statuses that say something of the night, not of the image."""
+"""Statuses that are caused by the run, not by the image."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A listing, divided, and what it means for the rows of earlier runs.
+    """The difference between a listing and the ledger.
 
     Args:
-        new: What is to be computed, sorted by path: new paths, and known ones with another ETag.
-        earlier: EARLIER_SCHEMA of all that the ledger knows, sorted by path.
-        listed: Number of all images in the listing.
-        known: Number of those that are not in ``new``.
-        retried: Number of those in ``new`` that an earlier run could not read.
+        new: Images to compute, sorted by path: new paths, and known ones with another ETag.
+        earlier: EARLIER_SCHEMA of all rows of the ledger, sorted by path.
+        listed: Number of listed images.
+        known: Number of listed images that are not in ``new``.
+        retried: Number of images in ``new`` that an earlier run could not read.
         deleted: Number of images with features that are no longer listed.
         kept: Number of earlier rows with features that stay.
     """
@@ -36,10 +36,10 @@ class Difference:
 
 
 def difference(listing: pa.Table, ledger: pa.Table, *, keep_deleted: bool = False) -> Difference:
-    """Divide ``listing`` by ``ledger``.
+    """Compare ``listing`` with ``ledger``.
 
-    With new images come those that could not be read in an earlier run. Alone they are left as known: one
-    image that is unreadable for good must not start a cluster every night.
+    If there are new images, images that an earlier run could not read are retried with them. On their own
+    they count as known: one permanently unreadable image must not start a cluster every night.
     """
     known = ledger.select(["path", "etag", "status"]).rename_columns(["path", "known_etag", "status"])
     compared = listing.join(known, "path", join_type="left outer")

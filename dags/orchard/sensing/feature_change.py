@@ -1,4 +1,4 @@
-"""What a run would replace: results of these images whose features were computed in another way."""
+"""Detect that a run would replace results whose features were computed differently."""
 
 from dataclasses import fields
 
@@ -7,11 +7,11 @@ from orchard.report.formats import duration
 from orchard.settings.feature_spec import FeatureSpec
 
 LOOKED_AT = 5
-"""Runs, of which the fastest says what this machine does: those of a few images are slow."""
+"""Runs to consider: the fastest one is representative, because runs of few images are slow."""
 
 
 def describe_change(index: RunIndex, images: str, spec: FeatureSpec) -> str | None:
-    """Return what differs from the newest results of ``images``, and what that costs; None for nothing."""
+    """Return how ``spec`` differs from the newest results of ``images``, and the cost; else None."""
     newest = next((run for run in reversed(index.runs) if run.images == images), None)
     if newest is None or spec == newest.spec:
         return None
@@ -20,15 +20,15 @@ def describe_change(index: RunIndex, images: str, spec: FeatureSpec) -> str | No
         for field in fields(spec)
         if (before := getattr(newest.spec, field.name)) != (now := getattr(spec, field.name))
     ]
-    text = f"The newest results of these images are of other features: {', '.join(changes)}."
+    text = f"The newest results of these images have different features: {', '.join(changes)}."
     known = index.builds_on(images, spec)
     if known is not None:
-        return f"{text} This run continues {known}, and its results become the newest."
+        return f"{text} This run builds on {known}, and its results become the newest."
     return f"{text} {_cost(index, newest)}"
 
 
 def _cost(index: RunIndex, newest: PublishedRun) -> str:
-    """Say how many images are computed again, and how long that takes at the best rate of late."""
+    """Return how many images are computed again, and the time at the best recent rate."""
     listed = (index.describe(newest.run).get("counts") or {}).get("listed")
     if not listed:
         return "All images are computed again."

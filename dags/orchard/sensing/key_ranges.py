@@ -1,10 +1,10 @@
-"""The keys below a prefix, cut into ranges that are listed side by side. Nothing here speaks to S3.
+"""Split the keys below a prefix into ranges that can be listed in parallel. Sends no requests itself.
 
-All begins as one range. Meanwhile ``FolderSearch`` finds folders, and whoever is idle takes half of the
-range with most of them: ranges are few and long, so nearly every page is full, however small the folders
-are. Where to cut is a guess that cannot go wrong: whatever the cuts, each key is in exactly one range.
+Listing starts with one range. Meanwhile ``FolderSearch`` finds folders, and an idle worker takes half of the
+range with the most folders: ranges are few and long, so nearly every page is full, even if folders are small.
+Any split is correct: each key is always in exactly one range.
 
-S3 orders keys by their UTF-8 bytes, and so does Python its strings.
+S3 orders keys by their UTF-8 bytes, which is also the order of Python's strings.
 """
 
 from bisect import bisect_left, bisect_right
@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 Page = dict[str, Any]
-"""An answer of ListObjectsV2."""
+"""A response of ListObjectsV2."""
 
 
 @dataclass
 class Range:
-    """The keys greater than ``after`` and not than ``end``; ``after`` moves with every page."""
+    """The keys after ``after``, up to and including ``end``; ``after`` advances with every page."""
 
     after: str = ""
     end: str | None = None
     page_start: str | None = None
-    """Where the last page began; None before the first one since it was cut."""
+    """Where the last page started; None before the first page since the last split."""
     token: str | None = None
     is_done: bool = False
 
@@ -34,7 +34,7 @@ class Range:
         return {"StartAfter": self.after} if self.after else {}
 
     def take(self, page: Page) -> list[dict[str, Any]]:
-        """Return the objects of the page that are in this range, and move on."""
+        """Return the page's objects that are in this range, and advance."""
         objects = page.get("Contents", [])
         self.page_start = self.after
         self.after = objects[-1]["Key"] if objects else self.after
@@ -44,7 +44,7 @@ class Range:
 
 
 class KeyRanges:
-    """The ranges that are being listed, and the folders at which they can be cut."""
+    """The ranges that are being listed, and the folders where they can be split."""
 
     def __init__(self) -> None:
         self._ranges = [Range()]
@@ -52,16 +52,16 @@ class KeyRanges:
 
     @property
     def open(self) -> list[Range]:
-        """The ranges that are not listed to their end."""
+        """The ranges that are not completely listed."""
         self._ranges = [part for part in self._ranges if not part.is_done]
         return self._ranges
 
     def add_folders(self, folders: list[str]) -> None:
         self._folders += folders
-        self._folders.sort()  # two sorted runs: linear
+        self._folders.sort()  # linear: Timsort merges two sorted runs
 
     def cut(self) -> Range | None:
-        """Return the second half of the range with most folders ahead; None if none is worth a cut."""
+        """Split off half of the range with the most folders ahead; None if no split is worth it."""
         longest = max(self.open, key=lambda part: len(self._ahead(part)), default=Range())
         ahead = self._ahead(longest)
         if not ahead:
@@ -73,7 +73,7 @@ class KeyRanges:
         return half
 
     def _ahead(self, part: Range) -> range:
-        """Which folders are still to come in a range; none if they are no more than two pages' worth."""
+        """The indices of the folders ahead in a range; empty if they fill no more than two pages."""
         if part.page_start is None:
             return range(0)
         start, now = (bisect_right(self._folders, key) for key in (part.page_start, part.after))
@@ -82,7 +82,7 @@ class KeyRanges:
 
 
 class FolderSearch:
-    """Tells ``ranges`` of the folders in ``prefix`` and, while there are not ``enough``, of those in them."""
+    """Adds the folders in ``prefix`` to ``ranges``, and goes deeper until it has found ``enough``."""
 
     def __init__(self, prefix: str, ranges: KeyRanges, enough: int) -> None:
         self._ranges = ranges
@@ -103,12 +103,12 @@ class FolderSearch:
         return {"Prefix": self._level[-1], "Delimiter": "/", **begin}
 
     def take(self, page: Page) -> list[dict[str, Any]]:
-        """Keep the page's folders. It returns no object: those are in the ranges."""
+        """Add the page's folders. Returns no objects: the ranges list those."""
         folders = [item["Prefix"] for item in page.get("CommonPrefixes", ())]
         self._ranges.add_folders(folders)
         self._found += len(folders)
         self._deeper += folders
-        # After a page without a folder there may be a million files.
+        # A page without folders may be followed by a million files.
         self._token = page.get("NextContinuationToken") if folders else None
         if not self._token:
             self._leave_folder()

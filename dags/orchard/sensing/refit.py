@@ -1,6 +1,6 @@
-"""What the parameters ask of images that are all known: components that the newest result has not got.
+"""Decide whether the parameters require a refit although no image is new.
 
-They are fitted on the statistics that are stored, and all rows are projected anew. No image is read.
+A refit uses the stored statistics and projects all rows again. It reads no image.
 """
 
 import numpy as np
@@ -12,9 +12,9 @@ from orchard_jobs.contract import BasisMode
 
 
 def describe_refit(index: RunIndex, newest: str, params: RunParams) -> str | None:
-    """Return what ``params`` ask for that the run ``newest`` of the same images has not; None: nothing.
+    """Return how ``params`` differ from the run ``newest`` of the same images; None if they do not.
 
-    A basis that is reused is what it was, so that with ``basis=reuse`` there is nothing to ask for.
+    ``basis=reuse`` never requires a refit.
     """
     if params.basis is BasisMode.REUSE:
         return None
@@ -36,12 +36,12 @@ def describe_refit(index: RunIndex, newest: str, params: RunParams) -> str | Non
 
 
 def _count_for(index: RunIndex, basis_id: object, variance: float) -> int | None:
-    """Return how many components keep that share; None where the published basis has not as many."""
+    """Return how many components keep that share; None if the published basis does not have as many."""
     found = find_basis(index.storage, index.lake, basis_id) if isinstance(basis_id, str) else None
     if found is None:
         return None
     together = np.cumsum(found.ratio)
     enough = together >= variance - 1e-12  # as the fit counts them
     if not together[-1:].any():
-        return 1  # of rows that are all the same
+        return 1  # all rows are identical
     return int(np.argmax(enough)) + 1 if enough.any() else None

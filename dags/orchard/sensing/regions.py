@@ -1,4 +1,4 @@
-"""Whether the buckets are where the settings say: data does not leave its region unnoticed."""
+"""Check that buckets are in the configured region, so that data does not leave it unnoticed."""
 
 import logging
 from typing import Any
@@ -14,12 +14,12 @@ log = logging.getLogger(__name__)
 
 
 def check_regions(access: Access, *uris: str) -> None:
-    """Check the buckets of ``uris`` against ORCHARD_REGION, where that is set.
+    """Check the buckets of ``uris`` against ORCHARD_REGION, if that is set.
 
-    A bucket that does not tell where it is only gets a line in the log.
+    If a bucket's region cannot be determined, log a warning only.
 
     Raises:
-        OrchardError: for the first bucket that is not there, or in another region.
+        OrchardError: for the first bucket that does not exist, or is in another region.
     """
     buckets = dict.fromkeys(bucket_and_key(uri)[0] for uri in uris if uri.startswith("s3://"))
     if access.region is None or not buckets:
@@ -29,23 +29,25 @@ def check_regions(access: Access, *uris: str) -> None:
         found = find_bucket_region(client, bucket)
         if found is None:
             log.warning(
-                "s3://%s does not tell its region: ORCHARD_REGION=%s is not checked", bucket, access.region
+                "Cannot determine the region of s3://%s: ORCHARD_REGION=%s is not checked",
+                bucket,
+                access.region,
             )
         elif found != access.region:
             raise OrchardError(
                 f"s3://{bucket} is in {found}",
-                rule=f"lake and images are in ORCHARD_REGION={access.region}",
-                remedy="correct ORCHARD_REGION, or name a bucket of that region",
+                rule=f"lake and images must be in ORCHARD_REGION={access.region}",
+                remedy="correct ORCHARD_REGION, or use a bucket in that region",
             )
 
 
 def find_bucket_region(client: Any, bucket: str) -> str | None:
-    """Return the region of a bucket, with one HeadBucket; None where neither it nor its refusal says so.
+    """Return the region of a bucket, with one HeadBucket; None if the response does not name it.
 
-    S3 names the region even where it denies the rest, so this asks for no permission of its own.
+    S3 names the region even if it denies access, so this requires no permission of its own.
 
     Raises:
-        OrchardError: if there is no such bucket.
+        OrchardError: if the bucket does not exist.
     """
     try:
         found = client.head_bucket(Bucket=bucket)
@@ -53,12 +55,12 @@ def find_bucket_region(client: Any, bucket: str) -> str | None:
         if error.response["Error"]["Code"] in ("404", "NoSuchBucket"):
             raise OrchardError(
                 f"no bucket s3://{bucket}",
-                rule="lake and images are in buckets that there are",
+                rule="the buckets of lake and images must exist",
                 remedy="correct the URI, or create the bucket",
             ) from None
         found = error.response
     except BotoCoreError as error:
-        log.warning("cannot ask for the region of s3://%s: %s", bucket, error)
+        log.warning("Cannot look up the region of s3://%s: %s", bucket, error)
         return None
     header = found["ResponseMetadata"].get("HTTPHeaders", {}).get("x-amz-bucket-region")
     region: str | None = found.get("BucketRegion") or header

@@ -1,4 +1,4 @@
-"""Look for new images, and prepare a run for them."""
+"""Find new images, and prepare a run for them."""
 
 import hashlib
 import json
@@ -27,15 +27,15 @@ from orchard_jobs.run_folder import RunFolder
 log = logging.getLogger(__name__)
 
 ROW_GROUP = 10_000
-"""Rows. Tasks read those alone that they work on."""
+"""Rows per Parquet row group: each Spark task reads only its own."""
 
 
 def sense(slug: str, params: RunParams, settings: Settings, *, by_hand: bool) -> Sensed:
-    """List the images, compare them with the ledger, write what the jobs of a run work on.
+    """List the images, compare them with the ledger, and write the input of the run's jobs.
 
     Args:
-        by_hand: Whether somebody has asked for this run: where no image is new, other components than the
-            newest result has are then fitted all the same. A night without new images stays one.
+        by_hand: Whether this is a manual run, which refits components that differ from the newest result even
+            without new images. Scheduled runs without new images do nothing.
 
     Raises:
         OrchardError: if a bucket is in another region, the images cannot be listed, or there never were any.
@@ -44,15 +44,15 @@ def sense(slug: str, params: RunParams, settings: Settings, *, by_hand: bool) ->
     lake = Lake(settings.places.lake)
     storage = storage_for(lake.uri, settings.access)
     card = read_model_card(settings.places.model, settings.access)
-    refuse_too_many_components(params.components, card.get("features"))
+    validate_component_count(params.components, card.get("features"))
     spec = FeatureSpec.of_run(card["id"], params, settings)
     index = RunIndex.load(storage, lake)
     if change := describe_change(index, params.images, spec):
         if by_hand and not params.recompute:
             raise OrchardError(
                 change,
-                rule="a run by hand replaces them only where it is asked to",
-                remedy="trigger it again with 'Compute images again' (recompute), or as they were computed",
+                rule="a manual run replaces them only if 'Compute images again' (recompute) is set",
+                remedy="trigger it again with that set, or with the earlier values",
             )
         log.warning("%s", change)
     builds_on = index.builds_on(params.images, spec)
@@ -60,21 +60,23 @@ def sense(slug: str, params: RunParams, settings: Settings, *, by_hand: bool) ->
     if builds_on is None and listing.num_rows == 0:
         raise OrchardError(
             f"no images in {params.images}",
-            rule="it holds <label>/<image>",
-            remedy="correct the images URI, or put the first images there",
+            rule="the first run requires images at <label>/<image>",
+            remedy="correct the images URI, or add images there",
         )
     keep_deleted = settings.nightly.deleted_images is DeletedImages.KEEP
     ledger = read_ledger(storage, lake, builds_on)
     found = difference(listing, ledger, keep_deleted=keep_deleted)
     counts = (found.listed, found.known, found.new.num_rows, found.retried, found.deleted)
-    log.info("%d images listed, %d known, %d to compute, of them %d once more; %d deleted", *counts)
+    log.info("%d images listed: %d known, %d to compute (%d of them again); %d deleted", *counts)
     goes_on = found.new.num_rows > 0
     if builds_on and not goes_on and (refit := describe_refit(index, builds_on, params)):
         goes_on = by_hand and found.kept > 0
         if goes_on:
-            log.info("No image is new: components are fitted on the stored statistics, for %s", refit)
+            log.info("No new images: refitting the components on the stored statistics for %s", refit)
         else:
-            why = "No image is left" if by_hand else "No image is new; a run by hand fits it all the same"
+            why = (
+                "No images are left" if by_hand else "There are no new images; trigger a manual run to refit"
+            )
             log.warning("Not applied: %s. %s", refit, why)
     listing, digest = prepare(storage, lake.run(slug), found, spec) if goes_on else (None, None)
     return Sensed(
@@ -99,7 +101,7 @@ def prepare(storage: Storage, folder: RunFolder, found: Difference, spec: Featur
     """Write the manifest and the earlier rows.
 
     Returns:
-        An id that changes with them, and with the spec; and their digest.
+        An id derived from them and the spec, and their digest.
     """
     manifest, earlier = to_parquet(found.new, ROW_GROUP), to_parquet(found.earlier, ROW_GROUP)
     storage.write(folder.manifest, manifest)
@@ -108,13 +110,13 @@ def prepare(storage: Storage, folder: RunFolder, found: Difference, spec: Featur
     return listing, digest_rows(manifest, earlier)
 
 
-def refuse_too_many_components(components: int | None, features: int | None) -> None:
-    """Raise OrchardError for more components than the model has features, before there is a cluster."""
+def validate_component_count(components: int | None, features: int | None) -> None:
+    """Raise OrchardError, before creating a cluster, for more components than the model has features."""
     if components is not None and features is not None and components > features:
         raise OrchardError(
             f"components={components}",
-            rule=f"the model has {features} features, and a basis at most as many components",
-            remedy="run again with fewer",
+            rule=f"the model has {features} features, which is the maximum number of components",
+            remedy="trigger the run again with fewer",
         )
 
 
@@ -122,7 +124,7 @@ def read_model_card(uri: str, access: Access) -> dict[str, Any]:
     """Return the card of the model artefact at ``uri``.
 
     Raises:
-        OrchardError: if there is no artefact; better here than on a cluster that costs money.
+        OrchardError: if there is no artefact.
     """
     try:
         card: dict[str, Any] = json.loads(storage_for(uri, access).read(f"{uri}/card.json").data)
@@ -130,6 +132,6 @@ def read_model_card(uri: str, access: Access) -> dict[str, Any]:
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         raise OrchardError(
             f"no model artefact at {uri}",
-            rule="ORCHARD_MODEL names a folder with a card.json",
+            rule="ORCHARD_MODEL must be a folder with a card.json",
             remedy="export one with `orchard model --weights FILE --models URI`",
         ) from None

@@ -1,4 +1,4 @@
-"""How AWS is reached: a part of the settings that whoever only reads the lake needs, too."""
+"""How to reach AWS: separate from the other settings, because code that only reads the lake needs it too."""
 
 import re
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from orchard.settings.env import require, setting
 
 @dataclass(frozen=True)
 class Access:
-    """How AWS is reached."""
+    """How to reach AWS."""
 
     aws_conn_id: str | None = setting(
-        "Airflow connection for AWS", None, shown="none: credentials as boto3 finds them"
+        "Airflow connection for AWS", None, shown="none: boto3's default credentials"
     )
     region: str | None = setting(
-        "AWS region of the cluster and the buckets", None, shown="none: the one that boto3 finds"
+        "AWS region of the cluster and the buckets", None, shown="none: boto3's default"
     )
 
     def __post_init__(self) -> None:
         is_region = self.region is None or re.fullmatch(r"[a-z]+(-[a-z]+)+-\d", self.region) is not None
-        require(is_region, "region", self.region, "a region's name, as eu-west-3")
+        require(is_region, "region", self.region, "a region name, such as eu-west-3")
 
     @property
     def hook(self) -> dict[str, Any]:

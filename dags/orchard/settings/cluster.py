@@ -1,4 +1,4 @@
-"""Settings of the cluster of a run: its nodes, Spark's sizes on them, and what clusters may not exceed."""
+"""Settings of a run's cluster: its nodes, the size of Spark's processes, its cost and limits."""
 
 import re
 import shlex
@@ -12,7 +12,7 @@ from orchard_jobs.contract import DamagedImages, Decoding, InstructionSet
 XLARGE = ("m6i.xlarge", "m5.xlarge", "m7i.xlarge")
 MORE_XLARGE = ("m6a.xlarge", "m5a.xlarge")
 DEFAULT_ROLE = "EMR_DefaultRole_V2"
-BY_TYPE = "none: as the instance types ask for"
+BY_TYPE = "none: derived from the instance types"
 
 
 @dataclass(frozen=True)
@@ -24,37 +24,37 @@ class Fleet:
     core_types: tuple[str, ...] = setting("Instance types of the core nodes", XLARGE)
     task_types: tuple[str, ...] = setting("Instance types of the task nodes", (*XLARGE, *MORE_XLARGE))
     core_nodes: int | None = setting(
-        "On-demand core nodes, unless the run's parameters say otherwise",
+        "On-demand core nodes, unless a run's parameters set them",
         None,
-        shown="none: as the number of new images asks for",
+        shown="none: derived from the number of new images",
     )
-    max_core_nodes: int = setting("Most core nodes that a run's parameters may ask for", 20)
-    task_nodes: int = setting("Spot task nodes, on-demand where Spot has none; 0 for no task fleet", 0)
+    max_core_nodes: int = setting("Maximum core nodes that a run's parameters may request", 20)
+    task_nodes: int = setting("Spot task nodes, on-demand if Spot has no capacity; 0: no task fleet", 0)
     ebs_gib: int = setting("EBS volume of each node, in GiB", 64)
     subnets: tuple[str, ...] = setting(
-        "Subnets to choose from, by comma; none: the default VPC's, which EMR_DefaultRole_V2 may not use",
+        "Comma-separated subnets to use; none: the default VPC's, which EMR_DefaultRole_V2 may not use",
         (),
     )
     security_groups: tuple[str, ...] = setting(
-        "Security groups of the nodes and of EMR's endpoint, by comma; EMR's own where empty", ()
+        "Comma-separated security groups of the nodes and of EMR's service access; empty: EMR's own", ()
     )
     instance_profile: str = setting("Instance profile of the nodes", "EMR_EC2_DefaultRole")
     service_role: str = setting("Service role of EMR", DEFAULT_ROLE)
     security_configuration: str | None = setting(
-        "EMR security configuration: encryption, and IMDSv2, which RunJobFlow itself cannot ask for", None
+        "EMR security configuration: encryption, and IMDSv2, which RunJobFlow itself cannot enforce", None
     )
-    idle_timeout: int = setting("Seconds without work after which EMR itself ends the cluster", 900)
+    idle_timeout: int = setting("Idle seconds after which EMR itself terminates the cluster", 900)
     node_env: str = setting(
-        "Python environment that the bootstrap action makes on each node", "/opt/orchard/venv"
+        "Python environment that the bootstrap action creates on each node", "/opt/orchard/venv"
     )
-    bootstrap_args: str = setting("More arguments of the bootstrap action, quoted as in a shell", "")
+    bootstrap_args: str = setting("Extra arguments of the bootstrap action, shell-quoted", "")
 
     def __post_init__(self) -> None:
         for name in ("primary_types", "core_types", "task_types"):
             kinds = getattr(self, name)
             require(1 <= len(kinds) <= 30, name, ",".join(kinds), "1 to 30 instance types")
             # https://pypi.org/project/openvino/#files against Amazon Linux 2023's glibc 2.34
-            rule = "types of x86-64: OpenVINO's packages for arm64 need a newer system than EMR's"
+            rule = "x86-64 types: OpenVINO's arm64 packages need a newer system than EMR's"
             require(not any(map(is_arm, kinds)), name, ",".join(kinds), rule)
         most = self.max_core_nodes
         is_size = self.core_nodes is None or 1 <= self.core_nodes <= most
@@ -77,62 +77,63 @@ class DeployMode(StrEnum):
     CLIENT = "client"
     """On the primary node."""
     CLUSTER = "cluster"
-    """In a container of YARN's, on a core or task node."""
+    """In a YARN container, on a core or task node."""
 
 
 @dataclass(frozen=True)
 class Spark:
-    """Sizes of Spark's processes. Those that are not set follow from the instance types, see ``sizes.py``."""
+    """Sizes of Spark's processes. Unset sizes are derived from the instance types, see ``sizing.py``."""
 
     deploy_mode: DeployMode = setting(  # noqa: RUF009 - it makes a field
-        "Where drivers run: client is the primary node, cluster a container on another", DeployMode.CLIENT
+        "Where drivers run: client: on the primary node; cluster: in a container on another node",
+        DeployMode.CLIENT,
     )
     driver_memory: str | None = setting("Heap of the driver", None, shown=BY_TYPE)
     driver_overhead: str | None = setting(
-        "Memory of the driver beside its heap, where it runs in a container", None, shown=BY_TYPE
+        "Memory of the driver besides its heap, if it runs in a container", None, shown=BY_TYPE
     )
     executor_memory: str | None = setting("Heap of an executor", None, shown=BY_TYPE)
     executor_overhead: str | None = setting(
-        "Memory of an executor beside its heap: Python workers and model", None, shown=BY_TYPE
+        "Memory of an executor besides its heap: Python workers and model", None, shown=BY_TYPE
     )
     executor_cores: int | None = setting("Cores of an executor", None, shown=BY_TYPE)
-    batch_size: int = setting("Images per inference", 2)
-    concurrent_reads: int = setting("Images read at once, per Spark task", 16)
+    batch_size: int = setting("Images per inference batch", 2)
+    concurrent_reads: int = setting("Concurrent image reads per Spark task", 16)
     decoding: Decoding = setting(  # noqa: RUF009 - it makes a field
-        "exact, or scaled: large JPEGs are decoded at a fraction of their size, for slightly other features",
+        "exact, or scaled: decode large JPEGs at a fraction of their size, for slightly different features",
         Decoding.EXACT,
     )
     damaged_images: DamagedImages = setting(  # noqa: RUF009 - it makes a field
-        "reject, or accept: images that their decoder warns of count, with the pixels that it makes up",
+        "reject, or accept: use images that the decoder warns about, including pixels that it fills in",
         DamagedImages.REJECT,
     )
     instruction_set: InstructionSet | None = setting(  # noqa: RUF009 - it makes a field
-        "avx2: features of the same bytes on every CPU, for float32; slower where there is AVX-512",
+        "avx2: byte-identical float32 features on every CPU; slower on CPUs with AVX-512",
         None,
-        shown="none: all that each CPU has",
+        shown="none: all that each CPU supports",
     )
 
     def __post_init__(self) -> None:
         for name in ("driver_memory", "driver_overhead", "executor_memory", "executor_overhead"):
             size = getattr(self, name)
             is_size = size is None or re.fullmatch(r"\d+[mg]", size) is not None
-            require(is_size, name, size, "a number and m or g, as in 6g")
+            require(is_size, name, size, "a number followed by m or g, such as 6g")
         cores = self.executor_cores
         require(cores is None or 1 <= cores <= 64, "executor_cores", cores, "1 to 64")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What an estimate reckons with, and how much it may come to."""
+    """The assumptions of a cost estimate, and its ceiling."""
 
     cost_ceiling: float | None = setting(
-        "Most dollars that a run may cost by its estimate; else it fails before there is a cluster", None
+        "Maximum estimated cost of a run, in dollars; above it the run fails before creating a cluster", None
     )
     images_per_core: float = setting(
-        "Images a second and core that an estimate reckons with, until three runs of the lake on EMR tell", 50
+        "Assumed images per second per core, until the lake has measurements from three runs on EMR", 50
     )
     boot_seconds: int = setting(
-        "Seconds that an estimate reckons with for the start of a cluster, until three runs tell", 480
+        "Assumed seconds to start a cluster, until the lake has measurements from three runs on EMR", 480
     )
 
     def __post_init__(self) -> None:
@@ -144,17 +145,17 @@ class Cost:
 
 @dataclass(frozen=True)
 class Limits:
-    """What the clusters of the lake may not exceed, whatever happens."""
+    """Hard limits on the lake's clusters."""
 
-    max_clusters: int = setting("Live clusters of this lake beside which no other is created", 2)
+    max_clusters: int = setting("Maximum live clusters of this lake", 2)
     max_cluster_hours: float = setting(
-        "Longest life of a cluster, in hours: its steps end before, and the sweeper ends what is older", 12
+        "Maximum age of a cluster, in hours: its steps end before, and the sweeper terminates older ones", 12
     )
     sweep_grace: int = setting("Seconds for which the sweeper leaves a new cluster alone", 900)
 
     def __post_init__(self) -> None:
         require(self.max_clusters >= 1, "max_clusters", self.max_clusters, "1 or more")
         hours = self.max_cluster_hours
-        # A run's cluster is looked for among those of seven days (``orchard_airflow.emr_api``).
+        # ``orchard_airflow.emr_api`` searches seven days back for a run's cluster.
         require(0 < hours <= 168, "max_cluster_hours", hours, "more than 0 and at most 168 hours")
         require(self.sweep_grace >= 0, "sweep_grace", self.sweep_grace, "0 or more")

@@ -1,7 +1,7 @@
-"""A frozen dataclass from ``ORCHARD_*`` environment variables, and the table of them.
+"""Build a frozen dataclass from ``ORCHARD_*`` environment variables, and list those variables.
 
-The variable of a field is its name in capitals: ``core_nodes`` is ``ORCHARD_CORE_NODES``. An empty
-variable counts as absent, because that is how docker-compose and Make pass what is not set.
+A field's variable is its name in capitals: ``core_nodes`` is ``ORCHARD_CORE_NODES``. An empty variable
+counts as unset, because docker-compose and Make pass unset variables that way.
 """
 
 import dataclasses
@@ -16,8 +16,8 @@ from orchard_jobs.errors import OrchardError
 PREFIX = "ORCHARD_"
 
 URI_PATTERN = r"^(s3://[^/\x00-\x1f\x7f]|file:///)[^\x00-\x1f\x7f]*(?![\s\S])"
-"""After the scheme comes the plain path or key: nothing in a URI is percent-decoded. The end is said so that
-Python and JSON Schema, whose $ is another, agree that no line break follows."""
+"""After the scheme comes the plain path or key: nothing is percent-decoded. The lookahead at the end replaces
+``$``, which Python and JSON Schema interpret differently before a line break."""
 
 Group = TypeVar("Group")
 
@@ -31,7 +31,7 @@ class Variable(NamedTuple):
 
 
 def setting(description: str, default: Any = dataclasses.MISSING, *, shown: str | None = None) -> Any:
-    """Declare a field. ``shown`` is what the table says of a default that depends on others."""
+    """Declare a field. ``shown`` describes a default that depends on other settings."""
     return dataclasses.field(default=default, metadata={"description": description, "shown": shown})
 
 
@@ -39,7 +39,7 @@ def read(group: type[Group], environ: Mapping[str, str]) -> Group:
     """Build ``group`` from the environment.
 
     Raises:
-        OrchardError: for a variable that is missing, or that is not of its field's type.
+        OrchardError: for a variable that is missing or has the wrong type.
     """
     hints = typing.get_type_hints(group)
     given: dict[str, Any] = {}
@@ -67,21 +67,17 @@ def variable_name(field_name: str) -> str:
 
 
 def require(holds: bool, field_name: str, value: object, rule: str) -> None:
-    """Refuse a setting's value.
-
-    Raises:
-        OrchardError: names the variable, its value and the rule.
-    """
+    """Raise OrchardError with the variable, its value and the rule, unless ``holds``."""
     if not holds:
         name = variable_name(field_name)
-        raise OrchardError(f"{name}={value}", rule=f"it takes {rule}", remedy=f"correct {name}")
+        raise OrchardError(f"{name}={value}", rule=f"it must be {rule}", remedy=f"correct {name}")
 
 
 def place(name: str, uri: str, lake: str) -> str:
-    """Return the URI of a place, which is the folder of its name in the lake where nothing is said.
+    """Return ``uri``, which defaults to the folder ``name`` in the lake.
 
     Raises:
-        OrchardError: where it is none.
+        OrchardError: if it is not a valid URI.
     """
     uri = uri or f"{lake.rstrip('/')}/{name}"
     require(re.match(URI_PATTERN, uri) is not None, name, uri, "s3://bucket/prefix or file:///path")

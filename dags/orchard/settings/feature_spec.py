@@ -1,4 +1,4 @@
-"""What decides the features of an image, beside its bytes: features of one spec alone belong together."""
+"""What determines an image's features besides its bytes. Features of different specs are never mixed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -11,12 +11,12 @@ from orchard_jobs.contract import DamagedImages, Decoding, InstructionSet, Preci
 
 @dataclass(frozen=True)
 class FeatureSpec:
-    """How features are computed. A run takes over those of earlier runs with the same spec, and no others.
+    """How features are computed. A run reuses features of earlier runs with the same spec only.
 
-    The defaults are what runs did before there was a choice.
+    The defaults describe runs from before there was a choice.
 
     Args:
-        model: Id of the model artefact.
+        model: The id of the model artefact.
     """
 
     model: str
@@ -36,7 +36,7 @@ class FeatureSpec:
 
         Raises:
             ValueError: for a value that this version of Orchard does not know.
-            TypeError: for a name that it does not know, or none for the model.
+            TypeError: for an unknown name, or a missing model.
         """
         kinds: dict[str, Any] = {
             "precision": Precision,
@@ -47,8 +47,8 @@ class FeatureSpec:
         return cls(**{name: kinds.get(name, str)(value) for name, value in facts.items()})
 
     def to_json(self) -> dict[str, str]:
-        """Return what differs from the defaults, so that older versions of Orchard read it where it is all
-        they could compute, and refuse it where it is not.
+        """Return what differs from the defaults: older versions of Orchard read a spec that they support, and
+        reject any other.
         """
         values = ((field, getattr(self, field.name)) for field in fields(self))
         return {field.name: str(value) for field, value in values if value != field.default}

@@ -1,4 +1,4 @@
-"""Airflow's hooks, loaded when one is needed: that takes seconds, and whoever works on files needs none."""
+"""Airflow's hooks, imported lazily: the import takes seconds, and local files need no hook."""
 
 from typing import TYPE_CHECKING
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 
 def s3_hook(access: Access) -> "S3Hook":
-    """Return a hook with the connection and the region of the settings."""
+    """Return an S3 hook with the connection and region from the settings."""
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415
 
     return S3Hook(**access.hook)
 
 
 def glue_hook(access: Access) -> "GlueCatalogHook":
-    """Likewise, of Glue's catalog."""
+    """Return a Glue catalog hook with the connection and region from the settings."""
     from airflow.providers.amazon.aws.hooks.glue_catalog import GlueCatalogHook  # noqa: PLC0415
 
     return GlueCatalogHook(**access.hook)

@@ -1,4 +1,4 @@
-"""What an instance type is, from its name: families of AWS keep their ratios at all sizes.
+"""Cores and memory of an instance type, derived from its name: AWS families keep their ratio at all sizes.
 
 https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-types.html
 """
@@ -14,10 +14,10 @@ _TYPE = re.compile(r"([cmr])([5-9])([a-z]*)(-flex)?\.(\d*)(x?)large")
 
 @dataclass(frozen=True)
 class InstanceType:
-    """One of the families that Orchard is made for: general purpose, compute or memory, of x86-64.
+    """An instance type of a supported family: x86-64; general purpose, compute or memory optimized.
 
     Args:
-        family: As ``m6i``.
+        family: Such as ``m6i``.
         cores: Virtual CPUs.
         memory: In GiB.
     """
@@ -29,7 +29,7 @@ class InstanceType:
 
 
 def find_type(name: str) -> InstanceType | None:
-    """Return what the type ``name`` is; None where its name does not tell."""
+    """Return the instance type ``name``; None if its family is not supported."""
     found = _TYPE.fullmatch(name)
     if found is None or is_arm(name):
         return None
@@ -43,5 +43,5 @@ def find_type(name: str) -> InstanceType | None:
 
 
 def is_arm(name: str) -> bool:
-    """Whether a type has a Graviton processor: the ``g`` after its generation says so."""
+    """Whether a type has a Graviton processor, which the ``g`` after its generation indicates."""
     return re.match(r"[a-z]+\d+g", name) is not None or name.startswith("a1.")

@@ -1,4 +1,4 @@
-"""What one run has chosen: the parameters of the DAG, checked together. ``form`` asks for them."""
+"""The parameters of one DAG run, validated together. ``workflow.trigger_form`` declares the form."""
 
 import math
 import re
@@ -13,8 +13,8 @@ from orchard_jobs.errors import OrchardError
 
 @dataclass(frozen=True)
 class RunParams:
-    """The parameters of one run, checked together. Exactly one of components and variance is set; where the
-    basis is reused, they are for the first run, which has none to reuse.
+    """The parameters of one run. Exactly one of components and variance is set; if the basis is reused, they
+    apply only to a first run, which has no basis to reuse.
     """
 
     images: str
@@ -29,24 +29,24 @@ class RunParams:
 
     @classmethod
     def parse(cls, params: Mapping[str, Any], settings: Settings) -> Self:
-        """Read the parameters of one run.
+        """Parse the parameters of one run.
 
         Raises:
-            OrchardError: where they contradict each other or the settings.
+            OrchardError: if they contradict each other or the settings.
         """
-        components, variance = _whole(params, "components"), params["variance"]
+        components, variance = _parse_integer(params, "components"), params["variance"]
         for name, allowed in RANGES.items():
-            _refuse_out_of_range(name, params[name], allowed)
+            _validate_range(name, params[name], allowed)
         if components is not None and variance is not None:
             raise OrchardError(
                 f"components={components} and variance={variance}",
-                rule="a run takes one of the two",
-                remedy="run again with one of them empty",
+                rule="set only one of the two",
+                remedy="trigger the run again with one of them empty",
             )
         basis = BasisMode(params["basis"])
-        _refuse_size_of_reused(basis, components, variance)
+        _validate_reuse(basis, components, variance)
         precision = Precision(params["precision"])
-        _refuse_bfloat16_by_avx2(precision, settings)
+        _validate_instruction_set(precision, settings)
         if components is None and variance is None:
             components = settings.nightly.components
         return cls(
@@ -55,7 +55,7 @@ class RunParams:
             variance=variance,
             basis=basis,
             precision=precision,
-            core_nodes=_whole(params, "core_nodes"),
+            core_nodes=_parse_integer(params, "core_nodes"),
             max_failure_ratio=params["max_failure_ratio"],
             cost_ceiling=params["cost_ceiling"],
             recompute=params["recompute"],
@@ -68,8 +68,8 @@ RANGES: Mapping[str, Mapping[str, Any]] = {
     "max_failure_ratio": {"minimum": 0, "maximum": 1},
     "cost_ceiling": {"exclusiveMinimum": 0},
 }
-"""Of numbers, as JSON Schema has them. The form takes them from here, but where it refuses a value Airflow
-tells no more than "Bad Request": so they are checked once more, in words."""
+"""Allowed ranges, as JSON Schema keywords. The form uses them too, but Airflow answers an invalid value with
+"Bad Request" only: so they are checked again, with a clear error."""
 
 
 def describe_range(name: str) -> str:
@@ -81,100 +81,105 @@ def describe_range(name: str) -> str:
     return f"from {allowed['minimum']} to {allowed['maximum']}"
 
 
-def _refuse_out_of_range(name: str, value: Any, allowed: Mapping[str, float]) -> None:
+def _validate_range(name: str, value: Any, allowed: Mapping[str, float]) -> None:
     if value is None:
         return
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     lowest, above = allowed.get("minimum", -math.inf), allowed.get("exclusiveMinimum", -math.inf)
-    # Of nan nothing holds.
+    # Every comparison with nan is false.
     if not is_number or not (lowest <= value <= allowed.get("maximum", math.inf) and value > above):
         raise OrchardError(
-            f"{name}={value!r}", rule=f"it takes a number {describe_range(name)}", remedy="run again with one"
+            f"{name}={value!r}",
+            rule=f"it must be a number {describe_range(name)}",
+            remedy="trigger the run again with one",
         )
 
 
-def _refuse_size_of_reused(basis: BasisMode, components: int | None, variance: float | None) -> None:
+def _validate_reuse(basis: BasisMode, components: int | None, variance: float | None) -> None:
     chosen = components if components is not None else variance
     if basis is BasisMode.REUSE and chosen is not None:
         raise OrchardError(
             f"basis=reuse with {'components' if components is not None else 'variance'}={chosen}",
-            rule="a basis that is reused keeps its size",
-            remedy="run again with basis=refit, or with both sizes empty",
+            rule="a reused basis keeps its number of components",
+            remedy="trigger the run again with basis=refit, or with components and variance empty",
         )
 
 
-def _refuse_bfloat16_by_avx2(precision: Precision, settings: Settings) -> None:
+def _validate_instruction_set(precision: Precision, settings: Settings) -> None:
     if precision is Precision.BFLOAT16 and settings.spark.instruction_set is InstructionSet.AVX2:
         raise OrchardError(
             "precision=bfloat16 with ORCHARD_INSTRUCTION_SET=avx2",
             rule="AVX2 has no bfloat16",
-            remedy="run again with precision=float32, or unset ORCHARD_INSTRUCTION_SET",
+            remedy="trigger the run again with precision=float32, or unset ORCHARD_INSTRUCTION_SET",
         )
 
 
-def _whole(params: Mapping[str, Any], name: str) -> int | None:
-    """Return a parameter as an int: JSON has one kind of number, and 15.0 passes for an integer."""
+def _parse_integer(params: Mapping[str, Any], name: str) -> int | None:
+    """Return a parameter as an int: JSON has a single number type, in which 15.0 is an integer."""
     value = params[name]
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not float(value).is_integer():
-        raise OrchardError(f"{name}={value!r}", rule="it takes a whole number", remedy="run again with one")
+        raise OrchardError(
+            f"{name}={value!r}", rule="it must be an integer", remedy="trigger the run again with one"
+        )
     return int(value)
 
 
 def _parse_allowed_images(uri: str, places: Places) -> str:
-    """As parse_images; what Airflow may read is more than what a run by hand is to list."""
+    """Like ``parse_images``, but only for allowed folders: Airflow may read more than a user should list."""
     given = f"file://{uri}" if uri.startswith("/") else uri
     images, allowed = parse_images(given, places.lake), (places.images, *places.allowed_images)
     if not any(_is_below(images, folder) for folder in allowed):
         raise OrchardError(
             f"images={uri}",
-            rule=f"it is one of these, or below one: {', '.join(allowed)}",
-            remedy="run again with one of them, or have it added to ORCHARD_ALLOWED_IMAGES",
+            rule=f"it must be one of these folders, or below one: {', '.join(allowed)}",
+            remedy="trigger the run again with one of them, or add yours to ORCHARD_ALLOWED_IMAGES",
         )
     return images
 
 
 def _is_below(images: str, folder: str) -> bool:
-    """Whether it is ``folder`` or below it, also to who takes dots, which S3 takes for names, as paths do."""
+    """Whether ``images`` is ``folder`` or below it, without ``.`` or ``..`` in an S3 URI: plain names to S3,
+    but other readers may resolve them like paths.
+    """
     dots = {".", ".."} if images.startswith("s3://") else set()
     return is_inside(images, folder) and not dots & set(images.removeprefix(folder).split("/"))
 
 
 def images_pattern(places: Places) -> str:
-    """Return the pattern, of Python and JSON Schema, of the URIs that a run by hand may have for its images.
+    """Return a regular expression for the image URIs of a manual run, valid in Python and JSON Schema.
 
-    Where they are on a disk, ``file://`` may be left out, and links are not looked at: ``RunParams.parse``
-    does that.
+    For local folders ``file://`` is optional. Links are not resolved here, but in ``RunParams.parse``.
     """
-    folders = "|".join(map(_literally, (places.images, *places.allowed_images)))
-    folders = folders.replace(_literally("file://"), f"({_literally('file://')})?")
+    folders = "|".join(map(_escape_pattern, (places.images, *places.allowed_images)))
+    folders = folders.replace(_escape_pattern("file://"), f"({_escape_pattern('file://')})?")
     below = r"(/(?!\.{1,2}(/|(?![\s\S])))[^\/\x00-\x1f\x7f]*)*"
     return f"^({folders}){below}(?![\\s\\S])"
 
 
-def _literally(text: str) -> str:
-    """As ``re.escape``, which escapes more than JavaScript's patterns take."""
+def _escape_pattern(text: str) -> str:
+    """Like ``re.escape``, which escapes more than JavaScript's patterns allow."""
     return re.sub(r"[\\^$.*+?()\[\]{}|/]", r"\\\g<0>", text)
 
 
 def parse_images(uri: str, lake: str) -> str:
-    """Return the URI of the folder of images, without a slash at its end.
+    """Return the URI of the image folder, without a trailing slash.
 
     Raises:
-        OrchardError: where the lake is in it, or EMR would change its name.
+        OrchardError: if the lake is inside it, or EMR would change the URI.
     """
     images = re.sub("/+$", "", uri)
     if "}}" in images:
         raise OrchardError(
             f"images={uri}",
-            rule="a URI has no }}, which EMR removes from the arguments of steps",
-            remedy="run again with a folder of another name",
+            rule="a URI must not contain }}, which EMR removes from step arguments",
+            remedy="rename the folder",
         )
     if is_inside(lake, images):
         raise OrchardError(
             f"images={uri}",
-            rule=f"the lake, {lake}, is outside the folder of images, or its files would be taken for images",
-            remedy="run again with the folder of the images alone",
+            rule=f"the lake, {lake}, must be outside the image folder, or its files would count as images",
+            remedy="trigger the run again with a folder that contains only images",
         )
     return images

@@ -1,6 +1,6 @@
-"""Where Orchard runs and how big: read from the environment when a DAG is built, never at import.
+"""All settings, read from the environment when a DAG is built.
 
-What a job does is not here but in ``orchard_jobs.contract``.
+What a job does is defined in ``orchard_jobs.contract``.
 """
 
 import re
@@ -24,26 +24,28 @@ from orchard_jobs.contract import GLOB_CHARACTERS, BasisMode, Precision
 QUEUE_PATTERN = r"https?://[A-Za-z0-9.:-]+/[0-9]{12}/[A-Za-z0-9_-]+(\.fifo)?"
 
 LONGEST_RETRY_DELAY = 120
-"""Seconds: between two tries of a step its cluster is idle."""
+"""Seconds. The cluster is idle between two tries of a step."""
 
 
 @dataclass(frozen=True)
 class Places:
     """Where things are, as URIs."""
 
-    lake: str = setting("URI of the lake: where every run, the ledger and the newest result are written")
+    lake: str = setting("URI of the lake, which holds every run, the ledger and the newest result")
     model: str = setting(
-        "URI of the model artefact's folder: `make model` makes one, `<lake>/models/<id>` is its place",
-        shown="required, unless `make deploy` gave it",
+        "URI of the model artefact's folder, usually `<lake>/models/<id>`; `make model` creates it",
+        shown="required, unless `make deploy` set it",
     )
-    images: str = setting("URI of the folder of `<label>/<image>`", "", shown="`<lake>/images`")
+    images: str = setting(
+        "URI of the image folder, laid out as `<label>/<image>`", "", shown="`<lake>/images`"
+    )
     allowed_images: tuple[str, ...] = setting(
-        "URIs of further folders, by comma, of whose images a run by hand may be", ()
+        "Comma-separated URIs of further image folders that a manual run may use", ()
     )
     code: str = setting(
-        "URI of the folder with what the nodes need, of which a run keeps what it began with",
+        "URI of the code for the nodes; a run keeps the URI that it started with",
         "",
-        shown="`<lake>/code`, unless `make deploy` gave it",
+        shown="`<lake>/code`, unless `make deploy` set it",
     )
     logs: str = setting("URI under which EMR writes its logs", "", shown="`<lake>/logs`")
 
@@ -54,30 +56,30 @@ class Places:
         object.__setattr__(self, "allowed_images", tuple(allowed))
         globs = " ".join(GLOB_CHARACTERS)
         is_literal = not set(self.lake) & set(GLOB_CHARACTERS)
-        require(is_literal, "lake", self.lake, f"a URI with none of {globs}, which Spark would expand")
+        require(is_literal, "lake", self.lake, f"a URI without any of {globs}, which Spark would expand")
         is_plain = not self.code.startswith("s3://") or quote(self.code, safe="/:") == self.code
-        rule = "letters, digits and ._~/- in an s3:// URI, because spark-submit decodes it"
+        rule = "an s3:// URI of letters, digits and ._~/-, because spark-submit percent-decodes it"
         require(is_plain, "code", self.code, rule)
-        require(
-            not is_inside(self.lake, self.images), "lake", self.lake, "a folder outside that of the images"
-        )
+        require(not is_inside(self.lake, self.images), "lake", self.lake, "a folder outside the image folder")
 
 
 @dataclass(frozen=True)
 class Waits:
     """How long to wait, in seconds, and how often to try."""
 
-    poll_interval: int = setting("Seconds before each look at a cluster or step", 30)
-    start_timeout: int = setting("Longest wait for a cluster to start", 1800)
-    step_timeout: int = setting("Longest time of one step; then it is cancelled", 21600)
-    terminate_timeout: int = setting("Longest wait for a cluster to end", 1800)
+    poll_interval: int = setting("Seconds between polls of a cluster or step", 30)
+    start_timeout: int = setting("Maximum seconds for a cluster to start", 1800)
+    step_timeout: int = setting("Maximum seconds for one step; then it is cancelled", 21600)
+    terminate_timeout: int = setting("Maximum seconds for a cluster to terminate", 1800)
     log_timeout: int = setting(
-        "Longest wait for a failed step's log, which EMR uploads every five minutes", 330
+        "Maximum seconds to wait for a failed step's log, which EMR uploads every five minutes", 330
     )
-    sense_interval: int = setting("Seconds between two looks for new images", 300)
-    sense_timeout: int = setting("Longest wait for new images, after which the run is skipped; 0: none", 0)
-    retries: int = setting("Retries of a task", 2)
-    retry_delay: int = setting("Seconds before the first retry; doubles after that", 60)
+    sense_interval: int = setting("Seconds between checks for new images", 300)
+    sense_timeout: int = setting(
+        "Maximum seconds to wait for new images before skipping the run; 0: do not wait", 0
+    )
+    retries: int = setting("Retries per task", 2)
+    retry_delay: int = setting("Seconds before the first retry; doubles with each retry", 60)
 
     def __post_init__(self) -> None:
         for name in ("poll_interval", "start_timeout", "step_timeout", "terminate_timeout", "sense_interval"):
@@ -95,25 +97,25 @@ class DeletedImages(StrEnum):
 
 @dataclass(frozen=True)
 class Nightly:
-    """When the DAG runs, and the parameters of a run that nobody gave any."""
+    """When the DAG runs, and the default parameters of a run."""
 
     cron: str = setting("When the nightly run starts, as a cron expression", "0 2 * * *")
     time_zone: str = setting("Time zone of the cron expression", "UTC")
-    components: int = setting("Components to keep where a run's parameters name none", 15)
+    components: int = setting("Components to keep, unless a run's parameters set them", 15)
     precision: Precision = setting(  # noqa: RUF009 - it makes a field
         "Number format of the inference: float32 or bfloat16", Precision.FLOAT32
     )
     basis: BasisMode = setting(  # noqa: RUF009 - it makes a field
-        "refit the basis on all images, or reuse that of the run before and leave old rows as they are",
+        "refit the basis on all images, or reuse the previous run's and leave old rows unchanged",
         BasisMode.REFIT,
     )
     deleted_images: DeletedImages = setting(  # noqa: RUF009 - it makes a field
-        "Whether the next run's results remove or keep the rows of deleted images", DeletedImages.REMOVE
+        "Whether the next run removes or keeps the rows of deleted images", DeletedImages.REMOVE
     )
     retention_days: int = setting(
         "Days after which results of superseded and unfinished runs are deleted; 0: never", 0
     )
-    max_failure_ratio: float = setting("Largest allowed share of rejected images", 0.05)
+    max_failure_ratio: float = setting("Maximum share of rejected images", 0.05)
 
     def __post_init__(self) -> None:
         require(1 <= self.components <= 1280, "components", self.components, "1 to 1280")
@@ -126,19 +128,20 @@ class Nightly:
 
 @dataclass(frozen=True)
 class Signals:
-    """What Orchard tells others, and what others tell it."""
+    """Notifications that Orchard sends and receives."""
 
     notify_conn_id: str | None = setting(
-        "Airflow connection that tells people of failures: of type aws (SNS), smtp or http (a webhook)", None
+        "Airflow connection for failure alerts, of type aws (SNS), smtp or http (a webhook)", None
     )
     warning_ratio: float = setting(
-        "Share of rejected among the new images above which a run that is published is told of too", 0.01
+        "Share of rejected images among the new ones above which a published run sends a warning", 0.01
     )
     queue_url: str | None = setting(
-        "URL of an SQS queue of S3's notifications of new images, which start a run beside the clock", None
+        "URL of an SQS queue with S3 notifications of new images, which start runs besides the cron ones",
+        None,
     )
     glue_database: str | None = setting(
-        "Glue database in which each published run is registered, for Athena", None
+        "Glue database in which published runs are registered, for Athena", None
     )
 
     def __post_init__(self) -> None:
@@ -153,7 +156,7 @@ class Signals:
 
 @dataclass(frozen=True)
 class Settings:
-    """Every setting, by theme."""
+    """All settings, by topic."""
 
     places: Places
     fleet: Fleet
@@ -169,17 +172,17 @@ class Settings:
         database, lake = self.signals.glue_database, self.places.lake
         is_queryable = database is None or lake.startswith("s3://")
         require(is_queryable, "glue_database", f"{database} with ORCHARD_LAKE={lake}", "a lake in S3")
-        # From a step's end to its next try: seen at the next look, its log waited for, the delay, and a
-        # minute for Airflow to start the task.
+        # From a step's end to its next try: one poll, the wait for its log, the retry delay, and a minute
+        # for Airflow to start the task.
         pause = self.waits.poll_interval + self.waits.log_timeout + LONGEST_RETRY_DELAY + 60
-        rule = f"more than {pause} s, or EMR would end the cluster before a step is retried"
+        rule = f"more than {pause} s, or EMR would terminate the cluster before a step is retried"
         given = f"{self.fleet.idle_timeout} with ORCHARD_LOG_TIMEOUT={self.waits.log_timeout}"
         require(self.fleet.idle_timeout > pause, "idle_timeout", given, rule)
-        spark_sizes(self.fleet, self.spark)  # what is missing is told now, not when the cluster is made
+        spark_sizes(self.fleet, self.spark)  # report a missing size now, not when the cluster is created
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Build the settings from ``ORCHARD_*`` variables; those of ``make deploy`` where they are not set.
+        """Build the settings from ``ORCHARD_*`` variables; ``make deploy`` supplies defaults.
 
         Raises:
             OrchardError: for the first variable that is missing or breaks its rule.
@@ -219,7 +222,7 @@ def _is_time_zone(name: str) -> bool:
 
 
 def is_inside(uri: str, folder: str) -> bool:
-    """Whether ``uri`` is ``folder`` or below it; on a disk, whatever links and ``..`` lead there."""
+    """Whether ``uri`` is ``folder`` or below it; local links and ``..`` are resolved."""
     return f"{_resolve(uri)}/".startswith(f"{_resolve(folder)}/")
 
 

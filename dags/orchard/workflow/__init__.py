@@ -1,1 +1,1 @@
-"""What the DAG files are wired of: tasks, templated fields, the form, schedules, alerts."""
+"""The building blocks of the DAG files: tasks, template fields, the trigger form, schedules, alerts."""

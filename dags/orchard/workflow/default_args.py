@@ -1,4 +1,4 @@
-"""What all tasks of Orchard's DAGs have in common."""
+"""The default arguments of Orchard's DAGs."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,6 +16,6 @@ def default_args(settings: Settings) -> dict[str, Any]:
         "retry_delay": timedelta(seconds=waits.retry_delay),
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(seconds=LONGEST_RETRY_DELAY),
-        # After the last try, and of the task itself: a DAG's own callback does not know the reason.
+        # On the task, after its last try: the DAG's own callback does not know the reason.
         "on_failure_callback": notifier(settings),
     }

@@ -1,4 +1,4 @@
-"""What starts the DAG beside the clock, and what other DAGs may start on."""
+"""When the DAG runs, and the asset that starts other DAGs."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -16,26 +16,26 @@ from orchard.settings.settings import Settings
 def results(lake: str) -> Asset:
     """Return the asset that is updated whenever a run of the lake is published.
 
-    Its name and URI are those of latest.json, percent-encoded: of a plain URI Airflow would drop what
-    follows a '#', and MySQL takes ASCII only.
+    Its name and URI are latest.json's URI, percent-encoded: Airflow drops what follows a '#', and MySQL
+    stores ASCII only.
     """
     return Asset(quote(Lake(lake).latest, safe="/:"))
 
 
-def event_of(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the asset's event says of a run. ``summary`` is the content of its run.json."""
+def asset_event(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the extra of the asset event for a run. ``summary`` is the content of its run.json."""
     return {name: summary[name] for name in ("run", "csv", "rows", "basis_id")}
 
 
 def schedule(settings: Settings) -> CronTriggerTimetable | AssetOrTimeSchedule:
-    """Return when the DAG runs: by the clock and, where the settings name a queue, when images arrive.
+    """Return the schedule: cron and, if the settings name a queue, arriving images.
 
-    Any message starts a run; what is new, the run finds out itself. ``max_active_runs`` is 1: while one is
-    active Airflow keeps one more in mind, however many messages come. So 1,000 messages at once were eleven
-    events and ten runs, one after the other, of which nine found nothing new and were skipped.
+    Any message starts a run, which finds the new images itself. ``max_active_runs`` is 1, so Airflow queues
+    at most one more run while one is active. Measured: 1,000 messages at once caused eleven events and ten
+    successive runs, nine of which found nothing new and were skipped.
     """
     nightly, queue_url = settings.nightly, settings.signals.queue_url
-    # Without a start date, and with this, unpausing the DAG starts no run for the night before.
+    # With no start date and this, unpausing the DAG does not start a run for the previous night.
     clock = CronTriggerTimetable(
         nightly.cron, timezone=nightly.time_zone, run_immediately=timedelta(minutes=10)
     )
@@ -46,10 +46,10 @@ def schedule(settings: Settings) -> CronTriggerTimetable | AssetOrTimeSchedule:
 
 
 def _receive(queue_url: str, access: Access) -> SqsSensorTrigger:
-    """Take up to 100 messages at a time, look once a minute where there are none.
+    """Receive up to 100 messages at a time; poll an empty queue once a minute.
 
-    They are deleted as soon as they are read. Should the triggerer die between that and the event, the
-    images wait for the clock, or for the next message.
+    Messages are deleted when they are read. If the triggerer dies before it fires the event, the images wait
+    for the next message or scheduled run.
     """
     return SqsSensorTrigger(
         queue_url,

@@ -1,4 +1,4 @@
-"""What the tasks of one DAG run do."""
+"""The work of a DAG run's tasks."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -10,10 +10,10 @@ from typing import Any, Self
 from airflow.sdk import PokeReturnValue
 from airflow.sdk.exceptions import AirflowFailException
 
-from orchard.emr.actual_cost import cost_of_clusters, find_region, format_bill
-from orchard.emr.cost_estimate import Work, estimate, format_estimate, refuse_too_dear
+from orchard.emr.actual_cost import cluster_cost, find_region, format_bill
+from orchard.emr.cost_estimate import Work, estimate, format_estimate, validate_cost
 from orchard.emr.job_args import RunJobs
-from orchard.emr.job_flow import cluster_name, refuse_untagged_network, run_job_flow, run_tags
+from orchard.emr.job_flow import cluster_name, run_job_flow, run_tags, validate_subnets
 from orchard.emr.observed_rates import observe
 from orchard.emr.steps import build_step
 from orchard.lake.compaction import compact
@@ -34,20 +34,20 @@ from orchard.settings.hooks import glue_hook
 from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings, is_inside
 from orchard.settings.sizing import core_nodes_for
-from orchard.workflow.alerts import warn_of_rejected
-from orchard.workflow.xcoms import ClusterFacts, read_cluster_facts, read_sensed, refuse_other_base
+from orchard.workflow.alerts import warn_rejected_images
+from orchard.workflow.xcoms import ClusterFacts, read_cluster_facts, read_sensed, validate_base_run
 from orchard_jobs.errors import OrchardError
 
 log = logging.getLogger(__name__)
 
 
 BY_HAND = ("manual", "operator_triggered")
-"""Types of Airflow's runs."""
+"""Airflow's run types for runs that a user or another DAG triggers."""
 
 
 @contextmanager
 def failing_for_good() -> Iterator[None]:
-    """Fail the task at once where a user has to mend something first: a retry would not help."""
+    """Fail the task without retries if a user has to fix something first."""
     try:
         yield
     except OrchardError as error:
@@ -56,9 +56,8 @@ def failing_for_good() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class RunTasks:
-    """The tasks of a DAG run. Everything is computed anew for each task, so that what is mended
-    in the settings takes effect when a task is cleared: but for images, code and how features are
-    computed, see ``Sensed``.
+    """The tasks of a DAG run. Each task starts from the current settings, so corrected settings take effect
+    when it is cleared, except for images, code and how features are computed: see ``Sensed``.
     """
 
     dag_id: str
@@ -67,7 +66,7 @@ class RunTasks:
     ti: Any
     settings: Settings
     by_hand: bool = False
-    """Whether somebody, or another DAG, has asked for this run, and not the clock."""
+    """Whether a user or another DAG triggered this run, not the schedule."""
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any], settings: Settings) -> Self:
@@ -79,31 +78,31 @@ class RunTasks:
     def slug(self) -> str:
         return run_slug(self.run_id, self.dag_id)
 
-    def refuse_if_published(self) -> None:
-        """Readers use what a published run has written: it is never computed again.
+    def validate_unpublished(self) -> None:
+        """Check that the run is not published: readers use what a published run has written.
 
         Raises:
-            AirflowFailException: where it is published.
+            AirflowFailException: if it is published.
         """
         with failing_for_good():
             if self.slug in RunIndex.load(self._storage(), self._lake):
                 raise OrchardError(
                     f"run {self.slug} is published: {self._lake.latest} names it",
                     rule="a published run is never rewritten",
-                    remedy="trigger a new run; only 'publish' and what follows it can be cleared here",
+                    remedy="trigger a new run; here, clear only 'publish' and its downstream tasks",
                 )
 
     def sense(self) -> PokeReturnValue:
-        """Prepare the run if there are new images, or somebody has asked for other components of those known.
+        """Prepare the run if there are new images, or a manual run requires a refit.
 
         Raises:
-            AirflowFailException: where waiting or trying again cannot help.
+            AirflowFailException: if neither waiting nor a retry can help.
         """
         with failing_for_good():
-            refuse_untagged_network(self.settings)
-        self.refuse_if_published()
+            validate_subnets(self.settings)
+        self.validate_unpublished()
         with failing_for_good():
-            self.tags()  # where no tag holds the run id, there is nothing to list for
+            self.tags()  # fail before the listing if the run id does not fit in a tag
             sensed = sense(self.slug, self._params(), self.settings, by_hand=self.by_hand)
             goes_on = sensed["listing"] is not None
             if goes_on:
@@ -123,83 +122,83 @@ class RunTasks:
     def step(self, job: str) -> dict[str, Any]:
         """Return the step of ``featurize``, ``reduce`` or ``export``."""
         jobs = RunJobs(self.slug, self._params(), self.settings)
-        made = {"featurize": jobs.featurize, "reduce": jobs.reduce, "export": jobs.export}[job]
+        build_job = {"featurize": jobs.featurize, "reduce": jobs.reduce, "export": jobs.export}[job]
         sensed = self._sensed()
         settings = self._settings_of_run(sensed)
         with failing_for_good():
-            refuse_other_base(sensed, RunIndex.load(self._storage(), self._lake))
-        return build_step(made(sensed), self.slug, settings.places.code, settings.spark.deploy_mode)
+            validate_base_run(sensed, RunIndex.load(self._storage(), self._lake))
+        return build_step(build_job(sensed), self.slug, settings.places.code, settings.spark.deploy_mode)
 
     def metrics_uri(self, job: str) -> str:
         return self._lake.run(self.slug).metrics(job)
 
     def publish(self) -> RunRecord:
-        """Publish the run; return what run.json says.
+        """Publish the run; return the content of run.json.
 
         Raises:
-            AirflowFailException: where the run must not be published.
+            AirflowFailException: if the run must not be published.
         """
         with failing_for_good():
             index = RunIndex.load(self._storage(), self._lake)
-            if self.slug in index:  # and its XComs may be gone
+            if self.slug in index:  # its XComs may be gone by now
                 record = index.read(self.slug)
             else:
                 publication = self._publication()
-                refuse_other_base(publication.sensed, index)
+                validate_base_run(publication.sensed, index)
                 record = publish(self._storage(), self._lake, publication)
-        warn_of_rejected(self.settings, record)
+        warn_rejected_images(self.settings, record)
         if warning := noise(record):
             log.warning("%s", warning)
         return record
 
     def bill(self) -> None:
-        """Log what the run's clusters have cost, now that they have ended; write it beside run.json."""
+        """Log the final cost of the run's clusters, and write it beside run.json."""
         cost = self._cost()
         if cost:
             is_local = self._cluster_facts().get("local")
-            log.info("%s: %s", "A local EMR; would have cost" if is_local else "Cost", format_bill(cost))
+            log.info("%s: %s", "Local EMR; AWS would have cost" if is_local else "Cost", format_bill(cost))
             self._storage().write(self._lake.run(self.slug).cost, to_json(cost))
 
     def compact(self) -> list[str]:
-        """Remove what newer runs have superseded, or what is too old; return the runs that it was of.
+        """Delete what newer runs have superseded, and what has expired; return the affected runs.
 
         Raises:
-            AirflowFailException: where nobody can say what is to stay.
+            AirflowFailException: if it is unclear what to keep.
         """
         storage, lake = self._storage(), self._lake
         compacted, days = compact(storage, lake), self.settings.nightly.retention_days
         with failing_for_good():
             expired = retain(storage, lake, days) if days else []
         logs = self.settings.places.logs
-        if days and is_inside(logs, lake.uri):  # elsewhere they may be others' too
+        if days and is_inside(logs, lake.uri):  # elsewhere, others may share the folder
             keep = max(timedelta(days=days), MAY_WORK)
             delete_event_logs(storage, logs, datetime.now(UTC) - keep)
         return [*compacted, *(slug for slug in expired if slug not in compacted)]
 
     def report(self) -> str:
-        """Make the report of the run, once it is published, and those that runs before it lack.
+        """Write the report of the published run, and missing reports of earlier runs.
 
         Returns:
-            The URI of the run's own.
+            The URI of this run's report.
 
         Raises:
-            AirflowFailException: where what it is made from is not there.
+            AirflowFailException: if the run's results are missing.
         """
-        # Only here: what draws takes a while to load, and neither DAG processor nor other tasks need it.
+        # Imported here: charts are slow to load, and neither the DAG processor nor other tasks need them.
         from orchard.report.write import write_missing_reports, write_report  # noqa: PLC0415
 
         storage, lake = self._storage(), self._lake
         with failing_for_good():
             written = write_report(storage, lake, self.slug)
             for uri in write_missing_reports(storage, lake, self.slug):
-                log.info("Made the missing report of an earlier run: %s", uri)
+                log.info("Wrote the missing report of an earlier run: %s", uri)
         return written
 
     def register(self) -> list[str]:
-        """Tell Glue of the published runs; return those that are new to it.
+        """Register the published runs in Glue; return the new ones.
 
         Raises:
-            AirflowFailException: where the tables are not this lake's.
+            AirflowFailException: if the tables belong to another lake.
         """
         client = glue_hook(self.settings.access).conn
         catalog = Catalog(client, self.settings.signals.glue_database or "")
@@ -217,13 +216,13 @@ class RunTasks:
         )
 
     def _estimate(self, sensed: Sensed) -> dict[str, Any]:
-        """Say what the run is going to cost. Raises OrchardError where that is too much."""
+        """Return and log the run's cost estimate. Raises OrchardError if it exceeds the ceiling."""
         images, rows = sensed["new"], sensed["new"] + sensed["kept"]
         work = Work(images, rows, self._core_nodes(images))
         cost = observe(RunIndex.load(self._storage(), self._lake), self.settings.cost)
         estimated = estimate(work, replace(self.settings, cost=cost), find_region(self.settings.access))
         log.info("Estimate: %s", format_estimate(estimated))
-        refuse_too_dear(estimated, self._params().cost_ceiling)
+        validate_cost(estimated, self._params().cost_ceiling)
         return estimated.to_json()
 
     def _core_nodes(self, images: int) -> int:
@@ -232,13 +231,13 @@ class RunTasks:
     def _cost(self) -> CostRecord | None:
         if self._cluster_facts()["id"] is None:
             return None
-        return cost_of_clusters(self.tags(), self._sensed()["new"], self.settings)
+        return cluster_cost(self.tags(), self._sensed()["new"], self.settings)
 
     def _params(self) -> RunParams:
         return RunParams.parse(self.params, self.settings)
 
     def _settings_of_run(self, sensed: Sensed) -> Settings:
-        """The settings as of now, but with the code that ``sense`` saw: a deployment is for later runs."""
+        """The current settings, with the code that ``sense`` saw: a deployment affects later runs only."""
         places = replace(self.settings.places, code=sensed["code"])
         return replace(self.settings, places=places)
 
@@ -247,7 +246,7 @@ class RunTasks:
             return read_sensed(self.ti.xcom_pull(task_ids="sense"), self._params(), self.settings.places)
 
     def _cluster_facts(self) -> ClusterFacts:
-        """What ``create_cluster`` noted: by now the cluster may have ended, and EMR forgets it in time."""
+        """What ``create_cluster`` recorded: by now the cluster may have terminated, and EMR may forget it."""
         with failing_for_good():
             return read_cluster_facts(self.ti.xcom_pull(task_ids="create_cluster", key="cluster"))
 

@@ -1,4 +1,4 @@
-"""What Airflow renders the templated fields of the DAG's operators with: functions of a task's context."""
+"""Callables that render the operators' template fields from a task's context."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from orchard.settings.settings import Settings
 from orchard.workflow.tasks import RunTasks
 
 CLUSTER_ID = "{{ ti.xcom_pull(task_ids='create_cluster', key='job_flow_id') or '' }}"
-"""The XCom that is pushed as soon as there is a cluster, whatever becomes of its creation."""
+"""The XCom that is pushed as soon as the cluster exists, even if it fails to start."""
 
 
 @dataclass(frozen=True)
 class TemplateFields:
-    """One function per field; each asks the ``RunTasks`` of its context."""
+    """One method per template field; each delegates to the ``RunTasks`` of its context."""
 
     settings: Settings
 
@@ -36,9 +36,9 @@ class TemplateFields:
         return lambda context, **_: self.tasks(context).metrics_uri(job)
 
     def bill(self, context: Any) -> None:
-        """Called once the run's clusters have ended."""
+        """Called when the run's clusters have terminated."""
         self.tasks(context).bill()
 
     def guard(self, context: Any) -> None:
-        """Called before anything else by what a published run must not do again."""
-        self.tasks(context).refuse_if_published()
+        """Called first by tasks that must not run again once the run is published."""
+        self.tasks(context).validate_unpublished()

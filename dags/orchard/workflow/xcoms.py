@@ -1,7 +1,7 @@
-"""What earlier tasks of a run have pushed, believed as far as its parameters and the settings bear it out.
+"""XComs of a run's earlier tasks, validated against its parameters and the settings.
 
-Whoever may write XComs, as an editor may by Airflow's API, must not choose which code runs, on what, or where
-it is written. Cluster ids are checked by the operators, against EMR's tags.
+Users who can edit XComs through Airflow's API must not be able to choose which code runs, on which data, or
+where it writes. The operators check cluster ids against EMR's tags.
 """
 
 import re
@@ -19,18 +19,18 @@ from orchard.settings.settings import Places
 from orchard_jobs.errors import OrchardError, first_line
 
 REVISION = re.compile(r"[0-9a-f]{12}")
-"""What `make deploy` and `make model` call a revision of the code, and a model artefact."""
+"""The folder names that `make deploy` and `make model` give to code revisions and model artefacts."""
 
 
 class ClusterFacts(TypedDict):
-    """What ``create_cluster`` noted of its cluster, for people to read."""
+    """What ``create_cluster`` recorded about its cluster."""
 
     id: str | None
     release: str | None
     states: list[dict[str, str]] | None
     timeline: dict[str, str] | None
     local: NotRequired[bool]
-    """Of a local EMR, which bills nothing."""
+    """Whether it runs on a local EMR, which is free."""
 
 
 _SENSED: TypeAdapter[Sensed] = TypeAdapter(Sensed)
@@ -42,7 +42,7 @@ def read_sensed(value: Any, params: RunParams, places: Places) -> Sensed:
     """Return the value of the task ``sense``.
 
     Raises:
-        OrchardError: where ``sense`` of this run cannot have returned it.
+        OrchardError: if this run's ``sense`` cannot have returned it.
     """
     sensed: Sensed = _parse(_SENSED, "sense", value)
     try:
@@ -52,48 +52,50 @@ def read_sensed(value: Any, params: RunParams, places: Places) -> Sensed:
     slugs = [sensed["builds_on"], sensed["predecessor"]]
     code, model = sensed["code"], sensed["model"]
     for holds, given, rule in (
-        (sensed["images"] == params.images, f"images={sensed['images']}", f"the run is of {params.images}"),
+        (
+            sensed["images"] == params.images,
+            f"images={sensed['images']}",
+            f"the run's images are {params.images}",
+        ),
         (
             spec.precision is params.precision,
             f"precision={spec.precision}",
-            f"the run has {params.precision}",
+            f"the run's precision is {params.precision}",
         ),
         (_is_revision_of(code, places.code), f"code={code}", f"the settings name {places.code}"),
         (_is_revision_of(model, places.model), f"model={model}", f"the settings name {places.model}"),
-        (all(slug is None or is_slug(slug) for slug in slugs), f"runs {slugs}", "they are names of runs"),
+        (all(slug is None or is_slug(slug) for slug in slugs), f"runs {slugs}", "they must be run names"),
     ):
         if not holds:
             raise _changed("sense", given, rule)
     return sensed
 
 
-def refuse_other_base(sensed: Sensed, index: RunIndex) -> None:
-    """Refuse to continue another run than ``sense`` can have found, whose results would become this run's.
+def validate_base_run(sensed: Sensed, index: RunIndex) -> None:
+    """Check that ``builds_on`` is a run that ``sense`` can have found: its rows become part of this run.
 
-    Where another run has been published since, the newest is no longer known to be what was found; but then
-    this one is not published.
+    If another run was published meanwhile, the newest run at the time is unknown; but then this run is not
+    published.
 
     Raises:
-        OrchardError: where it is of other images or another spec, is not published, or is not the newest.
+        OrchardError: if it has other images or another spec, is not published, or is not the newest.
     """
     images, spec, found = sensed["images"], FeatureSpec.from_json(sensed["feature_spec"]), sensed["builds_on"]
     newest = index.builds_on(images, spec)
     if index.latest == sensed["predecessor"]:
         holds = found == newest
     else:
-        holds = found is None or any(run.run == found and run.is_of(images, spec) for run in index.runs)
+        holds = found is None or any(run.run == found and run.matches(images, spec) for run in index.runs)
     if not holds:
-        rule = (
-            f"of the published runs with its images, model and settings of features, the newest is {newest}"
-        )
+        rule = f"the newest published run with the same images, model and feature settings is {newest}"
         raise _changed("sense", f"builds_on={found}", rule)
 
 
 def read_cluster_facts(value: Any) -> ClusterFacts:
-    """Return what ``create_cluster`` noted of its cluster; nothing where it noted nothing.
+    """Return what ``create_cluster`` recorded about its cluster; NO_FACTS if it recorded nothing.
 
     Raises:
-        OrchardError: where it cannot have noted that.
+        OrchardError: if it cannot have recorded that.
     """
     facts: ClusterFacts = NO_FACTS if value is None else _parse(_FACTS, "create_cluster", value)
     return facts
@@ -109,7 +111,7 @@ def _parse(adapter: TypeAdapter[Any], task: str, value: Any) -> Any:
 
 
 def _is_revision_of(uri: str, place: str) -> bool:
-    """Whether a URI is the place of the settings, or what an earlier or a later deployment put beside it."""
+    """Whether ``uri`` is the one in the settings, or that of an earlier or later deployment beside it."""
     folder, _, name = uri.rpartition("/")
     here, _, named = place.rpartition("/")
     is_sibling = folder == here and REVISION.fullmatch(name) and REVISION.fullmatch(named)
@@ -120,5 +122,5 @@ def _changed(task: str, received: str, rule: str) -> OrchardError:
     return OrchardError(
         f"the XCom of {task}: {received}",
         rule=rule,
-        remedy=f"the settings or the XCom have changed since: clear {task} and what follows it",
+        remedy=f"the settings or the XCom have changed: clear {task} with its downstream tasks",
     )

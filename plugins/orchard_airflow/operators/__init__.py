@@ -1,1 +1,1 @@
-"""The operators that create a run's cluster, run its steps, and end it."""
+"""Operators that create a run's cluster, run its steps, and terminate it."""

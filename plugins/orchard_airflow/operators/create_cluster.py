@@ -1,4 +1,4 @@
-"""Create the cluster of a run, or attach to it if it is already there."""
+"""Create a run's cluster, or attach to it if it exists."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,36 +24,36 @@ from orchard_airflow.emr_api import (
 )
 from orchard_airflow.emr_retries import ADAPTIVE_RETRIES, NO_RETRIES, is_unanswered, send_once
 from orchard_airflow.triggers import EmrClusterStartTrigger
-from orchard_airflow.waiting import deadline_in, is_of_another, wait_for
+from orchard_airflow.waiting import deadline_in, is_stale_event, wait_for
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 SEARCH_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
-"""Seconds between the looks for a cluster that may have been created, or that EMR did not let us end."""
+"""Seconds between searches for a cluster that may have been created, or could not be terminated."""
 
 
 class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
     """EmrCreateJobFlowOperator that creates one cluster per run, whatever happens to the task.
 
-    - RunJobFlow has no client token: a live cluster with its name and all of ``run_tags`` is attached to.
-    - ``job_flow_id`` is pushed before anything else can fail.
-    - Any failure, of whatever kind, and killing the task end the clusters of the run: Airflow does not run
-      the teardown of a setup that failed. What is left after SIGKILL, EMR ends when it has been idle.
-    - It creates none beside too many of ``group``. Runs that ask at the same moment do not see each other's
-      cluster: then there may be as many more as there are such runs, but one.
-    - It waits until the cluster can take steps; the provider's waiter counts TERMINATED as success.
+    - RunJobFlow has no client token, so it attaches to a live cluster with the same name and ``run_tags``.
+    - It pushes ``job_flow_id`` before anything else can fail.
+    - Any failure, and killing the task, terminates the run's clusters, because Airflow does not run the
+      teardown of a failed setup. After SIGKILL, EMR terminates the cluster when it is idle.
+    - It creates no cluster while ``group`` is at its limit. Concurrent runs may not see each other's cluster,
+      so n of them can exceed the limit by up to n - 1.
+    - It waits until the cluster accepts steps; the provider's waiter counts TERMINATED as success.
 
     Args:
-        run_tags: Tags that no other run's cluster has; part of ``job_flow_overrides``. Templated.
-        group: The clusters that count together, of which only so many may live.
-        start_timeout: Longest wait for the cluster to start, in seconds.
-        poll_interval: Seconds between two looks at it.
-        guard: Called with the context before anything else; raises where there must be no cluster.
+        run_tags: Tags that identify the run's cluster; part of ``job_flow_overrides``. Templated.
+        group: The clusters that count towards the limit.
+        start_timeout: Maximum seconds for the cluster to start.
+        poll_interval: Seconds between polls.
+        guard: Called with the context first; raises if no cluster must be created.
     """
 
     template_fields: Sequence[str] = (*EmrCreateJobFlowOperator.template_fields, "run_tags")
-    # A string ending in .json would be taken for a file (https://github.com/apache/airflow/issues/10451).
+    # Airflow would read a string ending in .json as a file (https://github.com/apache/airflow/issues/10451).
     template_ext: Sequence[str] = ()
 
     def __init__(
@@ -73,7 +73,7 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
         self.poll_interval = poll_interval
         self.guard = guard
         self._job_flow_id: str | None = None
-        self._is_asking = False
+        self._is_requesting = False
         self._was_killed = False
         self._may_have_created = False
 
@@ -95,7 +95,7 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
     def complete(
         self, context: "Context", event: dict[str, Any], waited_for: dict[str, str] | None = None
     ) -> str:
-        if is_of_another(event, waited_for):
+        if is_stale_event(event, waited_for):
             return self.execute(context)
         self._job_flow_id = event["job_flow_id"]
         cluster = self._describe()
@@ -114,9 +114,8 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
 
     def on_kill(self) -> None:
         self._was_killed = True
-        # This runs in a signal's handler, between two instructions of a request that may be under way:
-        # its answer is looked at as soon as it is there.
-        if not self._is_asking:
+        # This runs in a signal handler, possibly during a request, whose response is then checked on arrival.
+        if not self._is_requesting:
             self._end_clusters()
 
     @contextmanager
@@ -140,40 +139,40 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
         return find_clusters(client, request["Name"], self.run_tags, LIVE_STATES)
 
     def _create(self) -> str:
-        self._refuse_one_too_many()
-        created = send_once(self._ask_for_cluster, self._find)
+        self._validate_cluster_count()
+        created = send_once(self._request_cluster, self._find)
         self._may_have_created = False
         return created
 
-    def _refuse_one_too_many(self) -> None:
+    def _validate_cluster_count(self) -> None:
         alive = live_clusters(self.hook.conn, self.group)
         if len(alive) >= self.group.most:
             named = ", ".join(f"{cluster['Id']} ({cluster['Name']})" for cluster in alive)
             raise AirflowFailException(
-                f"{len(alive)} live clusters of this lake: {named}: another is created where there are fewer "
-                f"than ORCHARD_MAX_CLUSTERS={self.group.most}. End what is not needed, or raise the limit, "
-                "then clear this task"
+                f"{len(alive)} live clusters of this lake: {named}: the limit is "
+                f"ORCHARD_MAX_CLUSTERS={self.group.most}. Terminate unneeded ones, or raise the limit, then "
+                "clear this task"
             )
 
-    def _ask_for_cluster(self) -> str:
+    def _request_cluster(self) -> str:
         request: Any = self.job_flow_overrides
         client = EmrHook(**{**self._hook_parameters, "config": NO_RETRIES}).conn
-        self._refuse_if_killed()
-        self._is_asking = True
+        self._raise_if_killed()
+        self._is_requesting = True
         try:
             self._job_flow_id = str(client.run_job_flow(**request)["JobFlowId"])
         except BaseException as error:
             self._may_have_created = self._may_have_created or is_unanswered(error)
             raise
         finally:
-            self._is_asking = False
-        self._refuse_if_killed()
+            self._is_requesting = False
+        self._raise_if_killed()
         self.log.info("Created cluster %s", self._job_flow_id)
         return self._job_flow_id
 
-    def _refuse_if_killed(self) -> None:
+    def _raise_if_killed(self) -> None:
         if self._was_killed:
-            raise AirflowException("The task was killed while it asked for a cluster")
+            raise AirflowException("The task was killed while it was creating a cluster")
 
     def _describe(self) -> dict[str, Any]:
         return describe(self.hook.conn, str(self._job_flow_id))
@@ -184,24 +183,26 @@ class OrchardCreateClusterOperator(EmrCreateJobFlowOperator):
         return f"Could not start: {describe_end(cluster)}"
 
     def _end_clusters(self) -> None:
-        """End the clusters of the run; look again where one may not be listed yet, or EMR did not answer."""
+        """Terminate the run's clusters; search again if one may not be listed yet, or a request failed."""
         for pause in SEARCH_PAUSES:
             if self._try_to_end_clusters():
                 return
             time.sleep(pause)
         if not self._try_to_end_clusters():
-            self.log.error("A cluster of this run may be alive: EMR ends it when it is idle. See its console")
+            self.log.error(
+                "A cluster of this run may be alive: check the EMR console. EMR terminates idle clusters"
+            )
 
     def _try_to_end_clusters(self) -> bool:
-        """Whether there is, as far as EMR tells, none left."""
-        # A client of its own: a signal may have interrupted the other one.
+        """Whether, according to EMR, no cluster is left."""
+        # A separate client: a signal may have interrupted the other one.
         client = EmrHook(**self._hook_parameters).conn
         known = [self._job_flow_id] if self._job_flow_id else []
         try:
-            # The known one first: a search that fails must not keep it alive.
+            # The known cluster first, in case the search fails.
             ended = [*self._terminate(client, known), *self._terminate(client, [*self._search(client)])]
         except Exception:
-            # Must not hide why they are ended.
+            # Do not hide the original error.
             self.log.exception("Could not make sure that no cluster of this run is alive")
             return False
         return bool(ended) or not self._may_have_created

@@ -1,4 +1,4 @@
-"""Run one step on a run's cluster, wait for its end and show why it failed."""
+"""Run one step on a run's cluster, wait for it, and log why it failed."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ from orchard_airflow.own_cluster import ForeignClusterError, describe_own
 from orchard_airflow.progress import describe_result, read_metrics
 from orchard_airflow.step_logs import last_lines
 from orchard_airflow.triggers import TIMED_OUT, EmrStepTrigger
-from orchard_airflow.waiting import is_of_another, wait_for
+from orchard_airflow.waiting import is_stale_event, wait_for
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -34,24 +34,23 @@ if TYPE_CHECKING:
 class OrchardStepOperator(EmrAddStepsOperator):
     """EmrAddStepsOperator for one step, which is never added twice and never outlives its task.
 
-    The step's name gets a suffix that all tries between two clearings of the task share. A retry
-    attaches to a step of its name that is waiting, running or completed, and adds another after one
-    that failed. Clearing the task gives a new name: what is left of the old step is cancelled, and the
-    step runs again.
+    The step's name has a suffix that all tries share until the task is cleared. A retry attaches to a step of
+    that name that is pending, running or completed, and adds a new one after a failed one. Clearing the task
+    changes the suffix: the old step is cancelled if it is unfinished, and the step runs again.
 
-    A cluster that is too old gets no step, and the one that it runs is cancelled. One that is not the run's
-    gets none either, whatever ``job_flow_id`` says.
+    A cluster that is too old gets no step, and its running step is cancelled. Neither does a cluster of
+    another run, whatever ``job_flow_id`` says.
 
     Args:
-        cluster_identity: ``Name`` of the run's cluster, and tags that no other run's has. Templated.
-        step_timeout: Longest time from adding the step to its end, in seconds, whichever try added it;
-            then it is cancelled, and the task fails without a retry.
-        max_cluster_hours: Age in hours from which a cluster is too old.
-        poll_interval: Seconds between two looks at it.
-        log_timeout: Longest wait for the log of a failed step, in seconds.
-        metrics_uri: Where the step's job writes how far it is, which the log tells every 15 seconds and at
-            the end. Templated; '' for nothing.
-        guard: Called with the context before anything else; raises where the step must not run.
+        cluster_identity: ``Name`` of the run's cluster, and its tags that identify the run. Templated.
+        step_timeout: Maximum seconds from adding the step to its end, whichever try added it; then it is
+            cancelled, and the task fails without a retry.
+        max_cluster_hours: Maximum age of a cluster, in hours.
+        poll_interval: Seconds between polls.
+        log_timeout: Maximum seconds to wait for the log of a failed step.
+        metrics_uri: URI of the job's metrics, from which progress is logged every 15 seconds and at the end.
+            Templated; '' to disable.
+        guard: Called with the context first; raises if the step must not run.
     """
 
     template_fields: Sequence[str] = (
@@ -59,7 +58,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
         "cluster_identity",
         "metrics_uri",
     )
-    # A step argument ending in .json would be taken for a file (https://github.com/apache/airflow/issues/10451).
+    # Airflow would read a step argument ending in .json as a file (https://github.com/apache/airflow/issues/10451).
     template_ext: Sequence[str] = ()
 
     operator_extra_links: Any = (*EmrAddStepsOperator.operator_extra_links, EmrStepLogsLink())
@@ -117,17 +116,17 @@ class OrchardStepOperator(EmrAddStepsOperator):
     def complete(
         self, context: "Context", event: dict[str, Any], waited_for: dict[str, str] | None = None
     ) -> str:
-        if is_of_another(event, waited_for):
+        if is_stale_event(event, waited_for):
             return str(self.execute(context))
-        # The one that the step was added to, whatever XCom says by now.
+        # The cluster that the step was added to, even if the XCom has changed.
         self.job_flow_id, self._step_id = event["job_flow_id"], event["step_id"]
         step = self._describe_step()
         if step["Status"]["State"] == "COMPLETED":
-            self.log.info("Step %s completed: %s", self._step_id, self._tell_end())
+            self.log.info("Step %s completed: %s", self._step_id, self._describe_result())
             return str(self._step_id)
         if event["state"] == TIMED_OUT:
             self._cancel_unfinished()
-            # A retry would take as long again, on a cluster that is paid for.
+            # A retry would take as long again, on a cluster that costs money.
             raise AirflowFailException(f"Cancelled {self._why_cancelled()}: {self._explain(step)}")
         raise self._failure(step)
 
@@ -138,7 +137,7 @@ class OrchardStepOperator(EmrAddStepsOperator):
             return super().resume_execution(next_method, next_kwargs, context)
         except BaseException:
             if self._step_id is None:
-                # A trigger that failed or was given up has told nobody which step it waited for.
+                # A trigger that failed or timed out does not return its step id.
                 self._cancel_unfinished()
             raise
 
@@ -153,11 +152,12 @@ class OrchardStepOperator(EmrAddStepsOperator):
             return found
         if runs_driver_in_container(named["HadoopJarStep"]["Args"]) and (left := _list_cancelled(earlier)):
             raise AirflowFailException(
-                f"No step is added: the driver of {', '.join(left)}, which was cancelled, may go on in its "
-                "container and write where this one would. End the cluster, then clear what creates it"
+                f"Not adding a step: the driver of the cancelled {', '.join(left)} may still run in its "
+                "container and write to the same files. Terminate the cluster, then clear the task that "
+                "creates it"
             )
         if self._is_too_old(cluster):
-            raise AirflowFailException(f"No step is added: {self._say_too_old(cluster)}")
+            raise AirflowFailException(f"Not adding a step: {self._describe_too_old(cluster)}")
         return self._add(named)
 
     def _find_named(self) -> list[dict[str, Any]]:
@@ -194,16 +194,16 @@ class OrchardStepOperator(EmrAddStepsOperator):
     def _is_too_old(self, cluster: Mapping[str, Any]) -> bool:
         return datetime.now(UTC) >= self._end_of(cluster)
 
-    def _say_too_old(self, cluster: Mapping[str, Any]) -> str:
+    def _describe_too_old(self, cluster: Mapping[str, Any]) -> str:
         return (
             f"cluster {cluster['Id']} is older than ORCHARD_MAX_CLUSTER_HOURS={self.max_cluster_hours:g}. "
-            "Once it has ended, clear the task: that creates another"
+            "When it has terminated, clear the task, which creates a new cluster"
         )
 
     def _why_cancelled(self) -> str:
         cluster = self._describe_cluster()
         if self._is_too_old(cluster):
-            return f"because {self._say_too_old(cluster)}"
+            return f"because {self._describe_too_old(cluster)}"
         return f"after {self.step_timeout:.0f} s"
 
     def _describe_step(self) -> dict[str, Any]:
@@ -211,16 +211,16 @@ class OrchardStepOperator(EmrAddStepsOperator):
         step: dict[str, Any] = client.describe_step(ClusterId=self.job_flow_id, StepId=self._step_id)["Step"]
         return step
 
-    def _tell_end(self) -> str:
+    def _describe_result(self) -> str:
         hook = {"aws_conn_id": self.aws_conn_id, "region_name": self.region_name}
         metrics = asyncio.run(read_metrics(self.metrics_uri, hook)) if self.metrics_uri else {}
-        return describe_result(metrics) or "its job says no more"
+        return describe_result(metrics) or "its job wrote no metrics"
 
     def _failure(self, step: dict[str, Any]) -> AirflowException:
         cluster = self._describe_cluster()
         explained = self._explain(step)
         if cluster["Status"]["State"] in ("TERMINATING", *ENDED_STATES):
-            # A retry would find the same dead cluster: clear the task instead, which creates another.
+            # A retry would find the same terminated cluster; clearing the task creates a new one.
             return AirflowFailException(f"{describe_end(cluster)}\n{explained}")
         return AirflowException(explained)
 
@@ -239,13 +239,13 @@ class OrchardStepOperator(EmrAddStepsOperator):
         return cluster
 
     def _cancel_unfinished(self) -> None:
-        """Cancel the step; where its id is not known, because no answer came, by its name."""
+        """Cancel the step, by its name if its id is unknown because EMR's response was lost."""
         try:
             if not self._is_own_cluster:
                 self._describe_cluster()
             self._cancel([self._step_id] if self._step_id else _list_unfinished(self._find_named()))
         except Exception:
-            # Must not hide why it is cancelled; terminating the cluster ends the step as well.
+            # Do not hide the original error; terminating the cluster ends the step as well.
             self.log.exception("Could not cancel the step %s", self._step_id or self._step["Name"])
 
     def _cancel(self, step_ids: list[str]) -> None:
@@ -257,16 +257,16 @@ class OrchardStepOperator(EmrAddStepsOperator):
 
 
 def _tries_before_clearing(context: "Context") -> int:
-    """Return how many tries there were when the task was last cleared: clearing adds the retries anew."""
+    """Return the number of tries before the task was last cleared, which grants it new retries."""
     ti: Any = context["ti"]
     return int(ti.max_tries - ti.task.retries)
 
 
 def _find_reusable(steps: Iterable[Mapping[str, Any]], name: str) -> str | None:
-    """Return the id of the newest step of this very name, if it waits, works or has completed.
+    """Return the id of the newest step with exactly this name, if it is pending, running or completed.
 
     Args:
-        steps: ListSteps', newest first.
+        steps: ListSteps' steps, newest first.
     """
     newest = next((step for step in steps if step["Name"] == name), None)
     if newest and _state(newest) in ("PENDING", "RUNNING", "COMPLETED"):
@@ -280,7 +280,7 @@ def _list_unfinished(steps: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def _list_cancelled(steps: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the ids of steps that did not end by themselves."""
+    """Return the ids of steps that neither completed nor failed."""
     return [step["Id"] for step in steps if _state(step) not in ("COMPLETED", "FAILED")]
 
 

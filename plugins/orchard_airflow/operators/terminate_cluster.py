@@ -1,4 +1,4 @@
-"""End every cluster of a run, and wait until it has ended."""
+"""Terminate every cluster of a run, and wait until it has terminated."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,26 +18,26 @@ from orchard_airflow.emr_api import (
 from orchard_airflow.emr_retries import ADAPTIVE_RETRIES
 from orchard_airflow.own_cluster import ForeignClusterError, describe_own
 from orchard_airflow.triggers import EmrClusterEndTrigger
-from orchard_airflow.waiting import deadline_in, is_of_another, wait_for
+from orchard_airflow.waiting import deadline_in, is_stale_event, wait_for
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
 class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
-    """EmrTerminateJobFlowOperator that asks EMR, not XCom alone, for the clusters of its run.
+    """EmrTerminateJobFlowOperator that finds the run's clusters through EMR, not only by XCom.
 
-    The id that XCom names is the second source, because tags can be edited while a cluster lives; names
-    cannot, so by its name it must be the run's, or it is left alone, and the task fails in the end.
+    The XCom is a second source, because tags of a live cluster can be edited. Names cannot: a cluster id in
+    the XCom must have the run's name, or it is not terminated, and the task fails in the end.
 
-    Any end is a success: whether the work succeeded is for the other tasks to say. Synchronously the
-    provider's operator does not wait, and deferred it fails on TERMINATED_WITH_ERRORS.
+    Any final state is a success: the other tasks report whether the work succeeded. The provider's operator
+    does not wait when synchronous, and fails on TERMINATED_WITH_ERRORS when deferred.
 
     Args:
-        cluster_identity: ``Name`` of the run's clusters, and tags that no other run's have. Templated.
-        terminate_timeout: Longest wait for the end, in seconds.
-        poll_interval: Seconds between two looks.
-        ended: Called with the context once none of them is alive. Where it fails, the log says so.
+        cluster_identity: ``Name`` of the run's clusters, and their tags that identify the run. Templated.
+        terminate_timeout: Maximum seconds to wait for termination.
+        poll_interval: Seconds between polls.
+        ended: Called with the context when none of them is alive. A failure in it is only logged.
     """
 
     template_fields: Sequence[str] = (*EmrTerminateJobFlowOperator.template_fields, "cluster_identity")
@@ -62,7 +62,7 @@ class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
         alive = self._find_alive()
         if not alive:
             self.log.info("No cluster of this run is alive")
-            self._tell_ended(context)
+            self._call_ended(context)
             if foreign:
                 raise AirflowFailException(foreign)
             return
@@ -81,25 +81,25 @@ class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
     def complete(
         self, context: "Context", event: dict[str, Any], waited_for: dict[str, str] | None = None
     ) -> None:
-        if is_of_another(event, waited_for):
+        if is_stale_event(event, waited_for):
             return self.execute(context)
         cluster = describe(self.hook.conn, event["job_flow_id"])
         if cluster["Status"]["State"] not in ENDED_STATES:
             raise AirflowException(
-                f"Not ended within {self.terminate_timeout:.0f} s: {describe_end(cluster)}"
+                f"Not terminated within {self.terminate_timeout:.0f} s: {describe_end(cluster)}"
             )
-        self.log.info("Ended: %s", describe_end(cluster))
+        self.log.info("Terminated: %s", describe_end(cluster))
         return self.execute(context)  # until none of them is alive
 
-    def _tell_ended(self, context: "Context") -> None:
+    def _call_ended(self, context: "Context") -> None:
         try:
             self.ended(context)
         except Exception:
-            # The clusters have ended, which is what the task is for.
-            self.log.exception("What was to be done after the end of the cluster has failed")
+            # The clusters have terminated, which is the task's purpose.
+            self.log.exception("The callback after the termination of the clusters failed")
 
     def _terminate_known(self) -> str | None:
-        """First of all: a search that fails must not keep the cluster alive. Return why it is left alone."""
+        """Terminate the XCom's cluster first, in case the search fails. Return why it was not terminated."""
         if not self.job_flow_id:
             return None
         try:
@@ -108,14 +108,14 @@ class OrchardTerminateClusterOperator(EmrTerminateJobFlowOperator):
         except ForeignClusterError as error:
             return str(error)
         except (ClientError, BotoCoreError) as error:
-            self.log.warning("%s: %s; trying again if it is alive", self.job_flow_id, error)
+            self.log.warning("%s: %s; trying again if it is still alive", self.job_flow_id, error)
         return None
 
     def _find_alive(self) -> list[str]:
         states = (*LIVE_STATES, "TERMINATING")
         tags = dict(self.cluster_identity)
         name = tags.pop("Name")
-        # What XCom names comes last: where it cannot be described, those that were found end all the same.
+        # The XCom's cluster comes last: if it cannot be described, those found by tag terminate anyway.
         return list(find_clusters(self.hook.conn, name, tags, states)) or self._find_known_alive()
 
     def _find_known_alive(self) -> list[str]:

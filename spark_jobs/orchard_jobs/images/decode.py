@@ -1,25 +1,24 @@
-"""Bytes of one image file → 224x224 RGB pixels, or a reason why not.
+"""Decodes the bytes of one image file to 224x224 RGB pixels, or a reason for its rejection.
 
-The files are untrusted: only a closed list of raster formats is opened, sizes are checked before any
-pixel is decoded, and whatever is wrong with a file becomes a ``Rejected``, never an exception.
+Files are untrusted: only a closed list of raster formats is opened, sizes are checked before any pixel is
+decoded, and any problem with a file becomes a ``Rejected``, never an exception.
 
 For a plain RGB image the pixels are those of Keras's ``load_img(target_size=(224, 224),
-interpolation="bicubic")``. What Keras leaves to Pillow's defaults, or gets wrong, is decided here:
+interpolation="bicubic")``. Where Keras relies on Pillow's defaults, or is wrong, these rules apply:
 
 - transparency is composited on white, the background of Fruits-360;
-- 16-bit samples are scaled to 8 bits, not clipped; 32-bit integers and floats, for which no format says
-  what white is, are stretched so that the darkest becomes 0 and the brightest 255;
+- 16-bit samples are scaled to 8 bits, not clipped; 32-bit integers and floats, for which no format defines
+  white, are stretched so that the darkest becomes 0 and the brightest 255;
 - CMYK JPEGs are inverted if and only if they carry Adobe's marker, as libjpeg advises;
 - EXIF orientation is applied; EXIF that cannot be read is ignored;
-- of several frames, the first counts;
+- only the first of several frames is used;
 - colour profiles are ignored, as Keras does.
 
-A file that is damaged is rejected, also where its decoder only warns, and makes up the pixels that are not
-there. ``DamagedImages.ACCEPT`` takes these.
+A damaged file is rejected, even if its decoder only warns and makes up the missing pixels.
+``DamagedImages.ACCEPT`` accepts files with such warnings.
 
-``Decoding.SCALED`` lets libjpeg decode a large JPEG to fewer pixels, from which the same bicubic filter makes
-those for the model. docs/explanation/performance.md says how much faster that is, and how far the features
-move.
+With ``Decoding.SCALED``, libjpeg decodes a large JPEG to fewer pixels, from which the same bicubic filter
+computes the model's input. See docs/explanation/performance.md for the speed-up, and the effect on features.
 """
 
 import io
@@ -46,22 +45,22 @@ from orchard_jobs.images.encoded import (
 )
 
 MAX_ENCODED_BYTES = 64 * 2**20
-"""Largest file, in bytes: many are held at once (``--concurrent-reads``), and a photograph of
-MAX_PIXELS takes a third of it. featurize refuses larger ones unread."""
+"""Largest file, in bytes: many are in memory at once (``--concurrent-reads``), and a photograph of MAX_PIXELS
+needs a third of it. featurize rejects larger ones without reading them."""
 
 MAX_PIXELS = 2**26
-"""Largest width x height: above any camera in a field. Pillow takes four bytes a pixel, 256 MiB here, and
-converting as much again. Of a JPEG, simplejpeg's three are there, too, while they are copied; an animated
-WebP of that size was seen to take 1 GiB."""
+"""Largest width x height, above that of any camera in the field. Pillow needs four bytes per pixel, here
+256 MiB, and a conversion as much again. For a JPEG, simplejpeg needs three more while they are copied; an
+animated WebP of this size needed 1 GiB."""
 
 MAX_SECONDS = 60
-"""CPU time of one image. The largest takes a few seconds."""
+"""Limit of CPU time per image. The largest images take a few seconds."""
 
 SCALED_SIZES = 6
-"""How many times the model's width and height an image that is decoded with SCALED keeps at least. libjpeg
-halves, quarters or eighths: with 224 x 224, an image is halved if its shorter side has 2,688 pixels or more.
-With four times, features of 3 of 16 noisy photographs of 24 megapixels had a cosine below 0.999 to the exact
-ones; with six times, of none."""
+"""With SCALED, a decoded image has at least this many times the model's width and height. libjpeg scales by
+1/2, 1/4 or 1/8: for 224 x 224, an image is halved if its shorter side has at least 2,688 pixels. With a
+factor of four, the features of 3 of 16 noisy 24-megapixel photographs had a cosine below 0.999 to the exact
+ones; with six, none had."""
 
 MAX_ERROR_LENGTH = 200
 """Longest message, in characters."""
@@ -83,8 +82,8 @@ class Decoded:
 
     Args:
         pixels: uint8 RGB, shape (size, size, 3), read-only.
-        width: Of the stored image (its first frame), in pixels, before EXIF orientation.
-        height: Likewise.
+        width: Width of the stored image (its first frame), in pixels, before EXIF orientation.
+        height: Height, likewise.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -94,7 +93,7 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Rejected:
-    """Why there are no pixels.
+    """The reason for a rejection.
 
     Args:
         status: Any but OK.
@@ -111,36 +110,36 @@ def decode_image(
     decoding: Decoding = Decoding.EXACT,
     damaged_images: DamagedImages = DamagedImages.REJECT,
 ) -> Decoded | Rejected:
-    """Decode one image file and resize it to ``size`` x ``size``; raises for no bytes whatever."""
+    """Decode one image file and resize it to ``size`` x ``size``; never raises."""
     kind = sniff_format(data)
     if kind is None or len(data) > MAX_ENCODED_BYTES:
         return _reject_unopened(data)
     if excess := find_excess(data, kind):
         return Rejected(Status.TOO_LARGE, excess)
-    ways = _Ways(size, decoding, strict=damaged_images is DamagedImages.REJECT)
-    if ways.strict and (damage := find_damage(data, kind)):
+    options = _Options(size, decoding, strict=damaged_images is DamagedImages.REJECT)
+    if options.strict and (damage := find_damage(data, kind)):
         return Rejected(Status.CORRUPT, _one_line(f"{kind}: {damage}"))
-    outcome = _decode_within_limits(data, kind, ways)
+    outcome = _decode_within_limits(data, kind, options)
     if kind == "PNG" and isinstance(outcome, Rejected) and outcome.status is Status.CORRUPT:
-        # Metadata must not cost a good picture, and Pillow refuses a whole PNG for one text of a megabyte.
+        # Bad metadata must not reject a good image: Pillow rejects a PNG for a single text of a megabyte.
         pixels = strip_png_metadata(data)
-        return _decode_within_limits(pixels, kind, ways) if pixels != data else outcome
+        return _decode_within_limits(pixels, kind, options) if pixels != data else outcome
     return outcome
 
 
 @dataclass(frozen=True)
-class _Ways:
-    """How an image is to be decoded; see ``decode_image``."""
+class _Options:
+    """The options of ``decode_image``."""
 
     size: int
     decoding: Decoding
     strict: bool
 
 
-def _decode_within_limits(data: bytes, kind: str, ways: _Ways) -> Decoded | Rejected:
+def _decode_within_limits(data: bytes, kind: str, options: _Options) -> Decoded | Rejected:
     try:
         with _cpu_limit(), Image.open(io.BytesIO(data), formats=(kind,)) as image:
-            return _decode_opened(image, data, ways)
+            return _decode_opened(image, data, options)
     except _TooSlowError:
         return Rejected(Status.TOO_LARGE, f"this {kind} takes more than {MAX_SECONDS} s to decode")
     except Exception as error:  # decoders raise nearly everything for damaged files
@@ -148,14 +147,14 @@ def _decode_within_limits(data: bytes, kind: str, ways: _Ways) -> Decoded | Reje
 
 
 class _TooSlowError(BaseException):
-    """No Exception: neither Pillow nor we are to take it for something that is wrong with metadata."""
+    """Not an Exception, so that neither Pillow nor this module mistakes it for damaged metadata."""
 
 
 @contextmanager
 def _cpu_limit() -> Iterator[None]:
-    """End what takes more CPU time than MAX_SECONDS: it is not the clock that counts, which others hold up.
+    """Interrupt the block after MAX_SECONDS of CPU time; wall-clock time would depend on other processes.
 
-    Signals reach the main thread alone, in which Spark's workers work.
+    Signals only reach the main thread, in which Spark's workers run.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -192,39 +191,39 @@ def _reject_damaged(error: Exception, kind: str) -> Rejected:
     return Rejected(Status.CORRUPT, _one_line(f"{kind}: {str(error) or type(error).__name__}"))
 
 
-def _decode_opened(image: Image.Image, data: bytes, ways: _Ways) -> Decoded | Rejected:
+def _decode_opened(image: Image.Image, data: bytes, options: _Options) -> Decoded | Rejected:
     width, height = _stored_size(image)
     pixels = max(width * height, _tile_pixels(image))
     if pixels > MAX_PIXELS:
         return Rejected(
             Status.TOO_LARGE, f"{width} x {height} takes {pixels} pixels; the limit is {MAX_PIXELS}"
         )
-    upright = _apply_orientation(_to_rgb(_load(image, data, ways)), image)
-    resized = upright.resize((ways.size, ways.size), Image.Resampling.BICUBIC)
+    upright = _apply_orientation(_to_rgb(_load(image, data, options)), image)
+    resized = upright.resize((options.size, options.size), Image.Resampling.BICUBIC)
     return Decoded(np.asarray(resized), width, height)
 
 
-def _load(image: Image.Image, data: bytes, ways: _Ways) -> Image.Image:
+def _load(image: Image.Image, data: bytes, options: _Options) -> Image.Image:
     """Return an image with its pixels.
 
     Raises:
-        ValueError: for damage that is not to be passed over.
+        ValueError: for damage that must be rejected.
     """
     if isinstance(image, JpegImagePlugin.JpegImageFile):
-        if ways.decoding is Decoding.SCALED:
-            image.draft(None, (SCALED_SIZES * ways.size, SCALED_SIZES * ways.size))
-        return _load_jpeg(image, data, ways.strict)
-    if ways.strict and image.format == "PNG" and (damage := find_damaged_png_pixels(data)):
+        if options.decoding is Decoding.SCALED:
+            image.draft(None, (SCALED_SIZES * options.size, SCALED_SIZES * options.size))
+        return _load_jpeg(image, data, options.strict)
+    if options.strict and image.format == "PNG" and (damage := find_damaged_png_pixels(data)):
         raise ValueError(damage)
     image.load()
     return image
 
 
 def _load_jpeg(image: Image.Image, data: bytes, strict: bool) -> Image.Image:
-    """Decode by simplejpeg, which tells what libjpeg warns of; Pillow, with the same pixels, is silent.
+    """Decode with simplejpeg, which reports libjpeg's warnings; Pillow gives the same pixels, but hides them.
 
     Raises:
-        ValueError: for what libjpeg cannot decode, and where ``strict`` for what it warns of.
+        ValueError: if libjpeg cannot decode the image, or if ``strict`` and it warns.
     """
     width, height = image.size
     colours = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}[image.mode]
@@ -237,14 +236,14 @@ def _load_jpeg(image: Image.Image, data: bytes, strict: bool) -> Image.Image:
 
 
 def _stored_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height; Pillow's TIFF reader, alone, swaps them by orientation before loading."""
+    """Return width and height. Only Pillow's TIFF reader swaps them by orientation before loading."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return int(image.tag_v2[TiffImagePlugin.IMAGEWIDTH]), int(image.tag_v2[TiffImagePlugin.IMAGELENGTH])
     return image.size
 
 
 def _tile_pixels(image: Image.Image) -> int:
-    """Pixels of one TIFF tile, which is allocated whole, also where it exceeds the image."""
+    """Return the pixels of one TIFF tile, which is fully allocated even if it exceeds the image."""
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return 0
     return int(image.tag_v2.get(ExifTags.Base.TileWidth, 0)) * int(
@@ -253,16 +252,16 @@ def _tile_pixels(image: Image.Image) -> int:
 
 
 def _apply_orientation(pixels: Image.Image, image: Image.Image) -> Image.Image:
-    """Turn ``pixels`` upright by the EXIF of ``image``; unreadable EXIF says nothing."""
+    """Turn ``pixels`` upright according to the EXIF of ``image``; ignore unreadable EXIF."""
     try:
         method = _TRANSPOSE.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # metadata must not cost a good picture
+    except Exception:  # bad metadata must not reject a good image
         return pixels
     return pixels if method is None else pixels.transpose(method)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode that Pillow loads → RGB, by the rules at the top; an RGB image is not copied."""
+    """Convert any mode of Pillow to RGB by the rules above; an RGB image is not copied."""
     if image.mode.startswith("I;16"):
         return _scale_16_bits(image).convert("RGB")
     if image.mode in ("I", "F"):
@@ -280,20 +279,20 @@ def _composite_on_white(image: Image.Image) -> Image.Image:
 
 
 def _scale_16_bits(image: Image.Image) -> Image.Image:
-    """The upper byte of 16 bits, as Pillow itself does for 16-bit RGB, or of a TIFF's 12."""
+    """Return the upper byte of 16 bits, as Pillow does for 16-bit RGB, or of a TIFF's 12 bits."""
     values = np.asarray(image)
     bits = 16
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         bits = image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (16,))[0]
         if image.tag_v2.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:  # white is zero
             values = (1 << bits) - 1 - values
-    elif "transparency" in image.info:  # PNG: this one grey stands for "nothing here"
+    elif "transparency" in image.info:  # PNG: this grey value means transparent
         values = np.where(values == image.info["transparency"], 0xFFFF, values)
     return Image.fromarray((values >> (bits - 8)).astype(np.uint8))
 
 
 def _stretch(image: Image.Image) -> Image.Image:
-    """The darkest finite value → 0, the brightest → 255; NaN → 0; one value throughout → 0."""
+    """Stretch the finite values to 0..255; NaN, and an image with a single value, become 0."""
     values = np.array(image, dtype=np.float64)
     finite = np.isfinite(values)
     low = float(values.min(where=finite, initial=np.inf))

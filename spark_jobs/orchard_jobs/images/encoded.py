@@ -1,6 +1,6 @@
-"""What an image file is, before any of its pixels is decoded: its format, and what is wrong with it.
+"""Inspects an image file before its pixels are decoded: its format, and any damage.
 
-Pillow decodes a PNG by itself, and passes over much that libpng would warn of. That is found here.
+Pillow has its own PNG decoder, which ignores much damage that libpng would report. This module finds it.
 """
 
 import struct
@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 MAX_SCANS = 100
-"""Of a JPEG: for each, the decoder goes over all pixels again: 11 ms for 67 megapixels. Encoders make ten."""
+"""Limit of scans in a JPEG. Each processes all pixels: 11 ms for 67 megapixels. Encoders use ten scans."""
 
 MAX_CHUNKS = 2**16
-"""Of a PNG: Pillow looks at each in Python."""
+"""Limit of chunks in a PNG, because Pillow processes each in Python."""
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
-"""All that is ever opened: no format that runs a program (EPS) or fetches another file."""
+"""The only formats that are opened: none that runs a program (EPS) or fetches another file."""
 
 _SIGNATURES = (
-    (b"\xff\xd8\xff", "JPEG"),  # and MPO, which is a JPEG with more JPEGs behind it
+    (b"\xff\xd8\xff", "JPEG"),  # also MPO, which is a JPEG followed by more JPEGs
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"GIF87a", "GIF"),
     (b"GIF89a", "GIF"),
@@ -30,16 +30,16 @@ _SIGNATURES = (
 _BMP_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)  # "BM" alone begins too many texts
 
 _PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
-_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by a PNG's colour type
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # per pixel, by a PNG's colour type
 _WHOLE = ((0, 0, 1, 1),)
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-"""Of each pass over a PNG, its first column and row, and its steps between columns and rows."""
+"""For each pass over a PNG: its first column and row, and its steps between columns and rows."""
 
 _PIECE = 2**20
 
 
 def sniff_format(data: bytes) -> str | None:
-    """Return the one of FORMATS that the content claims to be; names and extensions do not matter."""
+    """Return the format in FORMATS that the content claims to have; file names do not matter."""
     for signature, kind in _SIGNATURES:
         if data.startswith(signature):
             return kind
@@ -51,7 +51,7 @@ def sniff_format(data: bytes) -> str | None:
 
 
 def find_excess(data: bytes, kind: str) -> str | None:
-    """Return what of a file would keep a decoder busy for far longer than its size lets expect."""
+    """Describe what would keep a decoder busy for far longer than the file's size suggests; or None."""
     if kind == "JPEG" and (scans := _count_scans(data)) > MAX_SCANS:
         return f"this JPEG has {scans} scans; the limit is {MAX_SCANS}"
     if kind == "PNG" and any(number >= MAX_CHUNKS for number, _ in enumerate(_read_chunks(data))):
@@ -60,7 +60,7 @@ def find_excess(data: bytes, kind: str) -> str | None:
 
 
 def find_damage(data: bytes, kind: str) -> str | None:
-    """Return what is wrong with the chunks of a PNG: a name, a checksum, or a missing end."""
+    """Describe damage to the chunks of a PNG: a name, a checksum, or a missing end; or None."""
     if kind != "PNG":
         return None
     for chunk in _read_chunks(data):
@@ -77,7 +77,7 @@ def find_damage(data: bytes, kind: str) -> str | None:
 
 
 def find_damaged_png_pixels(data: bytes) -> str | None:
-    """Return what is wrong with the pixels of a PNG whose chunks are in order; see its size first."""
+    """Describe damage to the pixels of a PNG with valid chunks, or None. Check its size before calling."""
     expected, count, inflater = _count_png_bytes(data), 0, zlib.decompressobj()
     if expected is None:
         return "its header is of an unknown kind"
@@ -99,15 +99,15 @@ def find_damaged_png_pixels(data: bytes) -> str | None:
 
 
 def strip_png_metadata(data: bytes) -> bytes:
-    """Return a PNG with the chunks alone that its pixels are made of; as it is where there are no others."""
+    """Return a PNG with only the chunks that define its pixels; unchanged if there are no others."""
     kept = [data[chunk.start : chunk.end] for chunk in _read_chunks(data) if chunk.kind in _PIXEL_CHUNKS]
     return b"".join([data[:8], *kept])
 
 
 def _count_scans(data: bytes) -> int:
-    """Return how often a JPEG begins to tell its pixels, of which each byte 0xFF has another one behind it.
+    """Count the start-of-scan markers of a JPEG; in pixel data, byte stuffing separates 0xFF from others.
 
-    Small pictures in its metadata do not count, nor does what follows its end, as a film does in some
+    Thumbnails in the metadata do not count, nor does data after the end, such as the video in some
     photographs.
     """
     place = 2
@@ -118,7 +118,7 @@ def _count_scans(data: bytes) -> int:
 
 
 class _Chunk(NamedTuple):
-    """A piece of a PNG: four bytes of length, four of name, the content, and four of checksum."""
+    """A chunk of a PNG: four bytes of length, four of name, the content, and four of checksum."""
 
     kind: bytes
     start: int
@@ -130,7 +130,7 @@ class _Chunk(NamedTuple):
 
 
 def _read_chunks(data: bytes) -> Iterator[_Chunk]:
-    """Yield the chunks of a PNG; the last one may claim to end behind it."""
+    """Yield the chunks of a PNG; the last one may claim to end beyond the data."""
     place = 8
     while place < len(data):
         end = place + 12 + int.from_bytes(data[place : place + 4], "big")
@@ -139,7 +139,7 @@ def _read_chunks(data: bytes) -> Iterator[_Chunk]:
 
 
 def _count_png_bytes(data: bytes) -> int | None:
-    """Return how many bytes a PNG's pixels take, with one more for each row; None where no PNG says so."""
+    """Return the size of a PNG's pixels in bytes, plus one per row; None if its header is invalid."""
     width, height, depth, colours, _, _, interlaced = struct.unpack_from(">2I5B", data, 16)
     if data[12:16] != b"IHDR" or colours not in _SAMPLES or interlaced > 1:
         return None

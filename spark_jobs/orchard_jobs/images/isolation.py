@@ -1,4 +1,4 @@
-"""Decoding in a process of its own, which an image may kill without killing more."""
+"""Decodes in a separate process, so that an image that crashes the decoder does not crash the worker."""
 
 import resource
 from collections.abc import Callable
@@ -12,18 +12,18 @@ from orchard_jobs.contract import Status
 from orchard_jobs.images.decode import Decoded, Rejected
 
 MAX_MEMORY = 4 * 2**30
-"""Bytes of address space: four times what the largest image was seen to take."""
+"""Bytes of address space: four times the highest use measured for an image of the largest size."""
 
 Decode = Callable[[bytes], Decoded | Rejected]
 
 
 class IsolatedDecoder:
-    """A ``decode`` that outlives the images that crash it.
+    """A decoder that survives images that crash it.
 
-    Not for every image: to pass pixels between processes takes longer than to decode a small one.
+    Not used for every image: passing pixels between processes takes longer than decoding a small image.
 
     Args:
-        decode: Something that can be pickled.
+        decode: A function that can be pickled.
     """
 
     def __init__(self, decode: Decode) -> None:
@@ -48,10 +48,10 @@ class IsolatedDecoder:
 
     @staticmethod
     def _start() -> ProcessPoolExecutor:
-        # Not a fork: that would copy the locks of threads which are not in it.
+        # Not a fork, which would copy locks held by threads that do not exist in the child.
         return ProcessPoolExecutor(1, get_context("spawn"), initializer=_limit_memory)
 
 
 def _limit_memory() -> None:
-    """Past it there is a MemoryError, instead of a machine that kills whatever is largest."""
+    """Limit the memory: exceeding it raises a MemoryError instead of waking the kernel's OOM killer."""
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))

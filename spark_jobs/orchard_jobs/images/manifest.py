@@ -1,7 +1,7 @@
-"""The images that featurize works on: the manifest that Airflow wrote, or a listing of the folder.
+"""The images to featurize: the manifest that Airflow wrote, or a listing of the folder.
 
-Sorted by path, and cut into ranges of rows, which are the tasks. Where it is cut depends on the manifest
-alone: so another attempt, on other nodes, cuts the same ranges and writes the same files.
+It is sorted by path and cut into ranges of rows, which are the tasks. The ranges depend only on the manifest,
+so another attempt, on other nodes, writes the same files.
 """
 
 import itertools
@@ -38,11 +38,11 @@ SCHEMA = pa.schema(
 )
 WORK_COLUMNS = ["path", "label", "etag", "size"]
 
-SHARE = 16  # a range is so much of what is left: no core waits long for the last one, of few or of many
+SHARE = 16  # a range is 1/SHARE of the remaining work, so that no core waits long for the last range
 MOST_IMAGES = 1024  # of a range: seconds of a core, which is what a lost executor costs; a file of 4 MB
 FEWEST_IMAGES = 32
 BYTES_LIKE_ONE_IMAGE = 200_000
-"""What takes as long to decode as an image takes to infer.
+"""Bytes that take as long to decode as the inference of one image.
 
 See docs/explanation/performance.md, *Large photographs*.
 """
@@ -50,11 +50,11 @@ See docs/explanation/performance.md, *Large photographs*.
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest as its driver sees it.
+    """A manifest, as the driver knows it.
 
     Args:
         part: Its file.
-        bounds: Row numbers, rising: range i is rows ``bounds[i]`` to ``bounds[i + 1]``.
+        bounds: Ascending row numbers: range i is rows ``bounds[i]`` to ``bounds[i + 1]``.
     """
 
     part: Part
@@ -62,13 +62,13 @@ class Manifest:
 
     @classmethod
     def read(cls, uri: str, *, may_be_empty: bool = False) -> Self:
-        """Read as much of it as cutting needs.
+        """Read the columns that are needed to cut it into ranges.
 
         Args:
-            may_be_empty: Whether it is the new part of a listing, in which no image may be new.
+            may_be_empty: Whether it is the new part of a listing, which may have no new images.
 
         Raises:
-            OrchardError: where it is none, has no row though it must, or is not sorted.
+            OrchardError: if it is not a manifest, is not sorted, or is empty but must not be.
         """
         part = _find_file(uri)
         sizes = _read_sizes(part)
@@ -89,7 +89,7 @@ class Manifest:
         """Return WORK_COLUMNS of a range.
 
         Raises:
-            OrchardError: where it has no column of these, or a row has no path, label or ETag.
+            OrchardError: if one of these columns is missing, or a row has no path, label or ETag.
         """
         file = open_parquet(self.part, WORK_COLUMNS)
         found, first = [], 0
@@ -105,10 +105,10 @@ class Manifest:
 def write_listing(images: str, uri: str) -> None:
     """List a folder into a manifest at ``uri``.
 
-    For runs by hand: the nightly run lists before there is a cluster.
+    Used for manual runs: the nightly run lists before it creates a cluster.
 
     Raises:
-        OrchardError: when there is no folder, or nothing in it.
+        OrchardError: if there is no folder, or it is empty.
     """
     rows = list(_listing_rows(images))
     if not rows:
@@ -117,13 +117,13 @@ def write_listing(images: str, uri: str) -> None:
 
 
 def cut(sizes: npt.NDArray[np.int64]) -> tuple[int, ...]:
-    """Return the bounds of ranges with ever less work, so that all cores end together.
+    """Return the bounds of ranges with decreasing work, so that all cores finish together.
 
     This is guided self-scheduling: large ranges cost little to schedule, and small ones at the end fill the
     gaps. https://doi.org/10.1109/TC.1987.5009495
 
     Args:
-        sizes: Of the files, in bytes. Of none there is one range, without rows.
+        sizes: File sizes, in bytes. Without files there is one range without rows.
     """
     if not len(sizes):
         return (0, 0)
@@ -140,26 +140,28 @@ def _find_file(uri: str) -> Part:
     found = find_parts(uri)
     if len(found) > 1:
         raise OrchardError(
-            f"--manifest={uri} of {len(found)} files", rule="it names one file", remedy="write it as one"
+            f"--manifest={uri} with {len(found)} files",
+            rule="a manifest must be one file",
+            remedy="write it as one",
         )
     return found[0]
 
 
 def _complete(rows: pa.Table, part: Part) -> pa.Table:
-    """Return the rows with the types of SCHEMA; only a size may be unknown."""
+    """Cast the rows to the types of SCHEMA; check that only sizes are null."""
     try:
         rows = rows.cast(pa.schema([SCHEMA.field(name) for name in rows.column_names]))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise OrchardError(
             f"the manifest {part.uri} ({first_line(error)})",
-            rule="paths, labels and ETags are strings, and sizes are whole numbers",
+            rule="paths, labels and ETags must be strings, and sizes whole numbers",
             remedy="correct it, or leave --manifest out",
         ) from error
     lacking = [name for name in rows.column_names if name != "size" and rows[name].null_count]
     if lacking:
         raise OrchardError(
             f"the manifest {part.uri} has rows without {' and '.join(lacking)}",
-            rule="every image has a path, a label and an ETag",
+            rule="every image needs a path, a label and an ETag",
             remedy="fill them in, or leave --manifest out",
         )
     return rows
@@ -173,7 +175,7 @@ def _read_sizes(part: Part) -> npt.NDArray[np.int64]:
         if len(paths) and (paths[0].as_py() < last or pc.any(pc.less(paths[1:], paths[:-1])).as_py()):
             raise OrchardError(
                 f"the manifest {part.uri}",
-                rule="its rows are sorted by path",
+                rule="its rows must be sorted by path",
                 remedy="sort it, or leave --manifest out",
             )
         last = paths[-1].as_py() if len(paths) else last
@@ -184,8 +186,8 @@ def _read_sizes(part: Part) -> npt.NDArray[np.int64]:
 def _no_images(place: str) -> OrchardError:
     return OrchardError(
         f"no images in {place}",
-        rule="there must be one at least",
-        remedy="check the URI: it names the folder that holds the <label>/<image> folders",
+        rule="there must be at least one",
+        remedy="check the URI: it must name the folder that contains the <label> folders",
     )
 
 

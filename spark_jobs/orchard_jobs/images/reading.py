@@ -1,8 +1,8 @@
-"""Reads many small images on threads, a group ahead of the one that is decoded, in order, within a budget.
+"""Reads many small images on threads, in order, one group ahead of decoding, within a memory budget.
 
-A GET from S3 takes tens of milliseconds and a model wants hundreds of images a second: read one after the
-other, the model would starve. Threads only wait; decoding is for the caller, because decoding and inference
-in turns of a few images drive each other out of the core's cache.
+A GET from S3 takes tens of milliseconds, but a model needs hundreds of images per second: with sequential
+reads it would starve. Threads only read; the caller decodes a whole group at once, because alternating
+between decoding and inference every few images evicts each from the core's cache.
 """
 
 import itertools
@@ -19,16 +19,16 @@ from orchard_jobs.images.encoded import sniff_format
 from orchard_jobs.storage import FileTooLargeError, Reader, open_folder
 
 GROUP = 64
-"""Images. Larger groups are no faster."""
+"""Images per group. Larger groups are not faster."""
 
 FIRST_GROUP = 16
-"""With the first one nothing is ahead: a smaller one is there sooner."""
+"""Images in the first group: a smaller one arrives sooner, and nothing is read ahead of it."""
 
 GROUP_BYTES = MAX_ENCODED_BYTES
-"""Of encoded images, of one group and of what is read ahead of it: twice this is held at most."""
+"""Limit of encoded bytes per group. At most two groups are in memory."""
 
 GROWTH = 2**20
-"""Bytes that a file may always have, however few it was listed with."""
+"""Bytes that a file may always have, even if it was listed with fewer."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class ReadImage:
     """One file of images.
 
     Args:
-        data: Its bytes, or why there are none.
-        seconds: From the request to the last byte: waiting, mostly.
+        data: Its bytes, or the reason for a rejection.
+        seconds: From the request to the last byte, mostly waiting.
     """
 
     data: bytes | Rejected
@@ -55,11 +55,11 @@ def open_images(uri: str) -> Reader:
 def read_groups(
     files: Iterable[tuple[str, int]], read: Reader, concurrent_reads: int
 ) -> Iterator[list[ReadImage]]:
-    """Yield what the files hold, in their order; an unreadable one is an outcome, not an error.
+    """Yield the contents of files, in order; an unreadable file is an outcome, not an error.
 
     Args:
-        files: Paths, and the bytes that each was listed with. A file that has become larger than that, and
-            than ``GROWTH``, is not read: so what is listed bounds what is held.
+        files: Paths and listed sizes in bytes. A file that has grown beyond its listed size, and beyond
+            ``GROWTH``, is not read, so the listing bounds the memory.
     """
     with ThreadPoolExecutor(concurrent_reads, thread_name_prefix="read") as pool:
         groups = _in_groups(files)
@@ -76,7 +76,7 @@ def read_groups(
 
 
 def _in_groups(files: Iterable[tuple[str, int]]) -> Iterator[list[tuple[str, int]]]:
-    """Cut at GROUP images or GROUP_BYTES, whichever is first; give each file's limit with its path."""
+    """Cut at GROUP images or GROUP_BYTES, whichever comes first; yield each path with its size limit."""
     lengths = itertools.chain([FIRST_GROUP], itertools.repeat(GROUP))
     group: list[tuple[str, int]] = []
     held, most = 0, next(lengths)
@@ -106,7 +106,7 @@ def _read_or_reject(path: str, limit: int, read: Reader) -> bytes | Rejected:
         if limit == MAX_ENCODED_BYTES:
             return Rejected(Status.TOO_LARGE, _reason(error))
         return Rejected(Status.UNREADABLE, f"it has grown since it was listed: {_reason(error)}")
-    # ValueError: a NUL in a local path. Memory may be there the next time: the image is tried again.
+    # ValueError: a NUL in a local path. MemoryError: the next run tries the image again.
     except (OSError, ValueError, MemoryError) as error:
         return Rejected(Status.UNREADABLE, _reason(error))
 

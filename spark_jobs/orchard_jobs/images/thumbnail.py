@@ -1,4 +1,4 @@
-"""A small picture of a decoded image, for people: the report shows it without reading the image again."""
+"""Thumbnails of decoded images, so that the report can show images without reading them again."""
 
 import io
 
@@ -7,17 +7,17 @@ import numpy.typing as npt
 from PIL import Image
 
 SIZE = 32
-"""Width and height, in pixels. Square, as what the model sees is."""
+"""Width and height, in pixels. Square, like the model's input."""
 
 QUALITY = 50
-"""Of lossy WebP: 260 bytes on average for Fruits-360, beside 3.8 kB of features."""
+"""Quality of the lossy WebP: 260 bytes on average for Fruits-360, compared with 3.8 kB of features."""
 
 
-def make_thumbnail(pixels: npt.NDArray[np.uint8]) -> bytes:
+def build_thumbnail(pixels: npt.NDArray[np.uint8]) -> bytes:
     """Return RGB pixels, shape (height, width, 3), as a WebP of SIZE x SIZE.
 
-    From the pixels that the model gets, because they are small already: 0.25 ms of a core, 3 % of what an
-    image takes. The same bytes for the same pixels.
+    Built from the model's input, which is small already: 0.25 ms of CPU time, 3 % of an image's total. The
+    same pixels give the same bytes.
     """
     height, width, _ = pixels.shape
     image = Image.fromarray(pixels)

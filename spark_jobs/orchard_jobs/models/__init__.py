@@ -1,1 +1,1 @@
-"""The model artefact: its export, its card, and what computes with it."""
+"""The model artefact: its export, its card, and the runtimes that run it."""

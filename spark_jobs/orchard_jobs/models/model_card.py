@@ -1,4 +1,4 @@
-"""The model artefact: a folder with the weights for each runtime and a card that says what they are.
+"""The model artefact: a folder with the model for each runtime, and a card that describes it.
 
 ::
 
@@ -20,12 +20,12 @@ CARD = "card.json"
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What a model artefact is.
+    """Describes a model artefact.
 
     Args:
         id: First 12 hex digits of the SHA-256 over the weights' values: two exports of the same
             weights have the same id, whatever the exporter's version.
-        weights: ``imagenet``, ``untrained``, or the name of the file they came from.
+        weights: ``imagenet``, ``untrained``, or the name of the weights file.
         image_size: Width and height of the input, in pixels, RGB.
         features: Length of the output.
         files: SHA-256 in hex, by file name.
@@ -52,15 +52,15 @@ def read_card(model_uri: str) -> ModelCard:
     """Read the card of the artefact at ``model_uri``.
 
     Raises:
-        OrchardError: when there is none, or it is not a card.
+        OrchardError: if there is none, or it is not a card.
     """
     try:
         return ModelCard.from_json(open_folder(model_uri)(CARD))
     except (OSError, ValueError, TypeError) as error:
         raise OrchardError(
             f"--model={model_uri} ({error})",
-            rule=f"it names a folder with a {CARD}",
-            remedy="make one with `orchard model --weights FILE --models URI`",
+            rule=f"it must name a folder with a {CARD}",
+            remedy="create one with `orchard model --weights FILE --models URI`",
         ) from error
 
 
@@ -68,7 +68,7 @@ def read_model_file(model_uri: str, card: ModelCard, name: str) -> bytes:
     """Read one file of the artefact and check it against its card.
 
     Raises:
-        OrchardError: when the bytes are not those that the card was written for.
+        OrchardError: if its bytes do not match the card.
     """
     data = open_folder(model_uri)(name)
     found = hashlib.sha256(data).hexdigest()

@@ -2,8 +2,8 @@
 
 ``python -m orchard_jobs.models.model_export --weights=… --output=…``
 
-The only module that needs TensorFlow to do its work; the executors need none. Run it once per set
-of weights, anywhere; the artefact goes into the lake.
+Only this module needs TensorFlow; executors do not. Run it once per set of weights, on any machine; it writes
+the artefact to the lake.
 """
 
 import hashlib
@@ -22,10 +22,10 @@ from orchard_jobs.storage import write_bytes
 
 IMAGE_SIZE = 224
 UNTRAINED_SEED = 20
-WAYS_OUT = (
-    "give --weights=FILE (.h5 or .keras, e.g. Keras's own "
-    "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5), run where the internet can be "
-    "reached, or accept meaningless features with --weights=untrained"
+REMEDY = (
+    "use --weights=FILE (.h5 or .keras, such as Keras's own "
+    "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5), run it with internet access, or "
+    "accept meaningless features with --weights=untrained"
 )
 
 
@@ -34,9 +34,9 @@ class ExportModel:
     """Arguments of the export.
 
     Args:
-        output: URI of the folder of models; the artefact lands in ``<output>/<id>``.
-        weights: ``imagenet`` (Keras downloads them), ``untrained`` (seeded; for trying things out
-            only), or the path of a ``.h5`` weights file or a ``.keras`` model.
+        output: URI of the models folder; the artefact is written to ``<output>/<id>``.
+        weights: ``imagenet`` (downloaded by Keras), ``untrained`` (seeded random weights, for tests only), or
+            the path of a ``.h5`` weights file or a ``.keras`` model.
     """
 
     output: str
@@ -57,10 +57,10 @@ def export_model(arguments: ExportModel) -> str:
     """Write the artefact and return its URI.
 
     Raises:
-        OrchardError: when the weights cannot be had, are not those of this network, or tell no images apart.
+        OrchardError: if the weights cannot be loaded, belong to another network, or do not tell images apart.
     """
     model = build_model(arguments.weights)
-    _refuse_useless(model, arguments.weights)
+    _validate_features(model, arguments.weights)
     with tempfile.TemporaryDirectory() as folder:
         files = _write_files(model, Path(folder))
     card = ModelCard(
@@ -74,7 +74,7 @@ def export_model(arguments: ExportModel) -> str:
     uri = f"{arguments.output.rstrip('/')}/{card.id}"
     for name, data in files.items():
         write_bytes(f"{uri}/{name}", data)
-    write_bytes(f"{uri}/{CARD}", card.to_json())  # last: a folder with a card is whole
+    write_bytes(f"{uri}/{CARD}", card.to_json())  # last: the card marks the artefact as complete
     return uri
 
 
@@ -87,7 +87,7 @@ def build_model(weights: str) -> Any:
     path = Path(weights)
     if not path.is_file() or path.suffix not in (".h5", ".keras"):
         raise OrchardError(
-            f"--weights={weights}", rule="it is an existing .h5 or .keras file", remedy=WAYS_OUT
+            f"--weights={weights}", rule="it must be an existing .h5 or .keras file", remedy=REMEDY
         )
     return _load_keras(path) if path.suffix == ".keras" else _load_h5(path)
 
@@ -104,7 +104,9 @@ def _download_imagenet() -> Any:
         return _mobilenet("imagenet")
     except Exception as error:  # Keras wraps whatever its download raised in a bare Exception
         raise OrchardError(
-            f"--weights=imagenet ({first_line(error)})", rule="Keras downloads these", remedy=WAYS_OUT
+            f"--weights=imagenet ({first_line(error)})",
+            rule="Keras must be able to download them",
+            remedy=REMEDY,
         ) from error
 
 
@@ -147,8 +149,8 @@ def _load_keras(path: Path) -> Any:
     return model
 
 
-def _refuse_useless(model: Any, weights: str) -> None:
-    """Infer two images that have nothing in common: noise, and black."""
+def _validate_features(model: Any, weights: str) -> None:
+    """Check that two very different images, noise and black, have different finite features."""
     import numpy as np
 
     noise = np.random.default_rng(0).uniform(-1, 1, (IMAGE_SIZE, IMAGE_SIZE, 3))
@@ -162,28 +164,28 @@ def _refuse_useless(model: Any, weights: str) -> None:
         return
     raise OrchardError(
         f"--weights={weights} give {problem}",
-        rule="a model tells images apart by finite numbers",
-        remedy="train it again, or " + WAYS_OUT,
+        rule="a model must distinguish images by finite features",
+        remedy="train it again, or " + REMEDY,
     )
 
 
 def _foreign(path: Path, reason: object) -> OrchardError:
     return OrchardError(
         f"--weights={path} ({' '.join(str(reason).split())[:300]})",
-        rule="it holds MobileNetV2 1.0 weights without top, (n, 224, 224, 3) -> (n, 1280)",
-        remedy=WAYS_OUT,
+        rule="it must contain MobileNetV2 1.0 weights without top, (n, 224, 224, 3) -> (n, 1280)",
+        remedy=REMEDY,
     )
 
 
 def _write_files(model: Any, folder: Path) -> dict[str, bytes]:
-    # It would report each conversion to its vendor without being asked; openvino does without it.
+    # Disable openvino's telemetry, which would report each conversion to its vendor.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     import openvino
 
     model.save(folder / "model.keras")
     with tempfile.TemporaryDirectory() as saved:
-        # By way of a SavedModel: what converts a Keras model as it is fails on Python 3.13, where exec no
-        # longer changes a function's variables (PEP 667). The result is the same.
+        # Converting through a SavedModel gives the same result. Direct conversion of a Keras model fails on
+        # Python 3.13, where exec no longer changes a function's variables (PEP 667).
         model.export(saved, verbose=False)
         converted = openvino.convert_model(saved)
         openvino.save_model(converted, folder / "model.xml", compress_to_fp16=False)

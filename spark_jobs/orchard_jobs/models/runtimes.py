@@ -38,21 +38,21 @@ def load_model(
 ) -> FeatureModel:
     """Load and verify the artefact, once per worker process.
 
-    This module is imported by Spark's Python workers, so the cache outlives the tasks; a cache in
-    ``__main__`` would be pickled anew with every task.
+    Spark's Python workers import this module, so the cache outlives the tasks; a cache in ``__main__`` would
+    be pickled again with every task.
 
     Raises:
-        OrchardError: when there is no such artefact, it was tampered with, the runtime is absent, or it
-            computes with another instruction set than it is asked to.
+        OrchardError: if there is no such artefact, it does not match its card, the runtime is not installed,
+            or it uses another instruction set than requested.
     """
     card = read_card(model_uri)
     if runtime is Runtime.OPENVINO:
         if instruction_set is InstructionSet.AVX2:
             require_avx2("--instruction-set=avx2 is for features that are the same on every CPU")
-            os.environ.update(OPENVINO_AVX2)  # it has not been imported yet, or else is refused
+            os.environ.update(OPENVINO_AVX2)  # has no effect, and is rejected below, if OpenVINO is loaded
         model = OpenVinoModel(model_uri, card, precision, batch_size)
         if instruction_set is InstructionSet.AVX2:
-            _refuse_other_kernels(model.find_kernels())
+            _validate_kernels(model.find_kernels())
         return model
     return TensorFlowModel(model_uri, card)
 
@@ -87,7 +87,7 @@ class OpenVinoModel:
         return found
 
     def find_kernels(self) -> set[str]:
-        """Return what its nodes are computed by, as OpenVINO calls it: ``brgconv_avx2_1x1_f32``."""
+        """Return OpenVINO's names of the kernels in use, such as ``brgconv_avx2_1x1_f32``."""
         nodes = self._compiled.get_runtime_model().get_ops()
         return {str(node.get_rt_info()["primitiveType"].value) for node in nodes}
 
@@ -98,23 +98,23 @@ class OpenVinoModel:
         return result
 
 
-def _refuse_other_kernels(kernels: set[str]) -> None:
-    """OpenVINO computes by AVX2 unless it was imported without the variables: by more, or by less.
+def _validate_kernels(kernels: set[str]) -> None:
+    """Check that all kernels use AVX2; they do not if OpenVINO was imported without the variables.
 
     Raises:
-        OrchardError: names the kernels.
+        OrchardError: names the other kernels.
     """
     others = sorted(name for name in kernels if re.search(r"avx(?!2_)|amx|sse4", name))
     if others:
         raise OrchardError(
             f"OpenVINO with {', '.join(others)}",
-            rule="--instruction-set=avx2 takes AVX2 alone, which a process decides as it imports OpenVINO",
+            rule="--instruction-set=avx2 allows only AVX2, which OpenVINO fixes when it is imported",
             remedy="load no other model in the process, and unset ONEDNN_MAX_CPU_ISA and OV_CPU_MAX_ISA",
         )
 
 
 def _accept_pixels(network: Any, card: ModelCard, batch_size: int) -> Any:
-    """Put the preprocessing of the card, x / 127.5 - 1, into the graph: bytes go in, not floats."""
+    """Add the card's preprocessing, x / 127.5 - 1, to the graph, so that its input is bytes, not floats."""
     import openvino as ov
     from openvino.preprocess import PrePostProcessor
 
@@ -126,7 +126,7 @@ def _accept_pixels(network: Any, card: ModelCard, batch_size: int) -> Any:
 
 
 class TensorFlowModel:
-    """The Keras model as it was exported, without any of our shortcuts."""
+    """The exported Keras model, unchanged: the reference."""
 
     def __init__(self, model_uri: str, card: ModelCard) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -135,7 +135,7 @@ class TensorFlowModel:
         except ImportError as error:
             raise OrchardError(
                 "--runtime=tensorflow on a node without TensorFlow",
-                rule="the node's environment must have it",
+                rule="the node's environment must contain it",
                 remedy="install it with `install_node.sh --with-tensorflow`, or use --runtime=openvino",
             ) from error
         self.card = card

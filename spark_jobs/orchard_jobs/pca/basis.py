@@ -15,7 +15,7 @@ from orchard_jobs.kernels import require_pinned_blas
 from orchard_jobs.pca.statistics import Matrix, Statistics
 from orchard_jobs.storage import open_folder, write_bytes
 
-SAME_DIRECTION = 0.5**0.5  # of two orthonormal components, one at most has a larger cosine
+SAME_DIRECTION = 0.5**0.5  # at most one of several orthonormal components has a larger cosine
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,13 @@ class Basis:
 
     Args:
         mean: (d,)
-        components: (k, d), orthonormal rows, by falling explained variance.
+        components: (k, d), orthonormal rows, by descending explained variance.
         explained_variance: (k,), with n - 1 in the denominator.
-        explained_variance_ratio: (k,), of the variance of all d features; zeros where there is none.
-        fitted_rows: Number of rows behind it.
-        model_id: Id of the model artefact whose features it was fitted on, where known.
-        spectrum: (d,), explained variance of all d directions, kept or not: what more components would
-            explain. None in a basis that was stored before it was kept.
+        explained_variance_ratio: (k,), relative to the variance of all d features; zeros if there is none.
+        fitted_rows: Number of rows it was fitted on.
+        model_id: Id of the model artefact behind the features, if known.
+        spectrum: (d,), explained variance of all d directions, kept or not. None in a basis that an older
+            version stored.
     """
 
     mean: Matrix
@@ -43,7 +43,7 @@ class Basis:
 
     @property
     def id(self) -> str:
-        """The digest of what a projection depends on."""
+        """The digest of mean and components."""
         mean, components = (
             np.ascontiguousarray(array, dtype="<f8").tobytes() for array in (self.mean, self.components)
         )
@@ -58,18 +58,18 @@ class Basis:
         return float(self.explained_variance_ratio.sum())
 
     def project(self, rows: npt.NDArray[np.floating]) -> Matrix:
-        """Return the components (n, k) of feature rows (n, d), each row's whatever rows are beside it.
+        """Return the components (n, k) of feature rows (n, d). Rows do not influence each other's results.
 
-        By einsum, whose own loop sums each of them in the same order: for a matrix product BLAS picks
-        a kernel by the number of rows and by the CPU, and the last bit would tell.
+        Uses einsum, whose own loop always sums in the same order. For a matrix product, BLAS would choose a
+        kernel by the number of rows and the CPU, which changes the last bit.
 
         Raises:
-            OrchardError: for rows of another length than those it was fitted on.
+            OrchardError: if the rows have a different length than those it was fitted on.
         """
         if rows.shape[1] != len(self.mean):
             raise OrchardError(
                 f"rows of {rows.shape[1]} features",
-                rule=f"the basis {self.id} is one of {len(self.mean)} features",
+                rule=f"the basis {self.id} has {len(self.mean)} features",
                 remedy="use a basis that was fitted on features of the same model",
             )
         centred = np.ascontiguousarray(rows, dtype=np.float64) - self.mean
@@ -77,13 +77,13 @@ class Basis:
         return projected
 
     def is_comparable(self, features: int, model_id: str | None) -> bool:
-        """Say whether it is of as many features and, where both models are known, of the same one."""
+        """Return whether it has as many features and, if both models are known, the same model."""
         return len(self.mean) == features and (
             model_id is None or self.model_id is None or self.model_id == model_id
         )
 
     def describe(self) -> dict[str, Any]:
-        """What the report, ``basis.json`` and readers get to know of it."""
+        """Return the facts for ``basis.json`` and the metrics."""
         return {
             "basis_id": self.id,
             "k": self.k,
@@ -101,24 +101,24 @@ def fit_basis(
     model_id: str | None = None,
     signs_like: Basis | None = None,
 ) -> Basis:
-    """Fit by the eigenvectors of the covariance matrix.
+    """Fit a basis from the eigenvectors of the covariance matrix.
 
-    An eigenvector may as well point the other way. One that points along a component of ``signs_like``
-    takes its side; any other has its loading of largest magnitude positive, as in scikit-learn's PCA.
+    The sign of an eigenvector is arbitrary. One that points along a component of ``signs_like`` gets its
+    sign; for any other, the loading of largest magnitude is positive, as in scikit-learn's PCA.
 
     With fewer rows than components, the components beyond the rows' rank explain nothing and every
     row projects to zero on them.
 
     Raises:
-        OrchardError: for more components than features, no rows, or where other machines would get other
-            last bits.
+        OrchardError: for more components than features, no rows, or kernels whose last bits would differ on
+            other machines.
     """
-    _refuse_unusable(statistics, components)
+    _validate_statistics(statistics, components)
     require_pinned_blas()
     mean = statistics.sum() / statistics.count
     scatter = statistics.gram() - statistics.count * np.outer(mean, mean)
     values, vectors = np.linalg.eigh(scatter / max(statistics.count - 1, 1))
-    # eigh rises; rounding leaves the smallest a little below zero.
+    # eigh sorts in ascending order; rounding makes the smallest slightly negative.
     explained, directions = np.clip(values[::-1], 0, None), vectors.T[::-1]
     ratio = explained / explained.sum() if explained.sum() > 0 else np.zeros_like(explained)
     kept = components or _count_for_variance(ratio, variance or 1.0)
@@ -154,7 +154,7 @@ def read_basis(uri: str) -> Basis:
     """Read what ``write_basis`` wrote.
 
     Raises:
-        OrchardError: where there is no basis.
+        OrchardError: if there is no basis.
     """
     read = open_folder(uri)
     try:
@@ -163,30 +163,30 @@ def read_basis(uri: str) -> Basis:
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise OrchardError(
             f"no basis at {uri} ({error})",
-            rule="--basis and --signs-like name a folder with basis.npz and basis.json",
+            rule="--basis and --signs-like must name a folder with basis.npz and basis.json",
             remedy="correct the URI",
         ) from error
     return Basis(**arrays, fitted_rows=facts["fitted_rows"], model_id=facts["model_id"])
 
 
-def _refuse_unusable(statistics: Statistics, components: int | None) -> None:
+def _validate_statistics(statistics: Statistics, components: int | None) -> None:
     features = statistics.features
     if statistics.count < 1:
         raise OrchardError(
-            "no feature rows", rule="a basis needs one at least", remedy="see the rejected rows"
+            "no feature rows", rule="a basis needs at least one", remedy="see the rejected rows"
         )
     if components is not None and components > features:
         raise OrchardError(
             f"--components={components}",
-            rule=f"rows of {features} features have at most {features}",
-            remedy="ask for fewer",
+            rule=f"rows of {features} features have at most {features} components",
+            remedy="choose fewer",
         )
 
 
 def _count_for_variance(ratio: Matrix, variance: float) -> int:
-    """Return the fewest components that explain ``variance``: one where there is no variance at all.
+    """Return the smallest number of components that explains ``variance``: one if there is no variance.
 
-    Rounding must not ask for one more.
+    A tolerance keeps rounding from adding one more.
     """
     return int(np.argmax(np.cumsum(ratio) >= variance - 1e-12)) + 1
 

@@ -1,7 +1,7 @@
-"""Which feature rows count after a run: its own, and those of earlier runs that it leaves as they are.
+"""The feature rows that count after a run: its own, and those that it keeps from earlier runs.
 
-A worker reads one file of features and keeps the rows that count. All that the driver knows of the rows is in
-which files they may be; lists of paths are read by the workers, and only as far as a file's own paths go.
+A worker reads one feature file and keeps the rows that count. The driver only knows which files may have such
+rows; workers read the lists of paths, limited to the range of paths in their file.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,19 +20,19 @@ SCHEMA = pa.schema({"path": pa.string(), "label": pa.string(), "features": pa.li
 
 
 class Selection(Protocol):
-    """Says which rows of a file count, by their paths."""
+    """Selects the rows of a file that count, by their paths."""
 
     def __call__(self, paths: pa.ChunkedArray) -> pa.ChunkedArray: ...
 
 
 @dataclass(frozen=True)
 class KnownRows:
-    """Those of EARLIER_COLUMNS of one run, that stay or that leave.
+    """Selects rows listed in EARLIER_COLUMNS that stay, or that leave.
 
     Args:
         earlier: Files of the list.
-        run: Name of the run's folder; None for whichever.
-        stays: Which of its rows.
+        run: Name of a run's folder; None for any run.
+        stays: Whether to select the rows that stay, or those that leave.
     """
 
     earlier: tuple[Part, ...]
@@ -54,11 +54,11 @@ class KnownRows:
 
 @dataclass(frozen=True)
 class RowsOfLast:
-    """By hand, without a list: of a path in several folders the last one's row counts.
+    """Selects rows in a manual run without a list: for a path in several folders, the last one's row counts.
 
     Args:
-        later: Files of the folders after this one: a row whose path is in them does not count.
-        last: Files of the last folder: None for the rows that it leaves, else those that it replaces.
+        later: Files of the folders after this one: rows with paths in them do not count.
+        last: Files of the last folder, to select the rows that it replaces; None for the rows that stay.
     """
 
     later: tuple[Part, ...]
@@ -84,7 +84,7 @@ class FeaturePart:
     def read(self) -> pa.Table:
         """Return ``path``, ``label`` and ``features`` of the rows that count, in the file's order.
 
-        Features are nearly all of a file, and are not read where none of its rows counts.
+        Features, which make up most of a file, are not read if none of its rows counts.
         """
         rows = read_part(self.part, ["path", "label", "status"])
         counts = pc.equal(rows["status"], Status.OK.value)
@@ -97,12 +97,12 @@ class FeaturePart:
 
 @dataclass(frozen=True)
 class FeatureRows:
-    """Where the rows are that count. Files that nobody reads need not be there.
+    """The locations of the rows that count. Files that are not read need not exist.
 
     Args:
-        new: Of this run.
-        staying: Folders of earlier runs with rows that counted before and still do, and which these are.
-        leaving: Likewise, with rows that counted before and no longer do.
+        new: Files of this run.
+        staying: Folders of earlier runs, each with a selection of the rows that still count.
+        leaving: Folders of earlier runs, each with a selection of the rows that no longer count.
     """
 
     new: Sequence[FeaturePart]
@@ -113,12 +113,12 @@ class FeatureRows:
         """Return the files of all rows that count after this run.
 
         Raises:
-            OrchardError: where a folder is not there.
+            OrchardError: if a folder does not exist.
         """
         return [*self.new, *_parts_of(self.staying)]
 
     def find_leaving(self) -> list[FeaturePart]:
-        """Return the files of the rows that counted before this run, and do not after it."""
+        """Return the files of the rows that counted before this run and no longer do."""
         return _parts_of(self.leaving)
 
 
@@ -126,7 +126,7 @@ def find_rows(job: ReduceJob) -> FeatureRows:
     """Find the rows in the feature folders of the job and of the runs beside its output.
 
     Raises:
-        OrchardError: where a folder is not there.
+        OrchardError: if a folder does not exist.
     """
     new = [FeaturePart(part) for part in find_parts(job.features[-1])]
     if job.earlier:
@@ -162,7 +162,7 @@ def _parts_of(folders: Iterable[tuple[str, Selection]]) -> list[FeaturePart]:
 
 
 def _runs_of(earlier: Iterable[Part]) -> set[tuple[str, bool]]:
-    """Return the runs that the list names for rows with features, and whether they stay."""
+    """Return the runs in the list that have rows with features, with whether these stay."""
     found: set[tuple[str, bool]] = set()
     for part in earlier:
         for group in read_groups(part, ["run", "stays", "status"]):
@@ -174,7 +174,7 @@ def _runs_of(earlier: Iterable[Part]) -> set[tuple[str, bool]]:
 
 @dataclass(frozen=True)
 class _Overlaps:
-    """Says whether a row group may have paths from ``first`` to ``last``."""
+    """Tests whether a row group may have paths from ``first`` to ``last``."""
 
     first: str
     last: str

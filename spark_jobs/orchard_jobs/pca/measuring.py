@@ -1,4 +1,4 @@
-"""The statistics of the rows that count: of the run before, updated, or measured again from all features."""
+"""The statistics of the rows that count: updated from the previous run, or measured from all features."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,49 +15,49 @@ from orchard_jobs.spark_tasks import map_items, raising_errors_of_workers, split
 from orchard_jobs.storage import read_bytes
 from orchard_jobs.tables.matrices import to_matrix
 
-PARTS = 32  # of 10 MB each on the way to the driver
-ROWS_AT_ONCE = 8192  # 42 MB; measuring costs as much as 1,000 rows by itself
-BYTES_PER_TASK = 2**28  # of features: ten seconds of a core
+PARTS = 32  # of 10 MB each, sent to the driver
+ROWS_AT_ONCE = 8192  # 42 MB; the fixed cost of a measurement equals that of 1,000 rows
+BYTES_PER_TASK = 2**28  # of features: ten seconds of CPU time
 
 
 def update_statistics(context: SparkContext, rows: FeatureRows, before: Statistics) -> Statistics:
-    """Return the statistics of the rows that count, from those of the rows that counted before."""
+    """Update the statistics of the rows that counted before this run to those that count after it."""
     added, removed = measure(context, rows.new), measure(context, rows.find_leaving())
     total = before + added if added else before
     return total - removed if removed else total
 
 
 def measure_all(context: SparkContext, rows: FeatureRows) -> Statistics:
-    """Return the statistics of the rows that count: what ``update_statistics`` returns, to the last bit.
+    """Measure all rows that count; the result equals that of ``update_statistics``, to the last bit.
 
     Raises:
-        OrchardError: where there is no such row.
+        OrchardError: if there are no such rows.
     """
     measured = measure(context, rows.find_counting())
     if measured is None:
         raise OrchardError(
             "no image with features",
-            rule="a basis needs one at least",
+            rule="a basis needs at least one",
             remedy="see the rejected rows of featurize",
         )
     return measured
 
 
 def read_statistics(uris: tuple[str, ...]) -> Statistics | None:
-    """Return the sum of stored statistics, or None where there are none, or not all can be read."""
+    """Return the sum of stored statistics; None if there are none, or one cannot be read."""
     try:
         found = [Statistics.from_bytes(read_bytes(uri)) for uri in uris]
     except (OSError, ValueError) as error:
-        print(f"orchard: {error}. All features are measured again.", file=sys.stderr)
+        print(f"orchard: {error}. Measuring all features again.", file=sys.stderr)
         return None
     return fold(Statistics.__add__, found) if found else None
 
 
 def measure(context: SparkContext, parts: Sequence[FeaturePart]) -> Statistics | None:
-    """Return the statistics of the rows of ``parts``, or None where there is none: nobody knows their length.
+    """Return the statistics of the rows of ``parts``; None without rows, whose length would be unknown.
 
-    There is a task for every core, or there are more that are not too long. What many of them measured is
-    added up on the executors first.
+    There is at least one task per core, and more for large inputs. The results of many tasks are first added
+    up on the executors.
     """
     if not parts:
         return None
@@ -90,7 +90,7 @@ def _matrices(parts: Iterable[FeaturePart]) -> Iterator[Matrix32]:
 
 
 def _join(held: list[Matrix32]) -> Iterator[Matrix32]:
-    """Yield them as one matrix; or each alone where they differ, so that what adds them up says how."""
+    """Yield them as one matrix; or each alone if their lengths differ, which adding them up then reports."""
     if len({matrix.shape[1] for matrix in held}) == 1:
         yield np.concatenate(held)
     else:
@@ -102,7 +102,7 @@ def _sum_bytes(parts: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _sum(parts: Iterable[Statistics]) -> Iterator[bytes]:
-    """Yield the sum, or nothing where there is no part. One part after the other: each has 10 MB."""
+    """Yield the sum, or nothing without parts. Adds one part at a time, because each has 10 MB."""
     total: Statistics | None = None
     for part in parts:
         total = total + part if total else part

@@ -1,13 +1,13 @@
-"""The additive statistics of a set of feature rows: all that an exact PCA needs to know of them.
+"""Additive statistics of a set of feature rows: everything that an exact PCA needs.
 
 Count, sum and Gram matrix of the union of two disjoint sets are the sums of theirs. Here these sums are
-integers: every feature is rounded once to a multiple of 2^-24, and nothing after that is. So neither order,
-grouping nor partitions can show in them, and subtracting rows leaves, bit for bit, what there would be
-without them. Floating point comes back in ``basis.py``, for the fit alone.
+integers: every feature is rounded once to a multiple of 2^-24, and nothing is rounded after that. So the
+result does not depend on order, grouping or partitions, and subtracting rows gives, bit for bit, the
+statistics without them. Only the fit in ``basis.py`` uses floating point.
 
-Resolution: 2^-24, an ulp of float32 between 0.5 and 1; features from 0.5 up are taken as they are, smaller
-ones move by 3e-8 at most. Range: below 256 (averages of MobileNetV2's ReLU6 are at most 6). Exact up to
-2^31 rows. 10 MB for 1280 features.
+Resolution: 2^-24, an ulp of float32 between 0.5 and 1; features of 0.5 and more are exact, smaller ones
+change by at most 3e-8. Range: below 256 (averages of MobileNetV2's ReLU6 are at most 6). Exact up to 2^31
+rows. 10 MB for 1280 features.
 """
 
 import io
@@ -30,13 +30,13 @@ HALF_BITS = 16  # q = hi * 2^16 + lo, with |hi| <= 2^16 and |lo| <= 2^15
 WORD_BITS = 32  # a Gram entry = high * 2^32 + low: |entry| <= 2^64 a row, so |high| <= 2^32 a row
 # (hi + lo)^2 <= 2.25 * 2^32, and float64 adds integers exactly up to 2^53: 900,000 rows would do.
 ROWS_EXACT_IN_FLOAT64 = 2**19
-ROWS_PER_PRODUCT = 1024  # large against the d columns of a product, small against the memory
-ROWS_PER_CONVERSION = 32  # stay in the cache of a core: then rounding costs next to nothing
+ROWS_PER_PRODUCT = 1024  # large compared with the columns of a product, small compared with memory
+ROWS_PER_CONVERSION = 32  # fits in a core's cache, so that rounding costs almost nothing
 
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """Of ``count`` rows of d features, as integers.
+    """Statistics of ``count`` rows of d features, as integers.
 
     Args:
         count: Number of rows.
@@ -53,12 +53,12 @@ class Statistics:
 
     @classmethod
     def of(cls, rows: npt.NDArray[np.floating]) -> "Statistics":
-        """Of a matrix (n, d).
+        """Measure a matrix (n, d).
 
         Raises:
-            OrchardError: for features that are not finite, or of 256 and more.
+            OrchardError: for features that are not finite, or whose magnitude is 256 or more.
         """
-        _refuse_unmeasurable(rows)
+        _validate_rows(rows)
         blocks = range(0, len(rows), ROWS_EXACT_IN_FLOAT64)
         parts = [_measure(rows[start : start + ROWS_EXACT_IN_FLOAT64]) for start in blocks]
         return fold(cls.__add__, parts, cls.zero(rows.shape[1]))
@@ -73,18 +73,18 @@ class Statistics:
         return len(self.total)
 
     def __add__(self, other: "Statistics") -> "Statistics":
-        """Of the rows of both.
+        """Add the rows of ``other``.
 
         Raises:
-            OrchardError: for rows of another length.
+            OrchardError: if its rows have another length.
         """
         return self._combine(other, np.add)
 
     def __sub__(self, other: "Statistics") -> "Statistics":
-        """Take rows out that were counted in before.
+        """Subtract the rows of ``other``, which must have been added before.
 
         Raises:
-            OrchardError: for rows of another length.
+            OrchardError: if its rows have another length.
         """
         return self._combine(other, np.subtract)
 
@@ -100,7 +100,7 @@ class Statistics:
         return matrix + np.triu(matrix, 1).T
 
     def to_bytes(self) -> bytes:
-        """Return an ``.npz`` file: the same bytes for the same rows."""
+        """Return an ``.npz`` file, always with the same bytes for the same rows."""
         buffer = io.BytesIO()
         np.savez(buffer, count=self.count, total=self.total, high=self.high, low=self.low)
         return buffer.getvalue()
@@ -116,32 +116,32 @@ class Statistics:
             arrays = np.load(io.BytesIO(data), allow_pickle=False)
             return cls(int(arrays["count"]), arrays["total"], arrays["high"], arrays["low"])
         except (ValueError, KeyError, IndexError, EOFError, OSError, zipfile.BadZipFile) as error:
-            raise ValueError(f"no statistics of this format: {error}") from error
+            raise ValueError(f"invalid statistics file: {error}") from error
 
     def _combine(self, other: "Statistics", operation: np.ufunc) -> "Statistics":
         if self.features != other.features:
             raise OrchardError(
                 f"statistics of {self.features} and of {other.features} features",
-                rule="only those of the same model's features add up",
-                remedy="start afresh with the new model, without --statistics and --earlier",
+                rule="only statistics of the same model can be combined",
+                remedy="start over with the new model, without --statistics and --earlier",
             )
         high, low = operation(self.high, other.high), operation(self.low, other.low, dtype=np.int64)
         total = operation(self.total, other.total)
         return Statistics(int(operation(self.count, other.count)), total, *_carry(high, low))
 
 
-def _refuse_unmeasurable(rows: npt.NDArray[np.floating]) -> None:
+def _validate_rows(rows: npt.NDArray[np.floating]) -> None:
     largest = max(float(rows.max(initial=0)), -float(rows.min(initial=0)))
     if not np.isfinite(largest):
         raise OrchardError(
             "features that are not finite numbers",
-            rule="PCA needs finite ones",
+            rule="PCA needs finite features",
             remedy="export the model again",
         )
     if largest >= RANGE:
         raise OrchardError(
             f"a feature of magnitude {largest:g}",
-            rule=f"the statistics are fixed-point numbers below {RANGE:g}",
+            rule=f"features must be below {RANGE:g}, the range of the fixed-point statistics",
             remedy="scale the model's output down",
         )
 
@@ -149,9 +149,9 @@ def _refuse_unmeasurable(rows: npt.NDArray[np.floating]) -> None:
 def _measure(rows: npt.NDArray[np.floating]) -> Statistics:
     """Measure up to ROWS_EXACT_IN_FLOAT64 rows.
 
-    With q = hi * 2^16 + lo, qᵀq = hiᵀhi * 2^32 + (hiᵀlo + loᵀhi) * 2^16 + loᵀlo, and the middle is
-    (hi + lo)ᵀ(hi + lo) less the other two. A matrix by its own transpose costs BLAS half a product. Their
-    entries are integers below 2^53, so float64 adds them exactly, in whatever order BLAS does.
+    With q = hi * 2^16 + lo, qᵀq = hiᵀhi * 2^32 + (hiᵀlo + loᵀhi) * 2^16 + loᵀlo, and the middle term is
+    (hi + lo)ᵀ(hi + lo) minus the other two. Multiplying a matrix by its own transpose costs BLAS half a
+    product. All entries are integers below 2^53, so float64 adds them exactly in any order.
     """
     features = rows.shape[1]
     total = np.zeros(features, np.int64)
@@ -169,7 +169,7 @@ def _measure(rows: npt.NDArray[np.floating]) -> Statistics:
 
 
 def _split(rows: npt.NDArray[np.floating]) -> tuple[Matrix, Matrix]:
-    """Return hi and lo (n, d): whole numbers in float64."""
+    """Return hi and lo (n, d), as integers in float64."""
     high, low = np.empty(rows.shape), np.empty(rows.shape)
     for start in range(0, len(rows), ROWS_PER_CONVERSION):
         now = slice(start, start + ROWS_PER_CONVERSION)
@@ -180,11 +180,11 @@ def _split(rows: npt.NDArray[np.floating]) -> tuple[Matrix, Matrix]:
 
 
 def _join(high: Integers, middle: Integers, low: Integers) -> tuple[Integers, npt.NDArray[np.uint32]]:
-    """Return high * 2^32 + middle * 2^16 + low as (high, low) of the one representation."""
+    """Return high * 2^32 + middle * 2^16 + low as (high, low) in the unique representation."""
     middle_high, middle_low = middle >> HALF_BITS, middle & (2**HALF_BITS - 1)
     return _carry(high + middle_high, low + (middle_low << HALF_BITS))
 
 
 def _carry(high: Integers, low: Integers) -> tuple[Integers, npt.NDArray[np.uint32]]:
-    """Move what ``low`` has beyond 32 bits, or below zero, into ``high``."""
+    """Carry the part of ``low`` beyond 32 bits, or below zero, into ``high``."""
     return high + (low >> WORD_BITS), (low & (2**WORD_BITS - 1)).astype(np.uint32)

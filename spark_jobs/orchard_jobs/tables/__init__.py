@@ -1,1 +1,1 @@
-"""Tables in Parquet files: read and written, merged by path, and columns of lists as matrices."""
+"""Parquet files: reading, writing, merging by path, and converting list columns to matrices."""

@@ -1,4 +1,4 @@
-"""A column of equally long lists as a matrix, and back, without a Python loop."""
+"""Converts a column of equally long lists to a matrix and back, without a Python loop."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +12,13 @@ def to_matrix(lists: pa.ListArray) -> npt.NDArray[np.float32]:
     """View a column of n lists of d numbers as a matrix (n, d).
 
     Raises:
-        OrchardError: where the lists are not equally long.
+        OrchardError: if the lists have different lengths.
     """
     lengths = pc.min_max(pc.fill_null(pc.list_value_length(lists), -1))
     if lengths["min"] != lengths["max"]:
         raise OrchardError(
             f"rows of {max(lengths['min'].as_py(), 0)} numbers beside rows of {lengths['max']}",
-            rule="rows of one model, or of one basis, have equally many",
+            rule="all rows of one model, or of one basis, must have the same length",
             remedy="run the job that wrote them again",
         )
     matrix: npt.NDArray[np.float32] = lists.flatten().to_numpy(zero_copy_only=False).reshape(len(lists), -1)

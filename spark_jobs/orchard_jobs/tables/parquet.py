@@ -1,10 +1,10 @@
-"""Parquet files and folders of them, read and written by pyarrow at any URI of ``storage``.
+"""Reads and writes Parquet files and folders with pyarrow, at any URI of ``storage``.
 
-A file appears whole or not at all, under a name that depends on nothing but what is in it: so a task that is
-retried, or is late, changes nothing. Readers may be Spark, pandas, DuckDB or Athena.
+A file appears complete or not at all, under a name that depends only on its content, so retried and late
+tasks change nothing. Readers may be Spark, pandas, DuckDB or Athena.
 
-Everything is read by the thread that asks. A thread of Arrow's own may be the last to let go of the Python
-object that it has read from, and aborts a process that ends: https://github.com/apache/arrow/issues/34314.
+Reads run in the calling thread. If one of Arrow's own threads were the last to release the Python object from
+which it reads, it would abort an exiting process: https://github.com/apache/arrow/issues/34314.
 """
 
 import io
@@ -23,7 +23,7 @@ from orchard_jobs.storage import file_size, list_folder, open_file
 
 SUFFIX = ".parquet"
 ROWS_PER_GROUP = 10_000
-"""What is read at once at most."""
+"""Largest number of rows that are read at once."""
 READS = 16  # of footers at once
 
 Result = TypeVar("Result")
@@ -38,10 +38,10 @@ class Part:
 
 
 def find_parts(*uris: str) -> list[Part]:
-    """Return the Parquet files at URIs of files or folders: one URI after the other, by name in each.
+    """Return the Parquet files at URIs of files or folders, in the order of the URIs and then by name.
 
     Raises:
-        OrchardError: where there is none at one of them.
+        OrchardError: if a URI has none.
     """
     return [part for uri in uris for part in _find_parts(uri)]
 
@@ -59,37 +59,37 @@ def _find_parts(uri: str) -> list[Part]:
     if not found:
         raise OrchardError(
             f"no Parquet at {uri}",
-            rule="it is what an earlier job, or the listing, wrote",
-            remedy="check the URI, and that the job before succeeded",
+            rule="it must name the output of the listing or of an earlier job",
+            remedy="check the URI, and that the earlier job succeeded",
         )
     return found
 
 
-def refuse_other_files(uri: str, names: Sequence[str]) -> None:
-    """Check that the Parquet files in a folder are those that a job has just written.
+def validate_files(uri: str, names: Sequence[str]) -> None:
+    """Check that the Parquet files in a folder are exactly those that a job has just written.
 
     Raises:
-        OrchardError: where there are others, or fewer.
+        OrchardError: if some are missing, or there are others.
     """
     found = [part.uri.rpartition("/")[2] for part in find_parts(uri)]
     if found != sorted(names):
         raise OrchardError(
             f"{len(found)} files in {uri}, of which {len(set(found) & set(names))} are this job's",
-            rule=f"one job at a time writes there, and this one wrote {len(names)}",
-            remedy="let nothing else write there, and run this job again",
+            rule=f"only one job at a time may write there, and this one wrote {len(names)}",
+            remedy="stop other writers, and run this job again",
         )
 
 
 def _is_data(path: str) -> bool:
-    """Like Spark: what begins with a dot or an underscore is no data."""
+    """Return whether a path is data. As in Spark, names that begin with a dot or underscore are not."""
     return path.endswith(SUFFIX) and not any(name.startswith((".", "_")) for name in path.split("/"))
 
 
 def open_parquet(part: Part, columns: Sequence[str] = ()) -> pq.ParquetFile:
-    """Open one file, to read these columns.
+    """Open one file to read these columns.
 
     Raises:
-        OrchardError: where it cannot be read, is no Parquet, or lacks one of them.
+        OrchardError: if it cannot be read, is not Parquet, or lacks one of the columns.
     """
     with _reading(part):
         file = pq.ParquetFile(open_file(part.uri, part.size), pre_buffer=False)
@@ -97,14 +97,14 @@ def open_parquet(part: Part, columns: Sequence[str] = ()) -> pq.ParquetFile:
     if missing:
         raise OrchardError(
             f"{part.uri} has no {' and no '.join(missing)}",
-            rule="these are columns of what the job before wrote",
+            rule="the output of the previous job has these columns",
             remedy="check the URI",
         )
     return file
 
 
 def map_parts(work: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
-    """Return what ``work`` returns of each file, in their order. It reads a footer: a GET or two."""
+    """Call ``work``, which reads a footer in one or two GETs, on every file; return the results in order."""
     with ThreadPoolExecutor(READS) as pool:
         return list(pool.map(work, parts))
 
@@ -116,8 +116,8 @@ def _reading(part: Part) -> Iterator[None]:
     except (pa.ArrowInvalid, OSError) as error:
         raise OrchardError(
             f"cannot read {part.uri} ({first_line(error)})",
-            rule="it must be there, a whole Parquet file",
-            remedy="allow reading it, or run the job that wrote it again",
+            rule="it must exist and be a complete Parquet file",
+            remedy="allow reading it, or rerun the job that wrote it",
         ) from error
 
 
@@ -125,7 +125,7 @@ def read_part(part: Part, columns: Sequence[str]) -> pa.Table:
     """Read columns of one file.
 
     Raises:
-        OrchardError: where it cannot be read, is no Parquet, or lacks one of them.
+        OrchardError: if it cannot be read, is not Parquet, or lacks one of the columns.
     """
     with _reading(part):
         return open_parquet(part, columns).read(list(columns), use_threads=False)
@@ -134,7 +134,7 @@ def read_part(part: Part, columns: Sequence[str]) -> pa.Table:
 def read_groups(
     part: Part, columns: Sequence[str], is_wanted: Callable[[pq.RowGroupMetaData], bool] = lambda _: True
 ) -> Iterator[pa.Table]:
-    """Yield columns of one file, a row group at a time, of those that ``is_wanted`` by their metadata."""
+    """Yield columns of one file, one row group at a time; ``is_wanted`` selects groups by their metadata."""
     file = open_parquet(part, columns)
     for place in range(file.num_row_groups):
         if is_wanted(file.metadata.row_group(place)):
@@ -144,7 +144,7 @@ def read_groups(
 
 
 def path_range(group: pq.RowGroupMetaData) -> tuple[str, str] | None:
-    """Return the first and the last ``path`` of a row group; None where its metadata do not tell."""
+    """Return the lowest and the highest ``path`` of a row group; None if its metadata lack them."""
     for place in range(group.num_columns):
         column = group.column(place)
         if column.path_in_schema == "path":
@@ -154,10 +154,10 @@ def path_range(group: pq.RowGroupMetaData) -> tuple[str, str] | None:
 
 
 def to_parquet(table: pa.Table, plain: Sequence[str] = ()) -> bytes:
-    """Return one file of rows that are sorted by path, which it says of itself.
+    """Return the bytes of a Parquet file of rows sorted by path, with that order in its metadata.
 
     Args:
-        plain: Columns that never repeat: dictionaries and statistics would cost time and say nothing.
+        plain: Columns whose values never repeat, for which dictionaries and statistics would be useless.
     """
     others = [name for name in table.column_names if name not in plain]
     by_path = pq.SortingColumn(table.column_names.index("path"))
@@ -175,5 +175,5 @@ def to_parquet(table: pa.Table, plain: Sequence[str] = ()) -> bytes:
 
 
 def sort_by_path(table: pa.Table) -> pa.Table:
-    """Return the rows by path: by its bytes in UTF-8, as S3 lists and as Python compares."""
+    """Sort the rows by path in the order of its UTF-8 bytes, like S3's listings and Python's strings."""
     return table.take(pc.sort_indices(table["path"]))

@@ -1,7 +1,7 @@
-"""Rows of many Parquet files by path: files that are sorted each are merged, a row group of each at a time.
+"""Merges the rows of many Parquet files by path, one row group of each file at a time.
 
-Files that follow each other, as those of one job do, are one chain; so there are few to merge, and one file
-of each chain is open. What is not sorted, as Spark wrote it for earlier versions, is sorted in memory.
+Files whose ranges of paths follow each other, like those of one job, form a chain, of which only one file is
+open at a time. Unsorted files, which Spark wrote in earlier versions, are sorted in memory.
 """
 
 import heapq
@@ -35,7 +35,7 @@ ToRows = Callable[[pa.RecordBatch], Iterable[Row]]
 
 @dataclass(frozen=True)
 class SortedRun:
-    """A file, and what its footer says of its paths.
+    """A file, and the range of its paths from its footer.
 
     Args:
         part: The file.
@@ -58,11 +58,11 @@ class PathRange:
     end: str | None = None
 
     def may_hold(self, first: str, last: str) -> bool:
-        """Say whether some path from ``first`` to ``last`` may be in it."""
+        """Return whether a path from ``first`` to ``last`` may be in the range."""
         return (self.end is None or first < self.end) and (self.first is None or last >= self.first)
 
     def filter(self, rows: pa.Table) -> pa.Table:
-        """Return the rows whose path is in it."""
+        """Return the rows whose path is in the range."""
         if self.first is not None:
             rows = rows.filter(pc.greater_equal(rows["path"], self.first))
         if self.end is not None:
@@ -76,13 +76,13 @@ EVERYTHING = PathRange()
 def merge_rows(
     runs: Sequence[SortedRun], columns: Sequence[str], to_rows: ToRows, where: PathRange = EVERYTHING
 ) -> Iterator[Row]:
-    """Yield rows of all files by path.
+    """Yield the rows of all files, sorted by path.
 
     Args:
-        columns: To read; the first is ``path``.
+        columns: Columns to read; the first is ``path``.
 
     Raises:
-        OrchardError: where two rows have the same path.
+        OrchardError: if two rows have the same path.
     """
     chains = [_rows_of_chain(chain, columns, to_rows, where) for chain in _chain(runs)]
     last = None
@@ -90,15 +90,15 @@ def merge_rows(
         if row[0] == last:
             raise OrchardError(
                 f"two rows of {last!r}",
-                rule="every image has one",
-                remedy="name folders of one run; what it computed anew must not stay from an earlier one",
+                rule="every image must have one row",
+                remedy="name folders of one run, without earlier rows of images that it has recomputed",
             )
         last = row[0]
         yield row
 
 
 def find_runs(parts: Sequence[Part]) -> list[SortedRun]:
-    """Read the footers; files without a row are left out."""
+    """Read the footers of all files; leave out files without rows."""
     return [run for run in map_parts(_find_run, parts) if run]
 
 
@@ -122,7 +122,7 @@ def _is_sorted(group: pq.RowGroupMetaData) -> bool:
 
 
 def _chain(runs: Sequence[SortedRun]) -> list[list[SortedRun]]:
-    """Put files that follow each other into chains, as few as there can be."""
+    """Group files whose paths follow each other into the smallest number of chains."""
     chains: list[list[SortedRun]] = []
     for run in sorted(runs, key=lambda run: (run.first, run.last)):
         chain = next((chain for chain in chains if chain[-1].last < run.first), None)

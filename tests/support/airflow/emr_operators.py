@@ -12,7 +12,7 @@ from airflow.providers.amazon.aws.hooks.emr import EmrHook
 from airflow.sdk.exceptions import TaskDeferred
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from orchard.emr.job_flow import clusters_of_lake, run_job_flow, run_tags
+from orchard.emr.job_flow import lake_clusters, run_job_flow, run_tags
 from orchard.settings.settings import Settings
 from orchard_airflow import emr_retries
 from orchard_airflow.operators import create_cluster
@@ -63,7 +63,7 @@ def create(
             "task_id": "create_cluster",
             "job_flow_overrides": request_of_cluster,
             "run_tags": tags,
-            "group": clusters_of_lake(settings),
+            "group": lake_clusters(settings),
             "start_timeout": 30,
             "poll_interval": 0.2,
             "aws_conn_id": None,

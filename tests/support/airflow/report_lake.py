@@ -18,7 +18,7 @@ from orchard.lake.parquet import to_parquet
 from orchard.lake.storage_files import FileStorage
 from orchard_jobs.contract import COMPONENT_COLUMNS, FEATURE_COLUMNS, label_of
 
-# A red, a green and a yellow ball on white, as thumbnails from make_thumbnail.
+# A red, a green and a yellow ball on white, as thumbnails from build_thumbnail.
 THUMBNAILS = tuple(
     b64decode(text)
     for text in (

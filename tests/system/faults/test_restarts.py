@@ -79,5 +79,7 @@ def test_of_two_runs_at_once_one_is_published(scenario: Scenario, scheduled: Tri
     assert sorted(run.wait() for run in runs) == ["failed", "success"]
     loser = next(run for run in runs if run.state() == "failed")
     assert loser.task("publish")["state"] == "failed"
-    assert "that this one has not seen" in loser.log("publish") or "has changed since" in loser.log("publish")
+    assert "that was published after this run's 'sense'" in loser.log(
+        "publish"
+    ) or "has changed since" in loser.log("publish")
     prove_contained(scenario, published=True, clusters=2)

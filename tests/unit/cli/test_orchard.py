@@ -46,7 +46,7 @@ def test_a_name_that_means_no_run_or_several_is_one_line_and_a_hint(
     code, out, error = said.by("show", name)
     assert (code, out) == (2, "")
     line, hint = error.splitlines()
-    assert line.startswith(f"orchard: {name!r} is in the names of ")
+    assert line.startswith(f"orchard: {name!r} matches ")
     assert hint.startswith("hint: `orchard runs` lists them")
 
 
@@ -60,7 +60,7 @@ def test_a_latest_json_of_somebody_else_is_one_line(lake: Path, said: Said) -> N
     (lake / "latest.json").write_text('{"runs": ["a"]}')
     code, _, error = said.by("runs")
     assert code == 2
-    assert "is not as a published run leaves it" in error
+    assert "is damaged, or from a newer version of Orchard" in error
     assert error.count("\n") == 2
 
 
@@ -113,9 +113,7 @@ def test_a_lake_among_the_images_is_refused_before_anything_is_written_there(
     (tmp_path / "link").symlink_to(tmp_path / "images")
     code, out, error = said.by("run", str(tmp_path / "images"), "--lake", str(tmp_path / lake))
     assert (code, out) == (2, "")
-    assert "is outside the folder of images, or its files would be taken for images" in " ".join(
-        error.split()
-    )
+    assert "must be outside the image folder, or its files would count as images" in " ".join(error.split())
     assert list((tmp_path / "images").iterdir()) == []
 
 
@@ -142,7 +140,7 @@ def test_results_of_another_model_are_replaced_only_where_that_is_confirmed(
     )
     assert (code, out) == (2, "")
     line, hint = error.splitlines()
-    assert "are of other features: model m → other. All 1,200 images are computed again" in line
+    assert "have different features: model m → other. All 1,200 images are computed again" in line
     assert ", in about 20 s at 60 images/s" in line
     assert hint == "hint: Add --yes, or use the previous model and settings."
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["a"]
@@ -159,11 +157,11 @@ def test_a_path_is_never_wrapped(lake: Path, said: Said) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "rule"),
     [
-        ("components", "0", "it takes a number from 1 to 1280"),
-        ("components", "5000", "it takes a number from 1 to 1280"),
-        ("variance", "1.5", "it takes a number above 0 and at most 1"),
-        ("variance", "nan", "it takes a number above 0 and at most 1"),
-        ("max-failure-ratio", "2", "it takes a number from 0 to 1"),
+        ("components", "0", "it must be a number from 1 to 1280"),
+        ("components", "5000", "it must be a number from 1 to 1280"),
+        ("variance", "1.5", "it must be a number above 0 and at most 1"),
+        ("variance", "nan", "it must be a number above 0 and at most 1"),
+        ("max-failure-ratio", "2", "it must be a number from 0 to 1"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_anything_begins(

@@ -76,7 +76,9 @@ def test_a_share_of_variance_keeps_the_fewest_components_that_reach_it(share: fl
 def test_more_components_than_features_is_one_clear_error() -> None:
     with pytest.raises(OrchardError) as caught:
         fit_basis(Statistics.of(rows_of(50)), components=13)
-    assert str(caught.value) == "--components=13: rows of 12 features have at most 12. Ask for fewer."
+    assert (
+        str(caught.value) == "--components=13: rows of 12 features have at most 12 components. Choose fewer."
+    )
 
 
 def test_no_rows_are_refused() -> None:
@@ -141,7 +143,7 @@ def test_a_basis_of_before_the_spectrum_was_kept_is_as_good_as_any(tmp_path: obj
 
 
 def test_a_folder_without_a_basis_is_one_clear_error(tmp_path: object) -> None:
-    with pytest.raises(OrchardError, match=r"no basis at file:.*name a folder with basis\.npz"):
+    with pytest.raises(OrchardError, match=r"no basis at file:.*must name a folder with basis\.npz"):
         read_basis(f"file://{tmp_path}")
 
 

@@ -69,24 +69,24 @@ def test_any_job_comes_back_from_its_arguments_unchanged(job: Job) -> None:
 @pytest.mark.parametrize(
     ("tokens", "message"),
     [
-        (["--output=o"], "missing --images, --model: these have no default. Add them."),
+        (["--output=o"], "missing --images, --model: these arguments are required. Add them."),
         (
             ["images"],
             "argument 'images': arguments have the form --key=value. Join the key and its value with '='.",
         ),
         (
             ["--images=i", "--model=m", "--output=o", "--runtime=torch"],
-            "--runtime=torch: it takes one of openvino, tensorflow. Correct --runtime.",
+            "--runtime=torch: it must be one of openvino, tensorflow. Correct --runtime.",
         ),
         (
             ["--images=i", "--model=m", "--output=o", "--batch-size=many"],
-            "--batch-size=many: it takes a whole number. Correct --batch-size.",
+            "--batch-size=many: it must be an integer. Correct --batch-size.",
         ),
         (
             ["--images=i", "--model=m", "--output=o", "--max-failure-ratio=nan"],
-            "--max-failure-ratio=nan: it takes from 0 to 1. Correct --max-failure-ratio.",
+            "--max-failure-ratio=nan: it must be from 0 to 1. Correct --max-failure-ratio.",
         ),
-        (["--images=i", "--images=j"], "--images given 2 times: it takes one value. Give it once."),
+        (["--images=i", "--images=j"], "--images given 2 times: it accepts one value. Give it once."),
     ],
 )
 def test_a_bad_argument_gets_one_line_with_the_rule_and_the_remedy(tokens: list[str], message: str) -> None:
@@ -102,7 +102,7 @@ def test_the_reference_runtime_computes_in_float32_only() -> None:
 
 @pytest.mark.parametrize("other", [{"runtime": Runtime.TENSORFLOW}, {"precision": Precision.BFLOAT16}])
 def test_an_instruction_set_is_for_float32_on_openvino_only(other: dict[str, Any]) -> None:
-    with pytest.raises(OrchardError, match=r"--instruction-set=avx2: it takes none with --runtime="):
+    with pytest.raises(OrchardError, match=r"--instruction-set=avx2: it must be none with --runtime="):
         FeaturizeJob("i", "m", "o", instruction_set=InstructionSet.AVX2, **other)
 
 

@@ -114,7 +114,9 @@ def test_rows_of_two_bases_never_share_a_csv(spark: SparkSession, tmp_path: Path
 @pytest.mark.parametrize("columns", [{"path": ["a"]}, {"path": ["a"], "label": ["b"], "features": [[1.0]]}])
 def test_what_is_no_file_of_components_is_one_clear_error(columns: dict[str, Any], tmp_path: Path) -> None:
     write_bytes(f"file://{tmp_path}/rows.parquet", to_parquet(pa.table(columns)))
-    with pytest.raises(OrchardError, match=r"has no .*components and no basis_id: these are columns"):
+    with pytest.raises(
+        OrchardError, match=r"has no .*components and no basis_id: the output of the previous"
+    ):
         export.count_components(find_parts(f"file://{tmp_path}"))
 
 
@@ -122,7 +124,7 @@ def test_two_rows_of_one_path_are_one_clear_error_and_no_file(spark: SparkSessio
     twins = [("a.jpg", "", [1.0], "basis"), ("b.jpg", "", [1.0], "basis"), ("a.jpg", "", [2.0], "basis")]
     spark.createDataFrame(twins, COMPONENTS_SCHEMA).repartition(3).write.parquet(f"file://{tmp_path}/rows")
     runs = find_runs(find_parts(f"file://{tmp_path}/rows"))
-    with pytest.raises(OrchardError, match=r"two rows of 'a\.jpg': every image has one"):
+    with pytest.raises(OrchardError, match=r"two rows of 'a\.jpg': every image must have one row"):
         export.WriteShard(f"file://{tmp_path}/csv/f.csv", ["path"], runs, PathRange())()
     assert list((tmp_path / "csv").iterdir()) == []
 

@@ -17,7 +17,7 @@ from orchard_jobs.errors import OrchardError
 from orchard_jobs.images.decode import decode_image
 from orchard_jobs.images.manifest import SCHEMA as MANIFEST
 from orchard_jobs.images.manifest import Manifest, cut, write_listing
-from orchard_jobs.images.thumbnail import make_thumbnail
+from orchard_jobs.images.thumbnail import build_thumbnail
 from orchard_jobs.metrics import JobMetrics
 from orchard_jobs.models.runtimes import load_model
 from orchard_jobs.run_folder import RunFolder
@@ -89,7 +89,7 @@ def test_a_good_row_has_the_features_and_thumbnail_of_its_own_image_whatever_sta
         decoded = decode_image((root / str(row["path"])).read_bytes())
         expected = model.features(decoded.pixels[np.newaxis])[0]  # type: ignore[union-attr]
         np.testing.assert_allclose(np.array(row["features"]), expected, atol=1e-4)
-        assert row["thumbnail"] == make_thumbnail(decoded.pixels)  # type: ignore[union-attr]
+        assert row["thumbnail"] == build_thumbnail(decoded.pixels)  # type: ignore[union-attr]
         assert (row["width"], row["height"], row["error"]) == (decoded.width, decoded.height, None)  # type: ignore[union-attr]
 
 
@@ -103,7 +103,8 @@ def test_too_many_rejected_images_fail_the_job_with_the_counts(
     with pytest.raises(OrchardError) as caught:
         run(spark, job)
     assert str(caught.value).startswith(
-        "3 of 3 images rejected (empty 1, not_an_image 2): at most 5.00% may be (--max-failure-ratio=0.05)"
+        "3 of 3 images rejected (empty 1, not_an_image 2): at most 5.00% may be rejected "
+        "(--max-failure-ratio=0.05)"
     )
     examples = tmp_path / "run" / "reports" / "featurize.json"
     assert f"See rejected_examples in file://{examples}," in str(caught.value)
@@ -229,7 +230,7 @@ def test_where_the_manifest_is_cut_changes_no_row(
 def test_a_manifest_that_is_not_sorted_is_one_clear_error(tmp_path: Path) -> None:
     uri = f"file://{tmp_path}/manifest.parquet"
     write_bytes(uri, to_parquet(pa.table({"path": ["b", "a"], "size": [1, 1]})))
-    with pytest.raises(OrchardError, match="its rows are sorted by path"):
+    with pytest.raises(OrchardError, match="its rows must be sorted by path"):
         Manifest.read(uri)
 
 
@@ -238,7 +239,7 @@ def test_a_manifest_that_is_not_sorted_is_one_clear_error(tmp_path: Path) -> Non
     [
         ({"path": ["a"]}, "has no size: "),
         ({"path": ["a", None], "size": [1, 1]}, "has rows without path"),
-        ({"path": ["a"], "size": ["large"]}, "sizes are whole numbers"),
+        ({"path": ["a"], "size": ["large"]}, "sizes whole numbers"),
     ],
 )
 def test_a_manifest_that_nothing_can_be_read_by_is_one_clear_error(

@@ -144,7 +144,7 @@ def test_a_row_that_was_subtracted_already_fails_the_job(nights: Nights) -> None
     first = nights.runs[0]
     again = [(path, "e", "ok", first, True) for path in "bcdefghij"] + [("x", "e", "ok", "second", True)]
     nights.write_earlier([*again, ("a", "e", "ok", first, False)])
-    with pytest.raises(OrchardError, match=r"statistics of 10 rows for 11 rows: .*without --statistics and"):
+    with pytest.raises(OrchardError, match=r"statistics of 10 rows for 11 rows: .*omit --statistics and"):
         nights.refit()
 
 
@@ -160,7 +160,7 @@ def test_a_row_that_an_earlier_run_has_lost_fails_the_job(nights: Nights) -> Non
 def test_an_image_that_is_computed_again_and_said_to_stay_never_comes_twice(nights: Nights) -> None:
     nights.prepare("second", make_rows("ax", 2))
     nights.write_earlier([(path, "e", "ok", nights.runs[0], True) for path in "abcdefghij"])
-    with pytest.raises(OrchardError, match="two rows of 'a': every image has one"):
+    with pytest.raises(OrchardError, match="two rows of 'a': every image must have one row"):
         nights.refit()
     assert list(nights.path(-1).glob("csv/features*")) == []
 

@@ -165,7 +165,7 @@ def test_a_process_in_which_openvino_is_to_use_something_else_already_is_told_so
     earlier = "import openvino; openvino.Core().get_property('CPU', 'FULL_DEVICE_NAME')"
     told = run_in_shell(f"{earlier}\n{KERNELS}", model_uri, **caller)
     assert told.startswith("OpenVINO with jit_sse42_")
-    assert "--instruction-set=avx2 takes AVX2 alone, which a process decides as it imports OpenVINO. " in told
+    assert "--instruction-set=avx2 allows only AVX2, which OpenVINO fixes when it is imported. " in told
 
 
 @pytest.mark.usefixtures("without_avx2")

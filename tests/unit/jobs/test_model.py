@@ -91,7 +91,7 @@ def test_a_file_that_is_not_what_its_card_says_is_refused(model_uri: str, tmp_pa
 def test_a_folder_that_is_no_artefact_is_one_clear_error(content: bytes | None, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "card.json").write_bytes(content)
-    with pytest.raises(OrchardError, match=r"it names a folder with a card\.json"):
+    with pytest.raises(OrchardError, match=r"it must name a folder with a card\.json"):
         read_card(f"file://{tmp_path}")
 
 

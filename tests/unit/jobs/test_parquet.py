@@ -41,7 +41,7 @@ def test_a_slash_at_the_end_of_a_folder_changes_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("folder", ["nowhere", "empty"])
 def test_where_there_is_none_is_one_clear_error(folder: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(OrchardError, match=f"no Parquet at file://.*/{folder}: it is what an earlier job"):
+    with pytest.raises(OrchardError, match=f"no Parquet at file://.*/{folder}: it must name the output"):
         find_parts(f"file://{tmp_path}/{folder}")
 
 
@@ -62,7 +62,7 @@ def test_a_file_that_cannot_be_read_is_one_clear_error(damage: str, tmp_path: Pa
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[:-5])
-    with pytest.raises(OrchardError, match=r"cannot read file://.*one\.parquet .*: it must be there"):
+    with pytest.raises(OrchardError, match=r"cannot read file://.*one\.parquet .*: it must exist"):
         read_part(part, ["path"])
 
 

@@ -144,7 +144,7 @@ def test_features_that_an_earlier_job_did_not_write_are_one_clear_error(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     write_features(spark, tmp_path / "2", make_rows("abc"))
-    with pytest.raises(OrchardError, match=r"no Parquet at file:.*/1/features: it is what an earlier job"):
+    with pytest.raises(OrchardError, match=r"no Parquet at file:.*/1/features: it must name the output"):
         reduce_run(spark, tmp_path / "2", tmp_path / "1", components=2)
 
 
@@ -164,7 +164,7 @@ def test_features_of_different_lengths_in_one_file_are_one_clear_error(
 ) -> None:
     rows = make_rows("ab", features=3) | make_rows("c", features=6)
     write_features(spark, tmp_path, rows)
-    with pytest.raises(OrchardError, match="rows of 3 numbers beside rows of 6: rows of one model"):
+    with pytest.raises(OrchardError, match="rows of 3 numbers beside rows of 6: all rows of one model"):
         reduce_run(spark, tmp_path, components=2)
 
 
@@ -182,7 +182,7 @@ def test_a_basis_of_other_features_is_one_clear_error(spark: SparkSession, tmp_p
     write_features(spark, tmp_path / "1", make_rows("abc", features=5))
     write_features(spark, tmp_path / "2", make_rows("abc", features=8))
     reduce_run(spark, tmp_path / "1", components=2)
-    with pytest.raises(OrchardError, match="of 5 features of the model None: the rows have 8 features"):
+    with pytest.raises(OrchardError, match="has 5 features of the model None: the rows have 8 features"):
         reduce_run(spark, tmp_path / "2", basis=RunFolder(f"file://{tmp_path}/1").basis)
 
 
@@ -192,7 +192,9 @@ def test_what_a_worker_refuses_reaches_the_user_as_the_one_line_that_it_is(
     rows = make_rows("abc")
     rows["a"] = np.array([np.nan] * 8, np.float32)
     write_features(spark, tmp_path, rows)
-    with pytest.raises(OrchardError, match=r"^features that are not finite numbers: PCA needs finite ones"):
+    with pytest.raises(
+        OrchardError, match=r"^features that are not finite numbers: PCA needs finite features"
+    ):
         reduce_run(spark, tmp_path, components=2)
 
 

@@ -85,7 +85,7 @@ def test_an_overwritten_file_has_another_etag(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("uri", ["/plain/path", "hdfs://x/y", "file:/x"])
 def test_a_uri_of_another_kind_is_one_clear_error(uri: str) -> None:
-    with pytest.raises(OrchardError, match=r"URIs are s3://bucket/key or file:///path"):
+    with pytest.raises(OrchardError, match=r"it must be s3://bucket/key or file:///path"):
         open_folder(uri)
 
 

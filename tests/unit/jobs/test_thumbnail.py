@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from pyspark.sql import SparkSession
 
-from orchard_jobs.images.thumbnail import make_thumbnail
+from orchard_jobs.images.thumbnail import build_thumbnail
 from tests.support.jobs.feature_rows import make_rows, reduce_run, write_features
 from tests.support.jobs.nights import K, Nights, results
 
@@ -23,7 +23,7 @@ def test_a_thumbnail_is_the_picture_in_small(size: int) -> None:
     pixels = np.zeros((size, size, 3), np.uint8)
     pixels[:, : size // 2] = (200, 30, 30)
     pixels[:, size // 2 :] = (30, 30, 200)
-    small = decoded(make_thumbnail(pixels))
+    small = decoded(build_thumbnail(pixels))
     assert small.shape == (32, 32, 3)
     assert np.abs(small[:, :12] - (200, 30, 30)).mean() < 12
     assert np.abs(small[:, 20:] - (30, 30, 200)).mean() < 12
@@ -33,7 +33,7 @@ def test_the_same_pixels_have_the_same_thumbnail_and_stay_as_they_are() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (224, 224, 3), np.uint8)
     before = pixels.copy()
     pixels.setflags(write=False)
-    assert make_thumbnail(pixels) == make_thumbnail(pixels)
+    assert build_thumbnail(pixels) == build_thumbnail(pixels)
     np.testing.assert_array_equal(pixels, before)
 
 
@@ -41,7 +41,7 @@ def test_a_thumbnail_of_noise_is_no_larger_than_what_the_report_takes() -> None:
     pixels = np.repeat(
         np.repeat(np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8), 7, 0), 7, 1
     )
-    assert len(make_thumbnail(pixels)) < 2048
+    assert len(build_thumbnail(pixels)) < 2048
 
 
 def without_thumbnails(spark: SparkSession, run: Path) -> None:

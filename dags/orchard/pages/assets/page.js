@@ -1,7 +1,7 @@
 "use strict";
-// Airflow shows the page in a frame that opens no windows and, before 3.3.2, saves no files. A link to Airflow's own
-// pages must not take the place of the one that somebody is at: it is followed from Airflow's document, in a window
-// of its own. A file is saved from there where the frame saves none.
+// Airflow shows the page in a sandboxed frame that cannot open windows and, before 3.3.2, cannot download files.
+// Links to Airflow's own pages must not replace the current page, so Airflow's document opens them in a new window;
+// it also downloads files if the frame cannot.
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-leave], a[data-save]");
   if (link === null || window.parent === window) return;
@@ -12,8 +12,8 @@ document.addEventListener("click", (event) => {
   Object.assign(outside, { href: link.href }, saves ? { download: "" } : { target: "_blank", rel: "noopener" });
   outside.click();
 });
-// Airflow before 3.3.2 frames the list for every address below /plugin/orchard. The page that the address names is
-// gone to once: the address stays as it is when somebody follows a link back to the list.
+// Before 3.3.2 Airflow frames the list of runs for every URL below /plugin/orchard. Go to the page that the URL names,
+// but only once: the URL does not change when somebody follows a link back to the list.
 if (window.parent !== window && !("led" in window.frameElement.dataset)) {
   const { pathname, search } = window.parent.location;
   const named = pathname.slice(pathname.indexOf("/plugin/orchard/") + "/plugin/orchard".length);
@@ -22,7 +22,7 @@ if (window.parent !== window && !("led" in window.frameElement.dataset)) {
     location.replace(named + search);
   }
 }
-// What the page of a comparison would say, before the list is left for it.
+// The comparison page shows the same error; this one avoids leaving the list.
 document.addEventListener("submit", (event) => {
   const ticked = event.target.querySelectorAll("input[name=run]:checked").length;
   if (ticked === 2) return;

@@ -1,15 +1,15 @@
 "use strict";
 // The page's own script: draws the charts, and follows the controls of the map. Names of images and labels are
-// data: they are set as text, never as markup.
+// untrusted data: they are set as text, never as markup.
 (() => {
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
   const $ = (id) => document.getElementById(id);
   const points = read("points");
   const specs = read("specs");
   const tip = $("tip");
-  const PICTURE = 30; // pixels: as wide as the mark in the chart, and the least from one picture to the next
-  const ROWS = 100; // most rows of the table that stands in for the map
-  const REACH = 24; // pixels between the middle of a finger and the point that it means, at most
+  const PICTURE = 30; // pixels: the width of the mark in the chart, and the minimum distance between pictures
+  const ROWS = 100; // maximum rows of the table below the map
+  const REACH = 24; // maximum pixels between a touch and the point that it selects
   const hidden = new Set(); // labels that the legend has switched off
 
   const nameOf = (label) => points.labels[label] || "(no label)";
@@ -27,7 +27,7 @@
     return element("img", undefined, { src: uriOf(i), alt: "", width: 64, height: 64 });
   }
 
-  // What Vega says of a pointer. A finger is no pointer to it: it has gone before anybody looks, see below.
+  // Vega's tooltip handler. Touches are handled below: Vega would hide the tooltip as soon as the finger lifts.
   function followPointer(_, event, __, value) {
     if (event.pointerType !== "touch") showTip(event, value);
   }
@@ -36,13 +36,13 @@
     tip.hidden = value === null || value === undefined || value === "";
     if (tip.hidden) return;
     const i = Number(value);
-    const words = element("div");
-    words.append(
+    const caption = element("div");
+    caption.append(
       element("strong", nameOf(points.label[i])),
       element("span", points.path[i]),
       element("span", [$("x"), $("y")].map((axis) => `PC${Number(axis.value) + 1} ${points.components[axis.value][i]}`).join("   ")),
     );
-    tip.replaceChildren(picture(i), words);
+    tip.replaceChildren(picture(i), caption);
     const right = clientX + 16 + tip.offsetWidth < document.documentElement.clientWidth;
     tip.style.left = `${right ? clientX + 16 : Math.max(8, clientX - 16 - tip.offsetWidth)}px`;
     tip.style.top = `${Math.max(8, Math.min(clientY + 16, window.innerHeight - tip.offsetHeight - 8))}px`;
@@ -50,30 +50,30 @@
 
   const options = {
     mode: "vega-lite", renderer: "svg", actions: false, defaultStyle: false, tooltip: followPointer,
-    ast: true, // expressions are interpreted: the page's policy forbids eval
+    ast: true, // interpret expressions: the page's policy forbids eval
   };
 
-  // As many pictures as none hides another: each in a cell of a grid, and looked for in the cells around.
+  // Choose pictures that do not overlap: a grid limits the search to the neighbouring cells.
   function picturesApart(xs, ys, width, height, wanted) {
     const toPixels = (values, size) => {
       const low = Math.min(...values), span = Math.max(...values) - low || 1;
       return values.map((value) => ((value - low) / span) * size);
     };
-    const left = toPixels(xs, width), top = toPixels(ys, height), cells = new Map();
+    const left = toPixels(xs, width), top = toPixels(ys, height), grid = new Map();
     const cellOf = (pixels) => Math.floor(pixels / PICTURE);
     const isFree = (i) => {
       for (let dx = -1; dx <= 1; dx++) {
         for (let dy = -1; dy <= 1; dy++) {
-          const other = cells.get(`${cellOf(left[i]) + dx} ${cellOf(top[i]) + dy}`);
+          const other = grid.get(`${cellOf(left[i]) + dx} ${cellOf(top[i]) + dy}`);
           if (other !== undefined && Math.abs(left[other] - left[i]) < PICTURE && Math.abs(top[other] - top[i]) < PICTURE) return false;
         }
       }
       return true;
     };
     for (let i = 0; i < xs.length; i++) {
-      if (wanted(i) && points.thumbnails[i] && isFree(i)) cells.set(`${cellOf(left[i])} ${cellOf(top[i])}`, i);
+      if (wanted(i) && points.thumbnails[i] && isFree(i)) grid.set(`${cellOf(left[i])} ${cellOf(top[i])}`, i);
     }
-    return new Set(cells.values());
+    return new Set(grid.values());
   }
 
   const isWanted = (i, picked) => (picked < 0 ? !hidden.has(points.label[i]) : points.label[i] === picked);
@@ -110,7 +110,7 @@
     const rows = rowsOf(points.components[x], points.components[y], picked, asPictures, host.clientWidth - 60, spec.height - 50);
     spec.data.values = rows;
     for (const layer of spec.layer) {
-      // Of all images: what is left stays where it was when the legend hides others.
+      // The extent of all images: points keep their place when the legend hides others.
       layer.encoding.x.scale.domain = extent(points.components[x]);
       layer.encoding.y.scale.domain = extent(points.components[y]);
       layer.encoding.x.axis.title = `PC${x + 1} · ${share(x)} of the variance`;
@@ -156,7 +156,7 @@
   }
 
   document.documentElement.classList.add("scripted");
-  // As the comparison of two runs shows it: the charts alone, beside those of the other run.
+  // The comparison page shows the charts only, beside those of the other run.
   const chartsAlone = window.name === "charts";
   document.documentElement.classList.toggle("charts", chartsAlone);
   for (const id of ["x", "y", "label", "pictures"]) $(id).addEventListener("change", drawMap);
@@ -174,7 +174,7 @@
     button.addEventListener("click", () => {
       if (!hidden.delete(label)) hidden.add(label);
       button.setAttribute("aria-pressed", String(!hidden.has(label)));
-      $("label").value = "-1"; // one that is picked out would hide what the legend does
+      $("label").value = "-1"; // a highlighted label would override the legend
       drawMap();
     });
     item.append(button);
@@ -189,8 +189,8 @@
   window.vegaEmbed($("counts"), specs.counts, options);
   if (!chartsAlone) window.vegaEmbed($("curve"), specs.curve, options);
 
-  // In Airflow's pages the report has no address of its own, which links within it would be of. Those to other
-  // files lead nowhere: the page around it has them.
+  // In Airflow's pages the report is a srcdoc without a URL, so links within it need help. Links to other files would
+  // lead nowhere: the surrounding page has them.
   if (document.URL.startsWith("about:srcdoc")) {
     document.documentElement.classList.add("framed");
     document.addEventListener("click", (event) => {

@@ -1,1 +1,1 @@
-"""From a published run in the lake to the facts of its report. Reads only."""
+"""Load the facts of a report from a published run. Writes nothing."""

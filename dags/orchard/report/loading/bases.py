@@ -1,4 +1,4 @@
-"""A published basis, as the report needs it."""
+"""Read a published basis for the report."""
 
 import io
 
@@ -11,23 +11,23 @@ from orchard_jobs.errors import OrchardError
 
 
 def read_basis(storage: Storage, lake: Lake, basis_id: str) -> Basis:
-    """Read a published basis: the lake's own, where nodes do not write.
+    """Read a published basis, from where nodes cannot write.
 
     Raises:
-        OrchardError: where there is none.
+        OrchardError: if it is missing.
     """
     found = find_basis(storage, lake, basis_id)
     if found is None:
         raise OrchardError(
             f"no basis at {_uri(lake, basis_id)}",
-            rule="that of a published run stays as long as the run",
+            rule="a published run's basis is kept as long as the run",
             remedy="restore it from the bucket's versions, or a backup",
         )
     return found
 
 
 def find_basis(storage: Storage, lake: Lake, basis_id: str) -> Basis | None:
-    """Read a published basis, None where there is none."""
+    """Read a published basis; None if it is missing."""
     try:
         data = storage.read(_uri(lake, basis_id), MOST_OF_BASIS).data
     except FileNotFoundError:
@@ -42,6 +42,8 @@ def find_basis(storage: Storage, lake: Lake, basis_id: str) -> Basis | None:
 def _uri(lake: Lake, basis_id: str) -> str:
     if not is_slug(basis_id):
         raise OrchardError(
-            f"basis_id {basis_id!r}", rule="it is a name", remedy="see who has written the run's run.json"
+            f"basis_id {basis_id!r}",
+            rule="it must be a valid name",
+            remedy="find out what wrote the run's run.json",
         )
     return f"{lake.basis(basis_id)}/basis.npz"

@@ -1,4 +1,4 @@
-"""What is different since the run that a run builds on."""
+"""Compare a run with the run that it builds on."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ from orchard_jobs.run_folder import RunFolder
 
 
 def find_changes(storage: Storage, lake: Lake, run: Mapping[str, Any], basis: Basis) -> Changes | None:
-    """Return what has changed, None for a run that builds on none or on one that has gone."""
+    """Return the changes; None if the run builds on none, or on a deleted run."""
     if run["builds_on"] is None:
         return None
     folder, before = lake.run(run["run"]), lake.run(run["builds_on"])
@@ -40,7 +40,7 @@ def find_changes(storage: Storage, lake: Lake, run: Mapping[str, Any], basis: Ba
 
 
 def _count_new(storage: Storage, folder: RunFolder) -> tuple[int | None, int | None]:
-    """Return how many images were new, and how many had changed; None where the run has been compacted."""
+    """Return how many images were new, and how many had changed; None if the run has been compacted."""
     try:
         outcomes = [batch["path"] for batch in read_file(storage, folder.outcomes, ["path"])]
         paths = pa.concat_arrays([pa.array([], pa.string()), *outcomes])

@@ -1,4 +1,4 @@
-"""A published run in the lake → all that its report shows. Reads only."""
+"""Load the facts of a published run's report from the lake."""
 
 import numpy as np
 import pyarrow.compute as pc
@@ -19,14 +19,14 @@ from orchard_jobs.errors import OrchardError
 from orchard_jobs.run_folder import RunFolder
 
 REJECTED = 200
-"""Most rejected images that are listed; the rest is in rejects.csv."""
+"""Maximum rejected images in the report; rejects.csv has all."""
 
 
 def read_facts(storage: Storage, lake: Lake, slug: str) -> Facts:
-    """Read what there is to say of the run ``slug``.
+    """Read the facts of the run ``slug``.
 
     Raises:
-        OrchardError: where it is not published, or its results are no longer there.
+        OrchardError: if it is not published, or its results have been deleted.
     """
     folder = lake.run(slug)
     run = _read_run(storage, lake, slug)
@@ -58,7 +58,7 @@ def _read_run(storage: Storage, lake: Lake, slug: str) -> RunRecord:
     if slug not in index:
         raise OrchardError(
             f"{lake.latest} does not name a run {slug!r}",
-            rule="there are reports of published runs",
+            rule="only published runs have reports",
             remedy="name one of its 'runs', or publish this one first",
         )
     return index.read(slug)
@@ -70,7 +70,7 @@ def _to_sample(chosen: Chosen, pictures: tuple[Picture, ...]) -> Sample:
 
 
 def _read_rejected(storage: Storage, folder: RunFolder) -> tuple[Rejected, ...]:
-    """Return the first by path."""
+    """Return the first REJECTED rejected images, by path."""
     found: list[tuple[str, str, str]] = []
     for batch in read_folder(storage, folder.features, ["path", "status", "error"]):
         bad = batch.filter(pc.not_equal(batch["status"], Status.OK.value))

@@ -1,4 +1,4 @@
-"""The rows of a folder of Parquet, a batch at a time: never a whole file, nor a column nobody asked for."""
+"""Read the rows of a Parquet folder, in batches and only the requested columns."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,23 +14,23 @@ COLUMNS = pa.schema(
     [
         *(pa.field(name, pa.string(), nullable=False) for name in ("path", "label", "run", "status")),
         pa.field("error", pa.string()),
-        pa.field("thumbnail", pa.binary()),  # files of before there were any lack them
+        pa.field("thumbnail", pa.binary()),  # missing in files of earlier versions
         pa.field("components", pa.list_(pa.float64()), nullable=False),
     ]
 )
-"""What a report reads of rows."""
+"""The columns that a report can read."""
 
 
 def read_folder(storage: Storage, uri: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Yield ``columns``, of COLUMNS, of all files of a folder, in the order of the files' names.
+    """Yield ``columns``, a subset of COLUMNS, from all files of a folder, in order of their names.
 
     Raises:
-        OrchardError: where there is no such file, or one is not as the jobs write them.
+        OrchardError: if there is no file, or one is invalid.
     """
     names = [name for name in storage.names(uri) if name.endswith(".parquet")]
     if not names:
         raise OrchardError(
-            f"no Parquet in {uri}", rule="a published run has some there", remedy="restore that folder"
+            f"no Parquet files in {uri}", rule="a published run has some", remedy="restore that folder"
         )
     for name in names:
         yield from read_file(storage, f"{uri}/{name}", columns)
@@ -40,8 +40,8 @@ def read_file(storage: Storage, uri: str, columns: Sequence[str]) -> Iterator[pa
     """Yield ``columns`` of one file, like ``read_folder``.
 
     Raises:
-        FileNotFoundError: where it is not there.
-        OrchardError: where it is damaged, or not as the jobs write them.
+        FileNotFoundError: if it is missing.
+        OrchardError: if it is invalid.
     """
     try:
         with storage.open(uri) as opened:
@@ -49,7 +49,7 @@ def read_file(storage: Storage, uri: str, columns: Sequence[str]) -> Iterator[pa
     except (pa.ArrowException, KeyError, ValueError) as error:
         raise OrchardError(
             f"{uri} cannot be read ({first_line(error)})",
-            rule="a file of a published run is Parquet, and never changes",
+            rule="files of a published run are Parquet, and never change",
             remedy="restore it",
         ) from error
 
@@ -58,13 +58,13 @@ def to_matrix(lists: pa.ListArray, width: int) -> Matrix:
     """Return rows of ``width`` numbers as a matrix (n, width).
 
     Raises:
-        OrchardError: where they have another width.
+        OrchardError: if they have another width.
     """
     numbers = np.asarray(lists.flatten(), dtype=np.float64)
     if len(numbers) != len(lists) * width:
         raise OrchardError(
             f"rows of {len(numbers) // max(len(lists), 1)} components",
             rule=f"run.json says that the run has {width}",
-            remedy="restore the folder components of the run",
+            remedy="restore the run's folder components/",
         )
     return numbers.reshape(len(lists), width)

@@ -1,7 +1,7 @@
-"""Which rows a report shows where it cannot show all. Pure.
+"""Choose the rows that a report shows if there are too many. Pure.
 
-A row is chosen by the hash of its path, so that a report made again, or of the next run, shows the same
-images again, and neither order nor names of the rows matter. Those with the lowest hashes have thumbnails.
+Rows are chosen by the hash of their path, so that reports of later runs show the same images, regardless of
+order and names. featurize makes thumbnails for the lowest hashes.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ def hash_paths(paths: Sequence[str]) -> npt.NDArray[np.uint64]:
 
 
 def share_out(counts: Counts, limit: int) -> Counts:
-    """Return how many rows of each label to show, ``limit`` in all.
+    """Return how many rows of each label to show, ``limit`` in total.
 
-    Half of the places are shared out evenly, so that small labels are seen; the others by size.
+    Half of them are distributed evenly, so that small labels are visible; the other half by size.
     """
     if counts.sum() <= limit:
         return counts
@@ -30,7 +30,7 @@ def share_out(counts: Counts, limit: int) -> Counts:
     left = counts - even
     exact = left * ((limit - even.sum()) / left.sum())
     shares = np.floor(exact).astype(np.int64)
-    # What rounding left over goes to those that it cost most; the larger one where that is a tie.
+    # The remainder goes to the labels that lost most by rounding; ties go to the larger label.
     over = limit - int(even.sum() + shares.sum())
     shares[np.lexsort((-counts, shares - exact))[:over]] += 1
     total: Counts = even + shares
@@ -38,11 +38,11 @@ def share_out(counts: Counts, limit: int) -> Counts:
 
 
 def choose_rows(labels: npt.NDArray[np.int32], hashes: npt.NDArray[np.uint64], limit: int) -> Counts:
-    """Return the places of at most ``limit`` rows, rising: of each label those with the lowest hashes.
+    """Return the indices of at most ``limit`` rows, ascending: those with the lowest hashes of each label.
 
     Args:
-        labels: Of each row, as a number from 0.
-        hashes: Of each row's path.
+        labels: Each row's label, as a number from 0.
+        hashes: The hash of each row's path.
     """
     if not len(labels):
         return np.empty(0, np.int64)

@@ -1,6 +1,6 @@
-"""One look at all components of a run: images of each label, a sample, the ends of each component.
+"""Survey a run's components: images per label, a sample, and the images at both ends of each component.
 
-Of a million rows only labels and hashes are kept, 12 bytes a row; then the components of the sample.
+Only labels and hashes of all rows are kept in memory, 12 bytes per row, and the components of the sample.
 """
 
 from collections.abc import Sequence
@@ -16,16 +16,16 @@ from orchard.report.loading.sampling import choose_rows, hash_paths
 from orchard.report.numbers.neighbours import Matrix
 
 SHOWN = 5000
-"""Most images in a sample: all of them are compared with all, and every one is a point on the page."""
+"""Maximum images in a sample: all pairs are compared, and each is a point on the page."""
 
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """Some rows of the components.
+    """A sample of n rows of the components.
 
     Args:
-        paths: Of n rows.
-        labels: Of the same rows.
+        paths: n paths.
+        labels: n labels.
         components: (n, k)
     """
 
@@ -36,13 +36,13 @@ class Chosen:
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """What was found.
+    """The result of a survey.
 
     Args:
-        label_counts: Images of each label, sorted by label.
+        label_counts: Images per label, sorted by label.
         sample: At most SHOWN rows.
-        lows: For each of the first components, paths and labels of the lowest rows of the sample, in order.
-        highs: Likewise, the highest first.
+        lows: For each of the first components, paths and labels of the sample's lowest rows, lowest first.
+        highs: Likewise, highest first.
     """
 
     label_counts: dict[str, int]
@@ -52,10 +52,10 @@ class Survey:
 
 
 def survey(storage: Storage, uri: str, k: int, ends: int, limit: int = SHOWN) -> Survey:
-    """Look at the component folder ``uri``, of ``k`` components, with ``ends`` images at each end of one.
+    """Survey the folder ``uri`` of ``k`` components, with ``ends`` images at each end of a component.
 
     Raises:
-        OrchardError: where there is none, or it is not of a run of ``k`` components.
+        OrchardError: if it is empty, or its rows do not have ``k`` components.
     """
     names, labels, hashes = _count(storage, uri)
     counts = np.bincount(labels, minlength=len(names))
@@ -77,7 +77,7 @@ def survey(storage: Storage, uri: str, k: int, ends: int, limit: int = SHOWN) ->
 
 
 def _count(storage: Storage, uri: str) -> tuple[list[str], npt.NDArray[np.int32], npt.NDArray[np.uint64]]:
-    """Return the labels and, of each row, the number of its label and the hash of its path."""
+    """Return the labels, each row's label number, and the hash of each row's path."""
     numbers: dict[str, int] = {}
     labels, hashes = [np.empty(0, np.int32)], [np.empty(0, np.uint64)]
     for batch in read_folder(storage, uri, ["path", "label"]):
@@ -89,17 +89,17 @@ def _count(storage: Storage, uri: str) -> tuple[list[str], npt.NDArray[np.int32]
 
 
 def _pick_lowest(values: Matrix, sample: Chosen, ends: int) -> tuple[tuple[tuple[str, str], ...], ...]:
-    """Return ``ends`` images of each column, the lowest first: of many labels each of another one.
+    """Return ``ends`` images per column, lowest first; with many labels, one image per label.
 
-    Of few labels both ends would have the same ones, which says nothing of the component.
+    With few labels, one per label would show the same labels at both ends.
     """
     orders = np.argsort(values, axis=0, kind="stable").T.tolist()
     if len(set(sample.labels)) > FEW_LABELS:
-        orders = [_of_different(order, sample.labels) for order in orders]
+        orders = [_first_of_each_label(order, sample.labels) for order in orders]
     return tuple(tuple((sample.paths[row], sample.labels[row]) for row in order[:ends]) for order in orders)
 
 
-def _of_different(rows: list[int], labels: Sequence[str]) -> list[int]:
+def _first_of_each_label(rows: list[int], labels: Sequence[str]) -> list[int]:
     """Return the first row of each label."""
     first: dict[str, int] = {}
     for row in rows:

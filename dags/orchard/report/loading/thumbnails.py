@@ -1,4 +1,4 @@
-"""The thumbnails that featurize made, of the images that a report shows. They are copied, never decoded."""
+"""Copy featurize's thumbnails of the images in a report, without decoding them."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -12,14 +12,15 @@ from orchard.report.loading.rows import read_file, read_folder
 from orchard_jobs.errors import OrchardError
 
 LARGEST = 4096
-"""Bytes: nothing larger is a thumbnail of ours."""
+"""Maximum bytes of a thumbnail."""
 
 
 def find_thumbnails(storage: Storage, lake: Lake, slug: str, paths: Collection[str]) -> dict[str, bytes]:
-    """Return the thumbnails of ``paths``, as far as there are any.
+    """Return the available thumbnails of ``paths``.
 
-    An image's features are in the run that computed them, which the ledger names. Once that has been
-    compacted, only images of the run ``slug`` itself have one; so have features of before there were any.
+    An image's features and thumbnail are in the run that computed them, which the ledger names. Once that
+    entry has been compacted, only images of the run ``slug`` itself are found. Earlier versions made no
+    thumbnails.
     """
     found: dict[str, bytes] = {}
     for run, wanted in _runs_of(storage, lake, slug, paths).items():
@@ -28,13 +29,13 @@ def find_thumbnails(storage: Storage, lake: Lake, slug: str, paths: Collection[s
                 here = batch.filter(pc.is_in(batch["path"], wanted))
                 pairs = zip(here["path"].to_pylist(), here["thumbnail"].to_pylist(), strict=True)
                 found |= {path: image for path, image in pairs if image and is_webp(image)}
-        except OrchardError:  # a folder that has gone costs pictures, not the report
+        except OrchardError:  # without that folder the report lacks pictures only
             continue
     return found
 
 
 def is_webp(data: bytes) -> bool:
-    """Say whether it begins as a WebP and is no larger than a thumbnail."""
+    """Whether ``data`` starts like a WebP and is not larger than a thumbnail."""
     return len(data) <= LARGEST and data[:4] == b"RIFF" and data[8:12] == b"WEBP"
 
 

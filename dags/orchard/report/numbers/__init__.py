@@ -1,1 +1,1 @@
-"""What a report computes. Pure."""
+"""The statistics of a report. Pure."""

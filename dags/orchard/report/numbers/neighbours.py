@@ -1,6 +1,6 @@
-"""How well the components tell labels apart: nearest neighbours, silhouettes, spread. Pure.
+"""How well the components separate labels: nearest neighbours, silhouettes, spread. Pure.
 
-All of them compare every row with every other, so they are for a sample of some thousands.
+All functions compare every pair of rows, so they suit samples of a few thousand.
 """
 
 from collections.abc import Iterator
@@ -17,14 +17,15 @@ ROWS_AT_ONCE = 512
 
 @dataclass(frozen=True, eq=False)
 class Separation:
-    """Of n rows of labels 0 … m-1.
+    """The separation of n rows with labels 0 … m-1.
 
     Args:
-        nearest: (n,), the row nearest to each, itself apart.
-        silhouette: (m,), mean over the label's rows, from -1 to 1; NaN where there is but one label. A row
-            that is alone with its label counts 0, as in scikit-learn.
+        nearest: (n,), each row's nearest other row.
+        silhouette: (m,), mean over the label's rows, from -1 to 1; NaN if there is only one label. The only
+        row
+            of a label counts 0, as in scikit-learn.
         spread: (m,), root mean square distance to the mean of the label's rows.
-        closest: (m,), the label whose rows are nearest on average; -1 where there is but one.
+        closest: (m,), the label whose rows are nearest on average; -1 if there is only one label.
         typical: (m,), the row nearest to the mean of the label's rows.
     """
 
@@ -36,7 +37,7 @@ class Separation:
 
 
 def separate(rows: Matrix, labels: npt.NDArray[np.integer]) -> Separation:
-    """Compare rows (n, k), n >= 1; every label from 0 up has at least one."""
+    """Compare rows (n, k), n >= 1; every label from 0 to m-1 has at least one row."""
     order = np.argsort(labels, kind="stable")
     counts = np.bincount(labels)
     starts = np.cumsum(counts) - counts
@@ -65,7 +66,7 @@ def separate(rows: Matrix, labels: npt.NDArray[np.integer]) -> Separation:
 
 
 def _distances(rows: Matrix, order: Integers) -> Iterator[tuple[Integers, Matrix]]:
-    """Yield the places of some rows, and their distances to all rows in ``order``."""
+    """Yield the indices of a block of rows, and their distances to all rows in ``order``."""
     columns = rows[order]
     squares = (columns**2).sum(axis=1)
     for start in range(0, len(rows), ROWS_AT_ONCE):
@@ -76,7 +77,7 @@ def _distances(rows: Matrix, order: Integers) -> Iterator[tuple[Integers, Matrix
 
 
 def _silhouettes(sums: Matrix, own: npt.NDArray[np.integer], counts: Integers) -> Matrix:
-    """Return (b - a) / max(a, b): a is the mean distance to the row's own label, b that to the next."""
+    """Return (b - a) / max(a, b): a is the mean distance to the row's own label, b to the nearest other."""
     if len(counts) < 2:
         return np.zeros(len(sums))
     here = np.arange(len(sums))

@@ -1,4 +1,4 @@
-"""What components explain, and how a basis has turned since the one before. Pure."""
+"""Explained variance, and the rotation of a basis since the previous one. Pure."""
 
 import numpy as np
 
@@ -6,20 +6,20 @@ from orchard.report.numbers.neighbours import Matrix
 
 
 def components_for(ratio: Matrix, share: float) -> int | None:
-    """Return the fewest components that explain ``share`` of the variance, None if these never do.
+    """Return the fewest components that explain ``share`` of the variance; None if all do not.
 
     Args:
-        ratio: Share of the variance that each component explains, falling.
-        share: From 0 to 1. Rounding must not ask for one more.
+        ratio: Explained variance ratios, descending.
+        share: From 0 to 1, with a tolerance for rounding.
     """
     reached = np.flatnonzero(np.cumsum(ratio) >= share - 1e-12)
     return int(reached[0]) + 1 if len(reached) else None
 
 
 def principal_angles(one: Matrix, other: Matrix) -> Matrix:
-    """Return the angles between two subspaces, in degrees, rising: as many as the smaller has dimensions.
+    """Return the principal angles between two subspaces, in degrees, ascending: min(k1, k2) of them.
 
-    By sines where an angle is small: the cosine of one below 1e-8 is 1.
+    Small angles are computed from sines: below 1e-8 the cosine is 1.
 
     Args:
         one: (k1, d), orthonormal rows.
@@ -34,7 +34,7 @@ def principal_angles(one: Matrix, other: Matrix) -> Matrix:
 
 
 def turned(now: Matrix, before: Matrix) -> Matrix:
-    """Return by how many degrees each component has turned against that of the same number, 0 to 90."""
+    """Return the angle between components of the same number, in degrees from 0 to 90."""
     common = min(len(now), len(before))
     cosines = np.abs(np.einsum("ij,ij->i", now[:common], before[:common]))
     angles: Matrix = np.degrees(np.arccos(np.clip(cosines, 0, 1)))

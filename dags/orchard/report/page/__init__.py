@@ -1,1 +1,1 @@
-"""From facts to one HTML file. Pure."""
+"""Render the facts as one HTML file. Pure."""

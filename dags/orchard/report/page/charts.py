@@ -1,6 +1,6 @@
-"""The charts, as Vega-Lite says them. Pure.
+"""The charts, as Vega-Lite specifications. Pure.
 
-Colours are CSS variables, which SVG takes: so the charts follow the light or dark of the page.
+Colours are CSS variables, so the charts follow the page's light or dark theme.
 """
 
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ VEGA_LITE = "6.4"
 MARKS = (0.8, 0.9, 0.95)
 
 LABELS = 30
-"""Most labels whose images are drawn."""
+"""Maximum number of labels in the bar chart."""
 
 LONGEST_LABEL = 60
 
 CONFIG: Spec = {
     "background": "transparent",
-    # By name: what Vega cannot measure, as "inherit", it cuts.
+    # Named fonts: Vega cuts off text in a font that it cannot measure, such as "inherit".
     "font": "system-ui, sans-serif",
     "view": {"stroke": None},
     "axis": {
@@ -43,7 +43,7 @@ CONFIG: Spec = {
 
 
 def scatter(height: int = 520) -> Spec:
-    """Points or pictures; the page's script fills in the data, and the titles of the axes."""
+    """Points or pictures; the page's script fills in the data and the axis titles."""
     position = {
         "x": _component_axis("x"),
         "y": _component_axis("y"),
@@ -81,7 +81,7 @@ def scatter(height: int = 520) -> Spec:
 
 
 def label_bars(counts: Mapping[str, int]) -> Spec:
-    """Images of each label; of many labels the largest ones. By name: so two runs are side by side."""
+    """Images per label, of the largest labels. Sorted by name, so that two runs can be compared."""
     largest = sorted(counts, key=lambda name: (-counts[name], name))[:LABELS]
     rows = [
         {"label": shorten(name or "(no label)", LONGEST_LABEL), "images": counts[name]}
@@ -112,7 +112,7 @@ def label_bars(counts: Mapping[str, int]) -> Spec:
 
 
 def variance_bars(basis: Basis, height: int = 240) -> Spec:
-    """The share of the variance that each component explains, kept ones and those that follow."""
+    """The explained variance ratio of each component, including some that are not kept."""
     kept = len(basis.ratio)
     ratio = basis.ratio if basis.spectrum is None else basis.spectrum[: max(2 * kept, 20)]
     rows = [
@@ -148,7 +148,7 @@ def variance_bars(basis: Basis, height: int = 240) -> Spec:
 
 
 def variance_curve(basis: Basis, height: int = 240) -> Spec:
-    """The share that the first K explain together, with the K that is kept and those of MARKS."""
+    """The cumulative explained variance ratio, with marks for the kept K and those of MARKS."""
     ratio = basis.ratio if basis.spectrum is None else basis.spectrum
     together = np.cumsum(ratio)
     kept = len(basis.ratio)
@@ -195,7 +195,7 @@ def variance_curve(basis: Basis, height: int = 240) -> Spec:
             *(
                 {
                     "data": {"values": [point for point in points if (point["k"] > last / 2) is at_right]},
-                    # Below the curve, and never beyond the chart.
+                    # Below the curve, and inside the chart.
                     "mark": {"type": "text", "fontWeight": "bold", **where},
                     "encoding": {"text": {"field": "text"}, "fill": fill},
                 }
@@ -210,7 +210,7 @@ def variance_curve(basis: Basis, height: int = 240) -> Spec:
 
 
 def marks_of(basis: Basis) -> dict[float, int | None]:
-    """Return the K for each of MARKS; None where the basis does not say."""
+    """Return the K for each of MARKS; None if the basis does not reach it."""
     ratio = basis.ratio if basis.spectrum is None else basis.spectrum
     return {share: components_for(ratio, share) for share in MARKS}
 

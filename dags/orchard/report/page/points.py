@@ -1,4 +1,4 @@
-"""What the script of the page knows of the sample: data, as columns. Pure."""
+"""The sample's data for the page's script, as columns. Pure."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ def points(facts: Facts, shown: int, thumbnails: int) -> dict[str, Any]:
     Args:
         facts: The run.
         shown: Number of components.
-        thumbnails: Characters of base64 that there is room for; where that is too little for all, those that
-            are left out are evenly spread.
+        thumbnails: Maximum characters of base64; if that is too little for all, an evenly spaced subset is
+        kept.
     """
     sample = facts.sample
     styles = _styles_of(sample)
@@ -32,14 +32,14 @@ def points(facts: Facts, shown: int, thumbnails: int) -> dict[str, Any]:
         "label": sample.labels.tolist(),
         "path": [shorten(picture.path, LONGEST_PATH) for picture in sample.pictures],
         "components": [[rounded(value) for value in column] for column in columns],
-        # As text, so that the page says the same wherever it says it.
+        # Formatted here, so that the whole page shows the same text.
         "shares": [percent(share) for share in facts.basis.ratio[:shown].tolist()],
         "thumbnails": to_base64([picture.thumbnail for picture in sample.pictures], thumbnails),
     }
 
 
 def _styles_of(sample: Sample) -> list[Style]:
-    """Return a style for each label: what is apart is measured in the map that is seen first."""
+    """Return a style for each label, by distances in the map that is shown first."""
     across, up = sample.components[:, 0], sample.components[:, min(1, sample.components.shape[1] - 1)]
     seen = np.stack([across, up], axis=1)
     spread = seen.std(axis=0)

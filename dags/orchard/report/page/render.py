@@ -1,7 +1,7 @@
-"""Facts → one HTML file that needs nothing else: no network, no other file.
+"""Render the facts as one self-contained HTML file.
 
-Jinja escapes every name; what the scripts need travels as JSON that no parser of HTML can take for markup.
-The page's own policy (https://www.w3.org/TR/CSP3/) lets run what is meant to, by hash, and nothing else.
+Jinja escapes every name; the scripts' data is JSON without characters that are special in HTML. The page's
+own policy (https://www.w3.org/TR/CSP3/) allows only its own scripts, by hash.
 """
 
 import json
@@ -27,14 +27,14 @@ from orchard.report.run_figures import is_local, noise
 HERE = Path(__file__).parents[1] / "assets"
 
 LARGEST = 4_900_000
-"""Bytes of a page; beyond that, some points of the map have no thumbnail."""
+"""Maximum bytes of a page; thumbnails are left out to stay below it."""
 
 IN_SCRIPT = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
-"""What could end a script element, or a line of JavaScript, is escaped within JSON's strings."""
+"""Escapes, in JSON strings, for what could end a script element or a line of JavaScript."""
 
 
 def render(facts: Facts) -> str:
-    """Return the page, of at most LARGEST bytes; the same text for the same facts."""
+    """Return the page, of at most LARGEST bytes; deterministic."""
     data = points(facts, COMPONENTS, LARGEST)
     page = _render(facts, data)
     over = len(page.encode()) - LARGEST
@@ -55,8 +55,8 @@ def _render(facts: Facts, data: Mapping[str, Any]) -> str:
             run=facts.run,
             counts=facts.run["counts"],
             policy=policy([vega, script], style),
-            style=Markup(style),  # noqa: S704 - ours
-            scripts=[Markup(vega), Markup(script)],  # noqa: S704 - ours and the library's
+            style=Markup(style),  # noqa: S704 - our own
+            scripts=[Markup(vega), Markup(script)],  # noqa: S704 - our own and the library's
             points=to_script(data),
             specs=to_script(
                 {
@@ -86,13 +86,13 @@ def _render(facts: Facts, data: Mapping[str, Any]) -> str:
 
 
 def to_script(content: Mapping[str, Any]) -> Markup:
-    """Return JSON to stand inside a script element."""
+    """Return JSON to embed in a script element."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return Markup(text.translate(IN_SCRIPT))  # noqa: S704 - cannot be markup any more
+    return Markup(text.translate(IN_SCRIPT))  # noqa: S704 - contains no markup any more
 
 
 def policy(scripts: list[str], style: str) -> str:
-    """Return a Content-Security-Policy that allows these scripts, this style and pictures within the page."""
+    """Return a Content-Security-Policy that allows these scripts, this style and inline images."""
     allowed = " ".join(_hash(script) for script in scripts)
     return (
         f"default-src 'none'; script-src {allowed}; style-src {_hash(style)}; img-src data:; "
@@ -102,12 +102,12 @@ def policy(scripts: list[str], style: str) -> str:
 
 @cache
 def vega_bundle() -> str:
-    """Return Vega, Vega-Lite and Vega-Embed as one script: 0.9 MB, from the package, without a network.
+    """Return Vega, Vega-Lite and Vega-Embed as one script of 0.9 MB, from the package, without a network.
 
-    It is written as a module, which would run after the page's script: made a plain one, in a scope.
+    The bundle is a module, which would run after the page's script: the wrapper makes it a plain script.
     """
     bundle: str = vl_convert.javascript_bundle(vl_version=charts.VEGA_LITE)  # type: ignore[call-arg]  # has a default
-    assert "</script" not in bundle  # noqa: S101 - it would end the element that it is in
+    assert "</script" not in bundle  # noqa: S101 - it would end the script element
     return f"(() => {{{bundle}}})();"
 
 

@@ -1,4 +1,4 @@
-"""Colours and shapes of labels: few enough to tell apart, and others where labels are neighbours. Pure."""
+"""Colours and shapes of labels: few enough to distinguish, different for neighbouring labels. Pure."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 COLOURS = 7
-"""Okabe and Ito's, but for the yellow, which is lost on white; style.css has them as ``--c0`` to ``--c6``:
-https://jfly.uni-koeln.de/color/"""
+"""Okabe and Ito's palette, without the yellow, which is invisible on white; ``--c0`` to ``--c6`` in
+style.css: https://jfly.uni-koeln.de/color/"""
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right")
 
@@ -35,11 +35,11 @@ class Style:
 def assign_styles(centres: npt.NDArray[np.float64]) -> tuple[Style, ...]:
     """Return a style for each label.
 
-    Up to seven labels have a colour and a shape of their own. Beyond that each label takes the colour whose
-    labels are furthest away, so that those beside it look different, and the next shape of that colour.
+    Up to seven labels have their own colour and shape. Each further label takes the colour whose labels are
+    furthest away, so that it differs from its neighbours, and the next shape of that colour.
 
     Args:
-        centres: (labels, 2), the means of their points, the most important label first.
+        centres: (labels, 2), the means of their points, most important label first.
     """
     taken: list[int] = []
     uses = [0] * COLOURS
@@ -51,7 +51,7 @@ def assign_styles(centres: npt.NDArray[np.float64]) -> tuple[Style, ...]:
             away = np.linalg.norm(centres[:place] - centre, axis=1)
             nearest = [away[np.array(taken) == colour].min() for colour in range(COLOURS)]
             colour = int(np.argmax(nearest))
-        # Each colour begins with another shape: seven labels differ by both.
+        # Each colour starts with a different shape, so the first seven labels differ in both.
         styles.append(Style(colour, SHAPES[(colour + uses[colour]) % len(SHAPES)]))
         uses[colour] += 1
         taken.append(colour)

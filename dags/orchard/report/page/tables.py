@@ -1,4 +1,4 @@
-"""The tables of a report: what stands in their cells, from the facts. Pure."""
+"""The tables of a report, computed from the facts. Pure."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -9,22 +9,22 @@ import numpy as np
 from orchard.report.facts import Extremes, Facts, Picture
 
 PAIRS = 12
-"""Most pairs of labels that are listed as mistaken for each other."""
+"""Maximum number of listed pairs of confused labels."""
 
 LABELS = 200
-"""Most labels that are listed."""
+"""Maximum number of listed labels."""
 
 
 @dataclass(frozen=True)
 class LabelRow:
-    """One label, from all images (``images``) or the sample (all else).
+    """One label: ``images`` counts all images, the rest describes the sample.
 
     Args:
         name: The label.
         place: Its number in the sample.
         images: Number of images in the result.
         right: Share of its images whose nearest neighbour has the same label.
-        silhouette: From -1 to 1; None where there is one label only.
+        silhouette: From -1 to 1; None if there is only one label.
         spread: Root mean square distance to the mean of its images.
         closest: The label nearest to it.
         typical: The image nearest to the mean.
@@ -53,7 +53,7 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Component:
-    """One component: its number from 1, the share that it explains, and the images at its ends."""
+    """One component: its number from 1, its explained variance ratio, and the images at its ends."""
 
     number: int
     share: float
@@ -62,7 +62,7 @@ class Component:
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of time, from ``start`` to ``end`` in seconds since the first. ``parts`` are within it."""
+    """A time span, from ``start`` to ``end`` in seconds from the first span; ``parts`` are its phases."""
 
     name: str
     start: float
@@ -75,7 +75,7 @@ class Span:
 
 
 def label_rows(facts: Facts) -> list[LabelRow]:
-    """Return the labels of the sample; those that are hardest to tell from others first."""
+    """Return the labels of the sample, hardest to distinguish first."""
     sample, separation = facts.sample, facts.separation
     right = _nearest_labels(facts) == sample.labels
     rows = []
@@ -102,7 +102,7 @@ def share_right(facts: Facts) -> float:
 
 
 def confusions(facts: Facts) -> list[Confusion]:
-    """Return the pairs of labels that nearest neighbours mistake for each other, the most frequent first."""
+    """Return the pairs of labels that nearest neighbours confuse, most frequent first."""
     sample, nearest = facts.sample, facts.separation.nearest
     others = _nearest_labels(facts)
     wrong = np.flatnonzero((others != sample.labels) & (nearest >= 0))
@@ -129,7 +129,7 @@ def component_rows(facts: Facts) -> list[Component]:
 
 
 def timeline(facts: Facts) -> list[Span]:
-    """Return what took time, as far as the run says when it was."""
+    """Return the time spans that the run recorded."""
     moments: list[tuple[str, datetime, datetime, tuple[tuple[str, float], ...]]] = []
     cluster = facts.run.get("cluster", {}).get("timeline") or {}
     if cluster.get("CreationDateTime") and cluster.get("ReadyDateTime"):

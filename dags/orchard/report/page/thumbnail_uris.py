@@ -10,10 +10,9 @@ def to_uri(thumbnail: bytes) -> str:
 
 
 def to_base64(thumbnails: Sequence[bytes | None], limit: int) -> list[str]:
-    """Return each as base64, '' for none.
+    """Return each as base64, '' for a missing one.
 
-    Where all of them have more than ``limit`` characters, only every second one is there, or every third, and
-    so on; none where there is no room for one.
+    If all of them exceed ``limit`` characters in total, only every second, third … one is kept, or none.
     """
     texts = [b64encode(thumbnail).decode() if thumbnail else "" for thumbnail in thumbnails]
     step = 1

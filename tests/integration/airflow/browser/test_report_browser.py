@@ -148,7 +148,7 @@ def test_a_label_of_the_legend_is_hidden_and_shown_again_with_a_click(
     expect(points).to_have_count(18)
     assert points.first.get_attribute("transform") == at_first
     expect(seen.page.get_by_role("status")).to_have_text("18 points, PC1 across, PC2 up.")
-    seen.page.get_by_text("The same as a table").first.click()
+    seen.page.get_by_text("Show as a table").first.click()
     expect(seen.page.locator("#rows tbody tr")).to_have_count(18)
     fig.focus()
     seen.page.keyboard.press("Enter")
@@ -254,7 +254,7 @@ def test_the_first_stop_of_the_keyboard_skips_to_the_report_and_every_stop_is_se
 
 def test_what_the_map_shows_is_there_as_a_table(visit: Callable[..., Seen]) -> None:
     seen = visit()
-    seen.page.get_by_text("The same as a table").first.click()
+    seen.page.get_by_text("Show as a table").first.click()
     seen.page.locator("#label").select_option(label="quince")
     seen.drawn(2)
     rows = seen.page.locator("#rows tbody tr")

@@ -141,7 +141,7 @@ def test_a_run_says_what_it_was_going_to_cost_and_what_it_has_cost(nights: Night
     final = json.loads(local_path(night.latest["run_json"]).with_name("cost.json").read_text())
     assert final["instance_seconds"] >= so_far["instance_seconds"] >= 2 * 60
     assert "Estimate: 2 new images: about 11 minutes on 1 primary, 1 core and 0 task nodes" in night.log
-    assert "A local EMR; would have cost: 2 instances for" in night.log
+    assert "Local EMR; AWS would have cost: 2 instances for" in night.log
 
 
 def test_a_night_without_new_images_is_skipped_and_creates_no_cluster(nights: Nights) -> None:
@@ -177,7 +177,7 @@ def test_a_changed_image_is_computed_again_and_a_deleted_one_leaves_the_next_res
 def test_a_night_in_which_images_were_only_deleted_is_skipped(nights: Nights) -> None:
     assert nights.only_deleted.states == dict.fromkeys(EVERY_TASK, "skipped")
     assert "Not applied: components=1, where the newest result has 2 components" in nights.only_deleted.log
-    assert "No image is new; a run by hand fits it all the same" in nights.only_deleted.log
+    assert "There are no new images; trigger a manual run to refit" in nights.only_deleted.log
 
 
 def test_a_run_by_hand_gives_known_images_other_components(nights: Nights) -> None:

@@ -25,7 +25,7 @@ def test_a_run_above_its_ceiling_fails_before_there_is_a_cluster(
     assert states_of(run(cost_ceiling=0.01))["sense"] == "failed"
     assert boto3.client("emr").list_clusters()["Clusters"] == clusters
     shown = capfd.readouterr().out
-    assert "the ceiling is 0.01 $ (nothing has been started)" in shown
+    assert "the ceiling is 0.01 $ (no cluster was created)" in shown
 
 
 def test_a_run_by_hand_computes_images_again_only_where_it_is_asked_to(
@@ -39,7 +39,7 @@ def test_a_run_by_hand_computes_images_again_only_where_it_is_asked_to(
     assert boto3.client("emr").list_clusters()["Clusters"] == clusters
     assert latest.read_text() == before
     shown = capfd.readouterr().out
-    assert "of other features: precision float32 → bfloat16. All 2 images are computed again" in shown
+    assert "different features: precision float32 → bfloat16. All 2 images are computed again" in shown
     assert "Trigger it again with 'Compute images again' (recompute)" in shown
     assert states_of(run(precision="bfloat16", recompute=True)) == dict.fromkeys(EVERY_TASK, "success")
     summary = json.loads(local_path(json.loads(latest.read_text())["run_json"]).read_text())
@@ -66,7 +66,7 @@ def test_a_report_that_cannot_be_made_fails_the_run_but_not_the_publication(
     dag_run = run()
     assert states_of(dag_run) == {**dict.fromkeys(EVERY_TASK, "success"), "report": "failed"}
     assert str(dag_run.state) == "failed"
-    assert "components: a published run has some there" in capfd.readouterr().out
+    assert "components: a published run has some" in capfd.readouterr().out
     assert (local_path(settings.places.lake) / "latest.json").exists()
 
 

@@ -39,4 +39,4 @@ def test_a_run_that_rejects_many_images_is_published_and_told(
         dag_run = run(max_failure_ratio=0.9)
     assert states_of(dag_run)["publish"] == "success"
     (text,) = [message["text"] for message in told]
-    assert "It is published, but 1 of 2 new images (50.0%) were rejected: 1 corrupt." in text
+    assert "The run is published, but 1 of 2 new images (50.0%) were rejected: 1 corrupt." in text

@@ -106,4 +106,4 @@ def test_airflow_starts_also_where_the_pages_cannot_be_loaded(plugins: Path, env
         check=False,
     )
     assert done.stdout.strip().splitlines()[-1] == "[]", done.stderr
-    assert "The pages of Orchard cannot be loaded" in done.stdout + done.stderr
+    assert "Cannot load Orchard's pages" in done.stdout + done.stderr

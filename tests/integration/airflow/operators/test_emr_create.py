@@ -10,7 +10,7 @@ from airflow.exceptions import AirflowException
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout, TaskDeferralError
 from botocore.exceptions import ClientError
 
-from orchard.emr.job_flow import clusters_of_lake, run_job_flow, run_tags
+from orchard.emr.job_flow import lake_clusters, run_job_flow, run_tags
 from orchard.settings.settings import Settings
 from orchard_airflow.emr_api import find_clusters
 from orchard_airflow.operators import create_cluster
@@ -123,7 +123,7 @@ def test_no_cluster_is_created_beside_as_many_as_may_live(
     message = str(error.value)
     assert message.startswith(f"2 live clusters of this lake: {alive[0]} (orchard_second manual__1-")
     assert f", {alive[1]} (orchard_features manual__2-" in message
-    assert "ORCHARD_MAX_CLUSTERS=2. End what is not needed, or raise the limit" in message
+    assert "ORCHARD_MAX_CLUSTERS=2. Terminate unneeded ones, or raise the limit" in message
     assert "\n" not in message
     assert live(client) == alive
 
@@ -131,7 +131,7 @@ def test_no_cluster_is_created_beside_as_many_as_may_live(
 def test_its_own_cluster_does_not_count(
     create: Callable[..., Any], cluster_id: str, settings: Settings
 ) -> None:
-    operator = create(group=replace(clusters_of_lake(settings), most=1))
+    operator = create(group=replace(lake_clusters(settings), most=1))
     assert operator.execute(context_of(operator)) == cluster_id
 
 
@@ -142,7 +142,7 @@ def test_clusters_that_ended_and_those_of_other_lakes_do_not_count(
     run_cluster(client, other, "orchard_features", "manual__2")
     ended = run_cluster(client, settings, "orchard_features", "manual__3")
     client.terminate_job_flows(JobFlowIds=[ended])
-    operator = create(group=replace(clusters_of_lake(settings), most=1))
+    operator = create(group=replace(lake_clusters(settings), most=1))
     assert operator.execute(context_of(operator)) in live(client)
 
 
@@ -197,7 +197,7 @@ def test_a_kill_while_the_cluster_is_asked_for_ends_it_as_soon_as_it_is_there(
 ) -> None:
     operator = create()
     faults["run_job_flow"] = [operator.on_kill]
-    with pytest.raises(AirflowException, match="killed while it asked for a cluster"):
+    with pytest.raises(AirflowException, match="killed while it was creating a cluster"):
         operator.execute(context_of(operator))
     assert live(client) == []
 

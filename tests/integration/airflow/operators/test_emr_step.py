@@ -47,7 +47,7 @@ def test_a_cluster_that_is_not_the_runs_gets_no_step(
 @pytest.mark.parametrize("garbage", ["", "j-NONE", "['j-1']"])
 def test_an_id_that_is_none_gets_no_step_and_one_clear_error(step: Callable[..., Any], garbage: str) -> None:
     operator = step("exit 0", job_flow_id=garbage)
-    with pytest.raises(AirflowFailException, match=r"is not this run's, as far as EMR tells: .* XCom"):
+    with pytest.raises(AirflowFailException, match=r"is not this run's, according to EMR: .* XCom"):
         operator.execute(context_of(operator))
 
 
@@ -229,7 +229,7 @@ def test_a_cluster_that_is_too_old_gets_no_step_and_no_retry(
 ) -> None:
     time.sleep(1.1)  # EMR tells whole seconds
     operator = step("exit 0", max_cluster_hours=0.1 / HOUR)
-    with pytest.raises(AirflowFailException, match=rf"No step is added: cluster {cluster_id} is older than"):
+    with pytest.raises(AirflowFailException, match=rf"Not adding a step: cluster {cluster_id} is older than"):
         operator.execute(context_of(operator))
     assert steps_of(client, cluster_id) == []
 

@@ -63,9 +63,7 @@ def test_an_id_that_is_none_keeps_no_cluster_of_the_run_alive(
     cluster_id: str, tags: dict[str, str], client: Any, garbage: str
 ) -> None:
     operator = terminate(tags, garbage)
-    with pytest.raises(
-        AirflowFailException, match=r"is not this run's, as far as EMR tells: .* XCom"
-    ) as error:
+    with pytest.raises(AirflowFailException, match=r"is not this run's, according to EMR: .* XCom") as error:
         operator.execute(context_of(operator))
     assert live(client) == []
     assert "\n" not in str(error.value)
@@ -87,9 +85,7 @@ def test_a_foreign_cluster_that_may_not_be_described_keeps_no_cluster_of_the_run
 
     monkeypatch.setattr(own_cluster, "describe", refuse)
     operator = terminate(tags, other)
-    with pytest.raises(
-        AirflowFailException, match=f"Cluster '{other}' is not this run's, as far as EMR tells"
-    ):
+    with pytest.raises(AirflowFailException, match=f"Cluster '{other}' is not this run's, according to EMR"):
         operator.execute(context_of(operator))
     assert live(client) == [other]
 

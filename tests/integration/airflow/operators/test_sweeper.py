@@ -194,10 +194,10 @@ def test_one_that_cannot_be_ended_keeps_no_other_alive_and_is_named_with_the_rem
     assert state == "failed"
     assert live(client) == [denied, protected]
     said = capfd.readouterr().out
-    assert "Could not deal with 2 live clusters: " in said
+    assert "Could not check or terminate 2 live clusters: " in said
     assert f"{denied}: ClientError: An error occurred (AccessDeniedException)" in said
     lift = f"aws emr modify-cluster-attributes --cluster-id {protected} --no-termination-protected"
-    assert f"{protected}: it is protected from termination; lift that with `{lift}`" in said
+    assert f"{protected}: it has termination protection; disable it with `{lift}`" in said
 
 
 def test_people_are_told_of_clusters_that_were_left_behind(
@@ -209,7 +209,7 @@ def test_people_are_told_of_clusters_that_were_left_behind(
         sweep(ORCHARD_NOTIFY_CONN_ID="tell")
         sweep(ORCHARD_NOTIFY_CONN_ID="tell")
     (text,) = [message["text"] for message in told]
-    assert text.startswith(f"Orchard: clusters left behind and ended: 1\n{cluster_id}: Airflow has no ")
+    assert text.startswith(f"Orchard: terminated leftover clusters: 1\n{cluster_id}: Airflow has no ")
 
 
 def test_a_list_that_is_refused_fails_the_sweep(sweep: Any, start: Any, emr: Endpoint) -> None:

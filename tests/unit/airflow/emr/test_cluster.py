@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from orchard.emr.job_flow import (
     cluster_name,
-    refuse_untagged_network,
+    format_run_tag,
+    parse_run_tag,
     run_job_flow,
-    run_of_tag,
     run_tags,
-    tag_of_run,
+    validate_subnets,
 )
 from orchard.lake.layout import run_slug
 from orchard.settings.settings import Settings
@@ -143,18 +143,18 @@ def test_emrs_default_role_without_subnets_is_refused(role: str) -> None:
     """It acts in tagged subnets only, and those of the default VPC have no tag."""
     environ = {**LEAST, "ORCHARD_SERVICE_ROLE": role}
     with pytest.raises(OrchardError) as refused:
-        refuse_untagged_network(Settings.from_env(environ))
+        validate_subnets(Settings.from_env(environ))
     assert str(refused.value) == (
-        f"ORCHARD_SUBNETS= with ORCHARD_SERVICE_ROLE={role}: it takes subnets with the tag "
-        "for-use-with-amazon-emr-managed-policies=true, as their VPC has it: elsewhere this role may start "
-        "no node. Correct ORCHARD_SUBNETS."
+        f"ORCHARD_SUBNETS= with ORCHARD_SERVICE_ROLE={role}: it must be subnets that, like their VPC, "
+        "have the tag for-use-with-amazon-emr-managed-policies=true: this role can start nodes only there. "
+        "Correct ORCHARD_SUBNETS."
     )
-    refuse_untagged_network(Settings.from_env({**environ, "ORCHARD_SUBNETS": "subnet-1"}))
+    validate_subnets(Settings.from_env({**environ, "ORCHARD_SUBNETS": "subnet-1"}))
 
 
 def test_another_role_and_a_lake_on_a_disk_may_do_without_subnets() -> None:
     for more in ({"ORCHARD_SERVICE_ROLE": "ours"}, {"ORCHARD_LAKE": "file:///lake"}):
-        refuse_untagged_network(Settings.from_env({**LEAST, **more}))
+        validate_subnets(Settings.from_env({**LEAST, **more}))
 
 
 def test_the_region_reaches_the_nodes() -> None:
@@ -192,25 +192,25 @@ def test_the_same_run_id_on_another_lake_has_other_tags() -> None:
 @example("a=7E~%41 \n")
 @example("été/\U0001f34e@…")
 def test_a_run_id_can_be_read_back_from_its_tag(run_id: str) -> None:
-    tag = tag_of_run(run_id)
+    tag = format_run_tag(run_id)
     assert re.fullmatch(r"[A-Za-z0-9_.:/=+@-]{0,256}", tag)
-    assert run_of_tag(tag) == run_id
+    assert parse_run_tag(tag) == run_id
 
 
 @given(st.from_regex(r"[A-Za-z0-9_.~:+-]{1,85}", fullmatch=True))
 def test_the_run_ids_that_airflow_allows_fit_into_a_tag(run_id: str) -> None:
-    assert run_of_tag(tag_of_run(run_id)) == run_id
+    assert parse_run_tag(format_run_tag(run_id)) == run_id
 
 
 def test_an_ordinary_run_id_is_legible_in_its_tag() -> None:
     run_id = "scheduled__2026-11-22T02:00:00+00:00"
-    assert tag_of_run(run_id) == run_id
+    assert format_run_tag(run_id) == run_id
 
 
 def test_a_run_id_that_no_tag_holds_is_refused() -> None:
-    assert len(tag_of_run("x" * 250)) == 250  # the longest that Airflow stores
-    with pytest.raises(OrchardError, match=r"^run id ~+: it fits in a tag of 256 characters"):
-        tag_of_run("~" * 86)
+    assert len(format_run_tag("x" * 250)) == 250  # the longest that Airflow stores
+    with pytest.raises(OrchardError, match=r"^run id ~+: it must fit in a tag of 256 characters"):
+        format_run_tag("~" * 86)
 
 
 def test_no_dag_has_a_name_too_long_for_its_cluster() -> None:

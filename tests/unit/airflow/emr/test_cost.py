@@ -8,8 +8,8 @@ import pytest
 from moto import mock_aws
 
 from local_airflow.summary import describe_cost
-from orchard.emr.actual_cost import bill, cost_of_clusters, find_region, format_bill, spot_prices
-from orchard.emr.cost_estimate import Estimate, Work, estimate, format_estimate, refuse_too_dear
+from orchard.emr.actual_cost import bill, cluster_cost, find_region, format_bill, spot_prices
+from orchard.emr.cost_estimate import Estimate, Work, estimate, format_estimate, validate_cost
 from orchard.emr.prices import hourly_price
 from orchard.settings.aws import Access
 from orchard.settings.settings import Settings
@@ -63,14 +63,14 @@ def test_spot_nodes_are_estimated_on_demand_which_is_what_they_become_without_sp
 
 def test_a_run_above_the_ceiling_is_refused_with_the_estimate_the_ceiling_and_the_remedy() -> None:
     found = estimated(**M5)
-    refuse_too_dear(found, None)
-    refuse_too_dear(found, found.dollars)
+    validate_cost(found, None)
+    validate_cost(found, found.dollars)
     with pytest.raises(OrchardError) as error:
-        refuse_too_dear(found, 0.1)
+        validate_cost(found, 0.1)
     assert str(error.value) == (
         f"{format_estimate(found)}: "
-        "the ceiling is 0.1 $ (nothing has been started). Trigger the run with a higher "
-        "cost_ceiling, or with fewer core_nodes; or raise ORCHARD_COST_CEILING."
+        "the ceiling is 0.1 $ (no cluster was created). Trigger the run with a higher "
+        "cost_ceiling or fewer core_nodes, or raise ORCHARD_COST_CEILING."
     )
     assert format_estimate(found).startswith(
         "22688 new images: about 12 minutes on 1 primary, 2 core and 0 task nodes, at most 0.17 $"
@@ -80,14 +80,12 @@ def test_a_run_above_the_ceiling_is_refused_with_the_estimate_the_ceiling_and_th
 def test_with_a_ceiling_what_is_unknown_is_refused_and_without_one_it_is_said() -> None:
     found = estimated(region="ap-south-1", **M5)
     assert (found.dollars, found.per_1000_images, found.unknown) == (None, None, ("m5.xlarge",))
-    assert format_estimate(found).endswith(
-        "at a cost that is unknown: there is no price of m5.xlarge in ap-south-1"
-    )
-    refuse_too_dear(found, None)
+    assert format_estimate(found).endswith("cost unknown: no price for m5.xlarge in ap-south-1")
+    validate_cost(found, None)
     with pytest.raises(
         OrchardError, match=r"the cost of m5\.xlarge in ap-south-1 is unknown: .*without a ceiling"
     ):
-        refuse_too_dear(found, 100)
+        validate_cost(found, 100)
 
 
 def instance(name: str, seconds: float, market: str = "ON_DEMAND") -> dict[str, Any]:
@@ -109,7 +107,7 @@ def test_a_bill_is_the_seconds_of_each_instance_but_at_least_a_minute() -> None:
 def test_a_bill_with_an_unknown_type_is_unknown_as_a_whole() -> None:
     found = bill([instance("m5.xlarge", 60), instance("x9.large", 60)], 10, "eu-west-3", {})
     assert (found["dollars"], found["unknown"]) == (None, ["x9.large"])
-    assert "at a cost that is unknown: there is no price of x9.large in eu-west-3" in format_bill(found)
+    assert "cost unknown: no price for x9.large in eu-west-3" in format_bill(found)
 
 
 def test_an_instance_that_still_runs_is_billed_until_now() -> None:
@@ -122,7 +120,7 @@ def test_what_emr_does_not_tell_is_unknown(
     tags: dict[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_EMR", "http://127.0.0.1:9")
-    assert cost_of_clusters(tags, 10, settings) is None
+    assert cluster_cost(tags, 10, settings) is None
 
 
 def test_spot_prices_come_from_ec2_and_where_they_do_not_nothing_fails(

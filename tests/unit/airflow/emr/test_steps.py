@@ -111,7 +111,7 @@ def test_a_step_that_emr_would_refuse_for_its_length_says_so() -> None:
     job = ReduceJob(
         features=tuple(f"s3://lake/runs/{n}/features" for n in range(400)), output="o", components=1
     )
-    with pytest.raises(OrchardError, match="EMR takes 10240"):
+    with pytest.raises(OrchardError, match="EMR's maximum is 10240"):
         build_step(job, "r", "s3://lake/code")
 
 

@@ -16,13 +16,13 @@ from sqlalchemy import delete
 
 from orchard.lake.layout import run_slug
 from orchard.lake.storage_files import FileStorage
-from orchard.pages.app import OF_DAG_RUNS, PER_PAGE, ROUTES
+from orchard.pages.app import DAG_RUN_ROUTES, PER_PAGE, ROUTES
 from orchard.pages.guard import FRAMING
 from tests.support.airflow.deployments import BUCKET
 from tests.support.airflow.page_client import Visit
 from tests.support.published_runs import DAG_RUN, LOG_OF_STEP, add_files, published, write, write_lake
 
-EVERY_PATH = [path.format(slug="a", name="features.csv") for path in (*ROUTES, *OF_DAG_RUNS)]
+EVERY_PATH = [path.format(slug="a", name="features.csv") for path in (*ROUTES, *DAG_RUN_ROUTES)]
 ASSETS = ("/style.css", "/page.js", "/icon.svg")
 HOSTILE = "<script>alert(1)</script>"
 
@@ -283,7 +283,7 @@ def test_a_lake_that_does_not_answer_is_said_on_the_page(visit: Visit, s3: Any) 
 def test_a_setting_that_the_api_server_lacks_is_named(visit: Visit, tmp_path: Path) -> None:
     for environ, why in (
         ({"ORCHARD_LAKE": ""}, "ORCHARD_LAKE is not set"),
-        ({"ORCHARD_LAKE": "x"}, "it takes"),
+        ({"ORCHARD_LAKE": "x"}, "it must be"),
     ):
         answer = visit(**environ).get("/orchard/")
         assert answer.status_code == 500
@@ -300,7 +300,10 @@ def test_links_keep_the_prefix_that_airflow_is_served_under(visit: Visit, tmp_pa
 def test_a_latest_json_of_somebody_else_is_said(visit: Visit, tmp_path: Path) -> None:
     (tmp_path / "latest.json").write_text('{"runs": ["a"]}')
     answer = visit().get("/orchard/")
-    assert (answer.status_code, "is not as a published run leaves it" in answer.text) == (500, True)
+    assert (answer.status_code, "is damaged, or from a newer version of Orchard" in answer.text) == (
+        500,
+        True,
+    )
 
 
 @pytest.fixture
@@ -317,7 +320,7 @@ def test_a_run_that_works_says_how_far_it_is_and_looks_again(
     visit: Visit, tmp_path: Path, running_dag_run: str
 ) -> None:
     text = visit().get("/orchard/dag-run", params=DAG_RUN).text
-    assert "None of its jobs has begun" in text
+    assert "None of its jobs has started" in text
     metrics = {"state": "running", "done": 320, "total": 647, "images_per_second": 75.3}
     folder = tmp_path / "runs" / running_dag_run / "reports"
     write(folder / "featurize.json", json.dumps(metrics).encode())

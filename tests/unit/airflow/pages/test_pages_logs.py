@@ -52,7 +52,7 @@ def test_of_a_log_that_unpacks_without_end_the_beginning_is_shown(
     write(tmp_path / "logs" / "j-7" / "steps" / "s-2" / "stdout.gz", gzip.compress(bytes(2**23)))
     text = visit().get("/orchard/log", params=LOG_OF_STEP).text
     assert len(text) < 2**20 + 200
-    assert text.endswith("(only the first 1 MiB are shown: the file has all)\n")
+    assert text.endswith("(only the first 1 MiB are shown; the file has the rest)\n")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from airflow.sdk.log import mask_secret
 from moto.server import ThreadedMotoServer
 
 from orchard.settings.settings import Settings
-from orchard.workflow.alerts import warn_of_ended, warn_of_rejected
+from orchard.workflow.alerts import warn_ended_clusters, warn_rejected_images
 from orchard_airflow.notifier import OrchardNotifier, describe_failure
 from orchard_features import build_dag
 from orchard_sweeper import build_sweeper
@@ -25,8 +25,8 @@ TEXT = f"""DAG: d
 Run: manual__1
 Task: reduce, try 3
 Log: {URL}
-What to do: the documentation of the DAG says what each task needs. Once that is there, clear the task \
-with its downstream tasks.
+What to do: fix the cause (the DAG's documentation describes each task), then clear the task with its \
+downstream tasks.
 Reason: <the disk> is full"""
 
 
@@ -76,7 +76,7 @@ def test_an_aws_connection_publishes_to_its_topic_in_the_topics_region(
 
 def test_a_subject_that_sns_would_refuse_is_made_plain(topic: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     arn, take = topic
-    connect(monkeypatch, conn_type="aws", extra={"topic_arn": arn}).tell("é\n" + "x" * 200, "text é")
+    connect(monkeypatch, conn_type="aws", extra={"topic_arn": arn}).send("é\n" + "x" * 200, "text é")
     message = take()
     assert (message["Subject"], message["Message"]) == ("? " + "x" * 98, "text é")
 
@@ -106,7 +106,7 @@ def test_an_http_connection_posts_to_its_url(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_long_reason_is_cut_and_an_unknown_one_is_admitted() -> None:
     long = describe_failure({"ti": TI, "exception": RuntimeError("first line\n" + "x" * 5000)})[1]  # type: ignore[typeddict-item]
     assert long.endswith("Reason: first line\n" + "x" * 989)
-    assert describe_failure({"ti": TI})[1].endswith("Reason: none is known: the task's process has ended")  # type: ignore[typeddict-item]
+    assert describe_failure({"ti": TI})[1].endswith("Reason: unknown: the task's process was killed")  # type: ignore[typeddict-item]
 
 
 def test_a_secret_that_airflow_knows_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,9 +122,9 @@ def test_a_secret_that_airflow_knows_is_masked(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("connection", "why"),
     [
-        ({"conn_type": "slack"}, "its type is slack: it takes aws (SNS), smtp or http (a webhook)"),
-        ({"conn_type": "aws"}, 'its extra has no topic_arn: it takes one, as {"topic_arn": "arn:aws:sns:'),
-        ({"conn_type": "smtp", "host": "127.0.0.1"}, "its extra has no to: it takes one"),
+        ({"conn_type": "slack"}, "its type is slack: it must be aws (SNS), smtp or http (a webhook)"),
+        ({"conn_type": "aws"}, 'its extra has no topic_arn. Add one, such as {"topic_arn": "arn:aws:sns:'),
+        ({"conn_type": "smtp", "host": "127.0.0.1"}, "its extra has no to. Add one"),
         ({"conn_type": "aws", "extra": {"topic_arn": "alerts"}}, "EndpointConnectionError"),
         ({"conn_type": "http", "host": "http://127.0.0.1:9/services/T0PSECRET"}, "ConnectionError"),
         ({"conn_type": "smtp", "host": "127.0.0.1", "port": 9, "extra": {"to": "a@b.org"}}, "refused"),
@@ -135,8 +135,8 @@ def test_what_cannot_be_told_is_a_line_in_the_log(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SNS", "http://127.0.0.1:9")
     fail(connect(monkeypatch, **connection))
-    (said,) = [line for line in capfd.readouterr().out.splitlines() if "Could not tell" in line]
-    assert f"Could not tell '{SUBJECT}' through connection 'tell': " in said
+    (said,) = [line for line in capfd.readouterr().out.splitlines() if "Could not send" in line]
+    assert f"Could not send '{SUBJECT}' through connection 'tell': " in said
     assert why in said
     assert "T0PSECRET" not in said
 
@@ -151,7 +151,7 @@ def test_a_webhook_that_refuses_is_a_line_in_the_log(monkeypatch: pytest.MonkeyP
         fail(connect(monkeypatch, conn_type="http", host=url))
     assert len(received) == 1
     assert (
-        "through connection 'tell': ValueError: it answers 500 Internal Server Error"
+        "through connection 'tell': ValueError: the server answered 500 Internal Server Error"
         in capfd.readouterr().out
     )
 
@@ -190,7 +190,7 @@ def test_a_run_fails_as_it_would_where_nobody_can_be_told(
     assert str(dag_run.get_task_instance("sense").state) == "failed"
     said = capfd.readouterr().out
     assert "no model artefact at" in said
-    assert said.count("Could not tell") == 1
+    assert said.count("Could not send") == 1
     assert "T0PSECRET" not in said
 
 
@@ -215,27 +215,27 @@ SUMMARY = {
 
 
 def test_a_published_run_that_rejected_many_images_is_told(told: list[Any], environ: dict[str, str]) -> None:
-    warn_of_rejected(Settings.from_env(environ), SUMMARY)
+    warn_rejected_images(Settings.from_env(environ), SUMMARY)
     assert told == [
         {
             "text": "Orchard: 20 images were rejected\nRun: manual__1\n"
-            "It is published, but 20 of 1000 new images (2.0%) were rejected: 19 corrupt, 1 empty. "
-            "More than 1.0% is worth a look (ORCHARD_WARNING_RATIO).\n"
-            "Which, and why: s3://lake/runs/r/csv/rejects.csv"
+            "The run is published, but 20 of 1000 new images (2.0%) were rejected: 19 corrupt, 1 empty. "
+            "The threshold is 1.0% (ORCHARD_WARNING_RATIO).\n"
+            "Rejected images and reasons: s3://lake/runs/r/csv/rejects.csv"
         }
     ]
 
 
 def test_as_many_as_the_ratio_are_not_told(told: list[Any], environ: dict[str, str]) -> None:
     environ["ORCHARD_WARNING_RATIO"] = "0.02"
-    warn_of_rejected(Settings.from_env(environ), SUMMARY)
+    warn_rejected_images(Settings.from_env(environ), SUMMARY)
     assert told == []
 
 
 def test_clusters_that_were_left_behind_are_told(told: list[Any], environ: dict[str, str]) -> None:
-    warn_of_ended(Settings.from_env(environ), {})
+    warn_ended_clusters(Settings.from_env(environ), {})
     assert told == []
-    warn_of_ended(Settings.from_env(environ), {"j-1": "it is 12.1 h old, the limit is 12 h"})
+    warn_ended_clusters(Settings.from_env(environ), {"j-1": "it is 12.1 h old, the limit is 12 h"})
     assert [message["text"].splitlines()[:2] for message in told] == [
-        ["Orchard: clusters left behind and ended: 1", "j-1: it is 12.1 h old, the limit is 12 h"]
+        ["Orchard: terminated leftover clusters: 1", "j-1: it is 12.1 h old, the limit is 12 h"]
     ]

@@ -143,7 +143,7 @@ def test_registering_again_changes_nothing(
 def test_a_table_with_other_columns_is_mended(catalog: Catalog, storage: S3Storage) -> None:
     """As after an upgrade that has added one."""
     publish(storage, "r1")
-    older = glue.table_of("features", LAKE.runs)
+    older = glue.all_runs_table("features", LAKE.runs)
     added = older["StorageDescriptor"]["Columns"].pop()
     catalog.client.create_table(DatabaseName="orchard", TableInput=older)
     register(catalog, storage, LAKE)
@@ -174,7 +174,7 @@ def test_a_run_that_was_registered_in_part_is_registered_whole(
         patch.setattr(glue, "MOST_CREATED", 0)  # it crashes at the first partition
         with pytest.raises(ValueError, match="range"):
             register(catalog, storage, LAKE)
-    catalog.add("features", [glue.partition_of("features", LAKE.run("r1").uri, ["r1", "2026-11-01"])])
+    catalog.add("features", [glue.build_partition("features", LAKE.run("r1").uri, ["r1", "2026-11-01"])])
     register(catalog, storage, LAKE)
     assert [values[0] for values in locations(catalog, "components")] == ["r1"]
     assert table(catalog, "components_latest")
@@ -188,10 +188,10 @@ def test_a_database_that_is_not_there_is_one_clear_error(catalog: Catalog, stora
 
 def test_tables_of_another_lake_are_left_alone(catalog: Catalog, storage: S3Storage) -> None:
     publish(storage, "r1")
-    theirs = glue.table_of("features", "s3://orchard/lake2/runs")
+    theirs = glue.all_runs_table("features", "s3://orchard/lake2/runs")
     catalog.client.create_table(DatabaseName="orchard", TableInput=theirs)
     with pytest.raises(
-        OrchardError, match=r"^the table features of the Glue database orchard is on s3://orchard/la"
+        OrchardError, match=r"^the table features of the Glue database orchard is at s3://orchard/la"
     ):
         register(catalog, storage, LAKE)
     assert table(catalog, "features")["StorageDescriptor"]["Location"] == "s3://orchard/lake2/runs/"
@@ -205,14 +205,16 @@ class RefusingClient:
 
 
 def test_partitions_that_glue_refuses_in_its_answer_fail_the_task() -> None:
-    with pytest.raises(RuntimeError, match=r"1 partitions of features, the first for .*NumberLimitExceeded"):
+    with pytest.raises(
+        RuntimeError, match=r"1 partitions of features; the first error: .*NumberLimitExceeded"
+    ):
         Catalog(RefusingClient(), "orchard").add("features", [{}])
 
 
 def test_partitions_that_are_there_already_are_no_error(catalog: Catalog, storage: S3Storage) -> None:
     publish(storage, "r1")
     register(catalog, storage, LAKE)
-    again = [glue.partition_of("features", LAKE.run("r1").uri, ["r1", "2026-11-01T02:00:00+00:00"])]
+    again = [glue.build_partition("features", LAKE.run("r1").uri, ["r1", "2026-11-01T02:00:00+00:00"])]
     catalog.add("features", again)
     catalog.drop("features", [("nobody", "never")])
 
@@ -234,5 +236,5 @@ def test_the_task_fails_visibly_and_the_run_stays_published(
     ("name", "rule"), [("or-chard", "lower-case letters, digits and _"), ("orchard", "a lake in S3")]
 )
 def test_a_database_is_named_for_a_lake_in_s3(environ: dict[str, str], name: str, rule: str) -> None:
-    with pytest.raises(OrchardError, match=f"^ORCHARD_GLUE_DATABASE={name}.*: it takes .*{rule}"):
+    with pytest.raises(OrchardError, match=f"^ORCHARD_GLUE_DATABASE={name}.*: it must be .*{rule}"):
         Settings.from_env({**environ, "ORCHARD_GLUE_DATABASE": name})

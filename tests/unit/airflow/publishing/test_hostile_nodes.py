@@ -158,7 +158,7 @@ def test_a_file_that_is_too_large_is_not_read() -> None:
             finish_jobs(lake, "r2")
             with (root / "lake" / "runs" / "r2" / name).open("ab") as file:
                 file.truncate(2**40)
-            with pytest.raises(OrchardError, match=r"has 1099511627776 bytes: at most \d+ are read of it"):
+            with pytest.raises(OrchardError, match=r"has 1099511627776 bytes: the limit is \d+ bytes"):
                 publish(storage_of(lake), lake, publication("r2", "r1"))
 
 
@@ -177,12 +177,12 @@ def rewrite(root: Path, name: str, change: Callable[[pa.Table], pa.Table]) -> No
         (
             "outcomes.parquet",
             lambda rows: rows.set_column(1, "etag", pa.array(["7"] * len(rows))),
-            "one row for each image of the manifest, with its ETag",
+            "one row per image of the manifest, with its ETag",
         ),
         (
             "outcomes.parquet",
             lambda rows: rows.set_column(2, "status", pa.array(["fine"] * len(rows))),
-            "other counts than 'featurize' reports",
+            "counts differ from those of 'featurize'",
         ),
         ("outcomes.parquet", lambda rows: rows.drop_columns("status"), "cannot be used"),
     ],
@@ -212,6 +212,6 @@ def test_a_basis_that_is_there_under_the_same_name_is_never_replaced() -> None:
         there = root / "lake" / "basis" / basis_id_of("r2")
         there.mkdir(parents=True)
         (there / "basis.npz").write_bytes(b"another")
-        with pytest.raises(OrchardError, match="is of another basis"):
+        with pytest.raises(OrchardError, match="is a different basis"):
             publish(storage_of(lake), lake, publication("r2", "r1"))
         assert (there / "basis.npz").read_bytes() == b"another"

@@ -149,7 +149,7 @@ def test_a_job_that_ran_again_after_the_next_one_is_not_published_without_that(
 
 def test_features_of_another_model_than_the_run_has_sensed_are_not_published(lake: Lake) -> None:
     finish_jobs(lake, "r1")
-    with pytest.raises(OrchardError, match="features of the model m: the run is of m2"):
+    with pytest.raises(OrchardError, match="features of the model m: 'sense' found the model m2"):
         publish(FileStorage(Path("/")), lake, publication("r1", model="m2"))
     assert published_runs(lake) == []
 
@@ -157,11 +157,11 @@ def test_features_of_another_model_than_the_run_has_sensed_are_not_published(lak
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda path: path.unlink(), "no report at .*: 'reduce' writes one"),
+        (lambda path: path.unlink(), "no metrics at .*: 'reduce' writes them"),
         (lambda path: path.write_text('{"state": "running"}'), "has state running"),
         (
             lambda path: path.write_text('{"state": "succeeded", "listing": "l0"}'),
-            "of the listing l0, the run is of l1: 'sense' has been run again since",
+            "has the listing l0, the run has l1: 'sense' has run again since",
         ),
     ],
 )
@@ -238,7 +238,7 @@ def test_a_lake_whose_features_this_version_cannot_tell_apart_is_refused(
 ) -> None:
     latest = {"run": "r1", "runs": [{"run": "r1", "images": "s3://in", "model": "m", **fact}]}
     FileStorage(Path("/")).write(lake.latest, json.dumps(latest).encode())
-    with pytest.raises(OrchardError, match="is not as a published run leaves it"):
+    with pytest.raises(OrchardError, match="is damaged, or from a newer version of Orchard"):
         RunIndex.load(FileStorage(Path("/")), lake)
 
 

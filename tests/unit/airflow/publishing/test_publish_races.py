@@ -52,7 +52,7 @@ def test_a_run_that_has_not_seen_another_is_not_published_on_top_of_it(lake: Lak
     for slug in ("r1", "r2"):
         finish_jobs(lake, slug)
     publish(FileStorage(Path("/")), lake, publication("r1"))
-    with pytest.raises(OrchardError, match="names a run that this one has not seen: r1"):
+    with pytest.raises(OrchardError, match=r"names a run that was published after this run's 'sense': r1"):
         publish(FileStorage(Path("/")), lake, publication("r2"))
     assert published_runs(lake) == ["r1"]
 

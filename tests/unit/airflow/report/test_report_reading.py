@@ -70,7 +70,7 @@ def test_of_many_labels_each_image_at_an_end_of_a_component_is_of_another(lake: 
             for path in sorted(images, key=lambda path: sign * images[path][component]):
                 outermost.setdefault(path.split("/")[0], path)
             assert [picture.path for picture in pictures] == list(outermost.values())[:6]
-    assert "the outermost first, each of another label." in page_of(lake, "first")
+    assert "most extreme first, one per label." in page_of(lake, "first")
 
 
 def test_of_few_labels_the_ends_are_the_outermost_images_and_not_every_label_twice(lake: ReportLake) -> None:
@@ -81,7 +81,7 @@ def test_of_few_labels_the_ends_are_the_outermost_images_and_not_every_label_twi
         assert [picture.path for picture in ends.low] == rising[:6]
         assert [picture.path for picture in ends.high] == rising[-6:][::-1]
         assert all(picture.thumbnail for picture in (*ends.low, *ends.high))
-    assert "the outermost first. Of all 240 images" in page_of(lake, "first")
+    assert "most extreme first. From all 240 images" in page_of(lake, "first")
 
 
 def test_ends_are_those_of_the_sample_in_batches_of_any_size(
@@ -171,9 +171,7 @@ def test_a_run_that_has_been_compacted_still_has_a_report(second: ReportLake) ->
 
 def test_a_run_that_is_not_published_is_one_clear_error(lake: ReportLake) -> None:
     lake.publish("first", FIRST)
-    with pytest.raises(
-        OrchardError, match=r"does not name a run 'second': there are reports of published runs"
-    ):
+    with pytest.raises(OrchardError, match=r"does not name a run 'second': only published runs have reports"):
         read_facts(lake.storage, lake.lake, "second")
 
 
@@ -193,7 +191,7 @@ def test_damaged_or_lost_results_are_one_clear_error_each(lake: ReportLake) -> N
         read_facts(lake.storage, lake.lake, "first")
     for file in part.parent.iterdir():
         file.unlink()
-    with pytest.raises(OrchardError, match=r"no Parquet in .*components: a published run has some there"):
+    with pytest.raises(OrchardError, match=r"no Parquet files in .*components: a published run has some"):
         read_facts(lake.storage, lake.lake, "first")
 
 

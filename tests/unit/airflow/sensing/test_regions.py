@@ -101,4 +101,7 @@ def test_where_the_region_is_not_told_the_log_says_so_and_the_run_goes_on(
 ) -> None:
     monkeypatch.setattr("orchard.sensing.regions.s3_hook", lambda _: SimpleNamespace(conn=Refusing({})))
     check_regions(PARIS, "s3://somebodys/images")
-    assert "s3://somebodys does not tell its region: ORCHARD_REGION=eu-west-3 is not checked" in caplog.text
+    assert (
+        "Cannot determine the region of s3://somebodys: ORCHARD_REGION=eu-west-3 is not checked"
+        in caplog.text
+    )

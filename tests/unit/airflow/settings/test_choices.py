@@ -75,18 +75,18 @@ def test_a_whole_number_that_json_made_a_float_is_a_whole_number() -> None:
 
 @pytest.mark.parametrize(("name", "bad"), [("components", 1.5), ("core_nodes", "2"), ("components", True)])
 def test_a_number_that_is_not_whole_is_refused(name: str, bad: Any) -> None:
-    with pytest.raises(OrchardError, match=f"{name}={bad!r}: it takes a whole number. Run again"):
+    with pytest.raises(OrchardError, match=f"{name}={bad!r}: it must be an integer. Trigger the run again"):
         RunParams.parse({**DEFAULTS, name: bad}, SETTINGS)
 
 
 def test_components_and_variance_together_are_refused() -> None:
-    with pytest.raises(OrchardError, match=r"components=3 and variance=0\.5: a run takes one of the two"):
+    with pytest.raises(OrchardError, match=r"components=3 and variance=0\.5: set only one of the two"):
         RunParams.parse({**DEFAULTS, "components": 3, "variance": 0.5}, SETTINGS)
 
 
 @pytest.mark.parametrize("size", [{"components": 3}, {"variance": 0.5}])
 def test_a_basis_that_is_reused_keeps_its_size(size: dict[str, Any]) -> None:
-    with pytest.raises(OrchardError, match=r"basis=reuse with \w+=[\d.]+: a basis that is reused keeps"):
+    with pytest.raises(OrchardError, match=r"basis=reuse with \w+=[\d.]+: a reused basis keeps"):
         RunParams.parse({**DEFAULTS, "basis": "reuse", **size}, SETTINGS)
 
 
@@ -109,7 +109,9 @@ def test_images_are_of_the_folders_that_the_settings_name(images: str) -> None:
 @pytest.mark.parametrize("images", ["s3://in", "s3://in/ab", "s3://others/a", "file:///etc"])
 def test_no_other_images_are_listed(images: str) -> None:
     settings = Settings.from_env({**LEAST, "ORCHARD_IMAGES": "s3://in/a"})
-    with pytest.raises(OrchardError, match=f"images={images}: it is one of these, or below one: s3://in/a"):
+    with pytest.raises(
+        OrchardError, match=f"images={images}: it must be one of these folders, or below one: s3://in/a"
+    ):
         RunParams.parse({**DEFAULTS, "images": images}, settings)
 
 
@@ -118,7 +120,9 @@ def test_no_dots_lead_out_of_a_prefix(images: str) -> None:
     """S3 takes a key as it is; what reads it through a file system's path would not."""
     allowed = {"ORCHARD_IMAGES": "s3://in/a", "ORCHARD_ALLOWED_IMAGES": "s3://more"}
     settings = Settings.from_env({**LEAST, **allowed})
-    with pytest.raises(OrchardError, match="it is one of these, or below one: s3://in/a, s3://more"):
+    with pytest.raises(
+        OrchardError, match="it must be one of these folders, or below one: s3://in/a, s3://more"
+    ):
         RunParams.parse({**DEFAULTS, "images": images}, settings)
 
 
@@ -185,16 +189,16 @@ def test_no_link_or_dots_lead_out_of_the_folder_of_images(tmp_path: Path) -> Non
     (tmp_path / "in" / "link").symlink_to(tmp_path / "secret")
     settings = Settings.from_env({**LEAST, "ORCHARD_IMAGES": f"file://{tmp_path}/in"})
     for images in ("in/link", "in/../secret"):
-        with pytest.raises(OrchardError, match="it is one of these, or below one"):
+        with pytest.raises(OrchardError, match="it must be one of these folders, or below one"):
             RunParams.parse({**DEFAULTS, "images": f"file://{tmp_path}/{images}"}, settings)
 
 
 def test_images_whose_name_emr_would_change_are_refused_before_there_is_a_cluster() -> None:
     settings = Settings.from_env({**LEAST, "ORCHARD_IMAGES": "s3://in"})
-    with pytest.raises(OrchardError, match="a URI has no }}, which EMR removes"):
+    with pytest.raises(OrchardError, match="a URI must not contain }}, which EMR removes"):
         RunParams.parse({**DEFAULTS, "images": "s3://in/{{a}}"}, settings)
 
 
 def test_images_that_contain_the_lake_are_refused() -> None:
-    with pytest.raises(OrchardError, match="the lake, s3://lake, is outside the folder of images"):
+    with pytest.raises(OrchardError, match="the lake, s3://lake, must be outside the image folder"):
         RunParams.parse({**DEFAULTS, "images": "s3://lake/"}, SETTINGS)

@@ -17,7 +17,7 @@ from orchard.settings.run_params import RunParams
 from orchard.settings.settings import Settings
 from orchard.workflow.tasks import RunTasks
 from orchard.workflow.trigger_form import params
-from orchard.workflow.xcoms import NO_FACTS, read_cluster_facts, read_sensed, refuse_other_base
+from orchard.workflow.xcoms import NO_FACTS, read_cluster_facts, read_sensed, validate_base_run
 from orchard_jobs.errors import OrchardError
 
 SETTINGS = Settings.from_env(
@@ -77,15 +77,15 @@ def test_a_deployment_in_the_middle_of_a_run_changes_nothing_of_it() -> None:
         ({"code": "s3://lake/l/code/"}, "the settings name"),
         ({"code": "s3://lake/l/code/mine"}, "the settings name"),
         ({"model": "s3://lake/l/runs/r1"}, "the settings name s3://lake/l/models/0123456789ab"),
-        ({"images": "s3://secrets"}, "images=s3://secrets: the run is of s3://in/images"),
+        ({"images": "s3://secrets"}, "images=s3://secrets: the run's images are s3://in/images"),
         (
             {"feature_spec": {"model": "m", "precision": "bfloat16"}},
-            "precision=bfloat16: the run has",
+            "precision=bfloat16: the run's precision is",
         ),
         ({"feature_spec": {"model": "m", "decoding": "cubist"}}, "feature_spec="),
         ({"feature_spec": {}}, "feature_spec="),
-        ({"builds_on": "../../secrets"}, "they are names of runs"),
-        ({"predecessor": ".."}, "they are names of runs"),
+        ({"builds_on": "../../secrets"}, "they must be run names"),
+        ({"predecessor": ".."}, "they must be run names"),
         ({"new": "3"}, "its new: Input should be a valid integer"),
         ({"new": True}, "its new: Input should be a valid integer"),
         ({"new": -1}, "its new: Input should be greater than or equal to 0"),
@@ -141,21 +141,21 @@ PUBLISHED = index_of(OLD, OTHER_IMAGES, OTHER_SPEC, NEWEST)
     ],
 )
 def test_a_run_continues_the_one_that_it_found(builds_on: Any, predecessor: Any, index: RunIndex) -> None:
-    refuse_other_base({**SENSED, "builds_on": builds_on, "predecessor": predecessor}, index)
+    validate_base_run({**SENSED, "builds_on": builds_on, "predecessor": predecessor}, index)
 
 
 @pytest.mark.parametrize("builds_on", [None, "old", "other-images", "other-spec", "not-published"])
 def test_a_run_continues_no_other(builds_on: str | None) -> None:
     changed = {**SENSED, "builds_on": builds_on, "predecessor": "newest"}
     with pytest.raises(OrchardError, match=f"the XCom of sense: builds_on={builds_on}: .* newest"):
-        refuse_other_base(changed, PUBLISHED)
+        validate_base_run(changed, PUBLISHED)
 
 
 @pytest.mark.parametrize("builds_on", ["other-images", "other-spec", "not-published"])
 def test_nor_does_one_that_says_it_has_not_seen_the_newest(builds_on: str) -> None:
     changed = {**SENSED, "builds_on": builds_on, "predecessor": "old"}
     with pytest.raises(OrchardError, match=f"the XCom of sense: builds_on={builds_on}: "):
-        refuse_other_base(changed, PUBLISHED)
+        validate_base_run(changed, PUBLISHED)
 
 
 @pytest.mark.parametrize("do", [lambda run: run.step("reduce"), lambda run: run.publish()])
