@@ -1,5 +1,6 @@
 """Removing what a canary leaves: clusters by their tags, objects by their folders, old versions too."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -7,10 +8,14 @@ from canary.session import Session
 from erasure.holdings import open_holdings
 from orchard.emr.job_flow import lake_clusters
 from orchard.lake.event_logs import event_logs_of, unnamed_event_logs
+from orchard.lake.objects import Stored
 from orchard.lake.storage import storage_for
 from orchard_airflow.emr_api import live_clusters
 from orchard_jobs.errors import OrchardError, first_line
 from readiness.finding import Finding, failed, passed, skipped
+
+TRIES = 3
+"""EMR may upload a log while its folder is being deleted."""
 
 
 @dataclass(frozen=True)
@@ -40,21 +45,14 @@ class Removal:
 
     def _objects(self) -> Finding:
         session, check = self.session, "no objects left"
-        access, folders = session.plan.own.access, list(_list_folders(session, self.clusters))
-        refusal = ""
-        for folder in folders:
-            holdings = open_holdings(folder, access)
-            try:
-                holdings.erase(holdings.below(folder))
-            except OrchardError as error:
-                refusal = error.message
-            # Without the permission for versions, what is current goes all the same; and empty folders do.
-            storage_for(folder.rpartition("/")[0], access).delete_folder(folder)
-        left = [
-            f"{folder}/{one.name}"
-            for folder in folders
-            for one in storage_for(folder, access).objects(folder)
-        ]
+        folders = list(_list_folders(session, self.clusters))
+        refusal, left = "", [""]
+        for _ in range(TRIES):
+            refusal = self._delete(folders)
+            left = [f"{folder}/{one.name}" for folder in folders for one in self._list(folder)]
+            if not left:
+                break
+            time.sleep(session.clusters.poll)
         if left:
             return failed(check, f"{len(left)} left, as {left[0]}", describe_by_hand(session))
         if refusal:
@@ -63,6 +61,22 @@ class Removal:
                 check, f"none is current in {len(folders)} folders, old versions are: {refusal}", remedy
             )
         return passed(check, f"none in {len(folders)} folders, and no old versions")
+
+    def _delete(self, folders: list[str]) -> str:
+        """Delete what is in the folders; return why old versions stay, '' where they do not."""
+        refusal, access = "", self.session.plan.own.access
+        for folder in folders:
+            holdings = open_holdings(folder, access)
+            try:
+                holdings.erase(holdings.below(folder))
+            except OrchardError as error:
+                refusal = error.message
+            # Without the permission for versions, what is current goes all the same; and empty folders do.
+            storage_for(folder.rpartition("/")[0], access).delete_folder(folder)
+        return refusal
+
+    def _list(self, folder: str) -> list[Stored]:
+        return storage_for(folder, self.session.plan.own.access).objects(folder)
 
 
 def remove_traces(session: Session) -> Iterator[Finding]:

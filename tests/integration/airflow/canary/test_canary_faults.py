@@ -85,8 +85,9 @@ def test_a_failed_step_is_quoted_and_what_needs_it_is_not_reached(
     start_emr()
     behave(node, **{job: "fail"})
     outcomes = fly(canary_settings)
-    ((name, (found, remedy)),) = read_failed(outcomes).items()
-    assert name == job
+    failed = read_failed(outcomes)
+    assert {*failed} == {job}, failed
+    found, remedy = failed[job]
     assert "RuntimeError: the job's own last words" in found
     assert remedy.endswith("/stdout.gz and stderr.gz")
     assert {"publication", "run.json", "CSV", "cost record"} <= read_skipped(outcomes)
