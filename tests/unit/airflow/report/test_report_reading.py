@@ -122,7 +122,7 @@ def test_features_of_before_there_were_thumbnails_show_none(lake: ReportLake) ->
     shown = {picture.label for picture in facts.sample.pictures if picture.thumbnail}
     assert shown == {"quince"}
     assert read_facts(lake.storage, lake.lake, "first").basis.spectrum is None
-    assert "193 of these images have no thumbnail here" in page_of(lake, "second")
+    assert " Images without a thumbnail: 193." in page_of(lake, "second")
 
 
 def test_what_is_no_webp_is_not_shown(lake: ReportLake) -> None:
