@@ -17,7 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    FrameLocator,
+    Locator,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs" / "images"
@@ -168,9 +177,17 @@ def take_running(airflow: Airflow, run_id: str) -> None:
     frame = page.frame_locator("iframe[title=Orchard]")
     progress = frame.get_by_role("progressbar").first
     expect(progress).to_be_visible(timeout=600_000)
-    while float(progress.evaluate("one => one.position")) < 0.3:
+    while measure(progress) < 0.3:
         page.wait_for_timeout(500)
     save(page, "running")
+
+
+def measure(progress: Locator) -> float:
+    """Return how far a progress bar is, from 0 to 1; 0 while its page refreshes."""
+    try:
+        return float(progress.evaluate("one => one.position"))
+    except Error:
+        return 0.0
 
 
 def take_dag(airflow: Airflow, run_id: str) -> None:
