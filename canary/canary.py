@@ -1,4 +1,4 @@
-"""A canary from its first check to the proof that it left nothing, whatever comes between."""
+"""Runs a canary: its checks, then the clean-up, whatever happened before."""
 
 import secrets
 from collections.abc import Mapping
@@ -27,20 +27,20 @@ from orchard_airflow.emr_api import live_clusters
 from orchard_jobs.errors import OrchardError, first_line
 from readiness.finding import Finding, Outcome, failed
 
-UNINTERRUPTED = "Still cleaning up, which Ctrl-C does not interrupt. If you kill it"
+UNINTERRUPTED = "Still cleaning up; Ctrl-C does not interrupt this. If you kill the process"
 
 LOOK_INTERVAL = 5.0
-"""Seconds between two looks, at most: phases are not known better than that."""
+"""Longest polling interval, in seconds, and so the resolution of the phases."""
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What came of a canary.
+    """The results of a canary.
 
     Args:
-        findings: Of its checks, in their order, and of its cleaning up.
-        measured: Lines that say what an estimate may reckon with.
-        interrupted: Whether somebody has ended it.
+        findings: Of the checks, in order, and of the clean-up.
+        measured: Lines with measured values for the cost estimate.
+        interrupted: Whether Ctrl-C or SIGTERM ended the checks.
     """
 
     plan: Plan
@@ -70,10 +70,10 @@ class Outcomes:
 
 
 def plan_canary(settings: Settings, region: str | None, idle_wait: float) -> Plan:
-    """Return what a canary is going to do.
+    """Return the plan of a canary.
 
     Raises:
-        OrchardError: where the settings name no network in which a cluster starts.
+        OrchardError: if the settings name no subnets that a cluster can start in.
     """
     validate_subnets(settings)
     settings = replace(settings, access=replace(settings.access, aws_conn_id=None))
@@ -83,14 +83,14 @@ def plan_canary(settings: Settings, region: str | None, idle_wait: float) -> Pla
 
 
 def run_canary(plan: Plan, airflow_role: str, tell: Tell) -> Outcomes:
-    """Make the checks and clean up. Ctrl-C and SIGTERM end the checks, and nothing ends the cleaning up.
+    """Run the checks and clean up. Ctrl-C and SIGTERM end the checks, but never the clean-up.
 
     Raises:
-        OrchardError: where there are as many clusters of the lake as there may be; nothing is done then.
+        OrchardError: if the lake already has as many clusters as allowed; nothing has been done then.
     """
     fleet = plan.own.fleet
     clusters = Clusters.of_region(plan.region, min(LOOK_INTERVAL, plan.own.waits.poll_interval))
-    _refuse_one_too_many(clusters, plan)
+    _validate_cluster_count(clusters, plan)
     session = Session(plan, clusters, Network(plan.region, fleet.subnets, fleet.security_groups), tell)
     findings: list[Finding] = []
     interrupted = False
@@ -98,15 +98,15 @@ def run_canary(plan: Plan, airflow_role: str, tell: Tell) -> Outcomes:
         try:
             try:
                 for finding in make_checks(session):
-                    findings.append(finding)  # those before an interruption count
+                    findings.append(finding)  # keep those found before an interruption
             finally:
                 interruption.hold()
         except KeyboardInterrupt:
             interrupted = True
-            tell("Interrupted: ending the clusters and deleting what they wrote")
+            tell("Interrupted: terminating the clusters and deleting what they wrote")
         except Exception as error:
             findings.append(
-                failed("checks", first_line(error), "tell of it: a check should have caught this")
+                failed("checks", first_line(error), "report a bug: a check should have caught this")
             )
         findings.extend(remove_traces(session))
     has_role = not session.is_local and _has_role(plan.region, airflow_role)
@@ -118,26 +118,26 @@ def run_canary(plan: Plan, airflow_role: str, tell: Tell) -> Outcomes:
         judgements=tuple(judgements),
         phases=tuple(session.phases),
         costs=session.costs,
-        # A local EMR starts at once.
+        # A local EMR starts immediately.
         measured=() if session.is_local else tuple(describe_measured(session.phases, boot_seconds)),
         is_local=session.is_local,
         interrupted=interrupted,
     )
 
 
-def _refuse_one_too_many(clusters: Clusters, plan: Plan) -> None:
+def _validate_cluster_count(clusters: Clusters, plan: Plan) -> None:
     group = lake_clusters(plan.settings)
     alive = [cluster["Id"] for cluster in live_clusters(clusters.client, group)]
     if len(alive) >= group.most:
         raise OrchardError(
             f"{len(alive)} live clusters of this lake: {', '.join(alive)}",
-            rule=f"another is created where there are fewer than ORCHARD_MAX_CLUSTERS={group.most}",
-            remedy="wait for their runs to end",
+            rule=f"the limit is ORCHARD_MAX_CLUSTERS={group.most}",
+            remedy="Wait for their runs to end",
         )
 
 
 def _has_role(region: str | None, airflow_role: str) -> bool:
-    """Whether whoever asks is the role that Airflow runs as."""
+    """Whether the credentials are those of Airflow's role."""
     if not airflow_role:
         return False
     try:

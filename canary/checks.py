@@ -1,4 +1,4 @@
-"""The checks of a canary, in the order in which they are made: the row of a check names what it needs."""
+"""The checks of a canary, in order, each with the checks it depends on."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,20 +15,22 @@ JOBS = ("featurize", "reduce", "export")
 
 @dataclass(frozen=True)
 class Check:
-    """A check, and those that must have passed before it can be made.
+    """A check, and the checks that must pass before it can run.
 
     Args:
-        remedy: What to do where it ends with an error that says nothing of it.
+        remedy: What to do about an error without a remedy of its own.
     """
 
     name: str
     make: Callable[[Session], Finding]
     needs: tuple[str, ...] = ()
-    remedy: str = "read what EMR's console says of the cluster; docs/aws.md has a table of symptoms"
+    remedy: str = (
+        "look at the cluster in EMR's console; docs/tutorials/first-night-on-aws.md has a table of symptoms"
+    )
 
 
 def make_checks(session: Session) -> Iterator[Finding]:
-    """Make every check that can be made; yield each finding when there is one."""
+    """Run every check whose dependencies have passed; yield each finding as soon as it is known."""
     outcomes: dict[str, Outcome] = {}
     for check in CHECKS:
         missing = [need for need in check.needs if outcomes.get(need) is not Outcome.PASS]

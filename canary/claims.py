@@ -1,6 +1,6 @@
-"""The list *Not proved* of infra/README.md: each item, and the check of the canary that proves it on AWS.
+"""The list *Not proved* of infra/README.md, with the canary's checks that prove each item on AWS.
 
-A test holds that the two lists have the same items.
+A test compares the two lists.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from readiness.finding import Finding, Outcome
 
 
 class Verdict(StrEnum):
-    """What is known of a claim after a canary."""
+    """The state of a claim after a canary."""
 
     PROVED = "proved"
     FAILED = "failed"
@@ -23,11 +23,11 @@ class Claim:
     """Something that only AWS can show.
 
     Args:
-        name: Its id, in infra/README.md too.
-        text: What is claimed, in short.
-        checks: Those which prove it together; none where a canary cannot.
-        otherwise: What shows it where the canary cannot, or on which condition it does.
-        needs_role: Whether it is proved only where the canary is run with Airflow's own role.
+        name: Its id, also in infra/README.md.
+        text: The claim, in short.
+        checks: The checks that prove it together; none if a canary cannot.
+        otherwise: What proves it if the canary cannot, or what the canary needs to prove it.
+        needs_role: Whether only a canary with the credentials of Airflow's role proves it.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A claim, and what a canary says of it."""
+    """The verdict of a canary on a claim."""
 
     claim: Claim
     verdict: Verdict
@@ -50,17 +50,17 @@ class Judgement:
 
 
 def judge_claims(findings: Iterable[Finding], *, is_local: bool, has_role: bool) -> Iterator[Judgement]:
-    """Yield what the findings say of each claim.
+    """Yield the verdict on each claim.
 
     Args:
-        is_local: Whether the clusters were a local EMR's: of AWS they prove nothing.
+        is_local: Whether the EMR was a local one, which proves nothing about AWS.
         has_role: Whether the canary had the credentials of Airflow's role.
     """
     outcomes = {finding.check: finding for finding in findings}
     for claim in CLAIMS:
         verdict, why = _judge(claim, outcomes)
         if is_local and claim.checks:
-            verdict, why = Verdict.NOT_SHOWN, "a local EMR shows nothing of AWS"
+            verdict, why = Verdict.NOT_SHOWN, "a local EMR proves nothing about AWS"
         elif verdict is Verdict.PROVED and claim.needs_role and not has_role:
             verdict, why = Verdict.NOT_SHOWN, claim.otherwise
         yield Judgement(claim, verdict, why)
@@ -81,42 +81,46 @@ def _judge(claim: Claim, outcomes: dict[str, Finding]) -> tuple[Verdict, str]:
 
 CLAIMS = (
     Claim(
-        "two-endpoints", "EMR starts with the stack's two endpoints, and makes no other", ("start", "network")
+        "two-endpoints",
+        "EMR starts with the stack's two endpoints, and creates no other",
+        ("start", "network"),
     ),
     Claim("one-group", "EMR takes one security group for all nodes, and adds no rule", ("start", "network")),
     Claim(
-        "system-buckets", "the gateway endpoint's policy lets through all that the release needs", ("start",)
+        "system-buckets",
+        "the gateway endpoint's policy allows all buckets that the release needs",
+        ("start",),
     ),
     Claim(
         "idle-time-permission",
-        "RunJobFlow with an idle time is allowed by the conditions on tags",
+        "the conditions on tags allow RunJobFlow with an idle timeout",
         ("creation", "idle cluster"),
         "run the canary with the credentials of Airflow's role, and name it: --airflow-role",
         needs_role=True,
     ),
     Claim(
-        "idle-end", "EMR ends an idle cluster in a network without a way to the internet", ("idle cluster",)
+        "idle-end", "EMR terminates an idle cluster in a network without internet access", ("idle cluster",)
     ),
-    Claim("node-python", "a node finds a Python 3.11, or installs one", ("start", "logs of nodes")),
+    Claim("node-python", "a node has Python 3.11, or installs it", ("start", "logs of nodes")),
     Claim("event-logs", "the node role's rights are enough for Spark's event logs", ("event logs",)),
     Claim(
         "node-logs",
-        "EMR writes the logs of steps and nodes with the node role's rights",
+        "the node role's rights are enough for the logs of steps and nodes",
         ("logs of steps", "logs of nodes"),
     ),
     Claim(
         "watch",
-        "EventBridge calls the function of watch.yaml, and EMR denies it others' clusters",
-        otherwise="deploy watch.yaml, and end a cluster of the lake with a bootstrap action that fails",
+        "EventBridge calls the function of watch.yaml, and EMR denies it other clusters",
+        otherwise="deploy watch.yaml, and start a cluster of the lake with a failing bootstrap action",
     ),
     Claim(
         "service-policy",
-        "AWS's AmazonEMRServicePolicy_v2 is what moto has",
+        "AWS's AmazonEMRServicePolicy_v2 equals moto's copy",
         otherwise="compare the two: `aws iam get-policy-version`",
     ),
     Claim(
         "unknown-names",
-        "EMR's answers to names that it does not know are those that preflight expects",
+        "EMR answers unknown names with the errors that preflight expects",
         otherwise="`ORCHARD_RELEASE=emr-0.0.0 orchard preflight` shows it",
     ),
     Claim(
@@ -130,8 +134,18 @@ CLAIMS = (
         otherwise="deploy to MWAA, and open Orchard's page there",
     ),
     Claim(
+        "environment-versions",
+        "an environment takes the newest objects, and an update the versions that `orchard deploy` names",
+        otherwise="`orchard deploy --environment` shows it: it waits for the versions and prints them",
+    ),
+    Claim(
+        "environment-role",
+        "MWAA needs no more rights, no other log groups, and no other way out than the stack has",
+        otherwise="deploying managed_airflow.yaml shows it: the environment becomes AVAILABLE",
+    ),
+    Claim(
         "not-in-moto",
-        "what moto does not make of the template",
-        otherwise="deploying the stack shows it, and `orchard preflight` looks at bucket and queue",
+        "the parts of the templates that moto does not implement",
+        otherwise="deploying the stacks shows it, and `orchard preflight` checks bucket and queue",
     ),
 )

@@ -1,4 +1,4 @@
-"""Clusters of a canary: asked for once, watched, and ended, whatever became of the answers."""
+"""The clusters of a canary: created once each, watched, and terminated, even if an answer was lost."""
 
 import time
 from collections.abc import Callable, Collection
@@ -17,10 +17,10 @@ LISTED = (*LIVE_STATES, "TERMINATING", *ENDED_STATES)
 NOT_ENDED = (*LIVE_STATES, "TERMINATING")
 
 SEARCH_PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0)
-"""Seconds before each look for a cluster whose id is unknown: ListClusters may not show it at once."""
+"""Seconds before each search for a cluster of unknown id: ListClusters may not show it immediately."""
 
 Seen = list[tuple[str, datetime]]
-"""States of a cluster, and when each was first seen."""
+"""The states of a cluster, with the time each was first seen."""
 
 
 @dataclass
@@ -28,18 +28,18 @@ class Clusters:
     """EMR, for one canary.
 
     Args:
-        client: Of EMR; botocore repeats its requests.
-        sender: Of EMR; what it sends is sent once.
-        poll: Seconds between two looks.
-        asked: Tags of the clusters that were asked for, by their id, or by '' while it is unknown.
+        client: EMR client whose requests botocore retries.
+        sender: EMR client that never retries.
+        poll: Polling interval, in seconds.
+        requested: Tags of the clusters that were requested.
     """
 
     client: Any
     sender: Any
     poll: float
-    asked: list[dict[str, str]] = field(default_factory=list)
+    requested: list[dict[str, str]] = field(default_factory=list)
     known: dict[str, str] = field(default_factory=dict)
-    """Ids of clusters by name."""
+    """Cluster ids by cluster name."""
 
     @classmethod
     def of_region(cls, region: str | None, poll: float) -> "Clusters":
@@ -51,8 +51,8 @@ class Clusters:
         )
 
     def create(self, request: dict[str, Any], tags: dict[str, str]) -> str:
-        """Create a cluster, once, though an answer may be lost; return its id."""
-        self.asked.append(tags)
+        """Create a cluster, once even if the answer is lost; return its id."""
+        self.requested.append(tags)
 
         def send() -> str:
             return str(self.sender.run_job_flow(**request)["JobFlowId"])
@@ -68,10 +68,10 @@ class Clusters:
     def watch(
         self, cluster_id: str, until: Collection[str], timeout: float, tell: Callable[[str], None]
     ) -> tuple[dict[str, Any], Seen]:
-        """Look at a cluster until it is in one of the states, or the time is over.
+        """Poll a cluster until it is in one of the states, has ended, or the timeout is over.
 
         Returns:
-            DescribeCluster's cluster, and its states so far.
+            The cluster as DescribeCluster returns it, and its states so far.
         """
         deadline, seen = time.monotonic() + timeout, Seen()
         while True:
@@ -85,7 +85,7 @@ class Clusters:
             time.sleep(self.poll)
 
     def run_step(self, cluster_id: str, step: dict[str, Any], timeout: float) -> dict[str, Any]:
-        """Add a step and wait for its end; return DescribeStep's step, which may still be at work."""
+        """Add a step and wait for its end; return the step, which is still running after a timeout."""
         added = self.client.add_job_flow_steps(JobFlowId=cluster_id, Steps=[step])["StepIds"][0]
         deadline = time.monotonic() + timeout
         while True:
@@ -99,13 +99,13 @@ class Clusters:
         self.client.terminate_job_flows(JobFlowIds=[cluster_id])
 
     def end_all(self, timeout: float, tell: Callable[[str], None]) -> list[str]:
-        """End every cluster that was asked for, and wait for it; return the ids of all that there were."""
+        """Terminate every requested cluster and wait for its end; return the ids of all that existed."""
         ids: list[str] = []
-        for tags in self.asked:
+        for tags in self.requested:
             found = self._find_patiently(tags)
             live = [one for one in found if describe(self.client, one)["Status"]["State"] in LIVE_STATES]
             for cluster_id in live:
-                tell(f"Ending {cluster_id}")
+                tell(f"Terminating {cluster_id}")
                 self.terminate(cluster_id)
             ids += found
         for cluster_id in ids:
@@ -113,8 +113,8 @@ class Clusters:
         return ids
 
     def list_left(self) -> list[str]:
-        """Return the ids of the clusters that have not ended, by their tags alone."""
-        return [one for tags in self.asked for one in self.find(tags, NOT_ENDED)]
+        """Return the ids of the clusters that have not ended, found by their tags alone."""
+        return [one for tags in self.requested for one in self.find(tags, NOT_ENDED)]
 
     def _find_patiently(self, tags: dict[str, str]) -> list[str]:
         known = self.known.get(cluster_name(tags))

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first one ends the canary's work, and none ends its cleaning up."""
+"""Ctrl-C and SIGTERM: the first ends the checks of a canary; none interrupts its clean-up."""
 
 import signal
 from collections.abc import Callable
@@ -9,11 +9,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruption:
-    """Raises KeyboardInterrupt at the first signal; from there, or from ``hold``, it only tells.
+    """Raises KeyboardInterrupt at the first signal; after it, or after ``hold``, only prints a notice.
 
     Args:
-        tell: Called with a text, for the one who has pressed Ctrl-C again.
-        describe: Says what they are told.
+        tell: Called with the notice.
+        describe: Returns the notice.
     """
 
     def __init__(self, tell: Callable[[str], None], describe: Callable[[], str]) -> None:
@@ -34,7 +34,7 @@ class Interruption:
             signal.signal(number, handler)
 
     def hold(self) -> None:
-        """Let nothing interrupt what follows."""
+        """Let no signal interrupt from here on."""
         self._is_held = True
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""What EMR does to the network that a stack made: whether it adds endpoints, or rules of security groups."""
+"""Detects whether EMR adds endpoints or security group rules to a given network."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,13 +9,13 @@ import boto3
 
 @dataclass(frozen=True)
 class NetworkState:
-    """Ids of the endpoints of the subnets' VPCs, and the rules of the security groups of the settings."""
+    """Endpoint ids of the subnets' VPCs, and rule ids of the security groups."""
 
     endpoints: frozenset[str]
     rules: frozenset[str]
 
     def describe_changes(self, since: "NetworkState") -> str:
-        """Say what is here that was not; '' where nothing is."""
+        """Describe what was added since; '' if nothing was."""
         added = [
             f"{kind} {', '.join(sorted(now - then))}"
             for kind, now, then in (
@@ -29,7 +29,7 @@ class NetworkState:
 
 @dataclass(frozen=True)
 class Network:
-    """The subnets and security groups of the settings, which may be none."""
+    """The subnets and security groups of the settings, if any."""
 
     region: str | None
     subnets: tuple[str, ...]
@@ -44,7 +44,7 @@ class Network:
         return boto3.session.Session(region_name=self.region).client("ec2")
 
     def look(self) -> NetworkState:
-        """Ask EC2. It only reads."""
+        """Read the current state from EC2."""
         found = self._ec2.describe_subnets(SubnetIds=list(self.subnets))["Subnets"]
         vpcs = sorted({subnet["VpcId"] for subnet in found})
         by_vpc = [{"Name": "vpc-id", "Values": vpcs}]

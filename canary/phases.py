@@ -1,4 +1,4 @@
-"""Seconds of a canary, phase by phase. Pure."""
+"""The phases of a canary, in seconds. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -15,10 +15,11 @@ TERMINATION = "end of the cluster"
 
 @dataclass(frozen=True)
 class Phase:
-    """Some seconds, and how they are known.
+    """A phase and its duration.
 
     Args:
-        is_part: Whether they are a part of the phase above.
+        source: How the duration is known.
+        is_part: Whether it is a part of the phase above.
     """
 
     name: str
@@ -31,20 +32,18 @@ class Phase:
 
 
 def list_boot_phases(cluster: Mapping[str, Any], seen: Seen, name: str = BOOT) -> list[Phase]:
-    """Return the start of a cluster, and its parts as they were seen. ``cluster`` is DescribeCluster's."""
+    """Return the start of a cluster and its parts. ``cluster`` is as DescribeCluster returns it."""
     timeline = cluster["Status"]["Timeline"]
     created, ready = timeline[CREATED], timeline[READY]
     phases = [Phase(name, _between(created, ready), "EMR's timeline")]
     bootstrapping = next((at for state, at in seen if state == "BOOTSTRAPPING"), None)
     if bootstrapping is not None and created <= bootstrapping <= ready:
         phases += [
-            Phase(
-                "EC2 instances (STARTING)", _between(created, bootstrapping), "seen by looking", is_part=True
-            ),
+            Phase("EC2 instances (STARTING)", _between(created, bootstrapping), "polling", is_part=True),
             Phase(
                 "bootstrap action and Spark (BOOTSTRAPPING)",
                 _between(bootstrapping, ready),
-                "seen by looking",
+                "polling",
                 is_part=True,
             ),
         ]
@@ -52,7 +51,7 @@ def list_boot_phases(cluster: Mapping[str, Any], seen: Seen, name: str = BOOT) -
 
 
 def list_step_phases(job: str, step: Mapping[str, Any], seconds: float | None) -> list[Phase]:
-    """Return a step, and how long its job worked. ``step`` is DescribeStep's, ``seconds`` of the metrics."""
+    """Return the phases of a step. ``step`` is as DescribeStep returns it, ``seconds`` from the metrics."""
     timeline = step["Status"]["Timeline"]
     waited = Phase(
         f"{job}: before it starts", _between(timeline[CREATED], timeline["StartDateTime"]), "EMR's timeline"
@@ -68,11 +67,11 @@ def list_step_phases(job: str, step: Mapping[str, Any], seconds: float | None) -
 
 
 def describe_measured(phases: Iterable[Phase], boot_seconds: int) -> list[str]:
-    """Return what an estimate reckons with and what was measured, for who wants to replace the one."""
+    """Return measured values that can replace the assumptions of the cost estimate."""
     taken = {phase.name: phase.seconds for phase in phases}
     said = []
     if BOOT in taken:
-        said.append(f"ORCHARD_BOOT_SECONDS={taken[BOOT]:.0f} (the estimate reckons with {boot_seconds})")
+        said.append(f"ORCHARD_BOOT_SECONDS={taken[BOOT]:.0f} (the estimate assumes {boot_seconds})")
     steps = [
         seconds for name, seconds in taken.items() if name.endswith((": the step", ": before it starts"))
     ]
@@ -80,7 +79,7 @@ def describe_measured(phases: Iterable[Phase], boot_seconds: int) -> list[str]:
         measured = sum(steps) + taken[TERMINATION]
         said.append(
             f"{measured:.0f} s for three jobs of few images and the end of the cluster "
-            f"(the estimate reckons with {JOBS_SECONDS})"
+            f"(the estimate assumes {JOBS_SECONDS})"
         )
     return said
 

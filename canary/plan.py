@@ -1,4 +1,4 @@
-"""What a canary is going to ask for: names, settings, both requests, and what they cost at most. Pure."""
+"""The plan of a canary: names, settings, both requests and their estimated cost. Pure."""
 
 import re
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from orchard_jobs.contract import BasisMode
 CORE_NODES = 1
 
 IDLE_TIMEOUT = 60
-"""Seconds: the least that EMR takes."""
+"""Seconds; EMR's minimum."""
 
 MAX_FAILURE_RATIO = 0.1
 """One of the 20 images is broken."""
@@ -28,10 +28,10 @@ class Plan:
     """A canary.
 
     Args:
-        name: Of its folder and its runs; tells it from every other canary.
-        settings: Those of the lake.
-        region: Where prices are looked up; None where nobody says.
-        idle_wait: Seconds within which EMR has to end an idle cluster.
+        name: Unique name of its folder and its runs.
+        settings: The lake's settings.
+        region: Region of the prices; None if unknown.
+        idle_wait: Seconds within which EMR must terminate the idle cluster.
     """
 
     name: str
@@ -41,23 +41,23 @@ class Plan:
 
     def __post_init__(self) -> None:
         if re.fullmatch(r"canary-[0-9T]+-[0-9a-f]+", self.name) is None:
-            raise ValueError(f"{self.name} is no name of a canary")  # a folder of this name is deleted
+            raise ValueError(f"{self.name} is not the name of a canary")  # the folder is deleted later
 
     @property
     def folder(self) -> str:
-        """The URI of all that it writes, but logs: where nodes and Airflow may write, and nobody looks."""
+        """URI of everything it writes except logs: nodes and Airflow may write there, and no reader looks."""
         return f"{Lake(self.settings.places.lake).runs}/{self.name}"
 
     @cached_property
     def own(self) -> Settings:
-        """The settings with a lake of the canary's own and the smallest cluster; code and logs stay."""
+        """The settings with a separate lake and the smallest cluster; code and logs stay."""
         places, fleet = self.settings.places, self.settings.fleet
         own = Places(lake=self.folder, model=places.model, code=places.code, logs=places.logs)
         return replace(
             self.settings,
             places=own,
             fleet=replace(fleet, core_nodes=CORE_NODES, task_nodes=0),
-            # It is done with the credentials of whoever asks.
+            # The canary runs with the caller's credentials.
             access=replace(self.settings.access, aws_conn_id=None),
         )
 
@@ -87,7 +87,7 @@ class Plan:
 
     @property
     def tags(self) -> dict[str, str]:
-        """Of the cluster that works. The lake of the tags is the real one: permissions ask for it."""
+        """Tags of the working cluster. They name the real lake, which the IAM conditions require."""
         return run_tags(CANARY_DAG, self.name, self.settings)
 
     @property
@@ -95,23 +95,23 @@ class Plan:
         return run_tags(CANARY_DAG, f"{self.name}-idle", self.settings)
 
     def request(self) -> dict[str, Any]:
-        """Return RunJobFlow's request of the cluster that works: that of a night, but for its size."""
+        """Return the RunJobFlow request of the working cluster: a nightly run's, except for its size."""
         return run_job_flow(self.tags, CORE_NODES, self.own)
 
     def idle_request(self) -> dict[str, Any]:
-        """Return that of the idle one."""
+        """Return the RunJobFlow request of the idle cluster."""
         policy = {"AutoTerminationPolicy": {"IdleTimeout": IDLE_TIMEOUT}}
         return run_job_flow(self.idle_tags, CORE_NODES, self.own) | policy
 
     def estimates(self) -> tuple[Estimate, Estimate]:
-        """Return what each of the clusters costs at most."""
+        """Return the estimated maximum cost of each cluster."""
         return (
             estimate(Work(COUNT, COUNT, CORE_NODES), self.own, self.region),
             estimate(Work(0, 0, CORE_NODES), self.own, self.region),
         )
 
     def describe(self) -> str:
-        """Say what is going to be paid for."""
+        """Describe the clusters and their estimated cost."""
         estimates = self.estimates()
         fleet = self.own.fleet
         types = " or ".join(sorted({*fleet.primary_types, *fleet.core_types}))
@@ -123,6 +123,6 @@ class Plan:
         known = [one.dollars for one in estimates if one.dollars is not None]
         if len(known) < len(estimates):
             unknown = ", ".join(estimates[0].unknown)
-            return f"{said}, at a cost that is unknown: there is no price of {unknown} in {self.region}"
-        prices = f"by {self.region}'s list prices of {estimates[0].prices_of}"
+            return f"{said}, cost unknown: no price for {unknown} in {self.region}"
+        prices = f"at {self.region}'s list prices of {estimates[0].prices_of}"
         return f"{said}, at most {sum(known):.2f} $, {prices}"

@@ -1,4 +1,4 @@
-"""A canary's report in Markdown, to attach to an issue: it has no account ids and no secrets. Pure."""
+"""The report of a canary in Markdown, to attach to an issue: no account ids, no secrets. Pure."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -18,11 +18,11 @@ def build_report(outcomes: Outcomes, version: str, code: str) -> str:
     """Return the report.
 
     Args:
-        version: Of the command.
-        code: The revision of the jobs.
+        version: Version of the command.
+        code: Revision of the jobs.
     """
     plan, fleet = outcomes.plan, outcomes.plan.own.fleet
-    where = "a local EMR, which shows nothing of AWS" if outcomes.is_local else f"AWS, {plan.region}"
+    where = "a local EMR, which proves nothing about AWS" if outcomes.is_local else f"AWS, {plan.region}"
     facts = [
         ("when", f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"),
         ("where", where),
@@ -33,7 +33,7 @@ def build_report(outcomes: Outcomes, version: str, code: str) -> str:
         ),
         ("orchard", version),
         ("code", code),
-        ("ended", "by an interruption" if outcomes.interrupted else "by itself"),
+        ("ended", "interrupted" if outcomes.interrupted else "normally"),
     ]
     parts = [
         f"# Canary {plan.name}",
@@ -43,14 +43,14 @@ def build_report(outcomes: Outcomes, version: str, code: str) -> str:
             ("check", "outcome", "found", "remedy"),
             [(one.check, WORDS[one.outcome], one.found, one.remedy) for one in outcomes.findings],
         ),
-        "## Not proved, until now",
+        "## Not proved before",
         _table(
             ("item", "claim", "verdict", "why"),
             [(one.claim.name, one.claim.text, one.verdict, one.why) for one in outcomes.judgements],
         ),
         "## Seconds",
         _table(
-            ("phase", "seconds", "known by"),
+            ("phase", "seconds", "source"),
             [
                 (f"{'of it: ' if one.is_part else ''}{one.name}", f"{one.seconds:.1f}", one.source)
                 for one in outcomes.phases
@@ -63,7 +63,7 @@ def build_report(outcomes: Outcomes, version: str, code: str) -> str:
                 *(f"estimate: {format_estimate(one)}" for one in plan.estimates()),
                 *(f"{name}: {format_bill(cost)}" for name, cost in outcomes.costs.items()),
                 *(
-                    ["A local EMR bills nothing: this is what it would have cost."]
+                    ["Local runs cost nothing: this is what AWS would have cost."]
                     if outcomes.is_local
                     else []
                 ),
@@ -74,7 +74,7 @@ def build_report(outcomes: Outcomes, version: str, code: str) -> str:
 
 
 def mask_accounts(text: str) -> str:
-    """Replace whatever looks like the id of an account."""
+    """Replace everything that looks like an account id."""
     return ACCOUNT.sub("************", text)
 
 
@@ -88,5 +88,5 @@ def _list(lines: Iterable[str]) -> str:
 
 
 def _escape(cell: str) -> str:
-    """Others choose names: none of them is markup of a table or HTML."""
+    """Escape table and HTML markup: names are untrusted."""
     return " ".join(cell.split()).replace("|", "\\|").replace("<", "&lt;")

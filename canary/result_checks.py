@@ -1,4 +1,4 @@
-"""What a night leaves: run.json, the CSV, its cost, the logs of EMR and of Spark."""
+"""Checks of results: run.json, the CSV, the cost record, and the logs of EMR and Spark."""
 
 import csv
 import io
@@ -39,16 +39,18 @@ def check_publication(session: Session) -> Finding:
         dag_id=None,
     )
     session.record = publish(session.storage, plan.lake, publication)
-    return passed("publication", "published by the DAG's own checks of what nodes wrote")
+    return passed("publication", "published; the DAG's checks of the nodes' files passed")
 
 
 def check_record(session: Session) -> Finding:
-    """Read run.json back, and compare its counts with what is known of the images."""
+    """Read run.json back, and compare its counts with the sample images."""
     record = read_json(session.storage, session.plan.jobs.folder.run_json)
     counts = record["counts"]
     if counts != COUNTS or record["rejected"] != {"corrupt": 1}:
         found = f"counts {counts}, rejected {record['rejected']}"
-        return failed("run.json", found, f"{COUNTS} and one corrupt image are right: keep the logs, and tell")
+        return failed(
+            "run.json", found, f"expected {COUNTS} and one corrupt image: keep the logs, and report a bug"
+        )
     return passed("run.json", f"{GOOD} images featurized, {BROKEN} rejected as corrupt")
 
 
@@ -58,26 +60,26 @@ def check_csv(session: Session) -> Finding:
     text = session.storage.read(record["csv"]).data.decode()
     header, *rows = csv.reader(io.StringIO(text))
     names = ["path", "label", *(f"pc{n}" for n in range(1, record["components"] + 1))]
-    remedy = f"the metrics say {record['rows']} rows: look at the log of the step export"
+    remedy = f"the metrics say {record['rows']} rows: read the log of the step export"
     if header != names:
-        return failed("CSV", f"its header is {','.join(header)}, and not {','.join(names)}", remedy)
+        return failed("CSV", f"the header is {','.join(header)} instead of {','.join(names)}", remedy)
     if len(rows) != GOOD or len({row[0] for row in rows}) != GOOD:
         return failed(
             "CSV", f"{len(rows)} rows of {len({row[0] for row in rows})} images, not {GOOD}", remedy
         )
     wrong = [row[0] for row in rows if not all(map(_is_number, row[2:])) or len(row) != len(names)]
     if wrong:
-        return failed("CSV", f"{len(wrong)} rows have cells that are no numbers, as {wrong[0]}", remedy)
+        return failed("CSV", f"{len(wrong)} rows have cells that are not numbers, such as {wrong[0]}", remedy)
     return passed("CSV", f"{len(rows)} rows of {record['components']} components, all of them numbers")
 
 
 def check_cost(session: Session) -> Finding:
-    """Write the cost record as the DAG does once the cluster has ended, and read it back."""
+    """Write the cost record as the DAG does after the cluster's end, and read it back."""
     plan, folder = session.plan, session.plan.jobs.folder
     cost = cluster_cost(plan.tags, COUNT, plan.own)
     remedy = "allow yourself elasticmapreduce:ListInstances on clusters of the lake"
     if cost is None:
-        return failed("cost record", "EMR does not tell what the cluster has used", remedy)
+        return failed("cost record", "EMR does not list the cluster's instances", remedy)
     session.storage.write(folder.cost, to_json(cost))
     session.costs["first cluster"] = cost
     read = read_json(session.storage, folder.cost)
@@ -87,7 +89,7 @@ def check_cost(session: Session) -> Finding:
 
 
 def check_step_logs(session: Session) -> Finding:
-    """Look for the logs of each step, and for words in those of Spark."""
+    """Look for the logs of each step."""
     hook = session.plan.own.access.hook
     missing, empty = [], []
     for name, step in session.steps.items():
@@ -101,12 +103,12 @@ def check_step_logs(session: Session) -> Finding:
     where = f"{session.logs}/{session.cluster_id}/steps/"
     if missing or empty:
         found = f"missing: {', '.join(missing) or 'none'}; empty: {', '.join(empty) or 'none'}"
-        return failed("logs of steps", f"{found}, in {where}", f"{UPLOAD}: see that nodes may write there")
+        return failed("logs of steps", f"{found}, in {where}", f"{UPLOAD}: check that nodes may write there")
     return passed("logs of steps", f"controller, stderr and stdout of {len(session.steps)} steps")
 
 
 def check_node_logs(session: Session) -> Finding:
-    """Look for the log of the bootstrap action, which says where a node's Python came from."""
+    """Look for the log of the bootstrap action, which says where Python came from."""
     hook, folder = session.plan.own.access.hook, f"{session.logs}/{session.cluster_id}/node"
 
     def find() -> list[str] | None:
@@ -115,15 +117,15 @@ def check_node_logs(session: Session) -> Finding:
 
     texts = _wait_for(session, find)
     if texts is None:
-        remedy = f"{UPLOAD}: see that nodes may write there"
+        remedy = f"{UPLOAD}: check that nodes may write there"
         return failed("logs of nodes", f"no log of the bootstrap action in {folder}/", remedy)
     said = next((line for text in texts for line in text.splitlines() if "python3.11" in line), "")
-    found = said or "Python was there: the bootstrap action installed none"
+    found = said or "Python 3.11 was already installed"
     return passed("logs of nodes", f"bootstrap action of {len(texts)} nodes; {found}")
 
 
 def check_event_logs(session: Session) -> Finding:
-    """Look for what Spark wrote of its three applications."""
+    """Look for the event logs of the three Spark applications."""
     slug, storage = session.plan.slug, session.log_storage
 
     def find() -> list[str] | None:
@@ -132,13 +134,13 @@ def check_event_logs(session: Session) -> Finding:
 
     if (found := _wait_for(session, find)) is None:
         folder = event_log_folder(session.logs)
-        remedy = "see in the log of a step whether the node role may get, put and delete there"
+        remedy = "check in a step's log whether the node role may get, put and delete objects there"
         return failed("event logs", f"fewer than {len(session.steps)} of this run in {folder}/", remedy)
-    return passed("event logs", f"of {len(found)} applications")
+    return passed("event logs", f"{len(found)} applications")
 
 
 def _wait_for(session: Session, look: Callable[[], T | None]) -> T | None:
-    """Look until there is something, or for as long as a task waits for a log."""
+    """Poll until there is a result, for at most as long as a task waits for a log."""
     deadline = time.monotonic() + session.plan.own.waits.log_timeout
     while (found := look()) is None and time.monotonic() < deadline:
         time.sleep(session.clusters.poll)

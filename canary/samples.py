@@ -1,21 +1,21 @@
-"""Sample images, drawn without a library: PNGs of colour gradients, and one that is cut off."""
+"""Sample images, drawn without a library: PNGs with colour gradients, one of them truncated."""
 
 import struct
 import zlib
 
 COUNT = 20
-"""All of them; one is broken."""
+"""Number of images, including the broken one."""
 
 BROKEN = "Broken/corrupt.png"
 
 LABELS = ("Apple", "Lime", "Plum")
 
 SIDE = 100
-"""Pixels, as Fruits-360 has them."""
+"""Pixels, as in Fruits-360."""
 
 
 def draw_samples() -> dict[str, bytes]:
-    """Return the images by path, ``<label>/<image>``. The same ones every time, no two of them alike."""
+    """Return the images by path, ``<label>/<image>``: always the same ones, no two alike."""
     good = {f"{LABELS[n % len(LABELS)]}/{n}.png": draw_png(n) for n in range(COUNT - 1)}
     return {**good, BROKEN: draw_png(COUNT)[:600]}
 

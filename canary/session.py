@@ -1,4 +1,4 @@
-"""What a canary has at hand, and what its checks leave for those that follow."""
+"""The state of a canary: what its checks need, and what they leave for later ones."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,14 +19,14 @@ Tell = Callable[[str], None]
 
 @dataclass
 class Session:
-    """One canary at work.
+    """A running canary.
 
     Args:
-        tell: Called with a line of news.
-        network: Of the account; asked before and after.
-        steps: DescribeStep's steps by job.
-        costs: Bills by the name of what they are of.
-        event_logs: Names of folders of event logs that were there before.
+        tell: Called with each progress message.
+        network: The account's network, looked up before and after.
+        steps: Steps by job, as DescribeStep returns them.
+        costs: Cost records by cluster.
+        event_logs: Event log folders that existed before.
     """
 
     plan: Plan
@@ -58,12 +58,12 @@ class Session:
 
     @property
     def is_local(self) -> bool:
-        """Whether the clusters are a local EMR's, which prove nothing of AWS."""
+        """Whether this is a local EMR, which proves nothing about AWS."""
         return is_local(self.clusters.client)
 
     def read_sensed(self) -> Sensed:
         if self.sensed is None:
-            raise ValueError("there is nothing sensed yet: the checks are out of order")
+            raise ValueError("sense has not run yet: the checks are out of order")
         return self.sensed
 
     def read_record(self) -> RunRecord:

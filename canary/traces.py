@@ -1,4 +1,4 @@
-"""Removing what a canary leaves: clusters by their tags, objects by their folders, old versions too."""
+"""Cleans up after a canary: clusters by their tags, objects by their folders, with old versions."""
 
 import time
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ TRIES = 3
 
 @dataclass(frozen=True)
 class Removal:
-    """A part of the cleaning up: what it is of, and the finding that it ends with."""
+    """One part of the clean-up, which ends with a finding."""
 
     name: str
     session: Session
     clusters: list[str]
 
     def carry_out(self) -> Finding:
-        """Whatever goes wrong here must not keep the other parts from being done."""
+        """An error here must not prevent the other parts."""
         try:
             return self._clusters() if self.name == "clusters" else self._objects()
         except Exception as error:
@@ -38,9 +38,9 @@ class Removal:
         session, check = self.session, "no clusters left"
         self.clusters[:] = session.clusters.end_all(session.plan.own.waits.terminate_timeout, session.tell)
         if left := session.clusters.list_left():
-            return failed(check, f"not ended: {', '.join(left)}", describe_by_hand(session))
+            return failed(check, f"not terminated: {', '.join(left)}", describe_by_hand(session))
         return passed(
-            check, f"{len(self.clusters)} were made, and all have ended: EMR lists none by their tags"
+            check, f"all {len(self.clusters)} that were created have ended; EMR lists no other by tag"
         )
 
     def _objects(self) -> Finding:
@@ -56,14 +56,14 @@ class Removal:
         if left:
             return failed(check, f"{len(left)} left, as {left[0]}", describe_by_hand(session))
         if refusal:
-            remedy = "the bucket's rule on old versions removes them; until then s3:DeleteObjectVersion does"
-            return skipped(
-                check, f"none is current in {len(folders)} folders, old versions are: {refusal}", remedy
+            remedy = (
+                "the bucket's lifecycle rule removes old versions; s3:DeleteObjectVersion lets you do it now"
             )
+            return skipped(check, f"only old versions are left in {len(folders)} folders: {refusal}", remedy)
         return passed(check, f"none in {len(folders)} folders, and no old versions")
 
     def _delete(self, folders: list[str]) -> str:
-        """Delete what is in the folders; return why old versions stay, '' where they do not."""
+        """Delete the folders' objects; return why old versions stay, '' if they do not."""
         refusal, access = "", self.session.plan.own.access
         for folder in folders:
             holdings = open_holdings(folder, access)
@@ -71,7 +71,7 @@ class Removal:
                 holdings.erase(holdings.below(folder))
             except OrchardError as error:
                 refusal = error.message
-            # Without the permission for versions, what is current goes all the same; and empty folders do.
+            # Current objects and empty folders are deleted even without the permission for versions.
             storage_for(folder.rpartition("/")[0], access).delete_folder(folder)
         return refusal
 
@@ -80,29 +80,29 @@ class Removal:
 
 
 def remove_traces(session: Session) -> Iterator[Finding]:
-    """End the clusters, then delete what they and the canary wrote; yield what is proved of either."""
+    """Terminate the clusters, delete what they and the canary wrote, and yield a finding for each."""
     clusters: list[str] = []
     for name in ("clusters", "objects"):
         yield Removal(name, session, clusters).carry_out()
 
 
 def describe_by_hand(session: Session) -> str:
-    """Say how somebody removes what a canary left that was killed."""
+    """Say how to remove by hand what a killed canary left behind."""
     known = " ".join(session.clusters.known.values())
     ending = f"aws emr terminate-clusters --cluster-ids {known}, then " if known else ""
     return (
         f"{ending}delete {session.plan.folder}/; clusters have the tag orchard:run={session.plan.name}, and "
-        "EMR ends them when they are idle"
+        "EMR terminates them when they are idle"
     )
 
 
 def _list_folders(session: Session, clusters: list[str]) -> Iterator[str]:
-    """Yield the folders that nobody else has written into."""
+    """Yield the folders that only this canary has written to."""
     yield session.plan.folder
     yield from (f"{session.logs}/{cluster_id}" for cluster_id in clusters)
     if session.cluster_id:
         logs, storage, known = session.logs, session.log_storage, session.event_logs
         yield from event_logs_of(session.plan.slug, logs, storage, known)
         if not live_clusters(session.clusters.client, lake_clusters(session.plan.settings)):
-            # Of a step that was killed before Spark had written its name: no other cluster writes any.
+            # A killed step may leave a log without a name; with no other live cluster, it is this canary's.
             yield from unnamed_event_logs(logs, storage, known)

@@ -57,9 +57,9 @@ def test_it_says_what_is_proved_failed_and_not_shown() -> None:
 
 
 def test_seconds_that_were_measured_are_a_setting() -> None:
-    assert "- ORCHARD_BOOT_SECONDS=412 (the estimate reckons with 480)" in build().splitlines()
+    assert "- ORCHARD_BOOT_SECONDS=412 (the estimate assumes 480)" in build().splitlines()
 
 
 def test_a_local_emr_and_an_interruption_are_named() -> None:
-    assert "a local EMR, which shows nothing of AWS" in build(is_local=True)
-    assert "| ended | by an interruption |" in build(interrupted=True)
+    assert "a local EMR, which proves nothing about AWS" in build(is_local=True)
+    assert "| ended | interrupted |" in build(interrupted=True)

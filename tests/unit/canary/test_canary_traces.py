@@ -74,13 +74,15 @@ def test_without_the_permission_for_versions_what_is_current_goes_and_the_rest_i
     s3.put_object(Bucket="lake", Key=f"runs/{NAME}/latest.json", Body=b"{}")
     _, objects = remove_traces(session)
     assert objects.outcome is Outcome.SKIPPED
-    assert "old versions are: cannot delete in s3://lake: AccessDenied" in objects.found
+    assert (
+        "only old versions are left in 1 folders: cannot delete in s3://lake: AccessDenied" in objects.found
+    )
     assert "s3:DeleteObjectVersion" in objects.remedy
     assert s3.list_objects_v2(Bucket="lake")["KeyCount"] == 0
 
 
 def test_an_error_of_the_clusters_does_not_keep_the_objects(s3: Any, session: Session) -> None:
-    session.clusters.asked.append(session.plan.tags)  # EMR cannot be asked for it
+    session.clusters.requested.append(session.plan.tags)  # EMR cannot be asked for it
     s3.put_object(Bucket="lake", Key=f"runs/{NAME}/latest.json", Body=b"{}")
     clusters, objects = remove_traces(session)
     assert (clusters.outcome, objects.outcome) == (Outcome.FAIL, Outcome.PASS)

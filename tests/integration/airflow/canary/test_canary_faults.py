@@ -61,7 +61,7 @@ def test_a_sound_cluster_passes_every_check_and_leaves_nothing(
     assert [one.check for one in outcomes.findings] == [*names, "no clusters left", "no objects left"]
     phases = {phase.name for phase in outcomes.phases}
     assert {"start of the cluster", "featurize: the step", "end of the cluster"} <= phases
-    assert "idle, until EMR had ended it" in phases
+    assert "idle, until EMR terminated it" in phases
     assert {*outcomes.costs} == {"first cluster", "idle cluster"}
     assert nothing_left()
 
@@ -136,7 +136,7 @@ def test_an_idle_cluster_that_emr_does_not_end_is_told_and_ended(
     outcomes = fly(canary_settings, idle_wait=1.0)
     ((name, (found, remedy)),) = read_failed(outcomes).items()
     assert name == "idle cluster"
-    assert "is WAITING 1 s after it was ready, with an idle time of 60 s" in found
+    assert "is WAITING 1 s after it was ready, with an idle timeout of 60 s" in found
     assert "watch.yaml" in remedy
     assert nothing_left()
 
@@ -177,7 +177,7 @@ def test_a_lost_answer_makes_no_second_cluster(
     outcomes = fly(canary_settings)
     assert read_failed(outcomes) == {}
     (left,) = [one for one in outcomes.findings if one.check == "no clusters left"]
-    assert left.found.startswith("2 were made")
+    assert left.found.startswith("all 2 that were created have ended")
     assert nothing_left()
 
 

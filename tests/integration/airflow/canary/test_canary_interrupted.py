@@ -67,11 +67,11 @@ def test_an_interrupted_canary_leaves_nothing(
         process.send_signal(number)
         out, error = process.communicate(timeout=120)
     assert process.returncode == 130, error
-    assert "Interrupted: ending the clusters" in error
+    assert "Interrupted: terminating the clusters" in error
     assert "no clusters left" in out
     assert live_clusters() == []
     assert list_files(tmp_path / "a lake") == before
-    assert "| ended | by an interruption |" in (tmp_path / "canary.md").read_text()
+    assert "| ended | interrupted |" in (tmp_path / "canary.md").read_text()
 
 
 def test_a_second_ctrl_c_is_answered_and_does_not_end_the_cleaning_up(
@@ -86,7 +86,10 @@ def test_a_second_ctrl_c_is_answered_and_does_not_end_the_cleaning_up(
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert "Still cleaning up, which Ctrl-C does not interrupt. If you kill it: aws emr terminate" in error
+    assert (
+        "Still cleaning up; Ctrl-C does not interrupt this. If you kill the process: aws emr terminate"
+        in error
+    )
     assert live_clusters() == []
     assert list_files(tmp_path / "a lake") == before
 
@@ -104,3 +107,16 @@ def test_without_yes_and_without_a_terminal_nothing_is_done(
     assert "at most 0.22 $" in done.stderr
     assert "hint: Add --yes." in done.stderr
     assert live_clusters() == []
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_anything_costs_money(
+    start_emr: StartEmr, canary_environ: dict[str, str], tmp_path: Path
+) -> None:
+    start_emr()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **canary_environ}
+    command = [sys.executable, "-m", "orchard_cli", "canary", "--yes", "--report", "missing/canary.md"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, live_clusters()) == (2, [])
+    assert done.stderr.startswith(
+        "orchard: --report=missing/canary.md: it must be a file in a writable folder."
+    )
