@@ -186,7 +186,7 @@ def test_a_run_by_hand_gives_known_images_other_components(nights: Nights) -> No
     assert night.latest["run"] not in [run["run"] for run in nights.only_deleted.latest["runs"]]
     assert summary["counts"] == {"listed": 1, "featurized": 0, "rejected": 0, "known": 1, "deleted": 1}
     assert (summary["rows"], summary["builds_on"]) == (1, nights.changed_and_deleted.latest["run"])
-    assert "components are fitted on the stored statistics, for components=1, where" in night.log
+    assert "refitting the components on the stored statistics for components=1, where" in night.log
     assert "Estimate: 0 new images: about" in night.log
     assert summary["cost"]["per_1000_images"] is None
     page = local_path(Lake(nights.settings.places.lake).run(night.latest["run"]).page).read_text()

@@ -40,7 +40,7 @@ def test_a_run_by_hand_computes_images_again_only_where_it_is_asked_to(
     assert latest.read_text() == before
     shown = capfd.readouterr().out
     assert "different features: precision float32 → bfloat16. All 2 images are computed again" in shown
-    assert "Trigger it again with 'Compute images again' (recompute)" in shown
+    assert "a manual run replaces them only if 'Compute images again' (recompute) is set" in shown
     assert states_of(run(precision="bfloat16", recompute=True)) == dict.fromkeys(EVERY_TASK, "success")
     summary = json.loads(local_path(json.loads(latest.read_text())["run_json"]).read_text())
     assert (summary["precision"], summary["counts"]["featurized"]) == ("bfloat16", 2)
