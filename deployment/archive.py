@@ -1,4 +1,4 @@
-"""Zip archives that have the same bytes wherever they are made, and that anybody may read once unpacked."""
+"""Reproducible zip archives, whose files anyone may read once unpacked."""
 
 import io
 import stat
@@ -11,7 +11,7 @@ from bootstrap.package import EPOCH
 FILE_MODE = stat.S_IFREG | 0o644
 FOLDER_MODE = stat.S_IFDIR | 0o755
 UNIX = 3
-"""What made the archive; else unzip takes the modes for none."""
+"""The system that made the archive; otherwise unzip ignores the modes."""
 
 
 def zip_files(files: Mapping[str, bytes]) -> bytes:

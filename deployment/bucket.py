@@ -1,4 +1,4 @@
-"""The bucket: is it the right one, what has it already, and putting the rest there."""
+"""The lake's bucket: checks it, compares its objects with a plan, and uploads the rest."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ from orchard_jobs.errors import OrchardError
 
 @dataclass(frozen=True)
 class Change:
-    """What is to be done for one object.
+    """A change to one object.
 
     Args:
         kind: ``new``, ``change``, ``same`` or ``remove``.
@@ -29,13 +29,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket of S3, through a client of boto3."""
+    """An S3 bucket, through a boto3 client."""
 
     name: str
     client: Any
 
     def refuse_other_region(self, region: str) -> None:
-        """Nodes and Airflow work in one region, and its bucket must be there.
+        """Check that the bucket is in the region of EMR and Airflow.
 
         Raises:
             OrchardError: if it is elsewhere, or cannot be reached.
@@ -52,8 +52,8 @@ class Bucket:
         if found != region:
             raise OrchardError(
                 f"the bucket {self.name} is in {found}, and {region} is asked for",
-                rule="nodes would read across regions, and images leave theirs",
-                remedy=f"Give a bucket there, or the region {found}",
+                rule="nodes would read across regions, and images would leave theirs",
+                remedy=f"Use a bucket in that region, or the region {found}",
             )
 
     def deployed(self) -> dict[str, Any]:
@@ -65,39 +65,39 @@ class Bucket:
         return stamp
 
     def read(self, key: str) -> bytes:
-        """Return an object; nothing where there is none."""
+        """Return the content of an object; b'' if it does not exist."""
         try:
             return self._get(key)
         except FileNotFoundError:
             return b""
 
     def refuse_missing(self, uri: str) -> None:
-        """Raise OrchardError unless there is an object at an ``s3://`` URI, of whichever bucket."""
+        """Raise OrchardError unless there is an object at an ``s3://`` URI, in any bucket."""
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         try:
             self.client.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
             why = error.response["Error"]["Message"]
-            raise OrchardError(uri, rule=why, remedy="Give a model artefact that is there") from None
+            raise OrchardError(uri, rule=why, remedy="Use an existing model artefact") from None
 
     def compare(self, plan: Plan) -> list[Change]:
-        """Return what is to be done, in order.
+        """Return the necessary changes, in order.
 
         Raises:
-            OrchardError: if something that never changes is there with another content.
+            OrchardError: if an immutable object exists with different content.
         """
         changes = [self._compare(item) for item in plan.items]
         final = {item.key for item in plan.items if item.is_final}
         for key in (change.key for change in changes if change.kind == "change" and change.key in final):
             raise OrchardError(
-                f"s3://{self.name}/{key} is there with other bytes",
-                rule="what a run may be reading never changes, so nothing was uploaded",
+                f"s3://{self.name}/{key} exists with different bytes",
+                rule="objects that a run may be reading never change, so nothing was uploaded",
                 remedy="Find out who wrote it; remove its folder once no run uses it",
             )
         return [*changes, *(Change("remove", key) for key in plan.removed)]
 
     def carry_out(self, changes: list[Change]) -> None:
-        """Upload and remove. What is there with the same content is left alone."""
+        """Upload and delete objects. Unchanged ones are left alone."""
         for change in changes:
             if change.item is None:
                 self.client.delete_object(Bucket=self.name, Key=change.key)
@@ -105,7 +105,7 @@ class Bucket:
                 self._put(change.item)
 
     def version_of(self, key: str) -> str | None:
-        """Return the id of an object's version; None where the bucket keeps none, or has no such object."""
+        """Return an object's version id; None if the bucket is unversioned or has no such object."""
         try:
             version: str | None = self.client.head_object(Bucket=self.name, Key=key).get("VersionId")
         except ClientError as error:
@@ -115,12 +115,12 @@ class Bucket:
         return None if version == "null" else version
 
     def refuse_unversioned(self) -> None:
-        """Raise OrchardError unless it keeps versions, by which managed Airflow takes what is in it."""
+        """Raise OrchardError unless the bucket is versioned, which managed Airflow requires."""
         status = self.client.get_bucket_versioning(Bucket=self.name).get("Status")
         if status != "Enabled":
             raise OrchardError(
                 f"the bucket {self.name} keeps no versions",
-                rule="managed Airflow takes plugins and requirements by their versions",
+                rule="managed Airflow refers to plugins and requirements by version",
                 remedy=f"`aws s3api put-bucket-versioning --bucket {self.name} "
                 "--versioning-configuration Status=Enabled`",
             )
@@ -136,14 +136,14 @@ class Bucket:
         return Change("same" if is_same else "change", item.key, item)
 
     def _digest(self, key: str, head: Mapping[str, Any]) -> str:
-        """S3's own, or else that of its bytes: of what others uploaded S3 may know none, or one of parts."""
+        """Return S3's digest, or compute it: objects uploaded by others may have none, or one of parts."""
         known = head.get("ChecksumSHA256", "-")
         return _digest(self._get(key)) if "-" in known else str(known)
 
     def _put(self, item: Item) -> None:
         data = item.read()
         condition = {"IfNoneMatch": "*"} if item.is_final else {}
-        # S3 refuses other bytes, and keeps it. The ETag is no digest where a key of KMS encrypts.
+        # S3 verifies and stores it. With KMS encryption, the ETag is not a digest.
         checksum = {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": _digest(data)}
         self.client.put_object(Bucket=self.name, Key=item.key, Body=data, **checksum, **condition)
 
@@ -156,7 +156,7 @@ class Bucket:
 
 
 def describe_changes(changes: list[Change]) -> Iterator[str]:
-    """Yield a line for each group of objects with the same thing to be done, and one for each removed."""
+    """Yield a line per group of objects with the same kind of change, and one per removed object."""
     groups: dict[tuple[str, str], list[int]] = {}
     for change in changes:
         sizes = groups.setdefault((change.kind, change.item.group if change.item else change.key), [])

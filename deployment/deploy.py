@@ -1,4 +1,4 @@
-"""Deploys: what is asked for, what would be done, and doing it."""
+"""Deployments: the request, the plan, and carrying it out."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -35,22 +35,22 @@ from orchard_jobs.errors import OrchardError
 ROOT = Path(__file__).resolve().parents[1]
 WHEELS = ROOT / ".orchard" / "wheels"
 WAIT_MINUTES = 90
-"""An update takes 10 to 30 minutes, and longer where tasks are at work."""
+"""An update takes 10 to 30 minutes, longer if tasks are running."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be deployed.
+    """A request to deploy a revision.
 
     Args:
-        bucket: Its name; '' for that of the stack.
-        revision: Anything that git takes for a commit; '' for the checked out, which has to be committed.
-        model: A model artefact, here or in S3; '' for the one that is deployed.
-        region: Where the bucket has to be; '' for boto3's own.
-        stack: Name of the lake's stack, whose outputs become the startup script; '' to leave that as it is.
-        settings: A file of variables for the startup script, over those of the stack; '' for none.
-        environment: Name of managed Airflow, which is then updated; '' for an Airflow of another kind.
-        wait_minutes: How long to wait for its update.
+        bucket: Name of the bucket; '' for the stack's.
+        revision: Any git name of a commit; '' for the checked-out one, with nothing uncommitted.
+        model: A model artefact, local or in S3; '' for the deployed one.
+        region: Region of the bucket; '' for boto3's default.
+        stack: Name of the lake's stack, whose outputs become the startup script; '' to leave it as it is.
+        settings: A file of variables that override the stack's in the startup script; '' for none.
+        environment: Name of the managed Airflow to update; '' for any other Airflow.
+        wait_minutes: Timeout of the update.
     """
 
     bucket: str = ""
@@ -67,15 +67,15 @@ class Request:
         if "/" in name or not (name or self.stack):
             raise OrchardError(
                 f"the bucket '{self.bucket}'",
-                rule="it takes the name of a bucket, or that of its stack",
-                remedy="Give the lake's: --bucket=NAME or --stack=NAME; BUCKET=NAME or STACK=NAME with make",
+                rule="it must be the name of a bucket; or name its stack",
+                remedy="Name the lake's: --bucket=NAME or --stack=NAME; BUCKET=NAME or STACK=NAME with make",
             )
         region = self.region or boto3.session.Session().region_name
         if not region:
             raise OrchardError(
                 "no region is set",
-                rule="a deployment is for one",
-                remedy="Give the one in which EMR works: --region=eu-west-3, or REGION=eu-west-3 with make",
+                rule="a deployment needs one",
+                remedy="Set the region of EMR: --region=eu-west-3, or REGION=eu-west-3 with make",
             )
         object.__setattr__(self, "bucket", name)
         object.__setattr__(self, "region", region)
@@ -86,10 +86,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Deployment:
-    """What is to be done in a bucket and with managed Airflow, and what it is of.
+    """The plan of a deployment: changes to a bucket and to managed Airflow.
 
     Args:
-        environment: Managed Airflow, as it is before; None where none is named.
+        environment: Managed Airflow before the deployment; None if none is named.
     """
 
     revision: str
@@ -128,7 +128,7 @@ class Deployment:
         return plan
 
     def list_updates(self) -> list[str]:
-        """Return the pinned objects of which managed Airflow has not what it is to have."""
+        """Return the pinned objects that managed Airflow needs in another version."""
         if self.environment is None:
             return []
         changed = self._list_changed()
@@ -137,7 +137,7 @@ class Deployment:
         return [key for key in PINNED if key in changed or key in differing]
 
     def carry_out(self, tell: Tell) -> "Outcome":
-        """Do it. With managed Airflow, its DAGs come last: where its update fails, they are as they were.
+        """Carry out the plan. Managed Airflow's DAGs come last, so a failed update leaves them unchanged.
 
         Raises:
             OrchardError: if managed Airflow cannot be updated.
@@ -155,11 +155,11 @@ class Deployment:
         return Outcome(self, now, versions)
 
     def describe_interruption(self) -> str:
-        """Return what is and what goes on where whoever deploys has ended it."""
+        """Return the message after Ctrl-C: what is done, and what continues."""
         if self.environment is None:
-            return "interrupted; what was uploaded stays, and the same command does the rest"
+            return "interrupted; uploaded objects stay, and the same command does the rest"
         return (
-            f"interrupted; an update of managed Airflow {self.environment.name} that has begun goes on in "
+            f"interrupted; an update of managed Airflow {self.environment.name} that has begun continues in "
             "AWS. Once it is AVAILABLE, the same command does the rest"
         )
 
@@ -169,11 +169,11 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was done, and what managed Airflow runs since.
+    """The result of a deployment.
 
     Args:
-        environment: As it is now; None where none is named.
-        versions: Of the pinned objects, as it was given them.
+        environment: Managed Airflow now; None if none is named.
+        versions: The versions of the pinned objects that it was given.
     """
 
     deployment: Deployment
@@ -181,23 +181,23 @@ class Outcome:
     versions: Mapping[str, str | None] | None = None
 
     def describe(self) -> Iterator[str]:
-        """Yield what was done, and what is left to do by hand."""
+        """Yield lines about what was done, and what is left to do by hand."""
         changed = {change.key for change in self.deployment.changes if change.kind != "same"}
         count = f"{len(changed)} object{'s' if len(changed) != 1 else ''} changed."
         if self.environment is not None:
-            yield f"{count} A run that has begun keeps its code; the next takes this one."
+            yield f"{count} A run that has started keeps its code; the next one uses the new code."
             yield self.environment.describe()
             pins = ", ".join(f"{key} {version}" for key, version in self._pins().items())
             yield f"live: revision {self.deployment.revision}, {pins}"
         elif changed & PINNED.keys():
             versions = {key: self.deployment.bucket.version_of(key) for key in PINNED}
-            yield f"{count} Managed Airflow takes some of them by version; --environment does that:"
+            yield f"{count} Managed Airflow needs the new versions of some; --environment does that:"
             yield format_command("<environment>", build_update(versions))
         else:
-            yield f"{count} A run that has begun keeps its code; the next takes this one."
+            yield f"{count} A run that has started keeps its code; the next one uses the new code."
 
     def to_json(self) -> dict[str, Any]:
-        """Return what managed Airflow runs; nothing where none is named."""
+        """Return what managed Airflow runs; {} if none is named."""
         if self.environment is None:
             return {}
         live = {
@@ -215,7 +215,7 @@ class Outcome:
 
 
 def plan_deployment(request: Request) -> Deployment:
-    """Return what is to be done. Raises OrchardError where nothing must be."""
+    """Return the plan of a deployment. Raises OrchardError if it must not be carried out."""
     revision = read_revision(ROOT, request.revision)
     stack = read_stack(request.client("cloudformation"), request.stack) if request.stack else None
     bucket = Bucket(_choose_bucket(request, stack), request.client("s3"))
@@ -240,8 +240,8 @@ def _choose_bucket(request: Request, stack: LakeStack | None) -> str:
     if request.bucket not in ("", stack.bucket):
         raise OrchardError(
             f"the bucket {request.bucket}",
-            rule=f"that of the stack {stack.name} is {stack.bucket}",
-            remedy="Give --stack alone, or another",
+            rule=f"the bucket of the stack {stack.name} is {stack.bucket}",
+            remedy="Use --stack alone, or another stack",
         )
     return stack.bucket
 
@@ -260,7 +260,7 @@ def _find_environment(request: Request, bucket: Bucket, revision: Revision) -> E
 def _build_startup_script(
     request: Request, stack: LakeStack | None, bucket: Bucket, model: str
 ) -> tuple[Item, ...]:
-    """Return the script; none where neither a stack nor settings are given, and what is there stays."""
+    """Return the startup script; none without a stack or settings, and the existing one stays."""
     if stack is None and not request.settings:
         return ()
     there = parse_variables(bucket.read(KEY).decode(), f"s3://{bucket.name}/{KEY}")

@@ -1,4 +1,4 @@
-"""Managed Airflow: the versions that it is pinned to, and its update to those that are deployed."""
+"""Managed Airflow: its pinned object versions, and its update to the deployed ones."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -12,11 +12,11 @@ from botocore.exceptions import ClientError
 from orchard_jobs.errors import OrchardError, first_line
 
 PINNED = {"plugins.zip": "Plugins", "requirements.txt": "Requirements", "startup.sh": "StartupScript"}
-"""The objects of which managed Airflow takes one version until it gets another, and its names for them."""
+"""The objects that managed Airflow pins by version, and the API's names for them."""
 
 DAGS = "dags"
 UPDATABLE = ("AVAILABLE", "UPDATE_FAILED")
-"""After a failed update an environment is as it was before, and ready for another."""
+"""After a failed update, an environment is unchanged, and ready for another one."""
 
 FAILED = ("UPDATE_FAILED", "UNAVAILABLE", "CREATE_FAILED", "DELETING", "DELETED")
 POLL_SECONDS = 30.0
@@ -25,17 +25,17 @@ Tell = Callable[[str], None]
 
 
 def list_members(key: str) -> tuple[str, str]:
-    """Return what the API calls the path and the version of a pinned object."""
+    """Return the API's names for the path and the version of a pinned object."""
     return f"{PINNED[key]}S3Path", f"{PINNED[key]}S3ObjectVersion"
 
 
 def find_constrained_version(requirements: str) -> str:
-    """Return the version of Airflow that requirements are for; '' where they name no constraints."""
+    """Return the Airflow version whose constraints the requirements name; '' if none."""
     return next(iter(re.findall(r"/constraints-([\d.]+)/", requirements)), "")
 
 
 def build_update(versions: Mapping[str, str | None]) -> dict[str, str]:
-    """Return what an update says: path and version of each object that is there."""
+    """Return the arguments of an update: path and version of each existing object."""
     update: dict[str, str] = {}
     for key, version in versions.items():
         if version:
@@ -45,14 +45,14 @@ def build_update(versions: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def format_command(name: str, update: Mapping[str, str]) -> str:
-    """Return an update as a command of AWS's own."""
+    """Return an update as an AWS CLI command."""
     options = " ".join(f"--{xform_name(member, '-')} {value}" for member, value in update.items())
     return f"aws mwaa update-environment --name {name} {options}"
 
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment, as it was found, through a client of boto3."""
+    """An environment as get-environment returns it, with its boto3 client."""
 
     client: Any
     found: Mapping[str, Any]
@@ -64,24 +64,24 @@ class Environment:
 
     @property
     def url(self) -> str:
-        """Of its pages. AWS gives the host alone."""
+        """URL of the UI. AWS returns the host only."""
         url: str = self.found.get("WebserverUrl", "")
         return url if "://" in url or not url else f"https://{url}"
 
     @property
     def versions(self) -> dict[str, str]:
-        """Pinned object to version, of those that it has."""
+        """Versions by pinned object, of those that are set."""
         pins = {key: self.found.get(list_members(key)[1]) for key in PINNED}
         return {key: version for key, version in pins.items() if version}
 
     def refuse_other_bucket(self, bucket: str) -> None:
-        """Raise OrchardError unless this bucket and its ``dags/`` are what it reads."""
+        """Raise OrchardError unless the environment reads this bucket and its ``dags/``."""
         its_own = self.found["SourceBucketArn"].rpartition(":")[2]
         if its_own != bucket:
             raise OrchardError(
                 f"managed Airflow {self.name} reads the bucket {its_own}",
                 rule=f"the deployment is for {bucket}",
-                remedy=f"Give --bucket={its_own}, or the environment of {bucket}",
+                remedy=f"Use --bucket={its_own}, or the environment of {bucket}",
             )
         folder = self.found.get("DagS3Path", DAGS).strip("/")
         if folder != DAGS:
@@ -92,28 +92,30 @@ class Environment:
             )
 
     def refuse_busy(self) -> None:
-        """Raise OrchardError unless it takes an update now."""
+        """Raise OrchardError unless the environment can be updated now."""
         status = self.found["Status"]
         if status not in UPDATABLE:
             wait = f"Deploy again once {self._status_command()} says AVAILABLE"
             raise OrchardError(
                 f"managed Airflow {self.name} is {status}",
-                rule=f"it takes an update when it is {' or '.join(UPDATABLE)}; nothing was uploaded",
-                remedy="Make it anew: the events of its stack say what failed" if status in FAILED else wait,
+                rule=f"it can be updated only if it is {' or '.join(UPDATABLE)}; nothing was uploaded",
+                remedy="Create it again: the events of its stack say what failed"
+                if status in FAILED
+                else wait,
             )
 
     def refuse_other_airflow(self, requirements: str) -> None:
-        """Raise OrchardError unless requirements are for its Airflow: others it could not install."""
+        """Raise OrchardError unless the requirements are for its Airflow version."""
         version, wanted = self.found["AirflowVersion"], find_constrained_version(requirements)
         if wanted not in ("", version):
             raise OrchardError(
                 f"managed Airflow {self.name} has Airflow {version}",
                 rule=f"the requirements of this revision are for {wanted}",
-                remedy=f"Give it Airflow {wanted}, or deploy a revision for {version}: --revision=HASH",
+                remedy=f"Upgrade it to Airflow {wanted}, or deploy a revision for {version}: --revision=HASH",
             )
 
     def list_differing(self, versions: Mapping[str, str | None]) -> list[str]:
-        """Return the pinned objects that it has not, or in another version."""
+        """Return the pinned objects that the environment has in another version, or not at all."""
         return [
             key
             for key, version in versions.items()
@@ -122,9 +124,9 @@ class Environment:
         ]
 
     def update(self, versions: Mapping[str, str | None], wait_minutes: float, tell: Tell) -> "Environment":
-        """Give it these versions, wait until it has them, and return it as it then is.
+        """Update it to these versions, wait until it has them, and return the updated environment.
 
-        Tasks that are at work end before their worker goes.
+        Running tasks finish before their worker is replaced.
 
         Raises:
             OrchardError: if AWS refuses the update, it fails, or it takes longer.
@@ -136,12 +138,12 @@ class Environment:
             raise OrchardError(
                 f"managed Airflow {self.name} was not updated",
                 rule=first_line(error).rstrip("."),
-                remedy="Correct what AWS names, then deploy again: its DAGs are as they were",
+                remedy="Correct what AWS names, then deploy again: its DAGs are unchanged",
             ) from None
         return self._wait(update, wait_minutes, tell)
 
     def describe(self) -> str:
-        """Return what it is, in a line."""
+        """Return a one-line summary."""
         return (
             f"{self.name} is {self.found['Status']} with Airflow {self.found['AirflowVersion']} at {self.url}"
         )
@@ -167,7 +169,7 @@ class Environment:
             if monotonic() >= end:
                 raise OrchardError(
                     f"managed Airflow {self.name} is {status} after {wait_minutes:g} minutes",
-                    rule="the update goes on in AWS, and its DAGs are as they were",
+                    rule="the update continues in AWS, and its DAGs are unchanged",
                     remedy=f"Deploy again once {self._status_command()} says AVAILABLE",
                 )
             sleep(POLL_SECONDS)
@@ -177,8 +179,8 @@ class Environment:
         return OrchardError(
             f"the update of managed Airflow {self.name} failed, and it is {status}",
             rule=said.rstrip(".") or "AWS gives no reason",
-            remedy=f"Its DAGs are as they were. See its log groups, airflow-{self.name}-*; then deploy "
-            "again, or the revision of before: --revision=HASH",
+            remedy=f"Its DAGs are unchanged. Read its log groups, airflow-{self.name}-*; then deploy "
+            "again, or deploy the previous revision: --revision=HASH",
         )
 
     def _status_command(self) -> str:
@@ -186,10 +188,10 @@ class Environment:
 
 
 def find_environment(client: Any, name: str) -> Environment:
-    """Return an environment, through a client of boto3.
+    """Look up an environment through a boto3 client.
 
     Raises:
-        OrchardError: if there is none of this name here.
+        OrchardError: if there is none with this name in the region.
     """
     try:
         return Environment(client, client.get_environment(Name=name)["Environment"])

@@ -1,4 +1,4 @@
-"""The model artefact that is deployed: a folder with a card, which says what its files are."""
+"""The deployed model artefact: a folder with a card that lists its files."""
 
 import hashlib
 import json
@@ -15,14 +15,14 @@ MAKE_ONE = "`orchard model --models=DIR` makes one and prints its URI"
 
 @dataclass(frozen=True)
 class Model:
-    """A model artefact: where it will be, and its files, the card last; none if it is there."""
+    """A model artefact: its URI and the files to upload, the card last; none if it is already there."""
 
     uri: str
     files: Mapping[str, Path]
 
 
 def find_model(asked: str | None, bucket: str, deployed: str | None) -> Model:
-    """Return the model ``asked`` for: a folder here, or a URI in S3; without one, what is deployed already.
+    """Return the requested model, a local folder or an S3 URI; without one, the deployed model.
 
     Raises:
         OrchardError: if there is none, or a file is not what its card says.
@@ -30,7 +30,7 @@ def find_model(asked: str | None, bucket: str, deployed: str | None) -> Model:
     given = asked or deployed
     if not given:
         raise OrchardError(
-            "no model is given", rule="none is deployed yet", remedy=f"Give a model artefact: {MAKE_ONE}"
+            "no model is given", rule="none is deployed yet", remedy=f"Name a model artefact: {MAKE_ONE}"
         )
     if given.startswith("s3://"):
         return Model(given.rstrip("/"), {})
@@ -50,11 +50,11 @@ def _read_card(folder: Path, given: str) -> dict[str, Any]:
         raise OrchardError(
             f"the model {given}",
             rule=f"it has no usable {CARD}",
-            remedy=f"Give the folder of a model artefact: {MAKE_ONE}",
+            remedy=f"Name the folder of a model artefact: {MAKE_ONE}",
         ) from None
     if any(Path(name).name != name or name in ("", "..") for name in names):
         raise OrchardError(
-            f"the model {given}", rule=f"its {CARD} names what is outside its folder", remedy="Do not use it"
+            f"the model {given}", rule=f"its {CARD} names files outside its folder", remedy="Do not use it"
         )
     return card
 

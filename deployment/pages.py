@@ -1,4 +1,4 @@
-"""The code of the pages in Airflow's UI, as one zip beside their plugin: the API server has no ``dags/``.
+"""The code of the pages in Airflow's UI, as a zip next to their plugin: the API server has no ``dags/``.
 
 No more than the pages import, because managed Airflow takes a new ``plugins.zip`` only with an update that
 restarts it. What they import is read from the revision that is deployed, which may be an older one.
@@ -16,13 +16,13 @@ ASSETS = ("dags/orchard/pages/assets/", "dags/orchard/report/assets/style.css")
 
 
 def zip_pages(files: Mapping[str, bytes]) -> bytes:
-    """Return the zip, with the same bytes wherever it is made."""
+    """Return the reproducible zip."""
     paths = {*find_modules(files), *(path for path in files if path.startswith(ASSETS))}
     return zip_files({path.partition("/")[2]: files[path] for path in paths})
 
 
 def find_modules(files: Mapping[str, bytes]) -> set[str]:
-    """Return the paths of the app of the pages and of all of ours that it imports, wherever it does so."""
+    """Return the paths of the pages' app and of all project modules it imports, at any level."""
     found: set[str] = set()
     waiting = [APP]
     while waiting:
@@ -34,7 +34,7 @@ def find_modules(files: Mapping[str, bytes]) -> set[str]:
 
 
 def _find_paths(name: str, files: Mapping[str, bytes]) -> Iterator[str]:
-    """Yield the files of a module and of the packages that it is in; none for what is not ours."""
+    """Yield the files of a module and of its packages; none if it is not part of the project."""
     parts = name.split(".")
     for end in range(1, len(parts) + 1):
         folder = "/".join(parts[:end])
@@ -47,5 +47,5 @@ def _imported(source: bytes) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            # What is imported from a package may be a module of it.
+            # A name imported from a package may be one of its modules.
             yield from (f"{node.module}.{alias.name}" for alias in node.names)

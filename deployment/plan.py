@@ -1,4 +1,4 @@
-"""What goes where. Pure: from a revision's files, wheels and a model to the objects of a bucket.
+"""The layout of a deployment. Pure: maps a revision's files, wheels and a model to objects of a bucket.
 
 ::
 
@@ -30,19 +30,19 @@ from deployment.revision import Revision
 STAMP = "dags/orchard/deployed.json"
 READER_OF_STAMP = "dags/orchard/deployed.py"
 AIRFLOW_REQUIREMENTS = ("deployment/requirements-mwaa.txt", "deploy/requirements-mwaa.txt")
-"""What managed Airflow installs, and where older revisions have it: a rollback may be to one of these."""
+"""Managed Airflow's requirements, with their path in older revisions, for rollbacks to those."""
 
 PAGES_PLUGINS = frozenset({"orchard_plugin.py", "orchard_pages.py"})
-"""The plugin that mounts the pages: today's name, and that of revisions from before ``orchard_airflow``."""
+"""The plugin that mounts the pages: its name now, and in older revisions."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One object of the bucket.
+    """An object to upload.
 
     Args:
-        group: What it is part of, for the eyes of whoever reads the plan.
-        is_final: Whether it never changes once it is there.
+        group: The part of the deployment that it belongs to, for display.
+        is_final: Whether it never changes after the upload.
     """
 
     key: str
@@ -60,7 +60,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Plan:
-    """What the bucket has after a deployment, in the order of uploading, and what it no longer has."""
+    """The objects of a deployment in upload order, and the objects to delete."""
 
     items: tuple[Item, ...]
     removed: tuple[str, ...]
@@ -90,20 +90,20 @@ def make_plan(
     environment = {"ORCHARD_CODE": f"s3://{bucket}/{code}", "ORCHARD_MODEL": model.uri}
     stamp = {"revision": revision.commit, "environment": environment, "files": keys}
     items.append(Item(STAMP, "dags", json.dumps(stamp, indent=1).encode() + b"\n"))
-    # Of what lies in dags/ only what an earlier deployment has put there: the rest is somebody else's.
+    # Delete from dags/ only what an earlier deployment put there: the rest belongs to someone else.
     return Plan(tuple(items), tuple(sorted({*deployed.get("files", ())} - {*keys})))
 
 
 def dag_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return ``dags/`` with the jobs' package, whose contract it imports: Airflow has this one folder."""
+    """Return ``dags/`` with the jobs' package, whose contract it imports."""
     jobs = {f"dags/{path}": data for path, data in _below(files, "spark_jobs/orchard_jobs/", "spark_jobs/")}
     return {**{f"dags/{path}": data for path, data in _below(files, "dags/", "dags/")}, **jobs}
 
 
 def zip_plugins(files: Mapping[str, bytes]) -> bytes:
-    """Return what is in ``plugins/``, and the pages, as a zip with the same bytes wherever it is made."""
+    """Return ``plugins/`` and the pages as a reproducible zip."""
     plugins = dict(_below(files, "plugins/", "plugins/"))
-    if PAGES_PLUGINS & plugins.keys():  # a rollback may be to a revision from before there were pages
+    if PAGES_PLUGINS & plugins.keys():  # older revisions have no pages
         plugins[pages.NAME] = pages.zip_pages(files)
     return zip_files(plugins)
 

@@ -1,4 +1,4 @@
-"""The files of one git revision: what is committed is deployed, never what lies in the working tree."""
+"""The files of a git revision: only committed files are deployed, never the working tree."""
 
 import io
 import subprocess
@@ -14,14 +14,14 @@ SHOWN_CHANGES = 5
 
 @dataclass(frozen=True)
 class Revision:
-    """A commit, by its whole hash, and its files by their path from the top."""
+    """A commit, by its full hash, and its files by path."""
 
     commit: str
     files: Mapping[str, bytes]
 
     @property
     def name(self) -> str:
-        """What its folder in the bucket is called."""
+        """Name of its folder in the bucket."""
         return self.commit[:12]
 
     def read(self, *paths: str) -> bytes:
@@ -36,12 +36,12 @@ class Revision:
         raise OrchardError(
             f"revision {self.name} has no {paths[0]}",
             rule="it is older than `make deploy`",
-            remedy="Give a newer one",
+            remedy="Use a newer one",
         )
 
 
 def read_revision(repository: Path, asked: str | None) -> Revision:
-    """Read the revision ``asked``, or without one the checked out, which then has to be all there is.
+    """Read the requested revision, or the checked-out one, which then must have no uncommitted changes.
 
     Raises:
         OrchardError: if there is no such revision, or something is not committed.
@@ -58,13 +58,15 @@ def _refuse_uncommitted(repository: Path) -> None:
     changes = [line[3:] for line in status.stdout.decode().splitlines()]
     if status.returncode:
         raise OrchardError(
-            f"{repository} is no git repository", rule="what is deployed is a revision", remedy="Clone it"
+            f"{repository} is not a git repository",
+            rule="only a git revision can be deployed",
+            remedy="Clone it",
         )
     if changes:
         more = f" and {len(changes) - SHOWN_CHANGES} more" if len(changes) > SHOWN_CHANGES else ""
         raise OrchardError(
             f"not committed: {', '.join(changes[:SHOWN_CHANGES])}{more}",
-            rule="what is deployed is a revision",
+            rule="only a git revision can be deployed",
             remedy="Commit or stash, or name one: --revision=HASH, or REVISION=HASH with make",
         )
 
@@ -75,7 +77,7 @@ def _resolve(repository: Path, asked: str) -> str:
         raise OrchardError(
             f"the revision {asked}",
             rule="this repository has no such commit",
-            remedy="`git fetch` gets more",
+            remedy="Run `git fetch` if it is newer",
         )
     return found.stdout.decode().strip()
 

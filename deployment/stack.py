@@ -1,4 +1,4 @@
-"""The stack of infra/orchard.yaml: its outputs tell the bucket, and the variables that Airflow needs."""
+"""The stack of infra/orchard.yaml: its outputs name the bucket and Airflow's variables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from botocore.exceptions import ClientError
 from orchard_jobs.errors import OrchardError
 
 VARIABLE = "ORCHARD_"
-"""Begins the description of an output that is the value of a variable, which is then all of it."""
+"""Prefix of an output's description, which is then the name of the variable that the output sets."""
 
 LAKE = "ORCHARD_LAKE"
 
 
 @dataclass(frozen=True)
 class LakeStack:
-    """What a stack says.
+    """The outputs of a stack.
 
     Args:
-        variables: Name to value, of Airflow's environment.
+        variables: Airflow's environment variables.
     """
 
     name: str
@@ -31,10 +31,10 @@ class LakeStack:
 
 
 def read_stack(client: Any, name: str) -> LakeStack:
-    """Return what a stack says, through a client of CloudFormation.
+    """Read the outputs of a stack through a CloudFormation client.
 
     Raises:
-        OrchardError: if there is none of this name here, or it is of another template.
+        OrchardError: if there is none with this name in the region, or it has another template.
     """
     where = client.meta.region_name
     try:
@@ -56,7 +56,7 @@ def read_stack(client: Any, name: str) -> LakeStack:
     if LAKE not in variables:
         raise OrchardError(
             f"the stack {name} is {found['StackStatus']}",
-            rule="none of its outputs is the lake",
+            rule="it has no output for the lake",
             remedy="Name the stack of infra/orchard.yaml, once it is complete: --stack=NAME",
         )
     return LakeStack(name, variables)

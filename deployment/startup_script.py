@@ -1,4 +1,4 @@
-"""The startup script of managed Airflow: the DAGs' settings, which reach it as variables by this way only.
+"""The startup script of managed Airflow, the only way to pass it the DAGs' settings as variables.
 
 They are the outputs of the lake's stack and, over them, a file of the user's: lines of ``NAME=value``, as a
 shell reads them.
@@ -13,31 +13,33 @@ from orchard.settings.settings import Settings, table
 from orchard_jobs.errors import OrchardError
 
 KEY = "startup.sh"
-HEADER = "#!/bin/sh\n# Written by `orchard deploy`: do not edit. Settings beside the stack's: --settings.\n"
+HEADER = (
+    "#!/bin/sh\n# Written by `orchard deploy`, do not edit. Use --settings to add to the stack's settings.\n"
+)
 OF_DEPLOYMENT = ("ORCHARD_MODEL", "ORCHARD_CODE")
-"""They are in deployed.json, with the DAGs that they are for; a variable would win over it."""
+"""Set in deployed.json, which belongs to the deployed DAGs; a variable would override it."""
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
 def read_settings(path: Path) -> dict[str, str]:
-    """Return the variables of a file; with the value '' those that are to be taken away.
+    """Return the variables of a file; those to remove have the value ''.
 
     Raises:
-        OrchardError: if it is not there, a line is no assignment, or a setting is none of Orchard's.
+        OrchardError: if it does not exist, a line is not an assignment, or a setting is unknown.
     """
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise OrchardError(
-            f"the settings {path}", rule=str(error), remedy="Give a file of lines NAME=value"
+            f"the settings {path}", rule=str(error), remedy="Use a file with lines NAME=value"
         ) from None
     found = parse_variables(text, str(path))
     known = {variable.name for variable in table()}
     for name in found:
         if name in OF_DEPLOYMENT:
-            remedy = "Take it away; `orchard deploy --model` chooses the model"
-            raise OrchardError(f"{path} sets {name}", rule="a deployment sets it itself", remedy=remedy)
+            remedy = "Remove it; `orchard deploy --model` selects the model"
+            raise OrchardError(f"{path} sets {name}", rule="deployments set it themselves", remedy=remedy)
         if name.startswith("ORCHARD_") and name not in known:
             remedy = "Correct it; docs/reference/settings.md has them all"
             raise OrchardError(f"{path} sets {name}", rule="there is no such setting", remedy=remedy)
@@ -45,16 +47,16 @@ def read_settings(path: Path) -> dict[str, str]:
 
 
 def parse_variables(text: str, source: str) -> dict[str, str]:
-    """Return the variables that lines of ``NAME=value`` or ``export NAME=value`` set.
+    """Parse lines of ``NAME=value`` or ``export NAME=value``.
 
     Raises:
-        OrchardError: for the first line that is anything else, or that a shell would expand.
+        OrchardError: for the first line that is neither, or that a shell would expand.
     """
     return dict(_parse_lines(text, source))
 
 
 def build_startup_script(variables: Mapping[str, str]) -> bytes:
-    """Return the script. Whatever is in a value, a shell reads it as it is."""
+    """Return the script. A shell reads every value literally."""
     lines = [f"export {name}={_quote(value)}\n" for name, value in sorted(variables.items())]
     return f"{HEADER}{''.join(lines)}".encode()
 
@@ -62,23 +64,23 @@ def build_startup_script(variables: Mapping[str, str]) -> bytes:
 def merge_settings(
     of_stack: Mapping[str, str], given: Mapping[str, str], there: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the variables of the next script: the stack's and, over them, those that are given.
+    """Return the variables of the next script: the stack's, overridden by those given.
 
     Raises:
-        OrchardError: if a variable of the script that is ``there`` would go unasked.
+        OrchardError: if a variable of the existing script would be lost silently.
     """
     dropped = sorted({*there} - {*of_stack, *given})
     if dropped:
         raise OrchardError(
             f"{KEY} in the bucket sets {', '.join(dropped)}",
-            rule="neither the stack nor --settings does, and no setting goes unasked",
-            remedy=f"Give it in the file of --settings, or take it away there: {dropped[0]}=",
+            rule="neither the stack nor --settings does, and settings are not removed silently",
+            remedy=f"Add it to the file of --settings, or remove it there with {dropped[0]}=",
         )
     return {name: value for name, value in {**of_stack, **given}.items() if value}
 
 
 def refuse_invalid(variables: Mapping[str, str], model: str) -> None:
-    """Raise OrchardError for the first variable with which the DAGs would not load."""
+    """Raise OrchardError for the first variable that would keep the DAGs from loading."""
     Settings.from_env({**variables, "ORCHARD_MODEL": model})
 
 
@@ -86,7 +88,7 @@ def _parse_lines(text: str, source: str) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(text.splitlines(), 1):
         try:
             words = shlex.split(line, comments=True)
-        except ValueError:  # a quotation mark without its other
+        except ValueError:  # an unbalanced quotation mark
             words = [""]
         if not words:
             continue
@@ -98,12 +100,12 @@ def _parse_lines(text: str, source: str) -> Iterator[tuple[str, str]]:
         if not (_NAME.fullmatch(name) and equals and is_literal and value.isprintable()):
             raise OrchardError(
                 f"line {number} of {source}",
-                rule="it is no NAME=value, or a shell would expand it",
-                remedy="Write one setting a line, NAME='value'",
+                rule="it must be NAME=value, without anything that a shell expands",
+                remedy="Write one setting per line, NAME='value'",
             )
         yield name, value
 
 
 def _quote(value: str) -> str:
-    """Always in quotation marks, so that a reader need not know which characters are safe."""
+    """Always quote, so that no reader needs to know which characters are safe."""
     return "'" + value.replace("'", "'\"'\"'") + "'"

@@ -1,4 +1,4 @@
-"""The wheelhouse: every pinned package of a node, for its Python and processor, checked against its hash."""
+"""The wheelhouse: every pinned package of a node, for its Python version and processor, verified by hash."""
 
 import hashlib
 import re
@@ -15,10 +15,10 @@ PYTHON = "3.11"
 """What EMR's nodes have: https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-spark-releases.html"""
 
 PROCESSORS = ("x86_64",)
-"""Not aarch64: since 2025.3 OpenVINO's wheels for it ask for glibc 2.35 (https://pypi.org/project/openvino/#files)."""
+"""Not aarch64: since 2025.3, OpenVINO's wheels require glibc 2.35 (https://pypi.org/project/openvino/#files)."""
 
 GLIBC = range(17, 35)
-"""Minor versions of glibc 2 that a wheel may be for; Amazon Linux 2023, which EMR's nodes run, has 2.34."""
+"""Minor versions of glibc 2 that a wheel may require; EMR's nodes run Amazon Linux 2023 with 2.34."""
 
 _COMPLETE = ".complete"
 
@@ -27,7 +27,7 @@ def collect_wheels(requirements: str, cache: Path) -> list[Path]:
     """Return the wheels of ``requirements``, pinned with hashes, each name once; download what is missing.
 
     Raises:
-        OrchardError: if one cannot be had, or is not what its hash says.
+        OrchardError: if one cannot be downloaded, or does not match its hash.
     """
     wheels: dict[str, Path] = {}
     for processor in PROCESSORS:
@@ -42,7 +42,7 @@ def collect_wheels(requirements: str, cache: Path) -> list[Path]:
 
 
 def pins_for(requirements: str, processor: str) -> Iterator[str]:
-    """Yield the pins that hold on such a node. pip would ask the markers of the Python that runs it."""
+    """Yield the pins that apply to such a node. pip would evaluate markers for its own Python."""
     node = {
         "python_version": PYTHON,
         "python_full_version": f"{PYTHON}.0",
@@ -81,7 +81,7 @@ def _download(pins: str, processor: str, folder: Path) -> None:
         raise OrchardError(
             f"no wheels for Python {PYTHON} on {processor}",
             rule=said[:1000].rstrip("."),
-            remedy="Every pin of bootstrap/requirements.txt needs one with its hash: `make lock` pins anew",
+            remedy="Every pin of bootstrap/requirements.txt needs a wheel and its hash: run `make lock`",
         )
     (folder / _COMPLETE).touch()
 

@@ -1,4 +1,4 @@
-"""Managed Airflow, where it is named: its version, and whether it has what was deployed last."""
+"""Managed Airflow, if it is named: its version, and whether it has the latest deployment."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ PINS = Path(__file__).resolve().parents[1] / "deployment" / "requirements-mwaa.t
 
 
 def find_execution_role(mwaa: Any, name: str) -> str:
-    """Return the ARN of the role that managed Airflow runs as; '' where it is not known."""
+    """Return the ARN of managed Airflow's role; '' if it is unknown."""
     try:
         role: str = mwaa.get_environment(Name=name)["Environment"].get("ExecutionRoleArn", "")
     except (ClientError, BotoCoreError):
@@ -23,7 +23,7 @@ def find_execution_role(mwaa: Any, name: str) -> str:
 
 
 def check_environment(mwaa: Any, s3: Any, name: str) -> Iterator[Finding]:
-    """The environment, its version, and the versions of what it is pinned to."""
+    """Check the environment, its version, and the versions of its pinned objects."""
     if not name:
         return
     check = f"MWAA {name}"
@@ -40,7 +40,7 @@ def check_environment(mwaa: Any, s3: Any, name: str) -> Iterator[Finding]:
 
 
 def _check_version(check: str, version: str) -> Finding:
-    """The requirements name the constraints of one version of Airflow."""
+    """Check that the requirements name the constraints of its Airflow version."""
     wanted = find_constrained_version(PINS.read_text())
     if version == wanted:
         return passed(check, f"Airflow {version}")
@@ -49,7 +49,7 @@ def _check_version(check: str, version: str) -> Finding:
 
 
 def _check_pin(s3: Any, check: str, found: Mapping[str, Any], key: str) -> Finding:
-    """It takes one version of an object, and goes on with that whatever is deployed."""
+    """Check that it has the newest version of a pinned object."""
     path, pinned = (found.get(name) for name in list_members(key))
     update = f"`orchard deploy --environment {found['Name']}` names it to the environment"
     if not path:

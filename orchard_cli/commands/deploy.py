@@ -1,4 +1,4 @@
-"""``orchard deploy``: a git revision into the bucket of EMR and managed Airflow."""
+"""``orchard deploy``: uploads a git revision for EMR and managed Airflow."""
 
 import sys
 from typing import Annotated
@@ -18,32 +18,32 @@ commands = typer.Typer()
     )
 )
 def deploy(  # noqa: PLR0913, PLR0917 - the options of a command are its arguments
-    bucket: Annotated[str, typer.Option(help="Name of the lake's bucket; that of --stack without it.")] = "",
+    bucket: Annotated[
+        str, typer.Option(help="Name of the lake's bucket. Default: the bucket of --stack.")
+    ] = "",
     model: Annotated[
-        str, typer.Option(help="Folder or s3:// URI of a model artefact; that which is deployed without it.")
+        str, typer.Option(help="Folder or s3:// URI of a model artefact. Default: the deployed model.")
     ] = "",
     revision: Annotated[
-        str, typer.Option(help="A commit; the checked out one without it, with nothing uncommitted.")
+        str, typer.Option(help="A commit. Default: the checked-out one, with nothing uncommitted.")
     ] = "",
     region: Annotated[
-        str, typer.Option(envvar="ORCHARD_REGION", help="Region of the bucket; boto3's own without it.")
+        str, typer.Option(envvar="ORCHARD_REGION", help="Region of the bucket. Default: boto3's.")
     ] = "",
     stack: Annotated[
-        str, typer.Option(help="Name of the stack of infra/orchard.yaml: its outputs become startup.sh.")
+        str, typer.Option(help="Name of the stack of infra/orchard.yaml, whose outputs become startup.sh.")
     ] = "",
     settings: Annotated[
-        str, typer.Option(metavar="FILE", help="Lines NAME=value for startup.sh, over the stack's.")
+        str, typer.Option(metavar="FILE", help="Lines NAME=value for startup.sh, which override the stack's.")
     ] = "",
     environment: Annotated[
-        str, typer.Option(help="Name of managed Airflow (MWAA): it is updated, and waited for.")
+        str, typer.Option(help="Name of the managed Airflow (MWAA) to update; waits for the update.")
     ] = "",
-    wait_minutes: Annotated[int, typer.Option(min=1, help="How long to wait for its update.")] = 90,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
-    ] = False,
+    wait_minutes: Annotated[int, typer.Option(min=1, help="Timeout of the update.")] = 90,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and do nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Upload a git revision to the lake's bucket. With its wheels and a model, for EMR and MWAA."""
+    """Upload a git revision, its wheels and a model to the lake's bucket, for EMR and MWAA."""
     from deployment.deploy import Request, plan_deployment
     from orchard_cli.output import INTERRUPTED, end, print_json, print_news
 
@@ -56,7 +56,7 @@ def deploy(  # noqa: PLR0913, PLR0917 - the options of a command are its argumen
         if as_json:
             print_json({**plan, "is_done": False})
         else:
-            print("Nothing has been done (dry run).")
+            print("Nothing was done (dry run).")
         return
     try:
         outcome = deployment.carry_out(print_news)

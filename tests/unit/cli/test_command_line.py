@@ -86,7 +86,7 @@ def test_orchard_alone_is_its_help(capsys: pytest.CaptureFixture[str]) -> None:
             "Name the folder that contains",
         ),
         (["up", "--emr-port", "http"], "--emr-port=http: it must be a number", "Choose another port"),
-        (["deploy", "--bucket", "a/b"], "the bucket 'a/b': it takes the name of a bucket", "--bucket=NAME"),
+        (["deploy", "--bucket", "a/b"], "the bucket 'a/b': it must be the name of a bucket", "--bucket=NAME"),
         (["purge", "--lake", "lake"], "nothing to purge: it requires exactly one of", "Choose one"),
     ],
 )

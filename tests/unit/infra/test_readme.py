@@ -63,7 +63,7 @@ def test_it_has_every_statement_of_every_role(plain: Stack, given: Stack) -> Non
     own = [*given.properties("ServiceRole")["Policies"], given.properties("ServiceKeyPolicy")]
     service = [one for policy in own for one in policy["PolicyDocument"]["Statement"]]
     for text, statements in (
-        ("AirflowPolicy, and beside it", airflow(given)),
+        ("AirflowPolicy, and a policy for each option", airflow(given)),
         ("NodeRole, which", node(given)),
         ("ServiceRole, which", service),
     ):
@@ -79,7 +79,7 @@ def test_it_has_every_statement_of_the_watch() -> None:
 def test_it_has_every_statement_of_managed_airflow() -> None:
     policy = template(MANAGED_AIRFLOW)["Resources"]["EnvironmentPolicy"]["Properties"]["PolicyDocument"]
     sids = [f"`{one['Sid']}`" for one in policy["Statement"]]
-    assert [row[0] for row in rows("Its role may, beside what AirflowPolicy allows:")] == sids
+    assert [row[0] for row in rows("Besides AirflowPolicy, its role may:")] == sids
 
 
 def test_its_query_writes_the_environment() -> None:

@@ -167,7 +167,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(
     revision = repository.git("rev-parse", "--short=12", "HEAD")
     assert f"revision {revision} to s3://{BUCKET} in eu-west-3, with the model s3://{BUCKET}/" in shown
     assert f"new     code/{revision} " in shown
-    assert "Nothing has been done" in shown
+    assert "Nothing was done (dry run)" in shown
 
 
 def test_it_says_which_versions_managed_airflow_is_to_take(
@@ -211,7 +211,7 @@ def test_a_dirty_tree_is_refused(
     path: str, deploy: Deploy, repository: Repository, s3: Any, capsys: Any
 ) -> None:
     repository.write(path, "# not committed\n")
-    assert f"not committed: {path}: what is deployed is a revision." in refused(deploy, s3, capsys)
+    assert f"not committed: {path}: only a git revision can be deployed." in refused(deploy, s3, capsys)
 
 
 @pytest.mark.parametrize("revision", ["0123456789ab", "--output=/tmp/x", "no such"])
@@ -312,7 +312,7 @@ def test_what_a_run_may_be_reading_is_not_overwritten(
 ) -> None:
     key = f"code/{repository.git('rev-parse', 'HEAD')[:12]}/run.py"
     s3.put_object(Bucket=BUCKET, Key=key, Body=b"other bytes")
-    assert f"s3://{BUCKET}/{key} is there with other bytes" in refused(deploy, s3, capsys, MODEL=str(model))
+    assert f"s3://{BUCKET}/{key} exists with different bytes" in refused(deploy, s3, capsys, MODEL=str(model))
 
 
 def test_markers_are_those_of_the_nodes_not_of_whoever_deploys() -> None:

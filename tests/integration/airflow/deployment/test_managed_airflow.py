@@ -186,7 +186,7 @@ def test_one_that_takes_too_long_is_told_and_goes_on(
     monkeypatch.setattr("deployment.environment.monotonic", lambda: next(moments))
     assert deploy(MODEL=str(model), ENVIRONMENT=NAME, WAIT_MINUTES="1") == 2
     said = capsys.readouterr().err
-    assert f"managed Airflow {NAME} is UPDATING after 1 minutes: the update goes on in AWS" in said
+    assert f"managed Airflow {NAME} is UPDATING after 1 minutes: the update continues in AWS" in said
     assert f"`aws mwaa get-environment --name {NAME}" in said
 
 
@@ -200,7 +200,7 @@ def test_control_c_says_what_goes_on_and_the_same_command_does_the_rest(
     with pytest.raises(SystemExit) as end:
         deploy(MODEL=str(model), ENVIRONMENT=NAME)
     assert end.value.code == 130
-    assert f"an update of managed Airflow {NAME} that has begun goes on in AWS" in capsys.readouterr().err
+    assert f"an update of managed Airflow {NAME} that has begun continues in AWS" in capsys.readouterr().err
     assert not [key for key in objects(s3) if key.startswith("dags/")]
     managed.on_update = lambda: None
     assert deploy(MODEL=str(model), ENVIRONMENT=NAME) == 0
@@ -283,8 +283,8 @@ def test_one_that_would_not_run_it_is_refused(
         ("CREATING", "Deploy again once"),
         ("UPDATING", "Deploy again once"),
         ("MAINTENANCE", "Deploy again once"),
-        ("CREATE_FAILED", "Make it anew"),
-        ("DELETING", "Make it anew"),
+        ("CREATE_FAILED", "Create it again"),
+        ("DELETING", "Create it again"),
     ],
 )
 def test_one_that_takes_no_update_now_is_refused_before_anything_is_uploaded(
@@ -293,7 +293,8 @@ def test_one_that_takes_no_update_now_is_refused_before_anything_is_uploaded(
     managed.state |= {"Status": status}
     said = refused(deploy, s3, capsys, MODEL=str(model), ENVIRONMENT=NAME)
     assert (
-        f"managed Airflow {NAME} is {status}: it takes an update when it is {' or '.join(UPDATABLE)}" in said
+        f"managed Airflow {NAME} is {status}: it can be updated only if it is {' or '.join(UPDATABLE)}"
+        in said
     )
     assert remedy in said
 

@@ -124,7 +124,7 @@ def test_no_setting_goes_unasked(deploy: Deploy, model: Path, s3: Any, tmp_path:
 )
 def test_a_script_or_settings_with_anything_but_settings_are_refused(line: str) -> None:
     """What a shell would do with it, Orchard does not, and would write something else in its place."""
-    with pytest.raises(OrchardError, match=r"line 2 of night\.env: it is no NAME=value"):
+    with pytest.raises(OrchardError, match=r"line 2 of night\.env: it must be NAME=value"):
         parse_variables(f"A='1'\n{line}\n", "night.env")
 
 
@@ -134,15 +134,15 @@ def test_a_script_that_is_somebody_elses_is_not_overwritten(
 ) -> None:
     s3.put_object(Bucket=BUCKET, Key="startup.sh", Body=b"pip install something\n")
     said = refused(deploy, s3, capsys, STACK=STACK, MODEL=str(model))
-    assert f"line 1 of s3://{BUCKET}/startup.sh: it is no NAME=value" in said
+    assert f"line 1 of s3://{BUCKET}/startup.sh: it must be NAME=value" in said
 
 
 @pytest.mark.usefixtures("cloudformation")
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("ORCHARD_MODEL=s3://m/m", "sets ORCHARD_MODEL: a deployment sets it itself"),
-        ("ORCHARD_CODE=s3://m/m", "sets ORCHARD_CODE: a deployment sets it itself"),
+        ("ORCHARD_MODEL=s3://m/m", "sets ORCHARD_MODEL: deployments set it themselves"),
+        ("ORCHARD_CODE=s3://m/m", "sets ORCHARD_CODE: deployments set it themselves"),
         ("ORCHARD_CORENODES=1", "sets ORCHARD_CORENODES: there is no such setting"),
         ("ORCHARD_CORE_NODES=many", "ORCHARD_CORE_NODES=many"),
         ("ORCHARD_CRON=now", "ORCHARD_CRON=now"),
@@ -175,7 +175,7 @@ def test_a_stack_that_is_not_there_is_told(
         StackName="watch", TemplateBody="Resources:\n  Topic: {Type: AWS::SNS::Topic}\n"
     )
     said = refused(deploy, s3, capsys, STACK="watch", MODEL=str(model))
-    assert "the stack watch is CREATE_COMPLETE: none of its outputs is the lake." in said
+    assert "the stack watch is CREATE_COMPLETE: it has no output for the lake." in said
 
 
 @pytest.mark.usefixtures("cloudformation")
@@ -183,7 +183,7 @@ def test_a_bucket_that_is_not_the_stacks_is_refused(
     deploy: Deploy, model: Path, s3: Any, capsys: Any
 ) -> None:
     said = refused(deploy, s3, capsys, STACK=STACK, BUCKET="another", MODEL=str(model))
-    assert f"the bucket another: that of the stack {STACK} is {BUCKET}" in said
+    assert f"the bucket another: the bucket of the stack {STACK} is {BUCKET}" in said
 
 
 def test_a_shell_reads_every_value_as_it_is(tmp_path: Path) -> None:
