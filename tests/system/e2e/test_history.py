@@ -93,7 +93,7 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--lake=nowhere"], "nowhere/logs/spark-events: the first run of a lake makes it"),
+        (["--lake=nowhere"], "nowhere/logs/spark-events: the first run in a lake creates it"),
         (["--lake=s3://b/lake/"], "aws s3 sync s3://b/lake/logs/spark-events"),
         (["--port=http"], "'--port'"),
     ],

@@ -81,7 +81,7 @@ def test_a_failed_jobs_error_is_found_in_the_log_of_its_drivers_container(
     said = last_lines(in_containers.logs, in_containers.cluster_id, step, timeout=5, hook=hook)
     of_step, _, of_driver = said.partition("The last lines of the driver's stdout:\n")
     assert "orchard: " not in of_step
-    assert ".parquet has no status: these are columns of what the job before wrote." in of_driver
+    assert ".parquet has no status: the output of the previous job has these columns." in of_driver
 
 
 def test_a_driver_on_the_primary_node_has_the_same_features_computed(

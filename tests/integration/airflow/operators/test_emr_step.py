@@ -103,7 +103,10 @@ def test_a_step_whose_driver_is_in_a_container_is_not_followed_by_another_once_i
     first, cleared, retry = operators
     deferred(first, context_of(first))
     for operator in (cleared, retry):
-        with pytest.raises(AirflowFailException, match=r"the driver of s-\w+, .* End the cluster, then"):
+        with pytest.raises(
+            AirflowFailException,
+            match=r"the driver of the cancelled s-\w+ may still run .* Terminate the cluster, then",
+        ):
             operator.execute(context_of(operator, cleared_after=1))
     wait_for_the_step_to_be_cancelled(client, cluster_id)
     assert steps_of(client, cluster_id) == [("featurize r #0", "CANCELLED")]
