@@ -72,7 +72,7 @@ def reader(tmp_path: Path, untrained_model: Path) -> dict[str, str]:
     orchard.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{python}" -m orchard_cli "$@"\n')
     make = programs / "make"
     make.write_text(
-        f'#!/bin/sh\nexec /usr/bin/env -u MAKEFLAGS "{find_make()}" -f "{ROOT}/Makefile" {ready} '
+        f'#!/bin/sh\nexec /usr/bin/env -u MAKEFLAGS -u MAKELEVEL "{find_make()}" -f "{ROOT}/Makefile" {ready} '
         f'ORCHARD="{orchard}" "$@"\n'
     )
     for program in (orchard, make):
