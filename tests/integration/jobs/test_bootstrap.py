@@ -44,15 +44,15 @@ def test_an_environment_is_made_once_and_left_alone_after_that(source: Path, tmp
     arguments = ["--target", str(tmp_path / "venv"), "--source", f"file://{source}"]
     first, second = install(*arguments), install(*arguments)
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
-    assert "made" in first.stdout
+    assert "created" in first.stdout
     assert "up to date" in second.stdout
     (source / "requirements.txt").write_text("# other pins\n")
-    assert "made" in install(*arguments).stdout
+    assert "created" in install(*arguments).stdout
 
 
 def test_an_environment_with_tensorflow_serves_those_who_need_none(source: Path, tmp_path: Path) -> None:
     arguments = ["--target", str(tmp_path / "venv"), "--source", f"file://{source}"]
-    assert "made" in install(*arguments, "--with-tensorflow").stdout
+    assert "created" in install(*arguments, "--with-tensorflow").stdout
     assert "up to date" in install(*arguments).stdout
 
 
@@ -130,7 +130,7 @@ def test_another_wheel_than_the_pinned_one_is_refused(source: Path, wheelhouse: 
     assert done.returncode == 2
     assert "THESE PACKAGES DO NOT MATCH THE HASHES" in done.stderr
     assert "pip could not install requirements.txt with Python 3." in done.stderr
-    assert "made" in install("--target", str(tmp_path / "venv"), "--source", make_empty(source)).stdout
+    assert "created" in install("--target", str(tmp_path / "venv"), "--source", make_empty(source)).stdout
 
 
 def make_empty(source: Path) -> str:

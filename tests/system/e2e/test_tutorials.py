@@ -72,8 +72,8 @@ def reader(tmp_path: Path, untrained_model: Path) -> dict[str, str]:
     orchard.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{python}" -m orchard_cli "$@"\n')
     make = programs / "make"
     make.write_text(
-        f'#!/bin/sh\nexec /usr/bin/env -u MAKEFLAGS -u MAKELEVEL "{find_make()}" -f "{ROOT}/Makefile" {ready} '
-        f'ORCHARD="{orchard}" "$@"\n'
+        f'#!/bin/sh\nexec /usr/bin/env -u MAKEFLAGS -u MAKELEVEL "{find_make()}" -f "{ROOT}/Makefile" '
+        f'{ready} ORCHARD="{orchard}" "$@"\n'
     )
     for program in (orchard, make):
         program.chmod(0o755)
