@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from canary.checks import make_checks
+from canary.checks import run_checks
 from canary.claims import Judgement, judge_claims
 from canary.clusters import Clusters
 from canary.interruption import Interruption
@@ -97,7 +97,7 @@ def run_canary(plan: Plan, airflow_role: str, tell: Tell) -> Outcomes:
     with Interruption(tell, lambda: f"{UNINTERRUPTED}: {describe_by_hand(session)}") as interruption:
         try:
             try:
-                for finding in make_checks(session):
+                for finding in run_checks(session):
                     findings.append(finding)  # keep those found before an interruption
             finally:
                 interruption.hold()

@@ -22,27 +22,27 @@ class Check:
     """
 
     name: str
-    make: Callable[[Session], Finding]
+    run: Callable[[Session], Finding]
     needs: tuple[str, ...] = ()
     remedy: str = (
         "look at the cluster in EMR's console; docs/tutorials/first-night-on-aws.md has a table of symptoms"
     )
 
 
-def make_checks(session: Session) -> Iterator[Finding]:
+def run_checks(session: Session) -> Iterator[Finding]:
     """Run every check whose dependencies have passed; yield each finding as soon as it is known."""
     outcomes: dict[str, Outcome] = {}
     for check in CHECKS:
         missing = [need for need in check.needs if outcomes.get(need) is not Outcome.PASS]
         session.tell(check.name)
-        finding = skipped(check.name, f"not reached: {missing[0]}") if missing else _make(check, session)
+        finding = skipped(check.name, f"not reached: {missing[0]}") if missing else _run(check, session)
         outcomes[check.name] = finding.outcome
         yield finding
 
 
-def _make(check: Check, session: Session) -> Finding:
+def _run(check: Check, session: Session) -> Finding:
     try:
-        return check.make(session)
+        return check.run(session)
     except OrchardError as error:
         return failed(check.name, error.message, error.hint or check.remedy)
     except (ClientError, BotoCoreError) as error:

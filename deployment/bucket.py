@@ -34,7 +34,7 @@ class Bucket:
     name: str
     client: Any
 
-    def refuse_other_region(self, region: str) -> None:
+    def validate_region(self, region: str) -> None:
         """Check that the bucket is in the region of EMR and Airflow.
 
         Raises:
@@ -71,7 +71,7 @@ class Bucket:
         except FileNotFoundError:
             return b""
 
-    def refuse_missing(self, uri: str) -> None:
+    def validate_object_exists(self, uri: str) -> None:
         """Raise OrchardError unless there is an object at an ``s3://`` URI, in any bucket."""
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         try:
@@ -114,7 +114,7 @@ class Bucket:
             return None
         return None if version == "null" else version
 
-    def refuse_unversioned(self) -> None:
+    def validate_versioning(self) -> None:
         """Raise OrchardError unless the bucket is versioned, which managed Airflow requires."""
         status = self.client.get_bucket_versioning(Bucket=self.name).get("Status")
         if status != "Enabled":

@@ -18,7 +18,7 @@ from deployment.environment import (
     format_command,
 )
 from deployment.model import CARD, find_model
-from deployment.plan import AIRFLOW_REQUIREMENTS, Item, make_plan
+from deployment.plan import AIRFLOW_REQUIREMENTS, Item, build_plan
 from deployment.revision import Revision, read_revision
 from deployment.stack import LakeStack, read_stack
 from deployment.startup_script import (
@@ -27,7 +27,7 @@ from deployment.startup_script import (
     merge_settings,
     parse_variables,
     read_settings,
-    refuse_invalid,
+    validate_variables,
 )
 from deployment.wheels import collect_wheels
 from orchard_jobs.errors import OrchardError
@@ -219,15 +219,15 @@ def plan_deployment(request: Request) -> Deployment:
     revision = read_revision(ROOT, request.revision)
     stack = read_stack(request.client("cloudformation"), request.stack) if request.stack else None
     bucket = Bucket(_choose_bucket(request, stack), request.client("s3"))
-    bucket.refuse_other_region(request.region)
+    bucket.validate_region(request.region)
     environment = _find_environment(request, bucket, revision)
     deployed = bucket.deployed()
     model = find_model(request.model, bucket.name, deployed.get("environment", {}).get("ORCHARD_MODEL"))
     if not model.files:
-        bucket.refuse_missing(f"{model.uri}/{CARD}")
+        bucket.validate_object_exists(f"{model.uri}/{CARD}")
     script = _build_startup_script(request, stack, bucket, model.uri)
     wheels = collect_wheels(revision.files["bootstrap/requirements.txt"].decode(), WHEELS)
-    plan = make_plan(revision, wheels, model, bucket.name, deployed)
+    plan = build_plan(revision, wheels, model, bucket.name, deployed)
     changes = bucket.compare(replace(plan, items=(*script, *plan.items)))
     return Deployment(
         revision.name, request.region, model.uri, bucket, changes, environment, request.wait_minutes
@@ -250,10 +250,10 @@ def _find_environment(request: Request, bucket: Bucket, revision: Revision) -> E
     if not request.environment:
         return None
     environment = find_environment(request.client("mwaa"), request.environment)
-    environment.refuse_other_bucket(bucket.name)
-    environment.refuse_busy()
-    bucket.refuse_unversioned()
-    environment.refuse_other_airflow(revision.read(*AIRFLOW_REQUIREMENTS).decode())
+    environment.validate_bucket(bucket.name)
+    environment.validate_status()
+    bucket.validate_versioning()
+    environment.validate_airflow_version(revision.read(*AIRFLOW_REQUIREMENTS).decode())
     return environment
 
 
@@ -266,5 +266,5 @@ def _build_startup_script(
     there = parse_variables(bucket.read(KEY).decode(), f"s3://{bucket.name}/{KEY}")
     given = read_settings(Path(request.settings).expanduser()) if request.settings else {}
     variables = merge_settings(stack.variables if stack else there, given, there)
-    refuse_invalid(variables, model)
+    validate_variables(variables, model)
     return (Item(KEY, KEY, build_startup_script(variables)),)

@@ -74,7 +74,7 @@ class Environment:
         pins = {key: self.found.get(list_members(key)[1]) for key in PINNED}
         return {key: version for key, version in pins.items() if version}
 
-    def refuse_other_bucket(self, bucket: str) -> None:
+    def validate_bucket(self, bucket: str) -> None:
         """Raise OrchardError unless the environment reads this bucket and its ``dags/``."""
         its_own = self.found["SourceBucketArn"].rpartition(":")[2]
         if its_own != bucket:
@@ -91,7 +91,7 @@ class Environment:
                 remedy=f"`aws mwaa update-environment --name {self.name} --dag-s3-path {DAGS}`",
             )
 
-    def refuse_busy(self) -> None:
+    def validate_status(self) -> None:
         """Raise OrchardError unless the environment can be updated now."""
         status = self.found["Status"]
         if status not in UPDATABLE:
@@ -104,7 +104,7 @@ class Environment:
                 else wait,
             )
 
-    def refuse_other_airflow(self, requirements: str) -> None:
+    def validate_airflow_version(self, requirements: str) -> None:
         """Raise OrchardError unless the requirements are for its Airflow version."""
         version, wanted = self.found["AirflowVersion"], find_constrained_version(requirements)
         if wanted not in ("", version):

@@ -38,7 +38,7 @@ def find_model(asked: str | None, bucket: str, deployed: str | None) -> Model:
     card = _read_card(folder, given)
     files = {name: folder / name for name in [*sorted(card["files"]), CARD]}
     for name, digest in card["files"].items():
-        _refuse_other_bytes(files[name], str(digest))
+        _validate_digest(files[name], str(digest))
     return Model(f"s3://{bucket}/models/{card['id']}", files)
 
 
@@ -59,7 +59,7 @@ def _read_card(folder: Path, given: str) -> dict[str, Any]:
     return card
 
 
-def _refuse_other_bytes(path: Path, digest: str) -> None:
+def _validate_digest(path: Path, digest: str) -> None:
     found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "none: it is missing"
     if found != digest:
         raise OrchardError(

@@ -66,7 +66,7 @@ class Plan:
     removed: tuple[str, ...]
 
 
-def make_plan(
+def build_plan(
     revision: Revision, wheels: Sequence[Path], model: Model, bucket: str, deployed: Mapping[str, Any]
 ) -> Plan:
     """Return the plan. ``deployed`` is the content of the bucket's deployed.json, {} if it has none.

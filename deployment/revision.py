@@ -47,13 +47,13 @@ def read_revision(repository: Path, asked: str | None) -> Revision:
         OrchardError: if there is no such revision, or something is not committed.
     """
     if not asked:
-        _refuse_uncommitted(repository)
+        _validate_clean_tree(repository)
     commit = _resolve(repository, asked or "HEAD")
     archive = _git(repository, "archive", "--format=tar", commit)
     return Revision(commit, _unpack(archive.stdout))
 
 
-def _refuse_uncommitted(repository: Path) -> None:
+def _validate_clean_tree(repository: Path) -> None:
     status = _git(repository, "status", "--porcelain", "--untracked-files=all")
     changes = [line[3:] for line in status.stdout.decode().splitlines()]
     if status.returncode:

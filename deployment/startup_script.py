@@ -79,7 +79,7 @@ def merge_settings(
     return {name: value for name, value in {**of_stack, **given}.items() if value}
 
 
-def refuse_invalid(variables: Mapping[str, str], model: str) -> None:
+def validate_variables(variables: Mapping[str, str], model: str) -> None:
     """Raise OrchardError for the first variable that would keep the DAGs from loading."""
     Settings.from_env({**variables, "ORCHARD_MODEL": model})
 

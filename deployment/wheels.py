@@ -37,7 +37,7 @@ def collect_wheels(requirements: str, cache: Path) -> list[Path]:
             _download(pins, processor, folder)
         wheels |= {path.name: path for path in folder.glob("*.whl")}
     for path in wheels.values():
-        _refuse_other_bytes(path, requirements)
+        _validate_digest(path, requirements)
     return [wheels[name] for name in sorted(wheels)]
 
 
@@ -86,7 +86,7 @@ def _download(pins: str, processor: str, folder: Path) -> None:
     (folder / _COMPLETE).touch()
 
 
-def _refuse_other_bytes(wheel: Path, requirements: str) -> None:
+def _validate_digest(wheel: Path, requirements: str) -> None:
     with wheel.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if f"sha256:{found}" not in requirements:

@@ -8,7 +8,6 @@ import errno
 import logging
 import os
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
@@ -16,7 +15,7 @@ from typer.exceptions import TyperException
 
 from local_spark.node import STATE
 from orchard_cli.commands import canary, deploy, local, model, preflight, purge, results, run
-from orchard_cli.output import INTERRUPTED, end
+from orchard_cli.output import INTERRUPTED, end, find_version
 from orchard_jobs.errors import OrchardError
 
 HELP = "Turn images in a folder or in S3 into features, principal components and a CSV."
@@ -93,11 +92,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def is_aws_error(error: Exception) -> bool:
     """Whether an error is botocore's, without importing botocore."""
     return any(kind.__module__ == "botocore.exceptions" for kind in type(error).__mro__)
-
-
-def find_version() -> str:
-    """Return the version of the installed command."""
-    try:
-        return version("orchard")
-    except PackageNotFoundError:
-        return "(not installed: run `make setup`)"

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from orchard_jobs.errors import OrchardError
@@ -76,3 +77,11 @@ def end(message: str, hint: str = "", code: int = REFUSED) -> int:
     if hint:
         print(f"hint: {' '.join(hint.split())}", file=sys.stderr)
     return code
+
+
+def find_version() -> str:
+    """Return the version of the installed command."""
+    try:
+        return version("orchard")
+    except PackageNotFoundError:
+        return "(not installed: run `make setup`)"

@@ -58,7 +58,7 @@ def list_findings(findings: Iterable[Finding]) -> Table:
 
 def list_phases(phases: Iterable[Phase]) -> Table:
     """One row a phase of a canary; parts are below what they are of."""
-    table = Table("phase", "seconds", "known by", box=None, padding=(0, 1, 0, 0), header_style="bold")
+    table = Table("phase", "seconds", "source", box=None, padding=(0, 1, 0, 0), header_style="bold")
     table.columns[1].justify = "right"
     for phase in phases:
         name = f"  {phase.name}" if phase.is_part else phase.name

@@ -1,7 +1,6 @@
 """The settings: variables, defaults, meanings, and what each takes, by what the code refuses."""
 
 import dataclasses
-import re
 import typing
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -66,8 +65,7 @@ def find_rule(name: str, environ: Mapping[str, str] = REQUIRED) -> str | None:
         try:
             Settings.from_env({**environ, name: value})
         except OrchardError as error:
-            pattern = rf"{name}=.*?: it must (?:be )?(.*?)\.(?: Correct {name}\.)?$"
-            found = re.match(pattern, error.message, re.DOTALL)
-            if found and found[1] not in ("an integer", "a number"):
-                return found[1]
+            rule = error.rule.removeprefix("it must be ")
+            if error.message.startswith(f"{name}=") and rule not in ("an integer", "a number"):
+                return rule
     return None

@@ -37,8 +37,15 @@ def canary(
     from canary.report import build_report
     from orchard.emr.actual_cost import find_region
     from orchard.settings.settings import Settings
-    from orchard_cli.app import find_version
-    from orchard_cli.output import INTERRUPTED, REFUSED, confirm, print_json, print_news, print_table
+    from orchard_cli.output import (
+        INTERRUPTED,
+        REFUSED,
+        confirm,
+        find_version,
+        print_json,
+        print_news,
+        print_table,
+    )
     from orchard_cli.tables import list_findings, list_phases
     from readiness.artefacts import read_deployed
     from readiness.target import Clients

@@ -19,12 +19,15 @@ class OrchardError(Exception):
     Attributes:
         message: The input and the rule, as a sentence.
         hint: The remedy, as a sentence; '' if it is part of the message.
+        rule: The rule; '' if it is only known as a part of the message.
     """
 
     message: str
     hint: str
+    rule: str = ""
 
     def __init__(self, received: str, *, rule: str, remedy: str) -> None:
+        self.rule = rule
         self.message, self.hint = f"{received}: {rule}.", f"{remedy[:1].upper()}{remedy[1:]}."
         super().__init__(f"{self.message} {self.hint}")
 
