@@ -128,7 +128,7 @@ MWAA_PYTHON := python3.12
 PAGES := tests/integration/airflow/browser/test_pages_browser.py
 
 test-mwaa-suites: $(MWAA_ENV)/.ready
-	$(MWAA_ENV)/bin/python $(PYTEST) tests/unit/airflow tests/integration/airflow/dag_runs/test_dag_runs.py $(PAGES)
+	$(MWAA_ENV)/bin/python $(PYTEST) tests/unit/airflow tests/integration/airflow/dag_runs $(PAGES)
 
 s3a-jars: .orchard/s3a-jars/.ready ## Download the jars for test-s3a from Maven Central (13 MB); needs Maven
 
